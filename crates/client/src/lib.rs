@@ -1,0 +1,1 @@
+//! Pawl's client engine, a sans-I/O state machine

@@ -1,0 +1,1 @@
+//! Pawl's engine in a Web Worker: IndexedDB, WebSocket, tabs

@@ -1,0 +1,1 @@
+//! Frames and public records that Pawl's client and relay share

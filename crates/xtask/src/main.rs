@@ -1,0 +1,2 @@
+//! Pawl's own commands: set up, build, run, test, bench, tidy.
+fn main() {}

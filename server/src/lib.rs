@@ -1,0 +1,1 @@
+//! Pawl's relay: one binary that hosts the page and moves sealed envelopes
