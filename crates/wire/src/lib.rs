@@ -1,1 +1,27 @@
-//! Frames and public records that Pawl's client and relay share
+//! Frames and public records that Pawl's client and relay share: bytes in, types out.
+//!
+//! Owns the protobuf encoding of every frame, the statements that are signed on a connection, the
+//! username rule and the limits both sides agree on. Knows no secret and no cryptography: keys,
+//! signatures and envelopes are bytes here (`crates/protocol` gives them meaning, which the relay
+//! must not know). docs/ARCHITECTURE.md lists which frame answers which.
+
+mod client_frame;
+mod codec;
+mod ids;
+pub mod limits;
+mod proto;
+mod records;
+mod relay_frame;
+pub mod statement;
+mod username;
+
+pub use client_frame::{Auth, ClientFrame, Register, Submit};
+pub use codec::FrameError;
+pub use ids::{
+    AccountId, ClaimId, DeviceAddress, Epoch, MessageId, Nonce, SignatureBytes, SigningKeyBytes,
+};
+pub use records::{Bundle, KeyRecord, KeyStock, PublishedKeys};
+pub use relay_frame::{
+    BundleRefusal, ConnectionError, Registration, RelayFrame, SubmitRefusal, close_code,
+};
+pub use username::{Username, UsernameError};
