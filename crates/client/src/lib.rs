@@ -1,1 +1,25 @@
-//! Pawl's client engine, a sans-I/O state machine
+//! Pawl's client engine: a state machine without I/O, clock or randomness of its own.
+//!
+//! `Engine::handle(input, now, rng)` returns a [`Step`]: changes, then frames, then events. Whoever
+//! drives it commits the changes in one transaction, then sends the frames, then shows the events,
+//! in that order and no other (docs/ARCHITECTURE.md, "one road"). When a commit fails, the driver
+//! throws the engine away and loads it again from the store: memory is never ahead of the disk.
+//! Knows `pawl-protocol` and `pawl-wire`; knows no browser, socket, database or page.
+
+mod command;
+mod error;
+mod event;
+mod step;
+mod store;
+
+pub use command::{Command, CommandId, Query};
+pub use error::{AlertCode, CommandError, StoreError};
+pub use event::{
+    Connection, ConversationView, Event, IdentityState, MessageStatus, MessageView, NoticeCause,
+    Phase, QueryReply, RegistrationPolicy, SafetyNumberView, Snapshot,
+};
+pub use step::{Input, SocketRequest, Step};
+pub use store::{Change, Key, Table};
+
+/// Longest text of a message, in bytes of UTF-8: with its fields it fits the largest padding class.
+pub const MAX_TEXT: usize = 64 * 1024;

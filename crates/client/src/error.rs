@@ -1,0 +1,148 @@
+//! Errors as a page can show them: closed sets of codes with what is needed to put them in words.
+//! The words themselves belong to the page.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a command did not succeed. Nothing else is lost by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[serde(
+    tag = "code",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum CommandError {
+    /// No username was given.
+    #[error("a username is needed")]
+    UsernameEmpty,
+    /// More characters than allowed.
+    #[error("the username is too long")]
+    UsernameTooLong {
+        /// How many are allowed.
+        limit: u32,
+    },
+    /// A control character.
+    #[error("the username holds a control character")]
+    UsernameControlCharacter,
+    /// A character outside plain ASCII letters, digits, dot, underscore, hyphen.
+    #[error("the username holds a character that is not allowed")]
+    UsernameCharacter {
+        /// The character.
+        character: String,
+        /// Whether it is outside ASCII and may look like a plain letter.
+        look_alike: bool,
+    },
+    /// Begins with something other than a letter or digit.
+    #[error("a username begins with a letter or a digit")]
+    UsernameStart,
+    /// Another account has the name.
+    #[error("the username is taken")]
+    UsernameTaken,
+    /// The invite code is missing, wrong or used.
+    #[error("this relay asks for an invite code")]
+    InviteNeeded,
+    /// Nobody can register now.
+    #[error("this relay takes no new accounts")]
+    RegistrationClosed,
+    /// There is an account on this device already.
+    #[error("there is an account on this device already")]
+    AccountExists,
+    /// No account on this device yet.
+    #[error("there is no account on this device")]
+    NoAccount,
+    /// Nobody has this username.
+    #[error("nobody has this username")]
+    UnknownRecipient,
+    /// One's own username.
+    #[error("that is your own username")]
+    OwnUsername,
+    /// No such conversation on this device.
+    #[error("there is no such conversation")]
+    UnknownConversation,
+    /// No such message, or one that needs no retry.
+    #[error("there is no such message")]
+    UnknownMessage,
+    /// Nothing to send.
+    #[error("the message is empty")]
+    MessageEmpty,
+    /// More bytes than a message can hold.
+    #[error("the message is too long")]
+    MessageTooLong {
+        /// Bytes allowed.
+        limit: u32,
+        /// Bytes given.
+        length: u32,
+    },
+    /// Too many messages wait to be sent.
+    #[error("too many messages wait to be sent")]
+    OutboxFull,
+    /// The relay cannot be reached, and this needs it.
+    #[error("the relay cannot be reached")]
+    Offline,
+    /// The relay asks to slow down.
+    #[error("too many requests")]
+    RateLimited {
+        /// Milliseconds.
+        retry_after_ms: u64,
+    },
+    /// The relay has a fault of its own.
+    #[error("the relay cannot do this now")]
+    RelayUnavailable,
+    /// What the relay gave is not signed by the person's account: it may be an attack.
+    #[error("the keys that the relay gave for this person are not theirs")]
+    KeysRefused,
+    /// This relay and this page are of different versions.
+    #[error("the relay speaks another version")]
+    VersionMismatch,
+    /// This device's store failed; the page must be reloaded.
+    #[error("this device's store failed")]
+    StoreFailed,
+}
+
+/// Something the user must know about that no command asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "types", derive(ts_rs::TS))]
+#[serde(
+    tag = "code",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum AlertCode {
+    /// The relay gave keys for this person that their account did not sign; nothing was sent.
+    KeysRefused {
+        /// Who.
+        username: String,
+    },
+    /// Someone wrote under a name that the relay says is another's; it was not shown.
+    ImpostorRefused {
+        /// The name.
+        username: String,
+    },
+    /// The person's mailbox is full; the messages go on trying.
+    MailboxFull {
+        /// Who.
+        username: String,
+    },
+    /// The relay does not know this device (any more).
+    DeviceUnknown,
+    /// This relay and this page are of different versions: reload.
+    VersionMismatch,
+    /// Another device or browser profile connects with these very keys.
+    Replaced,
+    /// A record in this device's store cannot be read; the rest works.
+    RecordCorrupted {
+        /// Whose conversation, where that can be told.
+        username: Option<String>,
+    },
+}
+
+/// Why what is on disk cannot become an engine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// A record that does not decode. The table says what is affected.
+    #[error("a record in {0:?} cannot be read")]
+    Corrupted(crate::Table),
+    /// Written by a newer version of Pawl.
+    #[error("the store was written by a newer version")]
+    Newer,
+}
