@@ -7,12 +7,14 @@
 //! Knows `pawl-protocol` and `pawl-wire`; knows no browser, socket, database or page.
 
 mod command;
+mod engine;
 mod error;
 mod event;
 mod step;
 mod store;
 
 pub use command::{Command, CommandId, Query};
+pub use engine::{Config, Engine, LoadedRecord};
 pub use error::{AlertCode, CommandError, StoreError};
 pub use event::{
     Connection, ConversationView, Event, IdentityState, MessageStatus, MessageView, NoticeCause,

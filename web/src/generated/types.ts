@@ -1,0 +1,338 @@
+// Generated from crates/client by `cargo xtask types`. Change the Rust types instead.
+// Positions and times are whole numbers below 2^53.
+
+/**
+ * Something the user must know about that no command asked for.
+ */
+export type AlertCode = { "code": "keysRefused",
+/**
+ * Who.
+ */
+username: string, } | { "code": "impostorRefused",
+/**
+ * The name.
+ */
+username: string, } | { "code": "mailboxFull",
+/**
+ * Who.
+ */
+username: string, } | { "code": "deviceUnknown" } | { "code": "versionMismatch" } | { "code": "replaced" } | { "code": "recordCorrupted",
+/**
+ * Whose conversation, where that can be told.
+ */
+username: string | null, };
+
+/**
+ * A change that is asked for; answered once by `Event::CommandDone`.
+ */
+export type Command = { "type": "createAccount",
+/**
+ * As typed; see `pawl_wire::Username::parse`.
+ */
+username: string,
+/**
+ * Where the relay asks for one.
+ */
+invite: string | null, } | { "type": "startConversation",
+/**
+ * As typed.
+ */
+username: string, } | { "type": "sendText",
+/**
+ * The other's username.
+ */
+conversation: string,
+/**
+ * 1 to [`crate::MAX_TEXT`] bytes of UTF-8, not only white space.
+ */
+text: string, } | { "type": "retryMessage",
+/**
+ * The other's username.
+ */
+conversation: string,
+/**
+ * Its position.
+ */
+position: number, } | { "type": "saveDraft",
+/**
+ * The other's username.
+ */
+conversation: string,
+/**
+ * May be empty.
+ */
+text: string, } | { "type": "markRead",
+/**
+ * The other's username.
+ */
+conversation: string,
+/**
+ * Position of the newest message seen.
+ */
+through: number, } | { "type": "markVerified",
+/**
+ * The other's username.
+ */
+conversation: string,
+/**
+ * Whether it matched.
+ */
+verified: boolean, } | { "type": "acceptIdentity",
+/**
+ * The other's username.
+ */
+conversation: string, };
+
+/**
+ * Why a command did not succeed. Nothing else is lost by it.
+ */
+export type CommandError = { "code": "usernameEmpty" } | { "code": "usernameTooLong",
+/**
+ * How many are allowed.
+ */
+limit: number, } | { "code": "usernameControlCharacter" } | { "code": "usernameCharacter",
+/**
+ * The character.
+ */
+character: string,
+/**
+ * Whether it is outside ASCII and may look like a plain letter.
+ */
+lookAlike: boolean, } | { "code": "usernameStart" } | { "code": "usernameTaken" } | { "code": "inviteNeeded" } | { "code": "registrationClosed" } | { "code": "accountExists" } | { "code": "noAccount" } | { "code": "unknownRecipient" } | { "code": "ownUsername" } | { "code": "unknownConversation" } | { "code": "unknownMessage" } | { "code": "messageEmpty" } | { "code": "messageTooLong",
+/**
+ * Bytes allowed.
+ */
+limit: number,
+/**
+ * Bytes given.
+ */
+length: number, } | { "code": "outboxFull" } | { "code": "offline" } | { "code": "rateLimited",
+/**
+ * Milliseconds.
+ */
+retryAfterMs: number, } | { "code": "relayUnavailable" } | { "code": "keysRefused" } | { "code": "versionMismatch" } | { "code": "storeFailed" };
+
+/**
+ * The connection to the relay.
+ */
+export type Connection = "online" | "connecting" | "offline";
+
+/**
+ * A conversation as a list shows it.
+ */
+export type ConversationView = {
+/**
+ * The other's username, which also names the conversation.
+ */
+username: string,
+/**
+ * Received messages that the person has not seen.
+ */
+unread: number,
+/**
+ * First characters of the newest message.
+ */
+preview: string,
+/**
+ * When something last happened, milliseconds since 1970; lists are ordered by it.
+ */
+activeAt: number,
+/**
+ * What is being written.
+ */
+draft: string,
+/**
+ * What is known of the other's identity.
+ */
+identity: IdentityState, };
+
+/**
+ * Something to show.
+ */
+export type Event = { "type": "phaseChanged",
+/**
+ * The new phase.
+ */
+phase: Phase, } | { "type": "connectionChanged",
+/**
+ * Its new state.
+ */
+connection: Connection, } | { "type": "conversationChanged",
+/**
+ * The whole summary.
+ */
+conversation: ConversationView, } | { "type": "messagesChanged",
+/**
+ * The other's username.
+ */
+conversation: string,
+/**
+ * Each whole.
+ */
+messages: Array<MessageView>, } | { "type": "statusChanged",
+/**
+ * The other's username.
+ */
+conversation: string,
+/**
+ * Positions of own messages whose status changed, with the new one.
+ */
+changes: Array<[number, MessageStatus]>, } | { "type": "commandDone",
+/**
+ * Which.
+ */
+id: string,
+/**
+ * Nothing where it succeeded.
+ */
+error: CommandError | null, } | { "type": "alert",
+/**
+ * What.
+ */
+alert: AlertCode, };
+
+/**
+ * What is known of a person's identity key.
+ */
+export type IdentityState = "unverified" | "verified" | "changed";
+
+/**
+ * How far an own message has come. Never goes back, but from `NotSent` on a retry.
+ */
+export type MessageStatus = "sending" | "sent" | "delivered" | "read" | "notSent";
+
+/**
+ * One line of a conversation.
+ */
+export type MessageView = {
+/**
+ * Rises within the conversation on this device.
+ */
+position: number,
+/**
+ * Written here.
+ */
+mine: boolean,
+/**
+ * The text; empty where `notice` is set.
+ */
+text: string,
+/**
+ * When it was written (own) or received, milliseconds since 1970.
+ */
+at: number,
+/**
+ * Own messages only.
+ */
+status: MessageStatus | null,
+/**
+ * Instead of a text: what happened here.
+ */
+notice: NoticeCause | null, };
+
+/**
+ * A line that is not a message.
+ */
+export type NoticeCause = "identityChanged" | "keysGone" | "unreadable" | "newerVersion" | "damaged";
+
+/**
+ * Where this device stands.
+ */
+export type Phase = { "type": "noAccount",
+/**
+ * What the relay asks of new accounts, once it has said so.
+ */
+registration: RegistrationPolicy | null, } | { "type": "registering",
+/**
+ * The name that is asked for.
+ */
+username: string, } | { "type": "ready",
+/**
+ * Whose.
+ */
+username: string, };
+
+/**
+ * A question about what is on this device; changes nothing.
+ */
+export type Query = { "type": "snapshot" } | { "type": "history",
+/**
+ * The other's username.
+ */
+conversation: string,
+/**
+ * Only what is older than this position; nothing for the newest page.
+ */
+before: number | null,
+/**
+ * 1 to 200.
+ */
+limit: number, } | { "type": "safetyNumber",
+/**
+ * The other's username.
+ */
+conversation: string, };
+
+/**
+ * Answer to a query.
+ */
+export type QueryReply = { "type": "snapshot",
+/**
+ * The state.
+ */
+snapshot: Snapshot, } | { "type": "history",
+/**
+ * In order of position.
+ */
+messages: Array<MessageView>,
+/**
+ * Whether there are older ones.
+ */
+more: boolean, } | { "type": "safetyNumber",
+/**
+ * The number.
+ */
+safetyNumber: SafetyNumberView, } | { "type": "failed",
+/**
+ * Why.
+ */
+error: CommandError, };
+
+/**
+ * Who may register at the relay.
+ */
+export type RegistrationPolicy = "open" | "invite" | "closed";
+
+/**
+ * A safety number to compare.
+ */
+export type SafetyNumberView = {
+/**
+ * Twelve groups of five digits.
+ */
+groups: Array<string>,
+/**
+ * Payload of the QR code.
+ */
+qr: Array<number>,
+/**
+ * Whether it was compared before.
+ */
+identity: IdentityState, };
+
+/**
+ * Everything a page needs to draw itself.
+ */
+export type Snapshot = {
+/**
+ * Account or none.
+ */
+phase: Phase,
+/**
+ * To the relay.
+ */
+connection: Connection,
+/**
+ * Newest first.
+ */
+conversations: Array<ConversationView>, };
