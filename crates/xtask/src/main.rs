@@ -1,2 +1,164 @@
-//! Pawl's own commands: set up, build, run, test, bench, tidy.
-fn main() {}
+//! Pawl's own commands: `cargo xtask setup | build | run | test | bench | tidy | types | fmt`.
+//! Knows the tools and the folders; no code of the messenger is linked into it, so that it builds in
+//! seconds on a machine that has nothing yet.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks on its terminal"
+)]
+
+mod bench;
+mod clock;
+mod context;
+mod manifest;
+mod pipeline;
+mod setup;
+mod size;
+mod stamp;
+mod suite;
+mod tidy;
+mod types;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use lexopt::prelude::*;
+
+use crate::context::Context;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  run [--listen ADDRESS] [--data FOLDER] [-- MORE]
+                     get what is missing, build, start the relay (127.0.0.1:8080, ./.pawl)
+  test [--fast] [--only STEP]... [--keep-going] [--list]
+                     everything there is; --fast leaves out browsers and release builds
+  setup [--test]     get what building (and testing) needs
+  build              wasm, page, relay: target/release/pawl-server
+  bench crypto       JSON rows, native and wasm, beside published packages
+  bench size         what a first visit loads: raw, gzip, Brotli
+  tidy               style rules, import directions, licences
+  types              write web/src/generated/types.ts from the Rust types
+  fmt                format all Rust code
+";
+
+fn main() -> ExitCode {
+    match dispatch() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch() -> Result<ExitCode> {
+    let mut args = lexopt::Parser::from_env();
+    let command = match args.next()? {
+        Some(Value(word)) => word.string()?,
+        Some(Short('h') | Long("help")) | None => "help".to_owned(),
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    let ctx = Context::new()?;
+    match command.as_str() {
+        "help" => print!("{HELP}"),
+        "setup" => setup_command(&ctx, args)?,
+        "build" => {
+            nothing_more(args)?;
+            pipeline::relay(&ctx)?;
+        }
+        "run" => run_command(&ctx, args)?,
+        "test" => return test_command(&ctx, args),
+        "bench" => bench_command(&ctx, args)?,
+        "tidy" => {
+            nothing_more(args)?;
+            tidy::all(&ctx)?;
+        }
+        "types" => {
+            nothing_more(args)?;
+            types::write(&ctx)?;
+        }
+        "fmt" => {
+            nothing_more(args)?;
+            ctx.run(xshell::cmd!(ctx.sh, "cargo fmt --all"))?;
+        }
+        other => bail!("no command {other:?}\n\n{HELP}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn nothing_more(mut args: lexopt::Parser) -> Result<()> {
+    match args.next()? {
+        None => Ok(()),
+        Some(more) => Err(more.unexpected().into()),
+    }
+}
+
+fn setup_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
+    match args.next()? {
+        None => setup::for_build(ctx)?,
+        Some(Long("test")) => setup::for_test(ctx)?,
+        Some(more) => return Err(more.unexpected().into()),
+    }
+    println!("everything is in place");
+    Ok(())
+}
+
+fn run_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
+    let mut listen = OsString::from("127.0.0.1:8080");
+    let mut data = ctx.path(".pawl").into_os_string();
+    let mut more = Vec::new();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("listen") => listen = args.value()?,
+            Long("data") => data = args.value()?,
+            // Only what follows `--` arrives here as a bare word.
+            Value(word) => {
+                more.push(word);
+                more.extend(args.raw_args()?);
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    pipeline::relay(ctx)?;
+    pipeline::serve(ctx, &listen, &data, &more)
+}
+
+fn test_command(ctx: &Context, mut args: lexopt::Parser) -> Result<ExitCode> {
+    let mut choice = suite::Choice::default();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("fast") => choice.fast = true,
+            Long("keep-going") => choice.keep_going = true,
+            Long("only") => choice.only.push(args.value()?.string()?),
+            Long("list") => {
+                suite::list();
+                return Ok(ExitCode::SUCCESS);
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let passed = suite::run(ctx, &choice)?;
+    Ok(if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn bench_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
+    let what = match args.next()? {
+        Some(Value(word)) => word.string()?,
+        _ => bail!("bench what? `cargo xtask bench crypto` or `cargo xtask bench size`"),
+    };
+    nothing_more(args)?;
+    match what.as_str() {
+        "crypto" => bench::crypto(ctx),
+        "size" => {
+            pipeline::page(ctx)?;
+            size::print(ctx)
+        }
+        other => bail!("no benchmark {other:?}: crypto or size"),
+    }
+}

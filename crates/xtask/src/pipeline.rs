@@ -1,0 +1,187 @@
+//! The build, in its order: engine to wasm, wasm to optimised JavaScript package, page, relay with the
+//! page inside. Each step is left out while its inputs are what they were (`stamp`).
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use xshell::cmd;
+
+use crate::context::Context;
+use crate::manifest::{WasmPack, closure, members};
+use crate::setup::{self, WasmToolchain};
+use crate::size;
+use crate::stamp::Stamp;
+
+const TRIPLE: &str = "wasm32-unknown-unknown";
+
+/// The relay that `build` makes, from the repository's root.
+pub(crate) const RELAY: &str = "target/release/pawl-server";
+
+/// The engine as wasm and JavaScript, in `out-dir` of wasm-pack.toml.
+pub(crate) fn wasm(ctx: &Context) -> Result<()> {
+    setup::npm(ctx)?;
+    let config = WasmPack::read(ctx)?;
+    let all = members(ctx)?;
+    let mut inputs: Vec<PathBuf> = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "wasm-pack.toml",
+        "package-lock.json",
+    ]
+    .map(|name| ctx.path(name))
+    .into();
+    inputs.extend(
+        closure(&all, &config.package)?
+            .iter()
+            .map(|member| member.folder.clone()),
+    );
+    let stamp = Stamp::of(&inputs, "")?;
+    let module = ctx
+        .path(&config.out_dir)
+        .join(format!("{}_bg.wasm", config.package.replace('-', "_")));
+    if stamp.is_current(ctx, "wasm", &module)? {
+        return Ok(());
+    }
+    let toolchain = WasmToolchain::ensure(ctx)?;
+    let bindgen = setup::wasm_bindgen(ctx)?;
+    let raw = ctx.step("building the engine for wasm32", || {
+        compile(ctx, &config, toolchain, &[])
+    })?;
+    ctx.step("binding and optimising the engine", || {
+        bind(
+            ctx,
+            &bindgen,
+            &raw,
+            &config.target,
+            &ctx.path(&config.out_dir),
+        )?;
+        optimise(ctx, &config, &module)
+    })?;
+    size::check_wasm(&module, config.budget.wasm)?;
+    stamp.keep(ctx, "wasm")
+}
+
+/// Cargo's part; returns the raw module.
+pub(crate) fn compile(
+    ctx: &Context,
+    config: &WasmPack,
+    toolchain: WasmToolchain,
+    features: &[&str],
+) -> Result<PathBuf> {
+    let sh = &ctx.sh;
+    let (package, profile) = (&config.package, &config.profile);
+    let features: Vec<_> = features
+        .iter()
+        .map(|name| format!("--features={name}"))
+        .collect();
+    let build = cmd!(
+        sh,
+        "cargo build -p {package} --lib --target {TRIPLE} --profile {profile} {features...}"
+    );
+    ctx.run(toolchain.apply(build).env(
+        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
+        &config.rustflags,
+    ))?;
+    let name = format!("{}.wasm", package.replace('-', "_"));
+    Ok(ctx.path("target").join(TRIPLE).join(profile).join(name))
+}
+
+/// wasm-bindgen's part, into an emptied folder.
+pub(crate) fn bind(
+    ctx: &Context,
+    bindgen: &Path,
+    raw: &Path,
+    target: &str,
+    out: &Path,
+) -> Result<()> {
+    let sh = &ctx.sh;
+    sh.remove_path(out)?;
+    ctx.run(cmd!(
+        sh,
+        "{bindgen} --target {target} --out-dir {out} {raw}"
+    ))
+}
+
+/// wasm-opt's part, in place.
+pub(crate) fn optimise(ctx: &Context, config: &WasmPack, module: &Path) -> Result<()> {
+    let sh = &ctx.sh;
+    let arguments = &config.wasm_opt;
+    let tool = ctx.path("node_modules/.bin/wasm-opt");
+    ctx.run(cmd!(sh, "{tool} {arguments...} -o {module} {module}"))
+}
+
+/// The page, in web/dist.
+pub(crate) fn page(ctx: &Context) -> Result<()> {
+    wasm(ctx)?;
+    let sh = &ctx.sh;
+    let inputs = ["web", "package.json", "package-lock.json"].map(|name| ctx.path(name));
+    let stamp = Stamp::of(&inputs, "")?;
+    if stamp.is_current(ctx, "page", &ctx.path("web/dist/index.html"))? {
+        return Ok(());
+    }
+    ctx.step("building the page", || {
+        ctx.run(cmd!(sh, "npm run --silent build"))
+    })?;
+    stamp.keep(ctx, "page")
+}
+
+/// The relay, with web/dist in it.
+pub(crate) fn relay(ctx: &Context) -> Result<()> {
+    page(ctx)?;
+    let sh = &ctx.sh;
+    let stamp = Stamp::of(&relay_inputs(ctx)?, "")?;
+    if stamp.is_current(ctx, "relay", &ctx.path(RELAY))? {
+        return Ok(());
+    }
+    let dist = ctx.path("web/dist");
+    ctx.step("building the relay", || {
+        ctx.run(cmd!(sh, "cargo build --release -p pawl-server").env("PAWL_WEB_DIST", dist))
+    })?;
+    stamp.keep(ctx, "relay")
+}
+
+fn relay_inputs(ctx: &Context) -> Result<Vec<PathBuf>> {
+    let all = members(ctx)?;
+    let mut inputs: Vec<_> = closure(&all, "pawl-server")?
+        .iter()
+        .map(|member| member.folder.clone())
+        .collect();
+    inputs.extend(["Cargo.toml", "Cargo.lock", "web/dist"].map(|name| ctx.path(name)));
+    Ok(inputs)
+}
+
+/// Becomes the relay; it prints its own address when it serves. Returns only when it could not start.
+pub(crate) fn serve(ctx: &Context, listen: &OsStr, data: &OsStr, more: &[OsString]) -> Result<()> {
+    let sh = &ctx.sh;
+    let relay = ctx.path(RELAY);
+    println!(
+        "==> starting the relay on {} (data in {})",
+        listen.display(),
+        data.display()
+    );
+    let mut command = ctx.command(cmd!(
+        sh,
+        "{relay} --listen {listen} --data {data} {more...}"
+    ));
+    command
+        .current_dir(&ctx.root)
+        .env_remove("CARGO_TARGET_DIR");
+    become_it(command)
+}
+
+#[cfg(unix)]
+fn become_it(mut command: std::process::Command) -> Result<()> {
+    use std::os::unix::process::CommandExt as _;
+    let error = command.exec();
+    bail!("the relay could not be started: {error}")
+}
+
+#[cfg(not(unix))]
+fn become_it(mut command: std::process::Command) -> Result<()> {
+    let status = command.status()?;
+    if !status.success() {
+        bail!("the relay ended: {status}")
+    }
+    Ok(())
+}

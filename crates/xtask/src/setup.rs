@@ -1,0 +1,35 @@
+//! `cargo xtask setup`: gets what a machine with Rust and Node still lacks. Every step looks first,
+//! says what it does, prefers the ordinary way, and where it may not act says what to install.
+
+mod debian;
+mod toolchain;
+mod tools;
+
+use anyhow::Result;
+
+use crate::context::Context;
+
+pub(crate) use toolchain::WasmToolchain;
+pub(crate) use tools::{
+    Browser, browser, components, firefox_driver, npm, wasm_bindgen, wasm_clippy, wasm_pack,
+};
+
+/// What `run` and `build` need.
+pub(crate) fn for_build(ctx: &Context) -> Result<()> {
+    npm(ctx)?;
+    WasmToolchain::ensure(ctx)?;
+    wasm_bindgen(ctx)?;
+    Ok(())
+}
+
+/// What `test` needs besides.
+pub(crate) fn for_test(ctx: &Context) -> Result<()> {
+    for_build(ctx)?;
+    components(ctx)?;
+    wasm_clippy(ctx)?;
+    browser(ctx, Browser::Firefox)?;
+    browser(ctx, Browser::Chromium)?;
+    wasm_pack(ctx)?;
+    firefox_driver(ctx)?;
+    Ok(())
+}

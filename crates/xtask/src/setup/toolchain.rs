@@ -1,0 +1,93 @@
+//! The Rust toolchain that can build for wasm32: the active one where rustup can add the target, else
+//! the one that `debian` makes from Debian's Rust source and links under a name of its own.
+//! Native code always stays with the active toolchain.
+
+use anyhow::{Result, bail};
+use xshell::{Cmd, cmd};
+
+use super::debian;
+use crate::context::Context;
+
+/// The rustup name of the toolchain that stands in where rustup cannot add the target.
+pub(super) const LINKED: &str = "distro";
+
+const TRIPLE: &str = "wasm32-unknown-unknown";
+
+/// Which toolchain builds wasm on this machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum WasmToolchain {
+    Active,
+    Linked,
+}
+
+impl WasmToolchain {
+    /// Finds a toolchain that links wasm, or gets one.
+    pub(crate) fn ensure(ctx: &Context) -> Result<Self> {
+        if let Some(found) = Self::find(ctx)? {
+            return Ok(found);
+        }
+        if rustup_adds_target(ctx) && works(ctx, Self::Active)? {
+            return Ok(Self::Active);
+        }
+        println!(
+            "    rustup could not add {TRIPLE} here; building its std from Debian's Rust instead"
+        );
+        ctx.step("building std for wasm32 from Debian's Rust source", || {
+            debian::wasm32(ctx)
+        })?;
+        if works(ctx, Self::Linked)? {
+            return Ok(Self::Linked);
+        }
+        bail!("the toolchain `{LINKED}` is set up but does not link for {TRIPLE}")
+    }
+
+    fn find(ctx: &Context) -> Result<Option<Self>> {
+        for toolchain in [Self::Active, Self::Linked] {
+            if works(ctx, toolchain)? {
+                return Ok(Some(toolchain));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets a command use this toolchain, by rustup's own variable.
+    pub(crate) fn apply<'a>(self, cmd: Cmd<'a>) -> Cmd<'a> {
+        match self {
+            Self::Active => cmd,
+            Self::Linked => cmd.env("RUSTUP_TOOLCHAIN", LINKED),
+        }
+    }
+}
+
+fn rustup_adds_target(ctx: &Context) -> bool {
+    let sh = &ctx.sh;
+    ctx.step("adding wasm32 to the Rust toolchain", || {
+        ctx.run(cmd!(sh, "rustup target add {TRIPLE}").env("RUSTUP_MAX_RETRIES", "1"))
+    })
+    .is_ok()
+}
+
+/// Links a library that needs std, and looks for the crate that wasm tests need: what is listed as
+/// installed is not asked, since a listed target can still lack its linker.
+fn works(ctx: &Context, toolchain: WasmToolchain) -> Result<bool> {
+    let sh = &ctx.sh;
+    let at = ctx.scratch("probe")?;
+    let source = at.join("probe.rs");
+    sh.write_file(
+        &source,
+        "pub fn probe() -> String { String::from(\"std\") }\n",
+    )?;
+    let compile = cmd!(
+        sh,
+        "rustc --edition 2024 --crate-type cdylib --target {TRIPLE} --out-dir {at} {source}"
+    );
+    if !ctx.succeeds(toolchain.apply(compile)) {
+        return Ok(false);
+    }
+    let libdir =
+        ctx.read(toolchain.apply(cmd!(sh, "rustc --print target-libdir --target {TRIPLE}")))?;
+    let files = sh.read_dir(libdir).unwrap_or_default();
+    Ok(files
+        .iter()
+        .any(|file| file.to_string_lossy().contains("/libtest-")))
+}

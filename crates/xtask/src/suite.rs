@@ -1,0 +1,395 @@
+//! `cargo xtask test`: everything there is, what fails fast first. A step is a name, a sentence and a
+//! function; it gets what it needs by itself, so that each can be run alone with `--only`.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use xshell::{Cmd, cmd};
+
+use crate::clock::{Stopwatch, human};
+use crate::context::{Context, path_with};
+use crate::setup::{self, Browser};
+use crate::{pipeline, size, tidy, types};
+
+/// What of the suite to run.
+#[derive(Default)]
+pub(crate) struct Choice {
+    pub(crate) fast: bool,
+    pub(crate) keep_going: bool,
+    pub(crate) only: Vec<String>,
+}
+
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    /// Needs neither a browser nor a release build.
+    fast: bool,
+    work: fn(&Context) -> Result<()>,
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        what: "Rust formatting",
+        fast: true,
+        work: fmt,
+    },
+    Step {
+        name: "tidy",
+        what: "style rules of files",
+        fast: true,
+        work: tidy::files,
+    },
+    Step {
+        name: "imports",
+        what: "import directions",
+        fast: true,
+        work: tidy::imports,
+    },
+    Step {
+        name: "setup",
+        what: "what building needs",
+        fast: true,
+        work: setup::for_build,
+    },
+    Step {
+        name: "licences",
+        what: "licences of all dependencies",
+        fast: true,
+        work: tidy::licences,
+    },
+    Step {
+        name: "tools",
+        what: "browsers and drivers",
+        fast: false,
+        work: setup::for_test,
+    },
+    Step {
+        name: "clippy",
+        what: "clippy, native",
+        fast: true,
+        work: clippy,
+    },
+    Step {
+        name: "clippy-wasm",
+        what: "clippy, wasm32",
+        fast: true,
+        work: clippy_wasm,
+    },
+    Step {
+        name: "types",
+        what: "generated TypeScript is current",
+        fast: true,
+        work: types::check,
+    },
+    Step {
+        name: "native",
+        what: "unit, property and integration tests",
+        fast: true,
+        work: native,
+    },
+    Step {
+        name: "engine",
+        what: "engine as wasm, in its size budget",
+        fast: true,
+        work: pipeline::wasm,
+    },
+    Step {
+        name: "eslint",
+        what: "ESLint and the page's import directions",
+        fast: true,
+        work: eslint,
+    },
+    Step {
+        name: "tsc",
+        what: "TypeScript types",
+        fast: true,
+        work: tsc,
+    },
+    Step {
+        name: "vitest",
+        what: "the page's unit tests",
+        fast: true,
+        work: vitest,
+    },
+    Step {
+        name: "wasm-pack",
+        what: "wasm-pack test --headless --firefox",
+        fast: false,
+        work: wasm_pack,
+    },
+    Step {
+        name: "relay",
+        what: "release build of page and relay",
+        fast: false,
+        work: pipeline::relay,
+    },
+    Step {
+        name: "size",
+        what: "a first visit is in its size budget",
+        fast: false,
+        work: first_visit,
+    },
+    Step {
+        name: "firefox",
+        what: "the laws in Firefox",
+        fast: false,
+        work: firefox,
+    },
+    Step {
+        name: "chromium",
+        what: "the laws in Chromium",
+        fast: false,
+        work: chromium,
+    },
+];
+
+struct Outcome {
+    step: &'static Step,
+    took: Duration,
+    failure: Option<String>,
+}
+
+pub(crate) fn list() {
+    for step in STEPS {
+        println!(
+            "{:12} {}{}",
+            step.name,
+            step.what,
+            if step.fast { "" } else { "  (not in --fast)" }
+        );
+    }
+}
+
+/// Runs the chosen steps, prints the table; whether all passed.
+pub(crate) fn run(ctx: &Context, choice: &Choice) -> Result<bool> {
+    let chosen = choose(choice)?;
+    let mut outcomes = Vec::new();
+    for step in chosen {
+        let outcome = run_step(ctx, step);
+        let failed = outcome.failure.is_some();
+        outcomes.push(outcome);
+        if failed && !choice.keep_going {
+            break;
+        }
+    }
+    summary(&outcomes, choice);
+    Ok(outcomes.iter().all(|outcome| outcome.failure.is_none()))
+}
+
+fn choose(choice: &Choice) -> Result<Vec<&'static Step>> {
+    let known: BTreeSet<_> = STEPS.iter().map(|step| step.name).collect();
+    if let Some(unknown) = choice
+        .only
+        .iter()
+        .find(|name| !known.contains(name.as_str()))
+    {
+        bail!("no step {unknown:?}; `cargo xtask test --list` names them");
+    }
+    let wanted = |step: &&Step| {
+        let named = choice.only.is_empty() || choice.only.iter().any(|name| name == step.name);
+        named && (step.fast || !choice.fast)
+    };
+    let chosen: Vec<_> = STEPS.iter().filter(wanted).collect();
+    if chosen.is_empty() {
+        bail!("nothing to run: --only and --fast exclude each other here");
+    }
+    Ok(chosen)
+}
+
+fn run_step(ctx: &Context, step: &'static Step) -> Outcome {
+    println!("\n=== {}: {} ===", step.name, step.what);
+    let watch = Stopwatch::start();
+    let failure = (step.work)(ctx).err().map(|error| format!("{error:#}"));
+    match &failure {
+        None => println!("=== {} passed in {watch}", step.name),
+        Some(why) => {
+            println!("=== {} FAILED after {watch}: {why}", step.name);
+            println!(
+                "    just this step again: cargo xtask test --only {}",
+                step.name
+            );
+        }
+    }
+    Outcome {
+        step,
+        took: watch.elapsed(),
+        failure,
+    }
+}
+
+fn summary(outcomes: &[Outcome], choice: &Choice) {
+    println!("\n--- summary ---");
+    for outcome in outcomes {
+        let verdict = if outcome.failure.is_some() {
+            "FAILED"
+        } else {
+            "ok"
+        };
+        println!(
+            "{verdict:6}  {:12} {:>12}  {}",
+            outcome.step.name,
+            human(outcome.took),
+            outcome.step.what
+        );
+    }
+    let total: Duration = outcomes.iter().map(|outcome| outcome.took).sum();
+    let failed = outcomes
+        .iter()
+        .filter(|outcome| outcome.failure.is_some())
+        .count();
+    if failed > 0 && !choice.keep_going {
+        println!("stopped at the first failure; --keep-going runs the rest");
+    }
+    println!(
+        "{} passed, {failed} failed, in {}",
+        outcomes.len() - failed,
+        human(total)
+    );
+}
+
+fn fmt(ctx: &Context) -> Result<()> {
+    setup::components(ctx)?;
+    let sh = &ctx.sh;
+    ctx.run(cmd!(sh, "cargo fmt --all --check"))
+}
+
+fn clippy(ctx: &Context) -> Result<()> {
+    setup::components(ctx)?;
+    let sh = &ctx.sh;
+    ctx.run(cmd!(
+        sh,
+        "cargo clippy --workspace --all-targets -- -D warnings"
+    ))
+}
+
+/// The engine's driver and the browser tests at the root: all that is compiled for wasm32.
+fn clippy_wasm(ctx: &Context) -> Result<()> {
+    setup::components(ctx)?;
+    let toolchain = setup::wasm_clippy(ctx)?;
+    let sh = &ctx.sh;
+    let clippy = cmd!(
+        sh,
+        "cargo clippy -p pawl-wasm -p pawl --target wasm32-unknown-unknown --all-targets -- -D warnings"
+    );
+    ctx.run(toolchain.apply(clippy))
+}
+
+fn native(ctx: &Context) -> Result<()> {
+    let sh = &ctx.sh;
+    ctx.run(cmd!(sh, "cargo test --workspace"))
+}
+
+fn eslint(ctx: &Context) -> Result<()> {
+    script(ctx, "lint")
+}
+
+fn tsc(ctx: &Context) -> Result<()> {
+    script(ctx, "types")
+}
+
+fn vitest(ctx: &Context) -> Result<()> {
+    script(ctx, "unit")
+}
+
+/// A script of package.json; all of them read the engine's generated declarations.
+fn script(ctx: &Context, name: &str) -> Result<()> {
+    pipeline::wasm(ctx)?;
+    let sh = &ctx.sh;
+    ctx.run(cmd!(sh, "npm run --silent {name}"))
+}
+
+/// As a developer types it at the root.
+fn wasm_pack(ctx: &Context) -> Result<()> {
+    setup::browser(ctx, Browser::Firefox)?;
+    let toolchain = setup::WasmToolchain::ensure(ctx)?;
+    let tools = [
+        setup::wasm_bindgen(ctx)?,
+        setup::firefox_driver(ctx)?,
+        setup::wasm_pack(ctx)?,
+    ];
+    let folders: Vec<_> = tools.iter().filter_map(|tool| tool.parent()).collect();
+    let sh = &ctx.sh;
+    let test = cmd!(sh, "wasm-pack test --headless --firefox").env("PATH", path_with(&folders)?);
+    ctx.run(toolchain.apply(test))
+}
+
+fn first_visit(ctx: &Context) -> Result<()> {
+    pipeline::page(ctx)?;
+    size::print(ctx)
+}
+
+fn firefox(ctx: &Context) -> Result<()> {
+    laws(ctx, Browser::Firefox)
+}
+
+fn chromium(ctx: &Context) -> Result<()> {
+    laws(ctx, Browser::Chromium)
+}
+
+/// The browser tests, against the real release binary.
+fn laws(ctx: &Context, browser: Browser) -> Result<()> {
+    let program = setup::browser(ctx, browser)?;
+    pipeline::relay(ctx)?;
+    let sh = &ctx.sh;
+    let (name, relay) = (browser.name(), ctx.path(pipeline::RELAY));
+    let tests: Cmd<'_> = cmd!(
+        sh,
+        "node tests/browser/run.mjs --browser {name} --server {relay}"
+    );
+    ctx.run(tests.env(browser.variable(), program))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(choice: &Choice) -> Vec<&'static str> {
+        choose(choice)
+            .unwrap()
+            .iter()
+            .map(|step| step.name)
+            .collect()
+    }
+
+    #[test]
+    fn all_is_all_and_fast_needs_no_browser() {
+        assert_eq!(names(&Choice::default()).len(), STEPS.len());
+        let fast = names(&Choice {
+            fast: true,
+            ..Choice::default()
+        });
+        for left_out in ["tools", "wasm-pack", "relay", "size", "firefox", "chromium"] {
+            assert!(!fast.contains(&left_out), "{left_out} is in --fast");
+        }
+        assert!(fast.contains(&"native"));
+    }
+
+    #[test]
+    fn an_unknown_step_is_refused_and_an_empty_choice_too() {
+        let only = |name: &str| vec![name.to_owned()];
+        assert!(
+            choose(&Choice {
+                only: only("clipy"),
+                ..Choice::default()
+            })
+            .is_err()
+        );
+        assert!(
+            choose(&Choice {
+                only: only("firefox"),
+                fast: true,
+                ..Choice::default()
+            })
+            .is_err()
+        );
+        assert_eq!(
+            names(&Choice {
+                only: only("fmt"),
+                ..Choice::default()
+            }),
+            ["fmt"]
+        );
+    }
+}

@@ -1,0 +1,204 @@
+//! The shape of files: how long, how they begin, and words that must not stand in them. Lengths of functions
+//! are held by clippy (clippy.toml) and ESLint (eslint.config.js), which know where a function ends.
+
+use anyhow::Result;
+use xshell::cmd;
+
+use super::{Finding, report};
+use crate::context::Context;
+use crate::manifest::members;
+
+/// Longer files hold more than one thing.
+const LINES: usize = 500;
+
+const CODE: [&str; 7] = [".rs", ".ts", ".tsx", ".js", ".mjs", ".css", ".html"];
+
+/// Written by a tool and not by hand.
+const GENERATED: &str = "web/src/generated/";
+
+/// Written in halves, so that this file does not find itself.
+const MACHINE: [(&str, &str); 6] = [
+    ("/wo", "rk/"),
+    ("/ro", "ot/"),
+    ("/tmp/br", "ief"),
+    ("/ho", "me/"),
+    ("artif", "actory"),
+    ("\"resol", "ved\": \"http"),
+];
+
+const PURE: [&str; 3] = [
+    "crates/protocol/src/",
+    "crates/wire/src/",
+    "crates/client/src/",
+];
+
+const AMBIENT: [&str; 7] = [
+    "std::time",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::thread",
+    "getrandom",
+    "SystemTime",
+];
+
+const MAP: &str = "docs/ARCHITECTURE.md";
+
+/// Folders that the map names besides the packages.
+const FOLDERS: [&str; 4] = ["web", "server", "tests", "docs"];
+
+pub(crate) fn check(ctx: &Context) -> Result<()> {
+    let sh = &ctx.sh;
+    let names = ctx.read(cmd!(
+        sh,
+        "git ls-files --cached --others --exclude-standard"
+    ))?;
+    let mut findings = Vec::new();
+    let mut seen = 0;
+    for name in names.lines() {
+        // What is deleted but still tracked, and what is no text, has no lines to look at.
+        let Ok(text) = sh.read_file(ctx.path(name)) else {
+            continue;
+        };
+        seen += 1;
+        findings.extend(look(name, &text));
+    }
+    findings.extend(map(ctx)?);
+    report("files", seen, &findings)
+}
+
+fn look(name: &str, text: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut say = |line: Option<usize>, rule, reason: String| {
+        let place = line.map_or_else(|| name.to_owned(), |line| format!("{name}:{}", line + 1));
+        findings.push(Finding {
+            place,
+            rule,
+            reason,
+        });
+    };
+    let code = CODE.iter().any(|ending| name.ends_with(ending)) && !name.starts_with(GENERATED);
+    let lines = text.lines().count();
+    if code && lines > LINES {
+        say(
+            None,
+            "file length",
+            format!("{lines} lines; more than {LINES} are more than one thing: split it"),
+        );
+    }
+    if name.ends_with(".rs") && !text.trim_start().starts_with("//!") {
+        say(
+            None,
+            "module opening",
+            "a module opens with `//!`: what it owns and what it must not know".into(),
+        );
+    }
+    for (number, line) in text.lines().enumerate() {
+        if let Some(word) = machine_word(line) {
+            say(
+                Some(number),
+                "no machine",
+                format!("{word:?} is a place of one machine"),
+            );
+        }
+        if name.ends_with(".rs") && suppresses(line) {
+            say(
+                Some(number),
+                "no silence",
+                "`allow` hides a lint for ever: use `#[expect(…, reason = …)]`".into(),
+            );
+        }
+        if let Some(word) = ambient(name, line) {
+            say(
+                Some(number),
+                "sans-I/O",
+                format!("{word:?}: clock, randomness and I/O are parameters here"),
+            );
+        }
+    }
+    findings
+}
+
+fn machine_word(line: &str) -> Option<String> {
+    MACHINE
+        .iter()
+        .map(|(one, two)| format!("{one}{two}"))
+        .find(|word| line.contains(word.as_str()))
+}
+
+fn suppresses(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("#[allow(") || line.starts_with("#![allow(")
+}
+
+fn ambient(name: &str, line: &str) -> Option<&'static str> {
+    let pure = PURE.iter().any(|folder| name.starts_with(folder));
+    let comment = line.trim_start().starts_with("//");
+    if !pure || comment {
+        return None;
+    }
+    AMBIENT.into_iter().find(|word| line.contains(word))
+}
+
+/// The code map names every package's folder and the top folders.
+fn map(ctx: &Context) -> Result<Vec<Finding>> {
+    let text = ctx.sh.read_file(ctx.path(MAP)).unwrap_or_default();
+    let members = members(ctx)?;
+    let folders = members
+        .values()
+        .filter_map(|member| member.folder.strip_prefix(&ctx.root).ok());
+    let names = folders
+        .map(|folder| folder.display().to_string())
+        .filter(|name| !name.is_empty());
+    let all = names.chain(FOLDERS.map(str::to_owned));
+    Ok(all
+        .filter(|name| {
+            !text.contains(&format!("`{name}`")) && !text.contains(&format!("`{name}/`"))
+        })
+        .map(|name| Finding {
+            place: MAP.into(),
+            rule: "code map",
+            reason: format!("`{name}` is not in it"),
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(name: &str, text: &str) -> Vec<&'static str> {
+        look(name, text)
+            .iter()
+            .map(|finding| finding.rule)
+            .collect()
+    }
+
+    #[test]
+    fn each_rule_finds_its_fault_and_leaves_good_files_alone() {
+        assert!(rules("crates/wire/src/lib.rs", "//! Frames.\nfn f() {}\n").is_empty());
+        assert_eq!(
+            rules("crates/wire/src/lib.rs", "fn f() {}\n"),
+            ["module opening"]
+        );
+        assert_eq!(
+            rules("server/src/a.rs", "//! A.\n#[allow(dead_code)]\n"),
+            ["no silence"]
+        );
+        assert_eq!(
+            rules("web/src/a.ts", &"x\n".repeat(LINES + 1)),
+            ["file length"]
+        );
+        assert!(rules("web/src/generated/types.ts", &"x\n".repeat(LINES + 1)).is_empty());
+        let path = format!("see {}{}main", "/wo", "rk/");
+        assert_eq!(rules("README.md", &path), ["no machine"]);
+    }
+
+    #[test]
+    fn the_pure_crates_know_no_clock_and_the_relay_may() {
+        let text = "//! A.\nuse std::time::Duration;\n";
+        assert_eq!(rules("crates/client/src/a.rs", text), ["sans-I/O"]);
+        assert!(rules("server/src/a.rs", text).is_empty());
+        assert!(rules("crates/client/src/a.rs", "//! A.\n// no std::time here\n").is_empty());
+    }
+}
