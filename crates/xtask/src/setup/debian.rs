@@ -74,9 +74,9 @@ pub(super) fn wasm32(ctx: &Context) -> Result<()> {
     install(ctx, &RUST_PACKAGES)?;
     let linker = linker(ctx)?;
     install(ctx, &[&linker])?;
+    link_linker(ctx, &linker)?;
     let libraries = build_std(ctx)?;
     put_in_place(ctx, &libraries)?;
-    link_linker(ctx, &linker)?;
     let sh = &ctx.sh;
     ctx.run(cmd!(sh, "rustup toolchain link {LINKED} /usr"))
 }
@@ -132,9 +132,6 @@ const STD_MANIFEST: &str = r#"[package]
 name = "pawl-std-host"
 version = "0.0.0"
 edition = "2021"
-
-[lib]
-crate-type = ["cdylib", "rlib"]
 
 [workspace]
 "#;
