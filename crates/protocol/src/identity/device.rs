@@ -1,0 +1,185 @@
+//! A device of an account: its number, its address, its two key pairs. Knows no other device.
+//! PROTOCOL.md "Identity".
+
+use core::num::NonZeroU32;
+
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use rand_core::CryptoRng;
+
+use super::account::{AccountKey, AccountKeyPair};
+use super::certificate::{CertificateError, DeviceCertificate, PeerIdentity};
+use super::statement::{StatementError, sign_statement};
+use crate::codec::{DecodeError, Reader};
+use crate::curve::{X25519Pair, X25519Public};
+use crate::secret::{SecretBytes, opaque_debug};
+use crate::signature::{self, SIGNATURE_BYTES};
+
+/// Version of a device key pair's stored form.
+const STORED_VERSION: u8 = 1;
+
+/// The number of a device within its account, from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceId(NonZeroU32);
+
+impl DeviceId {
+    /// The first device of an account.
+    pub const FIRST: Self = Self(NonZeroU32::MIN);
+
+    /// `None` for zero, which is no device.
+    pub const fn new(number: u32) -> Option<Self> {
+        match NonZeroU32::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
+    /// The number.
+    pub const fn get(self) -> u32 {
+        self.0.get()
+    }
+
+    pub(crate) fn to_be_bytes(self) -> [u8; 4] {
+        self.get().to_be_bytes()
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Self::new(reader.u32()?).ok_or(DecodeError::BadField("device"))
+    }
+}
+
+/// Whom a message is sealed for: a device of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// The account.
+    pub account: AccountKey,
+    /// Its device.
+    pub device: DeviceId,
+}
+
+/// A device's Ed25519 signing key and X25519 identity key. Wiped when dropped.
+pub struct DeviceKeyPair {
+    signing: SigningKey,
+    identity: X25519Pair,
+}
+
+opaque_debug!(DeviceKeyPair);
+
+impl DeviceKeyPair {
+    /// Makes the keys of a new device.
+    pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        Self {
+            signing: signature::generate(rng),
+            identity: X25519Pair::generate(rng),
+        }
+    }
+
+    /// The public X25519 identity key.
+    pub fn identity_key(&self) -> X25519Public {
+        self.identity.public()
+    }
+
+    /// The public Ed25519 signing key, 32 bytes.
+    pub fn signing_key(&self) -> [u8; 32] {
+        self.signing.verifying_key().to_bytes()
+    }
+
+    /// The stored form: a version byte, the signing seed, the identity key's private half, 65 bytes.
+    pub fn to_bytes(&self) -> SecretBytes {
+        let mut bytes = Vec::with_capacity(65);
+        bytes.push(STORED_VERSION);
+        bytes.extend_from_slice(self.signing.as_bytes());
+        bytes.extend_from_slice(self.identity.secret_bytes());
+        bytes.into()
+    }
+
+    /// Restores what [`Self::to_bytes`] gave.
+    ///
+    /// # Errors
+    /// [`DecodeError`] when the bytes are not that.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        reader.version(STORED_VERSION)?;
+        let signing = SigningKey::from_bytes(reader.array()?);
+        let identity = X25519Pair::from_bytes(reader.array()?);
+        reader.finish()?;
+        Ok(Self { signing, identity })
+    }
+
+    /// Signs exactly `statement`, a statement to the relay.
+    ///
+    /// # Errors
+    /// [`StatementError`] unless it begins with [`crate::RELAY_STATEMENT_PREFIX`].
+    pub fn sign_statement(&self, statement: &[u8]) -> Result<[u8; 64], StatementError> {
+        sign_statement(&self.signing, statement)
+    }
+
+    pub(crate) fn identity(&self) -> &X25519Pair {
+        &self.identity
+    }
+
+    pub(crate) fn verifying_key(&self) -> VerifyingKey {
+        self.signing.verifying_key()
+    }
+
+    pub(crate) fn sign(&self, context: &[u8], fields: &[&[u8]]) -> [u8; SIGNATURE_BYTES] {
+        signature::sign(&self.signing, context, fields)
+    }
+}
+
+/// Keys and certificate do not belong together. Blame: the caller's store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LocalDeviceError {
+    /// The certificate names other keys than these.
+    #[error("the certificate is not for these keys")]
+    OtherKeys,
+    /// The certificate is not signed by its account.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+}
+
+/// This device: its keys and the certificate that binds them to its account.
+#[derive(Debug)]
+pub struct LocalDevice {
+    keys: DeviceKeyPair,
+    identity: PeerIdentity,
+}
+
+impl LocalDevice {
+    /// Lets `account` certify `keys` as its device number `device`.
+    pub fn certify(account: &AccountKeyPair, device: DeviceId, keys: DeviceKeyPair) -> Self {
+        let identity = PeerIdentity::certify(account, device, &keys);
+        Self { keys, identity }
+    }
+
+    /// Puts a stored device together again and checks that the parts belong to each other.
+    ///
+    /// # Errors
+    /// [`LocalDeviceError`].
+    pub fn new(
+        keys: DeviceKeyPair,
+        certificate: DeviceCertificate,
+    ) -> Result<Self, LocalDeviceError> {
+        if certificate.signing_key() != &keys.signing_key()
+            || certificate.identity_key() != keys.identity_key()
+        {
+            return Err(LocalDeviceError::OtherKeys);
+        }
+        let identity = certificate.verify()?;
+        Ok(Self { keys, identity })
+    }
+
+    /// The key pairs.
+    pub fn keys(&self) -> &DeviceKeyPair {
+        &self.keys
+    }
+
+    /// The certificate.
+    pub fn certificate(&self) -> &DeviceCertificate {
+        self.identity.certificate()
+    }
+
+    /// This device's address.
+    pub fn address(&self) -> Address {
+        self.identity.address()
+    }
+}

@@ -1,0 +1,127 @@
+//! Message keys kept for messages that have not come yet, and the chains that have ended but for them.
+//! Knows no message. PROTOCOL.md "Limits".
+
+use super::keys::{HeaderKey, MessageKey};
+use super::{MAX_KEPT_KEYS, MAX_RETIRED_CHAINS, is_expired};
+use crate::curve::X25519Public;
+
+/// The key of a message that was stepped over. Boxed, so that moving it leaves no copy behind.
+pub(super) struct SkippedKey {
+    pub(super) number: u32,
+    /// When it was put here, in milliseconds since the epoch.
+    pub(super) stored_at: u64,
+    pub(super) key: Box<MessageKey>,
+}
+
+/// The skipped keys of one chain in rising order of their numbers.
+#[derive(Default)]
+pub(super) struct SkippedKeys(Vec<SkippedKey>);
+
+impl SkippedKeys {
+    /// Takes keys in rising order; `None` when they are not.
+    pub(super) fn from_rising(keys: Vec<SkippedKey>) -> Option<Self> {
+        let rising = keys.windows(2).all(|pair| pair[0].number < pair[1].number);
+        rising.then_some(Self(keys))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &SkippedKey> {
+        self.0.iter()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The key of message `number`, unless it is not there or past its lifetime.
+    pub(super) fn get(&self, number: u32, now: u64) -> Option<&MessageKey> {
+        let at = self.position(number)?;
+        let skipped = &self.0[at];
+        (!is_expired(skipped.stored_at, now)).then_some(&*skipped.key)
+    }
+
+    pub(super) fn remove(&mut self, number: u32) {
+        if let Some(at) = self.position(number) {
+            self.0.remove(at);
+        }
+    }
+
+    /// Adds keys whose numbers are above all that are there.
+    pub(super) fn append(&mut self, mut later: Vec<SkippedKey>) {
+        self.0.append(&mut later);
+    }
+
+    fn expire(&mut self, now: u64) {
+        self.0.retain(|skipped| !is_expired(skipped.stored_at, now));
+    }
+
+    /// Drops up to `excess` keys, the oldest first, and returns what is left of the excess.
+    fn drop_oldest(&mut self, excess: usize) -> usize {
+        let dropped = excess.min(self.0.len());
+        self.0.drain(..dropped);
+        excess - dropped
+    }
+
+    fn position(&self, number: u32) -> Option<usize> {
+        self.0.binary_search_by_key(&number, |s| s.number).ok()
+    }
+}
+
+/// A receiving chain that its sender has ended. Its header key stays for a while even when no message is
+/// missing, so that a late duplicate is known for one.
+pub(super) struct RetiredChain {
+    pub(super) header_key: HeaderKey,
+    pub(super) ratchet_key: X25519Public,
+    /// When it was retired, in milliseconds since the epoch.
+    pub(super) retired_at: u64,
+    pub(super) skipped: SkippedKeys,
+}
+
+/// The last few retired chains, the oldest first.
+#[derive(Default)]
+pub(super) struct RetiredChains(Vec<RetiredChain>);
+
+impl RetiredChains {
+    /// Takes chains, the oldest first; `None` when they are too many.
+    pub(super) fn from_oldest(chains: Vec<RetiredChain>) -> Option<Self> {
+        (chains.len() <= MAX_RETIRED_CHAINS).then_some(Self(chains))
+    }
+
+    pub(super) fn iter(&self) -> core::slice::Iter<'_, RetiredChain> {
+        self.0.iter()
+    }
+
+    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut RetiredChain> {
+        self.0.get_mut(index)
+    }
+
+    pub(super) fn push(&mut self, chain: RetiredChain) {
+        if self.0.len() == MAX_RETIRED_CHAINS {
+            self.0.remove(0);
+        }
+        self.0.push(chain);
+    }
+}
+
+/// Drops what is past its lifetime, and the oldest keys beyond [`MAX_KEPT_KEYS`].
+pub(super) fn prune(retired: &mut RetiredChains, current: &mut SkippedKeys, now: u64) {
+    retired.0.retain(|chain| !is_expired(chain.retired_at, now));
+    let mut kept = 0;
+    for keys in retired
+        .0
+        .iter_mut()
+        .map(|c| &mut c.skipped)
+        .chain([&mut *current])
+    {
+        keys.expire(now);
+        kept += keys.len();
+    }
+    let mut excess = kept.saturating_sub(MAX_KEPT_KEYS);
+    for keys in retired
+        .0
+        .iter_mut()
+        .map(|c| &mut c.skipped)
+        .chain([current])
+    {
+        excess = keys.drop_oldest(excess);
+    }
+}

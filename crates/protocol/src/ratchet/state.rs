@@ -1,0 +1,346 @@
+//! The state of a Double Ratchet with header encryption, and its two operations. PROTOCOL.md "Double Ratchet".
+//!
+//! Opening computes what would follow beside the state and applies it when the body is authentic, so a
+//! message that is refused changes nothing, without a copy of the skipped keys.
+
+use core::mem;
+
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::MAX_SKIP;
+use super::error::{OpenError, SealError};
+use super::header::{Header, HeaderAssociatedData};
+use super::keys::{HeaderKey, MessageKey, RootKey, RootStep};
+use super::receiving::{Advance, ReceivingChain};
+use super::sending::{DueChain, Sending};
+use super::skipped::{RetiredChains, SkippedKeys, prune};
+use crate::aead::{NONCE_BYTES, TAG_BYTES};
+use crate::curve::{X25519Pair, X25519Public};
+use crate::envelope::{SEALED_HEAD_BYTES, SealedMessage};
+use crate::handshake::{AssociatedData, HandshakeKeys};
+use crate::padding;
+use crate::secret::Plaintext;
+
+/// Both directions of one session.
+pub(crate) struct Ratchet {
+    pub(super) root: RootKey,
+    pub(super) sending: Sending,
+    /// None until the peer has sent something.
+    pub(super) receiving: Option<ReceivingChain>,
+    /// What the peer's next chain seals its headers with (`NHKr`).
+    pub(super) next_header_key: HeaderKey,
+    pub(super) retired: RetiredChains,
+}
+
+/// Which header key opened a header.
+enum Place {
+    Current,
+    Next,
+    Retired(usize),
+}
+
+/// What the first message of a chain would lead to.
+struct NewChain {
+    step: RootStep,
+    advance: Advance,
+    plaintext: Plaintext,
+}
+
+impl Ratchet {
+    /// The initiator's side: the first message that it seals begins its first chain.
+    pub(crate) fn initiate(keys: HandshakeKeys, signed_prekey: X25519Public) -> Self {
+        Self {
+            root: keys.root,
+            sending: Sending::Due(DueChain {
+                their_key: signed_prekey,
+                header_key: keys.initiator_header,
+                previous_length: 0,
+            }),
+            receiving: None,
+            next_header_key: keys.responder_header,
+            retired: RetiredChains::default(),
+        }
+    }
+
+    /// The responder's side, which exists only together with the first message that it opened.
+    pub(crate) fn accept(
+        keys: HandshakeKeys,
+        signed_prekey: &X25519Pair,
+        associated_data: &AssociatedData,
+        message: &SealedMessage<'_>,
+        now: u64,
+    ) -> Result<(Self, Plaintext), OpenError> {
+        let header_data = HeaderAssociatedData::of(associated_data, message.bytes);
+        let header = Header::open(&keys.initiator_header, &header_data, message)
+            .ok_or(OpenError::HeaderNotAuthentic)??;
+        if header.previous_length != 0 {
+            return Err(OpenError::InvalidHeader);
+        }
+        let body = Body::of(associated_data, message);
+        let new = NewChain::plan(&keys.root, signed_prekey, &header, MAX_SKIP, body, now)?;
+        let ratchet = Self {
+            root: new.step.root,
+            sending: Sending::Due(DueChain {
+                their_key: header.ratchet_key,
+                header_key: keys.responder_header,
+                previous_length: 0,
+            }),
+            receiving: Some(new.advance.into_chain(keys.initiator_header, &header)),
+            next_header_key: new.step.next_header,
+            retired: RetiredChains::default(),
+        };
+        Ok((ratchet, new.plaintext))
+    }
+
+    /// Seals `plaintext` into an envelope that begins with `prefix`.
+    pub(crate) fn seal(
+        &mut self,
+        associated_data: &AssociatedData,
+        prefix: &[u8],
+        plaintext: &[u8],
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Vec<u8>, SealError> {
+        let padded = padding::padded_length(plaintext.len()).ok_or(SealError::TooLong)?;
+        if let Sending::Due(due) = &self.sending {
+            let (root, chain) = due.begin(&self.root, rng)?;
+            self.root = root;
+            self.sending = Sending::Active(chain);
+        }
+        let Sending::Active(chain) = &mut self.sending else {
+            unreachable!("a due chain was begun just above")
+        };
+        let (header, key) = chain.next()?;
+        let mut nonces = [0; 2 * NONCE_BYTES];
+        rng.fill_bytes(&mut nonces);
+        let ([header_nonce, body_nonce], _) = nonces.as_chunks() else {
+            unreachable!("two nonces were drawn")
+        };
+        let header_data = HeaderAssociatedData::of(associated_data, prefix);
+        let header = header.seal(&chain.header_key, header_nonce, header_data.as_bytes());
+
+        let sealed_length = padded + TAG_BYTES;
+        // The associated data stands in front while the body is sealed, and is cut off at the end.
+        let front = associated_data.0.len();
+        let mut bytes =
+            Vec::with_capacity(front + prefix.len() + SEALED_HEAD_BYTES + sealed_length);
+        bytes.extend_from_slice(&associated_data.0);
+        bytes.extend_from_slice(prefix);
+        bytes.extend_from_slice(header_nonce);
+        bytes.extend_from_slice(&header);
+        bytes.extend_from_slice(body_nonce);
+        let length = u32::try_from(sealed_length).expect("a size class fits 32 bits");
+        bytes.extend_from_slice(&length.to_be_bytes());
+        let body_at = bytes.len();
+        padding::pad_onto(&mut bytes, plaintext, padded);
+        let (head, body) = bytes.split_at_mut(body_at);
+        let tag = key.seal(body_nonce, head, body);
+        bytes.extend_from_slice(&tag);
+        bytes.drain(..front);
+        Ok(bytes)
+    }
+
+    /// Opens a message; the state moves on exactly when it is authentic.
+    pub(crate) fn open(
+        &mut self,
+        associated_data: &AssociatedData,
+        message: &SealedMessage<'_>,
+        now: u64,
+    ) -> Result<Plaintext, OpenError> {
+        let (place, header) = self.locate(associated_data, message)?;
+        let body = Body::of(associated_data, message);
+        let plaintext = match place {
+            Place::Current => self.open_current(&header, body, now)?,
+            Place::Next => self.open_next(&header, body, now)?,
+            Place::Retired(index) => self.open_retired(index, &header, body, now)?,
+        };
+        let mut none = SkippedKeys::default();
+        let current = self
+            .receiving
+            .as_mut()
+            .map_or(&mut none, |c| &mut c.skipped);
+        prune(&mut self.retired, current, now);
+        Ok(plaintext)
+    }
+
+    /// Tries each header key once: the current chain's, the next one's, the retired ones', the newest first.
+    fn locate(
+        &self,
+        associated_data: &AssociatedData,
+        message: &SealedMessage<'_>,
+    ) -> Result<(Place, Header), OpenError> {
+        let header_data = HeaderAssociatedData::of(associated_data, message.bytes);
+        let try_open = |key| Header::open(key, &header_data, message).transpose();
+        if let Some(chain) = &self.receiving
+            && let Some(header) = try_open(&chain.header_key)?
+        {
+            return Ok((Place::Current, header.of_chain(&chain.ratchet_key)?));
+        }
+        // The peer can begin its next chain only after it has seen a ratchet key of our active one.
+        if matches!(self.sending, Sending::Active(_))
+            && let Some(header) = try_open(&self.next_header_key)?
+        {
+            return Ok((Place::Next, header));
+        }
+        for (index, chain) in self.retired.iter().enumerate().rev() {
+            if let Some(header) = try_open(&chain.header_key)? {
+                return Ok((Place::Retired(index), header.of_chain(&chain.ratchet_key)?));
+            }
+        }
+        Err(OpenError::HeaderNotAuthentic)
+    }
+
+    fn open_current(
+        &mut self,
+        header: &Header,
+        body: Body<'_>,
+        now: u64,
+    ) -> Result<Plaintext, OpenError> {
+        let chain = self
+            .receiving
+            .as_mut()
+            .ok_or(OpenError::HeaderNotAuthentic)?;
+        if header.number < chain.next {
+            return open_skipped(&mut chain.skipped, header.number, body, now);
+        }
+        let advance = Advance::plan(&chain.chain, chain.next, header.number, MAX_SKIP, now)?;
+        let plaintext = body.open(&advance.key)?;
+        chain.apply(advance, header.number);
+        Ok(plaintext)
+    }
+
+    fn open_next(
+        &mut self,
+        header: &Header,
+        body: Body<'_>,
+        now: u64,
+    ) -> Result<Plaintext, OpenError> {
+        let Sending::Active(active) = &mut self.sending else {
+            return Err(OpenError::HeaderNotAuthentic);
+        };
+        let rest = match &self.receiving {
+            Some(chain) => chain.plan_end(header.previous_length, now)?,
+            None if header.previous_length == 0 => Vec::new(),
+            None => return Err(OpenError::InvalidHeader),
+        };
+        let budget = MAX_SKIP - rest.len();
+        let new = NewChain::plan(&self.root, &active.pair, header, budget, body, now)?;
+
+        let header_key = mem::replace(&mut self.next_header_key, new.step.next_header);
+        let chain = new.advance.into_chain(header_key, header);
+        if let Some(ended) = self.receiving.replace(chain) {
+            self.retired.push(ended.retire(rest, now));
+        }
+        self.root = new.step.root;
+        self.sending = Sending::Due(DueChain {
+            their_key: header.ratchet_key,
+            header_key: HeaderKey::from_bytes(active.next_header_key.as_bytes()),
+            previous_length: active.number,
+        });
+        Ok(new.plaintext)
+    }
+
+    fn open_retired(
+        &mut self,
+        index: usize,
+        header: &Header,
+        body: Body<'_>,
+        now: u64,
+    ) -> Result<Plaintext, OpenError> {
+        let chain = self.retired.get_mut(index);
+        let chain = chain.ok_or(OpenError::HeaderNotAuthentic)?;
+        open_skipped(&mut chain.skipped, header.number, body, now)
+    }
+}
+
+fn open_skipped(
+    skipped: &mut SkippedKeys,
+    number: u32,
+    body: Body<'_>,
+    now: u64,
+) -> Result<Plaintext, OpenError> {
+    let key = skipped.get(number, now).ok_or(OpenError::MessageKeyGone)?;
+    let plaintext = body.open(key)?;
+    skipped.remove(number);
+    Ok(plaintext)
+}
+
+impl NewChain {
+    /// The receiving half of a ratchet step and the opening of the message that brought it.
+    fn plan(
+        root: &RootKey,
+        pair: &X25519Pair,
+        header: &Header,
+        budget: usize,
+        body: Body<'_>,
+        now: u64,
+    ) -> Result<Self, OpenError> {
+        let step = root.step(&pair.agree(&header.ratchet_key)?);
+        let advance = Advance::plan(&step.chain, 0, header.number, budget, now)?;
+        let plaintext = body.open(&advance.key)?;
+        Ok(Self {
+            step,
+            advance,
+            plaintext,
+        })
+    }
+}
+
+impl Advance {
+    fn into_chain(self, header_key: HeaderKey, header: &Header) -> ReceivingChain {
+        ReceivingChain {
+            header_key,
+            ratchet_key: header.ratchet_key,
+            chain: self.chain,
+            next: header.number + 1, // no header carries the last u32
+            skipped: SkippedKeys::from_rising(self.skipped)
+                .expect("they were made in rising order"),
+        }
+    }
+}
+
+impl Header {
+    /// A chain has one ratchet key, and every header of it says the same.
+    fn of_chain(self, ratchet_key: &X25519Public) -> Result<Self, OpenError> {
+        if self.ratchet_key == *ratchet_key {
+            Ok(self)
+        } else {
+            Err(OpenError::InvalidHeader)
+        }
+    }
+}
+
+/// A sealed body with everything that it is bound to.
+struct Body<'a> {
+    associated_data: &'a AssociatedData,
+    message: &'a SealedMessage<'a>,
+}
+
+impl<'a> Body<'a> {
+    fn of(associated_data: &'a AssociatedData, message: &'a SealedMessage<'a>) -> Self {
+        Self {
+            associated_data,
+            message,
+        }
+    }
+
+    fn open(&self, key: &MessageKey) -> Result<Plaintext, OpenError> {
+        let front = self.associated_data.0.len();
+        let (rest, tag) = self
+            .message
+            .bytes
+            .split_last_chunk::<TAG_BYTES>()
+            .ok_or(OpenError::BodyNotAuthentic)?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(front + rest.len()));
+        bytes.extend_from_slice(&self.associated_data.0);
+        bytes.extend_from_slice(rest);
+        let body_at = front + self.message.body_at;
+        let (head, body) = bytes.split_at_mut(body_at);
+        key.open(self.message.body_nonce, head, body, tag)
+            .map_err(|_| OpenError::BodyNotAuthentic)?;
+        let length = padding::unpadded_length(body).ok_or(OpenError::InvalidPadding)?;
+        bytes.truncate(body_at + length);
+        bytes.drain(..body_at);
+        Ok(Plaintext::new(bytes))
+    }
+}
