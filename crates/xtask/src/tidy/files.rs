@@ -45,7 +45,7 @@ const AMBIENT: [&str; 7] = [
 const MAP: &str = "docs/ARCHITECTURE.md";
 
 /// Folders that the map names besides the packages.
-const FOLDERS: [&str; 4] = ["web", "server", "tests", "docs"];
+const FOLDERS: [&str; 3] = ["web", "server", "tests"];
 
 pub(crate) fn check(ctx: &Context) -> Result<()> {
     let sh = &ctx.sh;
