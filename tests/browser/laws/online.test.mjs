@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+
+import { aliceAndBob, scenario, talking } from '../support/world.mjs';
+
+scenario('online: what Alice writes stands once at Bob, and its status goes to Delivered and Read', {}, async (world) => {
+  const { alice, bob } = await aliceAndBob(world);
+  await alice.tab.startConversation('bob');
+  await alice.tab.send('are you there?');
+  await bob.tab.waitForConversation('alice');
+  await alice.tab.waitForStatus('are you there?', 'Delivered');
+
+  await bob.tab.page.bringToFront();
+  await bob.tab.openConversation('alice');
+  await bob.tab.waitForMessage('are you there?');
+  await alice.tab.waitForStatus('are you there?', 'Read');
+  await bob.tab.send('yes');
+  await alice.tab.waitForMessage('yes');
+
+  assert.deepEqual((await bob.tab.messages()).map((message) => message.status !== null), [false, true]);
+  assert.equal((await alice.tab.messages()).length, 2);
+});
+
+scenario('online: an unread message is told in the list, and no longer once it is read', {}, async (world) => {
+  const { alice, bob } = await aliceAndBob(world);
+  await alice.tab.startConversation('bob');
+  await alice.tab.send('one');
+  await alice.tab.send('two');
+  const [unread] = await bob.tab.waitForConversation('alice');
+  await bob.tab.page.bringToFront();
+  await bob.tab.openConversation('alice');
+  await bob.tab.waitForMessage('two');
+  await alice.tab.waitForStatus('two', 'Read');
+  const [read] = await bob.tab.conversations();
+  assert.match(unread, /unread|new/i);
+  assert.doesNotMatch(read, /unread/i);
+});
+
+scenario('online: text arrives as it was written: lines, markup, emoji, right to left, and the longest allowed', {}, async (world) => {
+  const { alice, bob } = await talking(world);
+  const box = await alice.tab.find('textbox', 'Message');
+  await box.focus();
+  await alice.tab.page.keyboard.type('first line');
+  await alice.tab.page.keyboard.down('Shift');
+  await alice.tab.page.keyboard.press('Enter');
+  await alice.tab.page.keyboard.up('Shift');
+  await alice.tab.page.keyboard.type('second line');
+  await alice.tab.press('button', 'Send');
+  await bob.tab.waitForMessages('two lines', (all) => all.some((one) => one.text.includes('first line\nsecond line')));
+
+  const longest = 'x'.repeat(64 * 1024);
+  for (const text of ['<img src=x onerror=alert(1)><b>bold</b> &amp; {{7*7}}', '👩‍👩‍👧‍👦 e\u0301 שלום \u202eabc', longest]) {
+    await alice.tab.fill('Message', text);
+    await alice.tab.page.keyboard.press('Enter');
+    await bob.tab.waitForMessages(text.slice(0, 20), (all) => all.some((one) => one.text.includes(text)));
+  }
+  assert.equal((await bob.tab.messages()).length, 5);
+});
+
+scenario('online: both see the same safety number, and marking it verified is kept', {}, async (world) => {
+  const { alice, bob } = await talking(world);
+  const numbers = [];
+  for (const { tab } of [alice, bob]) {
+    await tab.press('button', 'Safety number');
+    const dialog = await tab.find('dialog', 'Safety number');
+    await tab.find('image', 'Safety number QR code', dialog);
+    const text = await dialog.evaluate((element) => element.innerText);
+    numbers.push(text.match(/\b\d{5}\b/g));
+  }
+  assert.equal(numbers[0].length, 12);
+  assert.deepEqual(numbers[0], numbers[1]);
+
+  await alice.tab.press('button', 'Mark as verified', await alice.tab.find('dialog', 'Safety number'));
+  await alice.tab.page.keyboard.press('Escape');
+  await alice.tab.reload();
+  await alice.tab.waitForHeading('bob');
+  await alice.tab.press('button', 'Safety number');
+  const dialog = await alice.tab.find('dialog', 'Safety number');
+  assert.match(await dialog.evaluate((element) => element.innerText), /verified/i);
+  assert.equal(await alice.tab.has('button', 'Mark as verified', dialog), false);
+});

@@ -1,0 +1,63 @@
+// The browser tests' entry: real browsers against the real relay binary.
+//
+//   node tests/browser/run.mjs --browser firefox|chromium --server PATH [--only PATTERN] [--screenshots DIR]
+//
+// PATTERN is matched against test names. Exits with node:test's verdict. Browsers are found by
+// PAWL_FIREFOX or PAWL_CHROMIUM, else by their usual names on PATH.
+
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+import { executableOf } from './support/browser.mjs';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      browser: { type: 'string' },
+      server: { type: 'string' },
+      only: { type: 'string' },
+      screenshots: { type: 'string' },
+    },
+  });
+  if (!['firefox', 'chromium'].includes(values.browser)) throw new Error('--browser firefox or --browser chromium');
+  if (values.server === undefined) throw new Error('--server PATH: the relay binary');
+  return values;
+}
+
+function testFiles(screenshots) {
+  const folders = screenshots === undefined ? ['support', 'laws', 'refusals'] : ['screenshots'];
+  return folders.flatMap((folder) =>
+    readdirSync(path.join(here, folder))
+      .filter((name) => name.endsWith('.test.mjs'))
+      .map((name) => path.join(here, folder, name)),
+  );
+}
+
+function main() {
+  const { browser, server, only, screenshots } = options();
+  const environment = {
+    ...process.env,
+    PAWL_TEST_BROWSER: browser,
+    PAWL_TEST_EXECUTABLE: executableOf(browser),
+    PAWL_TEST_SERVER: path.resolve(server),
+    ...(screenshots === undefined ? {} : { PAWL_TEST_SCREENSHOTS: path.resolve(screenshots) }),
+  };
+  const flags = ['--test', '--test-concurrency=1', '--test-reporter=spec'];
+  if (only !== undefined) flags.push(`--test-name-pattern=${only}`);
+  const child = spawn(process.execPath, [...flags, ...testFiles(screenshots)], { env: environment, stdio: 'inherit' });
+  child.on('exit', (code) => {
+    process.exitCode = code ?? 1;
+  });
+}
+
+try {
+  main();
+} catch (error) {
+  console.error(`tests/browser: ${error.message}`);
+  process.exitCode = 2;
+}

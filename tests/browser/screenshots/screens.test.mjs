@@ -1,0 +1,49 @@
+// Not a test of anything: pictures of the real page for people to look at, in the folder that
+// `--screenshots` names.
+
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+
+import { browserName, scenario } from '../support/world.mjs';
+
+const folder = process.env.PAWL_TEST_SCREENSHOTS;
+
+/** Both browsers take the scheme at launch: only one of them can change it later. */
+const SCHEMES = {
+  light: { chromiumArgs: [], firefoxPrefs: { 'layout.css.prefers-color-scheme.content-override': 1 } },
+  dark: { chromiumArgs: ['--force-dark-mode'], firefoxPrefs: { 'layout.css.prefers-color-scheme.content-override': 0 } },
+};
+
+async function shoot(tab, scheme, screen) {
+  for (const width of [390, 1280]) {
+    await tab.page.setViewport({ width, height: 844 });
+    await tab.page.screenshot({ path: path.join(folder, `${browserName}-${scheme}-${width}-${screen}.png`) });
+  }
+}
+
+for (const [scheme, own] of Object.entries(SCHEMES)) {
+  scenario(`screens in ${scheme}`, {}, async (world) => {
+    mkdirSync(folder, { recursive: true });
+    const alice = await world.visitor('alice', { own });
+    if (browserName === 'chromium') await alice.tab.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
+    await alice.tab.find('button', 'Create account');
+    await shoot(alice.tab, scheme, '1-welcome');
+    await alice.tab.createAccount('alice');
+    await alice.tab.waitForConnection('Online');
+    await shoot(alice.tab, scheme, '2-nobody-yet');
+    const bob = await world.person('bob');
+    await alice.tab.openNewConversation('bob-the-unknown');
+    await alice.tab.waitForAlert();
+    await shoot(alice.tab, scheme, '3-unknown');
+    await alice.tab.page.keyboard.press('Escape');
+    await alice.tab.startConversation('bob');
+    await alice.tab.send('Are we still on for Thursday? I found the map we talked about.');
+    await bob.tab.openConversation('alice');
+    await bob.tab.send('Yes! Six at the bridge.');
+    await alice.tab.waitForMessage('Six at the bridge.');
+    await shoot(alice.tab, scheme, '4-conversation');
+    await alice.tab.press('button', 'Safety number');
+    await alice.tab.find('image', 'Safety number QR code');
+    await shoot(alice.tab, scheme, '5-safety-number');
+  });
+}

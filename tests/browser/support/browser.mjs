@@ -1,0 +1,87 @@
+// Launching either browser: profiles in temporary folders, kept over a SIGKILL where a test wants it.
+
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+
+import puppeteer from 'puppeteer-core';
+
+const NAMES = {
+  chromium: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+  firefox: ['firefox-esr', 'firefox'],
+};
+
+const CHROMIUM_ARGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--disable-dev-shm-usage',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** The executable of a browser: from the environment, else the first usual name on PATH. */
+export function executableOf(browser) {
+  const named = process.env[`PAWL_${browser.toUpperCase()}`];
+  if (named) return named;
+  for (const name of NAMES[browser]) {
+    try {
+      return execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
+    } catch {
+      // The next name.
+    }
+  }
+  throw new Error(`no ${browser}: install one of ${NAMES[browser].join(', ')} or set PAWL_${browser.toUpperCase()}`);
+}
+
+export const browserName = process.env.PAWL_TEST_BROWSER ?? 'chromium';
+
+function launchOptions({ profile, args, firefoxPrefs }) {
+  const executablePath = process.env.PAWL_TEST_EXECUTABLE ?? executableOf(browserName);
+  const common = { executablePath, headless: true, userDataDir: profile, defaultViewport: { width: 1280, height: 800 }, protocolTimeout: 120_000 };
+  if (browserName === 'chromium') return { ...common, args: [...CHROMIUM_ARGS, ...args] };
+  return { ...common, browser: 'firefox', extraPrefsFirefox: { 'dom.security.https_first': false, ...firefoxPrefs } };
+}
+
+/** One browser process and its profile. */
+export class Browser {
+  #options;
+  #profile;
+
+  /** `chromiumArgs`, `chromiumPreferences`, `firefoxPrefs`: what this test needs of each. */
+  static async launch({ chromiumArgs = [], chromiumPreferences = null, firefoxPrefs = {} } = {}) {
+    const browser = new Browser();
+    browser.#profile = await mkdtemp(path.join(os.tmpdir(), 'pawl-profile-'));
+    if (browserName === 'chromium' && chromiumPreferences !== null) {
+      await mkdir(path.join(browser.#profile, 'Default'));
+      await writeFile(path.join(browser.#profile, 'Default', 'Preferences'), JSON.stringify(chromiumPreferences));
+    }
+    browser.#options = { profile: browser.#profile, args: chromiumArgs, firefoxPrefs };
+    await browser.relaunch();
+    return browser;
+  }
+
+  /** Starts it on the profile that it had. */
+  async relaunch() {
+    this.puppet = await puppeteer.launch(launchOptions(this.#options));
+  }
+
+  /** No time to finish anything: as a crash or a flat battery would. */
+  async kill() {
+    const child = this.puppet.process();
+    const gone = once(child, 'exit');
+    // Puppeteer makes the browser the leader of its own group: its helpers go with it.
+    process.kill(-child.pid, 'SIGKILL');
+    await gone;
+    await this.puppet.disconnect().catch(() => undefined);
+  }
+
+  async close() {
+    await this.puppet.close().catch(() => this.kill().catch(() => undefined));
+    await rm(this.#profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+}

@@ -1,0 +1,224 @@
+// The page as a screen reader finds it: by roles and names and by nothing else.
+
+import { until, untilValue } from './wait.mjs';
+
+const STATUSES = ['Sending', 'Sent', 'Delivered', 'Read', 'Not sent'];
+
+const aria = (role, name) => (name === undefined ? `::-p-aria([role="${role}"])` : `::-p-aria([name="${name}"][role="${role}"])`);
+
+/** Runs in the page: each article of the log as the text in it and, for own messages, its status. */
+function readArticles(log, statuses) {
+  const hidden = (node) => node.hidden || node.getAttribute('aria-hidden') === 'true';
+  const texts = (node) => {
+    if (hidden(node)) return [];
+    const own = [...node.childNodes].filter((child) => child.nodeType === Node.TEXT_NODE);
+    const text = own.map((child) => child.data).join('');
+    const inner = [...node.children].flatMap(texts);
+    return text.trim() === '' ? inner : [text, ...inner];
+  };
+  return [...log.querySelectorAll('article, [role="article"]')].map((article) => {
+    const parts = texts(article);
+    const status = parts.findLast((part) => statuses.includes(part.trim()))?.trim() ?? null;
+    return { status, text: parts.filter((part) => !statuses.includes(part.trim())).join('\n') };
+  });
+}
+
+/** Runs in the page: accessible names of the items of a list of conversations. */
+function readItems(navigation) {
+  return [...navigation.querySelectorAll('li, [role="listitem"]')].map((item) => {
+    const control = item.querySelector('a, button') ?? item;
+    return (control.getAttribute('aria-label') ?? control.textContent).trim();
+  });
+}
+
+/** Runs in the page: text goes in as if pasted, with the events of real input. */
+function paste(element, text) {
+  element.focus();
+  element.select();
+  document.execCommand('insertText', false, text);
+}
+
+export class Tab {
+  /** `person` is who sits in front of it: where complaints of the page are kept. */
+  constructor(page, url, complaints) {
+    this.page = page;
+    this.url = url;
+    page.on('pageerror', (error) => complaints.push(`page error: ${error.message}`));
+    page.on('console', (message) => {
+      const text = message.text();
+      if (message.type() === 'error' || /content.security|trusted.?type/i.test(text)) complaints.push(`console ${message.type()}: ${text}`);
+    });
+  }
+
+  static async open(context, url, complaints, hash = '') {
+    const tab = new Tab(await context.newPage(), url, complaints);
+    await tab.page.evaluateOnNewDocument(() => {
+      document.addEventListener('securitypolicyviolation', (event) => {
+        console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+      });
+    });
+    await tab.goto(hash);
+    return tab;
+  }
+
+  async goto(hash = '') {
+    await this.page.goto(`${this.url}/${hash}`, { waitUntil: 'domcontentloaded' });
+  }
+
+  async reload() {
+    await this.page.reload({ waitUntil: 'domcontentloaded' });
+  }
+
+  async close() {
+    await this.page.close();
+  }
+
+  /** Everything on the screen, for the report of a failure. */
+  async screen() {
+    return this.page.evaluate(() => `${location.hash}\n${document.body.innerText}`).catch((error) => `(${error.message})`);
+  }
+
+  async find(role, name, within = this.page, deadline = undefined) {
+    return until(`${role} "${name ?? ''}"`, () => within.$(aria(role, name)), deadline);
+  }
+
+  async has(role, name, within = this.page) {
+    return (await within.$(aria(role, name))) !== null;
+  }
+
+  /** Waits until no such thing is there. */
+  async gone(role, name) {
+    await until(`no ${role} "${name}"`, async () => !(await this.has(role, name)));
+  }
+
+  async press(role, name, within = this.page) {
+    await until(`press ${role} "${name}"`, async () => {
+      const element = await within.$(aria(role, name));
+      if (element === null) return false;
+      await element.click();
+      return true;
+    });
+  }
+
+  async fill(name, text, within = this.page) {
+    const box = await this.find('textbox', name, within);
+    await box.evaluate(paste, text);
+    await untilValue(`text in "${name}"`, () => box.evaluate((element) => element.value), (value) => value === text);
+  }
+
+  async valueOf(name, within = this.page) {
+    const box = await this.find('textbox', name, within);
+    return box.evaluate((element) => element.value);
+  }
+
+  /** The words of every alert on the screen. */
+  async alerts(within = this.page) {
+    const found = await within.$$(aria('alert'));
+    const texts = await Promise.all(found.map((alert) => alert.evaluate((element) => element.textContent.trim())));
+    return texts.filter((text) => text !== '');
+  }
+
+  async waitForAlert(pattern = /./, within = this.page) {
+    return untilValue(`an alert like ${pattern}`, () => this.alerts(within), (texts) => texts.some((text) => pattern.test(text)));
+  }
+
+  async connection() {
+    const status = await this.page.$(aria('status', 'Connection'));
+    return status === null ? null : status.evaluate((element) => element.textContent.trim());
+  }
+
+  async waitForConnection(...wanted) {
+    await untilValue(`connection ${wanted.join(' or ')}`, () => this.connection(), (text) => wanted.includes(text));
+  }
+
+  async createAccount(username) {
+    await this.fill('Username', username);
+    await this.press('button', 'Create account');
+    await this.find('navigation', 'Conversations');
+  }
+
+  async openNewConversation(username) {
+    await this.press('button', 'New conversation');
+    const dialog = await this.find('dialog', 'New conversation');
+    await this.fill('Username', username, dialog);
+    await this.press('button', 'Start', dialog);
+    return dialog;
+  }
+
+  async startConversation(username) {
+    await this.openNewConversation(username);
+    await this.waitForHeading(username);
+    await this.gone('dialog', 'New conversation');
+  }
+
+  async waitForHeading(username) {
+    await until(`heading "${username}"`, () => this.page.$(`::-p-aria([name="${username}"][role="heading"])`));
+    await this.find('textbox', 'Message');
+  }
+
+  /** Accessible names of the conversations in the list, in its order. */
+  async conversations() {
+    const navigation = await this.find('navigation', 'Conversations');
+    return navigation.evaluate(readItems);
+  }
+
+  async waitForConversation(username) {
+    return untilValue(`conversation with ${username}`, () => this.conversations(), (names) => names.some((name) => name.startsWith(username)));
+  }
+
+  async openConversation(username) {
+    await this.waitForConversation(username);
+    await this.goto(`#/c/${username}`);
+    await this.waitForHeading(username);
+  }
+
+  /** As fast as fingers go: nothing is waited for after Enter. */
+  async typeAndEnter(text) {
+    const box = await this.find('textbox', 'Message');
+    await box.focus();
+    await this.page.keyboard.type(text);
+    await this.page.keyboard.press('Enter');
+  }
+
+  /** Sends and waits until the message stands in the log. */
+  async send(text) {
+    await this.typeAndEnter(text);
+    await this.waitForMessage(text);
+  }
+
+  /** Each message of the open conversation: its text, and its status where it is one's own. */
+  async messages() {
+    const log = await this.page.$(aria('log', 'Messages'));
+    return log === null ? [] : log.evaluate(readArticles, STATUSES);
+  }
+
+  async texts() {
+    return (await this.messages()).map((message) => message.text);
+  }
+
+  /** Own messages only: from text to status. */
+  async statuses() {
+    const own = (await this.messages()).filter((message) => message.status !== null);
+    return own.map((message) => [message.text, message.status]);
+  }
+
+  async waitForMessages(what, holds, deadline = undefined) {
+    return untilValue(what, () => this.messages(), holds, deadline);
+  }
+
+  async waitForMessage(text) {
+    await this.waitForMessages(`message "${text}"`, (all) => all.some((message) => message.text.includes(text)));
+  }
+
+  async waitForStatus(text, ...wanted) {
+    await this.waitForMessages(`"${text}" is ${wanted.join(' or ')}`, (all) => {
+      const message = all.find((one) => one.text.includes(text));
+      return message !== undefined && wanted.includes(message.status);
+    });
+  }
+
+  /** Waits until every own message has one of these statuses. */
+  async waitForAll(...wanted) {
+    await this.waitForMessages(`all own messages are ${wanted.join(' or ')}`, (all) => all.every((message) => message.status === null || wanted.includes(message.status)));
+  }
+}

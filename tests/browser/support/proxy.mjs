@@ -1,0 +1,178 @@
+// A wire that tests can cut, stall, record and falsify: TCP between browser and relay. The page's
+// origin is the proxy's address, so it stays the same when the relay is killed and started again.
+
+import { once } from 'node:events';
+import net from 'node:net';
+
+import { encodeFrame, UpgradedStream } from './frames.mjs';
+
+const BINARY = 2;
+
+/** One direction of one WebSocket connection. */
+class Lane {
+  #stream = new UpgradedStream();
+  #waiting = [];
+  #held = false;
+
+  constructor(proxy, direction, target) {
+    this.proxy = proxy;
+    this.direction = direction;
+    this.target = target;
+  }
+
+  push(chunk) {
+    for (const part of this.#stream.push(chunk)) {
+      if (part.head) {
+        this.proxy.record(this.direction, part.head, 'http');
+        this.target.write(part.head);
+      } else {
+        this.#pass(part.frame);
+      }
+    }
+  }
+
+  #pass(frame) {
+    if (frame.opcode === BINARY) {
+      this.proxy.record(this.direction, frame.payload, 'frame');
+      if (this.proxy.holds(this.direction, frame.payload)) this.#held = true;
+    }
+    if (this.#held) {
+      this.#waiting.push(frame);
+    } else {
+      this.#write(frame);
+    }
+  }
+
+  #write(frame) {
+    const payload = frame.opcode === BINARY ? this.proxy.falsify(this.direction, frame.payload) : frame.payload;
+    this.target.write(encodeFrame({ ...frame, payload }));
+  }
+
+  get held() {
+    return this.#waiting.length;
+  }
+
+  release() {
+    this.#held = false;
+    for (const frame of this.#waiting.splice(0)) this.#write(frame);
+  }
+}
+
+export class Proxy {
+  #server = net.createServer((client) => this.#accept(client));
+  #sockets = new Set();
+  #lanes = new Set();
+  #cut = false;
+  #holding = null;
+  #falsifier = null;
+
+  /** Every frame in order: `{ direction: 'up' | 'down', payload }`, masks taken off. */
+  frames = [];
+  #http = [];
+
+  static async open(relayPort) {
+    const proxy = new Proxy();
+    proxy.relayPort = relayPort;
+    proxy.#server.listen(0, '127.0.0.1');
+    await once(proxy.#server, 'listening');
+    return proxy;
+  }
+
+  get port() {
+    return this.#server.address().port;
+  }
+
+  /** Ends every connection and takes no new ones. */
+  cut() {
+    this.#cut = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  mend() {
+    this.#cut = false;
+  }
+
+  /**
+   * From the first frame in `direction` that `matches`, a connection keeps that frame and all that
+   * follow; what is held when the connection ends is lost, as on a real wire.
+   */
+  hold(direction, matches = () => true) {
+    this.#holding = { direction, matches };
+  }
+
+  /** How many frames are held. */
+  get held() {
+    return [...this.#lanes].reduce((sum, lane) => sum + lane.held, 0);
+  }
+
+  release() {
+    this.#holding = null;
+    for (const lane of this.#lanes) lane.release();
+  }
+
+  /** Rewrites frames on their way: `(direction, payload) => payload`. */
+  tamper(falsifier) {
+    this.#falsifier = falsifier;
+  }
+
+  holds(direction, payload) {
+    return this.#holding !== null && this.#holding.direction === direction && this.#holding.matches(payload);
+  }
+
+  falsify(direction, payload) {
+    return this.#falsifier === null ? payload : this.#falsifier(direction, payload);
+  }
+
+  record(direction, bytes, kind) {
+    if (kind === 'frame') this.frames.push({ direction, payload: bytes });
+    else this.#http.push(Buffer.from(bytes));
+  }
+
+  /** Everything that went over the wire, in both directions. */
+  recorded() {
+    return Buffer.concat([...this.#http, ...this.frames.map((frame) => frame.payload)]);
+  }
+
+  #accept(client) {
+    if (this.#cut) {
+      client.destroy();
+      return;
+    }
+    const relay = net.connect(this.relayPort, '127.0.0.1');
+    const lanes = { up: new Lane(this, 'up', relay), down: new Lane(this, 'down', client), upgraded: null };
+    this.#pipe(client, relay, (chunk) => {
+      lanes.upgraded ??= chunk.subarray(0, 12).toString('latin1') === 'GET /api/ws ';
+      this.#forward(lanes, 'up', chunk, relay);
+    }, lanes);
+    this.#pipe(relay, client, (chunk) => this.#forward(lanes, 'down', chunk, client), lanes);
+  }
+
+  #forward(lanes, direction, chunk, target) {
+    if (lanes.upgraded) {
+      this.#lanes.add(lanes[direction]);
+      lanes[direction].push(chunk);
+    } else {
+      this.record(direction, chunk, 'http');
+      target.write(chunk);
+    }
+  }
+
+  #pipe(from, to, take, lanes) {
+    this.#sockets.add(from);
+    from.on('data', take);
+    from.on('error', () => from.destroy());
+    from.on('close', () => {
+      this.#sockets.delete(from);
+      this.#lanes.delete(lanes.up);
+      this.#lanes.delete(lanes.down);
+      if (lanes.upgraded) to.destroy();
+      else to.end();
+    });
+  }
+
+  async close() {
+    this.cut();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+}
