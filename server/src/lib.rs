@@ -1,1 +1,22 @@
-//! Pawl's relay: one binary that hosts the page and moves sealed envelopes
+//! Pawl's relay: one binary that hosts the page and moves sealed envelopes.
+//!
+//! Owns accounts' names, public keys and mailboxes; sees no plaintext and no private key. Knows
+//! `pawl-wire` and nothing of the protocol inside an envelope. Design, section 6; docs/OPERATIONS.md.
+
+mod assets;
+mod clock;
+mod config;
+mod headers;
+mod hub;
+mod origin;
+mod rates;
+mod relay;
+mod socket;
+mod store;
+
+pub use assets::{Asset, WEB};
+pub use config::{Config, Limits};
+pub use headers::SECURITY_HEADERS;
+pub use origin::{BadOrigin, PublicOrigin};
+pub use relay::{StartError, run};
+pub use store::OpenError;

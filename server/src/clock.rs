@@ -1,0 +1,26 @@
+//! The relay's one clock: every reading of time is here, so that the rest takes time as a value.
+//!
+//! Wall time (milliseconds since 1970) stamps what is stored and decides when it expires; monotonic
+//! time decides timeouts. A jump of the wall clock moves expiry, never delivery or order.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// Milliseconds since 1970; 0 on a machine whose clock stands before that.
+#[expect(
+    clippy::allow_attributes,
+    clippy::disallowed_methods,
+    reason = "the relay's one reading of the wall clock"
+)]
+pub(crate) fn wall_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A point of monotonic time, `after` from now.
+pub(crate) fn deadline(after: Duration) -> Instant {
+    Instant::now() + after
+}

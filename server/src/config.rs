@@ -1,0 +1,103 @@
+//! What an operator may set, with the defaults that suit one small machine.
+//!
+//! docs/OPERATIONS.md repeats every limit with its reason.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use pawl_wire::limits::{AUTH_TIMEOUT_MS, IDLE_TIMEOUT_MS};
+
+use crate::assets::{Asset, WEB};
+use crate::origin::PublicOrigin;
+
+/// Everything that a relay is started with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where it listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The folder of its store; made when missing.
+    pub data: PathBuf,
+    /// The addresses that browsers reach it at, where that is not the Host header it gets.
+    pub public_origins: Vec<PublicOrigin>,
+    /// Bounds on everything.
+    pub limits: Limits,
+    /// The page's files.
+    pub web: &'static [Asset],
+}
+
+impl Config {
+    /// The defaults for this address and folder.
+    #[must_use]
+    pub fn new(listen: SocketAddr, data: PathBuf) -> Self {
+        Self {
+            listen,
+            data,
+            public_origins: Vec::new(),
+            limits: Limits::default(),
+            web: WEB,
+        }
+    }
+}
+
+/// Bounds that an operator may move.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// WebSockets open at once.
+    pub connections: usize,
+    /// Messages that may wait in one mailbox.
+    pub mailbox_messages: u64,
+    /// Bytes of envelopes that may wait in one mailbox.
+    pub mailbox_bytes: u64,
+    /// Registrations per minute from one network address.
+    pub registrations_per_minute: NonZeroU32,
+    /// Look-ups of usernames per minute from one network address.
+    pub look_ups_per_minute: NonZeroU32,
+    /// Claims of prekey bundles per minute from one network address.
+    pub claims_per_minute: NonZeroU32,
+    /// Envelopes per second on one connection.
+    pub submits_per_second: NonZeroU32,
+    /// How long an unauthenticated connection may stay open.
+    pub auth_timeout: Duration,
+    /// How long a connection may stay open without a frame from the client.
+    pub idle_timeout: Duration,
+}
+
+/// A number that is not zero, in a constant.
+const fn count(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).expect("a limit of zero would refuse everything")
+}
+
+impl Limits {
+    /// About 16 KB of memory each when idle: 160 MB.
+    pub const CONNECTIONS: usize = 10_000;
+    /// Weeks of an active conversation.
+    pub const MAILBOX_MESSAGES: u64 = 5_000;
+    /// 500 envelopes of the largest size.
+    pub const MAILBOX_BYTES: u64 = 50 * 1024 * 1024;
+    /// A class of students behind one address; a script gets no further.
+    pub const REGISTRATIONS_PER_MINUTE: NonZeroU32 = count(120);
+    /// Searching for a few friends, for some hundred people behind one address.
+    pub const LOOK_UPS_PER_MINUTE: NonZeroU32 = count(600);
+    /// One per new conversation; more would only drain other people's one-time keys.
+    pub const CLAIMS_PER_MINUTE: NonZeroU32 = count(300);
+    /// Far above a person and a bot, below what would fill a disk within the hour.
+    pub const SUBMITS_PER_SECOND: NonZeroU32 = count(2_000);
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: Self::CONNECTIONS,
+            mailbox_messages: Self::MAILBOX_MESSAGES,
+            mailbox_bytes: Self::MAILBOX_BYTES,
+            registrations_per_minute: Self::REGISTRATIONS_PER_MINUTE,
+            look_ups_per_minute: Self::LOOK_UPS_PER_MINUTE,
+            claims_per_minute: Self::CLAIMS_PER_MINUTE,
+            submits_per_second: Self::SUBMITS_PER_SECOND,
+            auth_timeout: Duration::from_millis(AUTH_TIMEOUT_MS),
+            idle_timeout: Duration::from_millis(IDLE_TIMEOUT_MS),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Which devices are connected, and hints to their connections.
+//!
+//! A hint carries nothing: the connection that gets one looks into the store. A lost or doubled hint
+//! therefore loses and doubles nothing. Holds the newest connection of a device only.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::store::DeviceId;
+
+const MAIL: u8 = 1;
+const KEYS_LOW: u8 = 2;
+const REPLACED: u8 = 4;
+
+#[derive(Default)]
+struct Signal {
+    flags: AtomicU8,
+    notify: Notify,
+}
+
+impl Signal {
+    fn raise(&self, flag: u8) {
+        self.flags.fetch_or(flag, Ordering::AcqRel);
+        self.notify.notify_one();
+    }
+}
+
+/// What a connection was told since it last looked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hints(u8);
+
+impl Hints {
+    pub(crate) fn mail(self) -> bool {
+        self.0 & MAIL != 0
+    }
+
+    pub(crate) fn keys_low(self) -> bool {
+        self.0 & KEYS_LOW != 0
+    }
+
+    pub(crate) fn replaced(self) -> bool {
+        self.0 & REPLACED != 0
+    }
+}
+
+/// The connected devices.
+#[derive(Default)]
+pub(crate) struct Hub {
+    live: Mutex<HashMap<DeviceId, Arc<Signal>>>,
+}
+
+impl Hub {
+    /// Makes this the device's connection; the one before is told that it was replaced.
+    pub(crate) fn connect(self: &Arc<Self>, device: DeviceId) -> Live {
+        let signal = Arc::new(Signal::default());
+        let before = self.lock().insert(device, Arc::clone(&signal));
+        if let Some(before) = before {
+            before.raise(REPLACED);
+        }
+        Live {
+            hub: Arc::clone(self),
+            device,
+            signal,
+        }
+    }
+
+    /// There is new mail.
+    pub(crate) fn mail(&self, device: DeviceId) {
+        self.hint(device, MAIL);
+    }
+
+    /// Few one-time keys are left.
+    pub(crate) fn keys_low(&self, device: DeviceId) {
+        self.hint(device, KEYS_LOW);
+    }
+
+    fn hint(&self, device: DeviceId, flag: u8) {
+        let signal = self.lock().get(&device).cloned();
+        if let Some(signal) = signal {
+            signal.raise(flag);
+        }
+    }
+
+    /// Never held across an await; the map is whole whatever panicked beside it.
+    fn lock(&self) -> MutexGuard<'_, HashMap<DeviceId, Arc<Signal>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection's place in the hub; dropping it leaves, unless another has taken the place.
+pub(crate) struct Live {
+    hub: Arc<Hub>,
+    device: DeviceId,
+    signal: Arc<Signal>,
+}
+
+impl Live {
+    /// Waits for a hint and takes all that came.
+    pub(crate) async fn hints(&self) -> Hints {
+        loop {
+            self.signal.notify.notified().await;
+            let flags = self.signal.flags.swap(0, Ordering::AcqRel);
+            if flags != 0 {
+                return Hints(flags);
+            }
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let mut live = self.hub.lock();
+        if live
+            .get(&self.device)
+            .is_some_and(|current| Arc::ptr_eq(current, &self.signal))
+        {
+            live.remove(&self.device);
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The relay as a whole: opens the store, listens, sweeps, and goes down in order.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App, HttpRequest, HttpServer, web};
+use pawl_wire::Epoch;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use tokio::sync::watch;
+
+use crate::config::{Config, Limits};
+use crate::hub::Hub;
+use crate::origin::PublicOrigin;
+use crate::rates::Rates;
+use crate::store::{OpenError, Store};
+use crate::{assets, headers, socket};
+
+/// Connections that wait to be accepted: a crowd that comes back after a restart.
+const BACKLOG: i32 = 1_024;
+
+/// Threads that serve sockets; more than this many cores are better used by the store.
+const MAX_WORKERS: usize = 8;
+
+/// Connections beside the WebSockets, per worker: browsers that fetch the page's files.
+const FILE_CONNECTIONS: usize = 512;
+
+/// A peer that takes no byte for so long is dropped by the kernel, whatever is still to be sent.
+const UNSENT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Between two looks for what is past its time; days do not matter to a minute.
+const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
+
+/// Between two slices of one sweep, so that the writer serves others in between.
+const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long connections may take to say goodbye; then they are cut.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How often the end of the last connection is looked for.
+const CLOSE_POLL: Duration = Duration::from_millis(20);
+
+/// Why a relay cannot start. Each text is one line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("cannot use the data folder {folder}: {source}")]
+    Store {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: OpenError,
+    },
+    /// No randomness for the epoch.
+    #[error("the system gives no randomness: {0}")]
+    Random(getrandom::Error),
+    /// A fault while serving.
+    #[error("cannot serve: {0}")]
+    Serve(std::io::Error),
+}
+
+/// What all connections share.
+pub(crate) struct Relay {
+    pub(crate) store: Store,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) rates: Rates,
+    pub(crate) limits: Limits,
+    pub(crate) public_origins: Vec<PublicOrigin>,
+    pub(crate) drain: watch::Sender<bool>,
+    connections: Arc<AtomicUsize>,
+}
+
+/// One of the limited number of connections; dropping it gives the place back.
+pub(crate) struct Place(Arc<AtomicUsize>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Relay {
+    fn open(config: &Config) -> Result<Self, StartError> {
+        let mut epoch = Epoch([0; Epoch::LEN]);
+        getrandom::fill(&mut epoch.0).map_err(StartError::Random)?;
+        let store = Store::open(&config.data, epoch, config.limits.clone()).map_err(|source| {
+            StartError::Store {
+                folder: config.data.clone(),
+                source,
+            }
+        })?;
+        Ok(Self {
+            store,
+            hub: Arc::default(),
+            rates: Rates::new(&config.limits),
+            limits: config.limits.clone(),
+            public_origins: config.public_origins.clone(),
+            drain: watch::Sender::new(false),
+            connections: Arc::default(),
+        })
+    }
+
+    /// A place for one more connection, unless the relay is full or going down.
+    pub(crate) fn take_place(&self) -> Option<Place> {
+        if *self.drain.borrow() {
+            return None;
+        }
+        let place = Place(Arc::clone(&self.connections));
+        let before = self.connections.fetch_add(1, Ordering::AcqRel);
+        (before < self.limits.connections).then_some(place)
+    }
+}
+
+/// Serves until `stop` is done, then goes down in order: `Drain`, the last commits, close 1012.
+/// `ready` gets the address that it listens on.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn run(
+    config: Config,
+    ready: impl FnOnce(SocketAddr),
+    stop: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    let fail = |source| StartError::Listen {
+        address: config.listen,
+        source,
+    };
+    let listener = listen(config.listen).map_err(fail)?;
+    let address = listener.local_addr().map_err(fail)?;
+    let relay = Arc::new(Relay::open(&config)?);
+    let server = serve(Arc::clone(&relay), &config, listener).map_err(StartError::Serve)?;
+    let handle = server.handle();
+    let serving = actix_web::rt::spawn(server);
+    let sweeping = actix_web::rt::spawn(sweep(Arc::clone(&relay)));
+    ready(address);
+    stop.await;
+    sweeping.abort();
+    close(&relay, &handle).await;
+    // The task ends with the server that was just stopped; its result says nothing new.
+    let _ = serving.await;
+    if let Some(relay) = Arc::into_inner(relay) {
+        relay.store.stop();
+    }
+    Ok(())
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // A port that was ours a moment ago may be taken again at once; one that is in use may not.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn serve(relay: Arc<Relay>, config: &Config, listener: TcpListener) -> std::io::Result<Server> {
+    let workers =
+        std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_WORKERS));
+    let per_worker = relay.limits.connections.div_ceil(workers) + FILE_CONNECTIONS;
+    let web = config.web;
+    let make = move || {
+        App::new()
+            .app_data(web::Data::from(Arc::clone(&relay)))
+            .wrap(headers::middleware())
+            .route("/api/ws", web::get().to(socket::open))
+            .default_service(web::to(move |request: HttpRequest| async move {
+                assets::serve(&request, web)
+            }))
+    };
+    let server = HttpServer::new(make)
+        .workers(workers)
+        .max_connections(per_worker)
+        .shutdown_timeout(2)
+        .disable_signals()
+        .on_connect(|io, _| {
+            if let Some(stream) = io.downcast_ref::<actix_web::rt::net::TcpStream>() {
+                prepare(SockRef::from(stream));
+            }
+        })
+        .listen(listener)?
+        .run();
+    Ok(server)
+}
+
+/// A socket that does not take these still works, only less well.
+fn prepare(socket: SockRef<'_>) {
+    let nodelay = socket.set_tcp_nodelay(true);
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    let nodelay = nodelay.and(socket.set_tcp_user_timeout(Some(UNSENT_TIMEOUT)));
+    if let Err(error) = nodelay {
+        tracing::debug!(%error, "a socket takes no options");
+    }
+}
+
+async fn sweep(relay: Arc<Relay>) {
+    loop {
+        relay.rates.forget_quiet();
+        loop {
+            match relay.store.sweep().await {
+                Ok(true) => tokio::time::sleep(SWEEP_PAUSE).await,
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::error!(%error, "cannot erase what is past its time");
+                    break;
+                }
+            }
+        }
+        tokio::time::sleep(SWEEP_EVERY).await;
+    }
+}
+
+async fn close(relay: &Relay, server: &ServerHandle) {
+    relay.drain.send_replace(true);
+    let all_gone = async {
+        while relay.connections.load(Ordering::Acquire) > 0 {
+            tokio::time::sleep(CLOSE_POLL).await;
+        }
+    };
+    if tokio::time::timeout(CLOSE_TIMEOUT, all_gone).await.is_err() {
+        tracing::warn!("some connections did not close in time");
+    }
+    server.stop(true).await;
+}

@@ -1,0 +1,173 @@
+//! Before authentication: one challenge, one frame, five seconds.
+//!
+//! Verifies what `pawl_wire::statement` lays out. The connection is in the hub before the mailbox is
+//! read, so that mail which arrives in between is announced, not missed. Design, section 6.
+
+use std::sync::Arc;
+
+use ed25519_dalek::{Signature, VerifyingKey};
+use pawl_wire::limits::{FRAME_VERSION, MAX_FRAME};
+use pawl_wire::{
+    Auth, ClientFrame, ConnectionError, Nonce, Register, Registration, RelayFrame, SignatureBytes,
+    statement,
+};
+
+use super::delivery::Delivery;
+use super::outgoing::End;
+use super::reader::Incoming;
+use super::{Peer, Socket};
+use crate::hub::Live;
+use crate::relay::Relay;
+use crate::store::{DeviceId, Registered};
+
+/// Sequence numbers end here (2^53): a device that claims more is not believed, and a client in
+/// JavaScript can hold all of them.
+const MAX_SEQ: u64 = 1 << 53;
+
+/// A device that has proved itself.
+pub(super) struct Admitted {
+    pub(super) device: DeviceId,
+    pub(super) live: Live,
+    pub(super) delivery: Delivery,
+}
+
+/// Challenges the peer and lets it in, or says why not.
+pub(super) async fn admit(
+    relay: &Arc<Relay>,
+    peer: &Peer,
+    socket: &mut Socket,
+) -> Result<Admitted, End> {
+    let nonce = fresh_nonce()?;
+    let challenge = RelayFrame::Challenge {
+        versions: (FRAME_VERSION, FRAME_VERSION),
+        nonce,
+        epoch: relay.store.epoch(),
+        registration: Registration::Open,
+    };
+    socket.out.send(&challenge).await?;
+    let first = tokio::time::timeout(relay.limits.auth_timeout, first_frame(socket)).await;
+    let (device, last_seq, window) = match first.map_err(|_| ConnectionError::TimedOut)?? {
+        ClientFrame::Auth(auth) => known(relay, peer, nonce, &auth).await?,
+        ClientFrame::Register(register) => new(relay, peer, nonce, *register).await?,
+        _ => return Err(ConnectionError::Malformed.into()),
+    };
+    let live = relay.hub.connect(device);
+    let opened = relay.store.open_mailbox(device, last_seq).await?;
+    socket.reader.set_limit(MAX_FRAME);
+    socket.out.send(&RelayFrame::AuthOk(opened.stock)).await?;
+    Ok(Admitted {
+        device,
+        live,
+        delivery: Delivery::new(window, last_seq, opened.last_seq),
+    })
+}
+
+fn fresh_nonce() -> Result<Nonce, End> {
+    let mut nonce = Nonce([0; Nonce::LEN]);
+    getrandom::fill(&mut nonce.0).map_err(|error| {
+        tracing::error!(%error, "the system gives no randomness");
+        End::Error(ConnectionError::Unavailable, super::STORE_RETRY_MS)
+    })?;
+    Ok(nonce)
+}
+
+async fn first_frame(socket: &mut Socket) -> Result<ClientFrame, End> {
+    loop {
+        match socket.reader.next().await? {
+            Incoming::Message(bytes) => {
+                return ClientFrame::decode(&bytes).map_err(|_| ConnectionError::Malformed.into());
+            }
+            Incoming::Ping(payload) => socket.out.pong(&payload).await?,
+            Incoming::Pong => (),
+            Incoming::Close => return Err(End::Closed),
+        }
+    }
+}
+
+async fn known(
+    relay: &Relay,
+    peer: &Peer,
+    nonce: Nonce,
+    auth: &Auth,
+) -> Result<(DeviceId, u64, u32), End> {
+    if auth.version != FRAME_VERSION {
+        return Err(ConnectionError::UnsupportedVersion.into());
+    }
+    if auth.last_seq > MAX_SEQ {
+        return Err(ConnectionError::Malformed.into());
+    }
+    let known = relay.store.find_device(auth.device).await?;
+    let known = known.ok_or(ConnectionError::UnknownDevice)?;
+    let proved = statements(relay, peer, nonce, |connection| {
+        statement::auth(connection, auth.device, auth.last_seq)
+    })
+    .any(|statement| verify(&known.signing_key.0, &statement, &auth.signature));
+    if !proved {
+        return Err(ConnectionError::AuthFailed.into());
+    }
+    Ok((known.id, auth.last_seq, auth.receive_window))
+}
+
+async fn new(
+    relay: &Relay,
+    peer: &Peer,
+    nonce: Nonce,
+    register: Register,
+) -> Result<(DeviceId, u64, u32), End> {
+    if register.version != FRAME_VERSION {
+        return Err(ConnectionError::UnsupportedVersion.into());
+    }
+    if register.keys.signed_prekey.is_none()
+        || register.keys.last_resort_kem.is_none()
+        || super::has_zero_id(&register.keys)
+    {
+        return Err(ConnectionError::Malformed.into());
+    }
+    if let Err(wait) = relay.rates.register(peer.ip) {
+        return Err(End::Error(ConnectionError::RateLimited, wait.0));
+    }
+    let (account, signing_key) = (register.device.account, register.signing_key);
+    let proved = statements(relay, peer, nonce, |connection| {
+        statement::register(
+            connection,
+            register.device,
+            &signing_key,
+            &register.username,
+        )
+    })
+    .any(|statement| {
+        verify(&account.0, &statement, &register.account_signature)
+            && verify(&signing_key.0, &statement, &register.device_signature)
+    });
+    if !proved {
+        return Err(ConnectionError::AuthFailed.into());
+    }
+    let window = register.receive_window;
+    match relay.store.register(register).await? {
+        Registered::Done(device) => Ok((device, 0, window)),
+        Registered::UsernameTaken => Err(ConnectionError::UsernameTaken.into()),
+        Registered::OtherRecord => Err(ConnectionError::AuthFailed.into()),
+        Registered::KeyReused => Err(ConnectionError::KeyReused.into()),
+    }
+}
+
+/// The statement as it reads for each name that this relay has.
+fn statements<'a>(
+    relay: &'a Relay,
+    peer: &'a Peer,
+    nonce: Nonce,
+    write: impl Fn(&statement::Connection<'_>) -> Vec<u8> + 'a,
+) -> impl Iterator<Item = Vec<u8>> + 'a {
+    peer.authorities.iter().map(move |authority| {
+        write(&statement::Connection {
+            authority,
+            nonce,
+            epoch: relay.store.epoch(),
+        })
+    })
+}
+
+fn verify(key: &[u8; 32], statement: &[u8], signature: &SignatureBytes) -> bool {
+    let signature = Signature::from_bytes(&signature.0);
+    VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(statement, &signature).is_ok())
+}

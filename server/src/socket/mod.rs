@@ -1,0 +1,118 @@
+//! `GET /api/ws`: from an HTTP request to a served connection.
+//!
+//! Owns who may connect (origin, number of connections) and the life of a connection; the frames are
+//! `pawl_wire`'s, the answers are the store's. Design, section 6.
+
+mod auth;
+mod delivery;
+mod outgoing;
+mod reader;
+mod requests;
+mod session;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use pawl_wire::PublishedKeys;
+use pawl_wire::limits::MAX_UNAUTHENTICATED_FRAME;
+
+use self::outgoing::Outgoing;
+use self::reader::Reader;
+use crate::origin::{self, Refusal};
+use crate::relay::{Place, Relay};
+
+/// After a fault of the store: time for a full disk to be noticed, not for a crowd to come at once.
+pub(crate) const STORE_RETRY_MS: u64 = 2_000;
+
+/// Who connects.
+struct Peer {
+    ip: IpAddr,
+    /// The names of this relay that a signature may be for.
+    authorities: Vec<String>,
+}
+
+struct Socket {
+    reader: Reader,
+    out: Outgoing,
+}
+
+/// Opens a WebSocket, or says in plain text why not.
+pub(crate) async fn open(
+    request: HttpRequest,
+    body: web::Payload,
+    relay: web::Data<Relay>,
+) -> HttpResponse {
+    let relay = relay.into_inner();
+    let authorities = match origin::check(&request, &relay.public_origins) {
+        Ok(authorities) => authorities,
+        Err(Refusal::NoHost) => return refuse(StatusCode::BAD_REQUEST, "a Host header is needed"),
+        Err(Refusal::Foreign) => {
+            return refuse(StatusCode::FORBIDDEN, "this page may not connect here");
+        }
+    };
+    let peer = Peer {
+        ip: peer_address(&request),
+        authorities,
+    };
+    let Some(place) = relay.take_place() else {
+        return refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the relay is full or closing",
+        );
+    };
+    // The handshake is actix-ws's; what comes in afterwards is read by our own reader.
+    let Ok(no_body) = web::Payload::from_request(&request, &mut Payload::None).await else {
+        return refuse(StatusCode::INTERNAL_SERVER_ERROR, "no connection");
+    };
+    match actix_ws::handle(&request, no_body) {
+        Ok((response, session, _)) => {
+            let socket = Socket {
+                reader: Reader::new(body.into_inner(), MAX_UNAUTHENTICATED_FRAME),
+                out: Outgoing::new(session),
+            };
+            actix_web::rt::spawn(serve(relay, peer, socket, place));
+            response
+        }
+        Err(error) => error.error_response(),
+    }
+}
+
+async fn serve(relay: Arc<Relay>, peer: Peer, mut socket: Socket, _place: Place) {
+    let end = match auth::admit(&relay, &peer, &mut socket).await {
+        Ok(admitted) => {
+            session::Connection::new(&relay, &peer, &mut socket, admitted)
+                .run()
+                .await
+        }
+        Err(end) => end,
+    };
+    let Socket { reader, out } = socket;
+    out.finish(end).await;
+    // Read no further: what the peer still sends is discarded with the connection.
+    drop(reader);
+}
+
+fn peer_address(request: &HttpRequest) -> IpAddr {
+    request
+        .peer_addr()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip())
+}
+
+fn refuse(status: StatusCode, why: &'static str) -> HttpResponse {
+    HttpResponse::build(status)
+        .content_type("text/plain; charset=utf-8")
+        .insert_header(("Cache-Control", "no-store"))
+        .body(why)
+}
+
+/// Ids begin at 1; 0 stands for "none" in a stock.
+fn has_zero_id(keys: &PublishedKeys) -> bool {
+    let signed = keys.signed_prekey.iter().chain(&keys.last_resort_kem);
+    signed
+        .chain(&keys.one_time_prekeys)
+        .chain(&keys.one_time_kems)
+        .any(|key| key.id == 0)
+}

@@ -1,0 +1,138 @@
+//! What each frame of an authenticated client asks of the store, and what it is answered.
+
+use std::sync::Arc;
+
+use pawl_wire::{
+    BundleRefusal, ClaimId, ClientFrame, ConnectionError, DeviceAddress, PublishedKeys, RelayFrame,
+    Submit, SubmitRefusal, Username,
+};
+
+use super::outgoing::End;
+use super::session::Connection;
+use crate::store::{Claimed, Published, Submitted};
+
+/// A full mailbox empties when its owner comes back: minutes, not seconds.
+const FULL_RETRY_MS: u64 = 60_000;
+
+impl Connection<'_> {
+    /// Takes one request; its answer is queued behind those of the requests before it.
+    pub(super) async fn request(&mut self, frame: ClientFrame) -> Result<(), End> {
+        match frame {
+            ClientFrame::Auth(_) | ClientFrame::Register(_) => {
+                Err(ConnectionError::Malformed.into())
+            }
+            ClientFrame::Submit(submit) => self.submit(submit).await,
+            ClientFrame::Ack { through } => self.acknowledge(through).await,
+            ClientFrame::LookUp { username } => self.look_up(username).await,
+            ClientFrame::FetchBundle { claim, device } => self.claim(claim, device).await,
+            ClientFrame::Publish { request, keys } => self.publish(request, keys).await,
+            ClientFrame::Ping { token } => {
+                self.answer(std::future::ready(Ok(Some(RelayFrame::Pong { token }))));
+                Ok(())
+            }
+        }
+    }
+
+    async fn submit(&mut self, submit: Submit) -> Result<(), End> {
+        let message_id = submit.message_id;
+        let refused = move |cause, retry_after_ms| RelayFrame::Refused {
+            message_id,
+            cause,
+            retry_after_ms,
+        };
+        if let Err(wait) = self.submits.check() {
+            let frame = refused(SubmitRefusal::RateLimited, wait.0);
+            self.answer(std::future::ready(Ok(Some(frame))));
+            return Ok(());
+        }
+        let hub = Arc::clone(&self.relay.hub);
+        let wake = move |device| hub.mail(device);
+        let stored = self.relay.store.submit(submit, wake).await?;
+        self.answer(async move {
+            let frame = match stored.await? {
+                Submitted::Stored(_) => RelayFrame::Stored {
+                    message_id,
+                    duplicate: false,
+                },
+                Submitted::Duplicate => RelayFrame::Stored {
+                    message_id,
+                    duplicate: true,
+                },
+                Submitted::UnknownRecipient => refused(SubmitRefusal::UnknownRecipient, 0),
+                Submitted::MailboxFull => refused(SubmitRefusal::MailboxFull, FULL_RETRY_MS),
+            };
+            Ok(Some(frame))
+        });
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self, through: u64) -> Result<(), End> {
+        let is_new = self
+            .delivery
+            .acknowledge(through)
+            .map_err(|_| ConnectionError::Malformed)?;
+        if is_new {
+            let store = &self.relay.store;
+            let done = store.acknowledge(self.device, through).await?;
+            self.answer(async move {
+                done.await?;
+                Ok(None)
+            });
+        }
+        Ok(())
+    }
+
+    /// A look-up has no refusal of its own: one that comes too fast ends the connection.
+    async fn look_up(&mut self, username: Username) -> Result<(), End> {
+        if let Err(wait) = self.relay.rates.look_up(self.peer.ip) {
+            return Err(End::Error(ConnectionError::RateLimited, wait.0));
+        }
+        let record = self.relay.store.look_up(username.clone()).await?;
+        self.answer(async move {
+            let record = record.await?;
+            Ok(Some(RelayFrame::Account { username, record }))
+        });
+        Ok(())
+    }
+
+    async fn claim(&mut self, claim: ClaimId, device: DeviceAddress) -> Result<(), End> {
+        if let Err(wait) = self.relay.rates.claim(self.peer.ip) {
+            let frame = RelayFrame::NoBundle {
+                claim,
+                cause: BundleRefusal::RateLimited,
+                retry_after_ms: wait.0,
+            };
+            self.answer(std::future::ready(Ok(Some(frame))));
+            return Ok(());
+        }
+        let hub = Arc::clone(&self.relay.hub);
+        let low = move |device| hub.keys_low(device);
+        let claimed = self.relay.store.claim(claim, device, low).await?;
+        self.answer(async move {
+            let frame = match claimed.await? {
+                Claimed::Bundle { bundle, .. } => RelayFrame::Bundle { claim, bundle },
+                Claimed::UnknownDevice => RelayFrame::NoBundle {
+                    claim,
+                    cause: BundleRefusal::UnknownDevice,
+                    retry_after_ms: 0,
+                },
+            };
+            Ok(Some(frame))
+        });
+        Ok(())
+    }
+
+    async fn publish(&mut self, request: u32, keys: PublishedKeys) -> Result<(), End> {
+        if super::has_zero_id(&keys) {
+            return Err(ConnectionError::Malformed.into());
+        }
+        let published = self.relay.store.publish(self.device, keys).await?;
+        self.answer(async move {
+            match published.await? {
+                Published::Done => Ok(Some(RelayFrame::Published { request })),
+                Published::KeyReused => Err(ConnectionError::KeyReused.into()),
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,231 @@
+//! An authenticated connection: requests in, answers out in the order of the requests, mail in the
+//! order of the mailbox.
+//!
+//! Requests go to the store as they come and are answered when they are durable, so that one group
+//! commit serves many. Everything is bounded: answers on their way, deliveries, time. Design, section 6.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
+use pawl_wire::{ClientFrame, ConnectionError, RelayFrame};
+use tokio::sync::watch;
+
+use super::auth::Admitted;
+use super::delivery::Delivery;
+use super::outgoing::End;
+use super::reader::Incoming;
+use super::{Peer, Socket};
+use crate::clock;
+use crate::hub::{Hints, Live};
+use crate::rates::SubmitRate;
+use crate::relay::Relay;
+use crate::store::{DeviceId, MailRead, Pending, StoreError};
+
+/// Requests of one connection that may be on their way to the disk; then its socket is not read.
+const MAX_UNANSWERED: usize = 64;
+
+/// How long a closing connection waits for its answers: a few slow commits.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Clients come back spread over this many milliseconds after a restart.
+const RECONNECT_SPREAD_MS: u64 = 2_000;
+
+/// An answer on its way; `None` for a request that has none.
+pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Option<RelayFrame>, End>>>>;
+
+pub(super) struct Connection<'a> {
+    pub(super) relay: Arc<Relay>,
+    pub(super) peer: &'a Peer,
+    pub(super) device: DeviceId,
+    pub(super) delivery: Delivery,
+    pub(super) answers: FuturesOrdered<Answer>,
+    pub(super) submits: SubmitRate,
+    socket: &'a mut Socket,
+    live: Live,
+    reading: Option<Pending<MailRead>>,
+    drain: watch::Receiver<bool>,
+}
+
+/// What happened next.
+enum Event {
+    Hints(Hints),
+    Answer(Result<Option<RelayFrame>, End>),
+    Mail(Result<MailRead, StoreError>),
+    Incoming(Incoming),
+    TimedOut,
+    Drain,
+}
+
+impl<'a> Connection<'a> {
+    pub(super) fn new(
+        relay: &Arc<Relay>,
+        peer: &'a Peer,
+        socket: &'a mut Socket,
+        admitted: Admitted,
+    ) -> Self {
+        Self {
+            relay: Arc::clone(relay),
+            peer,
+            device: admitted.device,
+            delivery: admitted.delivery,
+            answers: FuturesOrdered::new(),
+            submits: SubmitRate::new(relay.limits.submits_per_second),
+            socket,
+            live: admitted.live,
+            reading: None,
+            drain: relay.drain.subscribe(),
+        }
+    }
+
+    /// Serves until the connection ends.
+    pub(super) async fn run(&mut self) -> End {
+        let idle = self.relay.limits.idle_timeout;
+        let mut quiet_until = clock::deadline(idle);
+        loop {
+            if let Err(end) = self.read_mail().await {
+                return end;
+            }
+            let event = match self.next_event(quiet_until).await {
+                Ok(event) => event,
+                Err(end) => return end,
+            };
+            if matches!(event, Event::Incoming(_)) {
+                quiet_until = clock::deadline(idle);
+            }
+            if let Err(end) = self.handle(event).await {
+                return end;
+            }
+        }
+    }
+
+    async fn next_event(&mut self, quiet_until: tokio::time::Instant) -> Result<Event, End> {
+        let may_read = self.answers.len() < MAX_UNANSWERED;
+        tokio::select! {
+            biased;
+            _ = self.drain.wait_for(|draining| *draining) => Ok(Event::Drain),
+            hints = self.live.hints() => Ok(Event::Hints(hints)),
+            Some(answer) = self.answers.next(), if !self.answers.is_empty() => {
+                Ok(Event::Answer(answer))
+            }
+            read = when_some(&mut self.reading) => Ok(Event::Mail(read)),
+            incoming = self.socket.reader.next(), if may_read => Ok(Event::Incoming(incoming?)),
+            () = tokio::time::sleep_until(quiet_until) => Ok(Event::TimedOut),
+        }
+    }
+
+    async fn handle(&mut self, event: Event) -> Result<(), End> {
+        match event {
+            Event::Hints(hints) => self.follow(hints).await,
+            Event::Answer(answer) => match answer? {
+                Some(frame) => self.socket.out.send(&frame).await,
+                None => Ok(()),
+            },
+            Event::Mail(read) => self.deliver(read?).await,
+            Event::Incoming(incoming) => self.incoming(incoming).await,
+            Event::TimedOut => Err(ConnectionError::TimedOut.into()),
+            Event::Drain => Err(self.say_goodbye().await),
+        }
+    }
+
+    async fn follow(&mut self, hints: Hints) -> Result<(), End> {
+        if hints.replaced() {
+            return Err(ConnectionError::Replaced.into());
+        }
+        if hints.mail() {
+            self.delivery.hint();
+        }
+        if hints.keys_low() {
+            let stock = self.relay.store.stock(self.device).await?;
+            self.answer(async move { Ok(Some(RelayFrame::KeysLow(stock.await?))) });
+        }
+        Ok(())
+    }
+
+    async fn incoming(&mut self, incoming: Incoming) -> Result<(), End> {
+        match incoming {
+            Incoming::Message(bytes) => {
+                let frame = ClientFrame::decode(&bytes).map_err(|_| ConnectionError::Malformed)?;
+                self.request(frame).await
+            }
+            Incoming::Ping(payload) => self.socket.out.pong(&payload).await,
+            Incoming::Pong => Ok(()),
+            Incoming::Close => Err(End::Closed),
+        }
+    }
+
+    /// Asks the store for mail when there may be some and the window has room.
+    async fn read_mail(&mut self) -> Result<(), End> {
+        if self.reading.is_none()
+            && let Some((messages, bytes)) = self.delivery.begin_read()
+        {
+            let cursor = self.delivery.cursor();
+            let store = &self.relay.store;
+            let read = store
+                .read_mail(self.device, cursor, messages, bytes)
+                .await?;
+            self.reading = Some(read);
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, read: MailRead) -> Result<(), End> {
+        for letter in read.letters {
+            self.delivery.deliver(&letter);
+            let frame = RelayFrame::Deliver {
+                seq: letter.seq,
+                message_id: letter.message_id,
+                envelope: letter.envelope,
+            };
+            self.socket.out.send(&frame).await?;
+        }
+        if let Some(through) = self.delivery.end_read(read.at_end) {
+            let frame = RelayFrame::QueueEmpty { through };
+            self.socket.out.send(&frame).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn answer(
+        &mut self,
+        answer: impl Future<Output = Result<Option<RelayFrame>, End>> + 'static,
+    ) {
+        self.answers.push_back(Box::pin(answer));
+    }
+
+    /// The relay goes down: what was asked is still answered, nothing more is read.
+    async fn say_goodbye(&mut self) -> End {
+        let jitter = u64::from(getrandom::u32().unwrap_or_default()) % RECONNECT_SPREAD_MS;
+        let drain = RelayFrame::Drain {
+            reconnect_after_ms: RECONNECT_SPREAD_MS / 4 + jitter,
+        };
+        let finish = async {
+            self.socket.out.send(&drain).await?;
+            while let Some(answer) = self.answers.next().await {
+                if let Some(frame) = answer? {
+                    self.socket.out.send(&frame).await?;
+                }
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(DRAIN_TIMEOUT, finish).await {
+            Ok(Err(end)) => end,
+            Ok(Ok(())) | Err(_) => End::Restart,
+        }
+    }
+}
+
+/// Waits for what is there, empties the place, and waits for ever where nothing is.
+async fn when_some<T>(place: &mut Option<Pending<T>>) -> Result<T, StoreError> {
+    match place {
+        Some(pending) => {
+            let result = pending.await;
+            *place = None;
+            result
+        }
+        None => std::future::pending().await,
+    }
+}

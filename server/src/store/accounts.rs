@@ -1,0 +1,153 @@
+//! Accounts and their devices: registration, look-up, the beginning of a connection.
+
+use pawl_wire::{DeviceAddress, KeyStock, Register, SigningKeyBytes, Username};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{DeviceId, StoreError, keys, mail};
+
+/// A device that the relay knows.
+pub(crate) struct KnownDevice {
+    pub(crate) id: DeviceId,
+    pub(crate) signing_key: SigningKeyBytes,
+}
+
+/// What became of a registration.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Registered {
+    /// New, or the same as before.
+    Done(DeviceId),
+    /// Another account has the name.
+    UsernameTaken,
+    /// The account is here under another name, device number or signing key.
+    OtherRecord,
+    /// It is the same device, with keys that it may not publish.
+    KeyReused,
+}
+
+/// What a connection begins with.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) stock: KeyStock,
+    /// The last sequence number of the mailbox.
+    pub(crate) last_seq: u64,
+}
+
+pub(super) fn find_device(
+    conn: &Connection,
+    address: DeviceAddress,
+) -> Result<Option<KnownDevice>, StoreError> {
+    let known = conn
+        .prepare_cached(
+            "SELECT d.id, d.signing_key FROM device d JOIN account a ON a.id = d.account
+             WHERE a.public_key = ?1 AND d.number = ?2",
+        )?
+        .query_row(params![address.account.0, address.device], |row| {
+            Ok(KnownDevice {
+                id: row.get(0)?,
+                signing_key: SigningKeyBytes(row.get(1)?),
+            })
+        })
+        .optional()?;
+    Ok(known)
+}
+
+pub(super) fn look_up(
+    conn: &Connection,
+    username: &Username,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let record = conn
+        .prepare_cached("SELECT record FROM account WHERE username = ?1")?
+        .query_row([username.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(record)
+}
+
+pub(super) fn register(conn: &Connection, register: &Register) -> Result<Registered, StoreError> {
+    let username = register.username.as_str();
+    let known: Option<(i64, [u8; 32], String)> = conn
+        .prepare_cached(
+            "SELECT id, public_key, username FROM account WHERE public_key = ?1 OR username = ?2
+             ORDER BY public_key = ?1 DESC LIMIT 1",
+        )?
+        .query_row(params![register.device.account.0, username], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    match known {
+        None => insert(conn, register),
+        Some((_, key, _)) if key != register.device.account.0 => Ok(Registered::UsernameTaken),
+        Some((_, _, name)) if name != username => Ok(Registered::OtherRecord),
+        Some(_) => repeat(conn, register),
+    }
+}
+
+/// A registration whose answer was lost: the same device, or it is refused.
+fn repeat(conn: &Connection, register: &Register) -> Result<Registered, StoreError> {
+    match find_device(conn, register.device)? {
+        Some(known) if known.signing_key == register.signing_key => {
+            match keys::publish(conn, known.id, &register.keys)? {
+                keys::Published::Done => Ok(Registered::Done(known.id)),
+                keys::Published::KeyReused => Ok(Registered::KeyReused),
+            }
+        }
+        _ => Ok(Registered::OtherRecord),
+    }
+}
+
+fn insert(conn: &Connection, register: &Register) -> Result<Registered, StoreError> {
+    let (Some(signed), Some(last_resort)) =
+        (&register.keys.signed_prekey, &register.keys.last_resort_kem)
+    else {
+        return Ok(Registered::OtherRecord);
+    };
+    conn.prepare_cached("INSERT INTO account (public_key, username, record) VALUES (?1, ?2, ?3)")?
+        .execute(params![
+            register.device.account.0,
+            register.username.as_str(),
+            register.account_record
+        ])?;
+    let account = conn.last_insert_rowid();
+    conn.prepare_cached(
+        "INSERT INTO device (account, number, signing_key, signed_prekey_id, signed_prekey,
+             last_resort_id, last_resort) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        account,
+        register.device.device,
+        register.signing_key.0,
+        signed.id,
+        signed.record,
+        last_resort.id,
+        last_resort.record
+    ])?;
+    let device = DeviceId(conn.last_insert_rowid());
+    conn.prepare_cached("INSERT INTO mailbox (device) VALUES (?1)")?
+        .execute([device])?;
+    // A new device has no floor and holds no key, so that its first keys cannot be reused ones.
+    keys::publish(conn, device, &register.keys)?;
+    Ok(Registered::Done(device))
+}
+
+/// Sequence numbers go on from the device's own when that is ahead: a store that lost its end would
+/// otherwise give numbers twice, and the device would take new mail for old.
+pub(super) fn open_mailbox(
+    conn: &Connection,
+    device: DeviceId,
+    client_seq: u64,
+    now: u64,
+) -> Result<Opened, StoreError> {
+    if client_seq > 0 {
+        mail::acknowledge(conn, device, client_seq, now)?;
+        conn.prepare_cached(
+            "UPDATE mailbox SET last_seq = ?2 WHERE device = ?1 AND last_seq < ?2",
+        )?
+        .execute(params![device, mail::to_sql(client_seq)])?;
+    }
+    let last_seq = conn
+        .prepare_cached("SELECT last_seq FROM mailbox WHERE device = ?1")?
+        .query_row([device], |row| row.get::<_, i64>(0))?;
+    Ok(Opened {
+        stock: keys::stock(conn, device)?,
+        last_seq: last_seq.unsigned_abs(),
+    })
+}

@@ -1,0 +1,237 @@
+//! Public prekeys of a device: what it publishes, what is left, which ids are used up.
+//!
+//! Ids only rise. The floor of a kind is the highest one-time id ever accepted; an id at or below it
+//! is taken only as a repetition of the very same key, and then changes nothing. Design, section 3.
+
+use pawl_wire::limits::MAX_ONE_TIME_KEYS;
+use pawl_wire::{KeyRecord, KeyStock, PublishedKeys};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{DeviceId, StoreError};
+
+/// The two kinds of one-time keys, as they stand in `one_time_key.kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Prekey = 1,
+    Kem = 2,
+}
+
+impl Kind {
+    fn floor_column(self) -> &'static str {
+        match self {
+            Self::Prekey => "prekey_floor",
+            Self::Kem => "kem_floor",
+        }
+    }
+
+    /// Finds a key that was claimed already, among the claims that are still kept.
+    fn claimed(self) -> &'static str {
+        match self {
+            Self::Prekey => "SELECT prekey FROM claim WHERE device = ?1 AND prekey_id = ?2",
+            Self::Kem => {
+                "SELECT kem FROM claim WHERE device = ?1 AND kem_id = ?2 AND kem_one_time = 1"
+            }
+        }
+    }
+}
+
+/// What became of published keys.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Published {
+    /// All are held, or were before.
+    Done,
+    /// One has a used id and is another key; nothing was changed.
+    KeyReused,
+}
+
+pub(super) fn publish(
+    conn: &Connection,
+    device: DeviceId,
+    keys: &PublishedKeys,
+) -> Result<Published, StoreError> {
+    let one_time = [
+        (Kind::Prekey, &keys.one_time_prekeys),
+        (Kind::Kem, &keys.one_time_kems),
+    ];
+    let fresh_signed = check_signed(conn, device, keys)?;
+    let mut floors = [0, 0];
+    for (floor, (kind, keys)) in floors.iter_mut().zip(one_time) {
+        *floor = read_floor(conn, device, kind)?;
+        if !all_fresh_or_same(conn, device, kind, *floor, keys)? {
+            return Ok(Published::KeyReused);
+        }
+    }
+    if !fresh_signed {
+        return Ok(Published::KeyReused);
+    }
+    replace_signed(conn, device, keys)?;
+    for (floor, (kind, keys)) in floors.into_iter().zip(one_time) {
+        add(conn, device, kind, floor, keys)?;
+    }
+    Ok(Published::Done)
+}
+
+/// Whether the signed keys are newer than those held, or the same.
+fn check_signed(
+    conn: &Connection,
+    device: DeviceId,
+    keys: &PublishedKeys,
+) -> Result<bool, StoreError> {
+    let held: [KeyRecord; 2] = conn
+        .prepare_cached(
+            "SELECT signed_prekey_id, signed_prekey, last_resort_id, last_resort FROM device
+             WHERE id = ?1",
+        )?
+        .query_row([device], |row| {
+            let key = |id, record| {
+                Ok::<_, rusqlite::Error>(KeyRecord {
+                    id: row.get(id)?,
+                    record: row.get(record)?,
+                })
+            };
+            Ok([key(0, 1)?, key(2, 3)?])
+        })?;
+    let fresh = |new: &Option<KeyRecord>, held: &KeyRecord| {
+        new.as_ref()
+            .is_none_or(|new| new.id > held.id || new == held)
+    };
+    Ok(fresh(&keys.signed_prekey, &held[0]) && fresh(&keys.last_resort_kem, &held[1]))
+}
+
+fn replace_signed(
+    conn: &Connection,
+    device: DeviceId,
+    keys: &PublishedKeys,
+) -> Result<(), StoreError> {
+    if let Some(key) = &keys.signed_prekey {
+        conn.prepare_cached(
+            "UPDATE device SET signed_prekey_id = ?2, signed_prekey = ?3 WHERE id = ?1",
+        )?
+        .execute(params![device, key.id, key.record])?;
+    }
+    if let Some(key) = &keys.last_resort_kem {
+        conn.prepare_cached(
+            "UPDATE device SET last_resort_id = ?2, last_resort = ?3 WHERE id = ?1",
+        )?
+        .execute(params![device, key.id, key.record])?;
+    }
+    Ok(())
+}
+
+fn read_floor(conn: &Connection, device: DeviceId, kind: Kind) -> Result<u32, StoreError> {
+    let column = kind.floor_column();
+    let floor = conn
+        .prepare_cached(&format!("SELECT {column} FROM device WHERE id = ?1"))?
+        .query_row([device], |row| row.get(0))?;
+    Ok(floor)
+}
+
+fn all_fresh_or_same(
+    conn: &Connection,
+    device: DeviceId,
+    kind: Kind,
+    floor: u32,
+    keys: &[KeyRecord],
+) -> Result<bool, StoreError> {
+    for key in keys.iter().filter(|key| key.id <= floor) {
+        if used_record(conn, device, kind, key.id)?.as_ref() != Some(&key.record) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The key that an id was used for, as far as it is still known.
+fn used_record(
+    conn: &Connection,
+    device: DeviceId,
+    kind: Kind,
+    id: u32,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let held = conn
+        .prepare_cached(
+            "SELECT record FROM one_time_key WHERE device = ?1 AND kind = ?2 AND key_id = ?3",
+        )?
+        .query_row(params![device, kind as u32, id], |row| row.get(0))
+        .optional()?;
+    if held.is_some() {
+        return Ok(held);
+    }
+    let claimed = conn
+        .prepare_cached(kind.claimed())?
+        .query_row(params![device, id], |row| row.get(0))
+        .optional()?;
+    Ok(claimed)
+}
+
+/// Adds what is above the floor and makes room by dropping the oldest, so that what is answered with
+/// `Published` is held.
+fn add(
+    conn: &Connection,
+    device: DeviceId,
+    kind: Kind,
+    floor: u32,
+    keys: &[KeyRecord],
+) -> Result<(), StoreError> {
+    let Some(last) = keys.last().filter(|key| key.id > floor) else {
+        return Ok(());
+    };
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO one_time_key (device, kind, key_id, record) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for key in keys.iter().filter(|key| key.id > floor) {
+        insert.execute(params![device, kind as u32, key.id, key.record])?;
+    }
+    let column = kind.floor_column();
+    conn.prepare_cached(&format!("UPDATE device SET {column} = ?2 WHERE id = ?1"))?
+        .execute(params![device, last.id])?;
+    let surplus = count(conn, device, kind)?.saturating_sub(MAX_ONE_TIME_KEYS as u32);
+    conn.prepare_cached(
+        "DELETE FROM one_time_key WHERE device = ?1 AND kind = ?2 AND key_id IN
+             (SELECT key_id FROM one_time_key WHERE device = ?1 AND kind = ?2
+              ORDER BY key_id LIMIT ?3)",
+    )?
+    .execute(params![device, kind as u32, surplus])?;
+    Ok(())
+}
+
+/// Takes the oldest one-time key out; it goes to this one claim and never comes back.
+pub(super) fn take(
+    conn: &Connection,
+    device: DeviceId,
+    kind: Kind,
+) -> Result<Option<KeyRecord>, StoreError> {
+    let taken = conn
+        .prepare_cached(
+            "DELETE FROM one_time_key WHERE device = ?1 AND kind = ?2 AND key_id =
+                 (SELECT min(key_id) FROM one_time_key WHERE device = ?1 AND kind = ?2)
+             RETURNING key_id, record",
+        )?
+        .query_row(params![device, kind as u32], |row| {
+            Ok(KeyRecord {
+                id: row.get(0)?,
+                record: row.get(1)?,
+            })
+        })
+        .optional()?;
+    Ok(taken)
+}
+
+fn count(conn: &Connection, device: DeviceId, kind: Kind) -> Result<u32, StoreError> {
+    let count = conn
+        .prepare_cached("SELECT count(*) FROM one_time_key WHERE device = ?1 AND kind = ?2")?
+        .query_row(params![device, kind as u32], |row| row.get(0))?;
+    Ok(count)
+}
+
+pub(super) fn stock(conn: &Connection, device: DeviceId) -> Result<KeyStock, StoreError> {
+    let (signed_prekey, last_resort_kem) = conn
+        .prepare_cached("SELECT signed_prekey_id, last_resort_id FROM device WHERE id = ?1")?
+        .query_row([device], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(KeyStock {
+        signed_prekey,
+        last_resort_kem,
+        one_time_prekeys: count(conn, device, Kind::Prekey)?,
+        one_time_kems: count(conn, device, Kind::Kem)?,
+    })
+}

@@ -1,0 +1,188 @@
+//! Mailboxes: append, read in order, acknowledge. Each message is in at most once.
+//!
+//! Sequence numbers are the mailbox's own and rise by one in the transaction that appends. A message
+//! id is remembered for a while past its acknowledgement, since its sender may not have heard.
+
+use pawl_wire::{MessageId, Submit};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{DeviceId, StoreError};
+use crate::config::Limits;
+
+/// What became of an envelope.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Submitted {
+    /// It is in this device's mailbox.
+    Stored(DeviceId),
+    /// It was before, or was delivered already.
+    Duplicate,
+    /// No such device.
+    UnknownRecipient,
+    /// No room.
+    MailboxFull,
+}
+
+/// One waiting message.
+pub(crate) struct Letter {
+    pub(crate) seq: u64,
+    pub(crate) message_id: MessageId,
+    pub(crate) envelope: Vec<u8>,
+}
+
+/// A slice of a mailbox.
+pub(crate) struct MailRead {
+    pub(crate) letters: Vec<Letter>,
+    /// Nothing came after them when this was read.
+    pub(crate) at_end: bool,
+}
+
+/// SQLite's integers are signed; no sequence number comes near the end of them.
+pub(super) fn to_sql(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn append(
+    conn: &Connection,
+    submit: &Submit,
+    limits: &Limits,
+    now: u64,
+) -> Result<Submitted, StoreError> {
+    let Some(mailbox) = find(conn, submit)? else {
+        return Ok(Submitted::UnknownRecipient);
+    };
+    if is_known(conn, mailbox.device, submit.message_id)? {
+        return Ok(Submitted::Duplicate);
+    }
+    let size = submit.envelope.len() as u64;
+    if mailbox.messages >= limits.mailbox_messages
+        || mailbox.bytes.saturating_add(size) > limits.mailbox_bytes
+    {
+        return Ok(Submitted::MailboxFull);
+    }
+    conn.prepare_cached(
+        "UPDATE mailbox SET last_seq = ?2, messages = messages + 1, bytes = bytes + ?3
+         WHERE device = ?1",
+    )?
+    .execute(params![mailbox.device, mailbox.last_seq + 1, to_sql(size)])?;
+    conn.prepare_cached(
+        "INSERT INTO mail (device, seq, message_id, envelope, stored_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        mailbox.device,
+        mailbox.last_seq + 1,
+        submit.message_id.0,
+        submit.envelope,
+        to_sql(now)
+    ])?;
+    Ok(Submitted::Stored(mailbox.device))
+}
+
+struct Mailbox {
+    device: DeviceId,
+    last_seq: i64,
+    messages: u64,
+    bytes: u64,
+}
+
+fn find(conn: &Connection, submit: &Submit) -> Result<Option<Mailbox>, StoreError> {
+    let mailbox = conn
+        .prepare_cached(
+            "SELECT d.id, m.last_seq, m.messages, m.bytes FROM account a
+             JOIN device d ON d.account = a.id JOIN mailbox m ON m.device = d.id
+             WHERE a.public_key = ?1 AND d.number = ?2",
+        )?
+        .query_row(
+            params![submit.recipient.account.0, submit.recipient.device],
+            |row| {
+                Ok(Mailbox {
+                    device: row.get(0)?,
+                    last_seq: row.get(1)?,
+                    messages: row.get::<_, i64>(2)?.unsigned_abs(),
+                    bytes: row.get::<_, i64>(3)?.unsigned_abs(),
+                })
+            },
+        )
+        .optional()?;
+    Ok(mailbox)
+}
+
+fn is_known(conn: &Connection, device: DeviceId, id: MessageId) -> Result<bool, StoreError> {
+    let known = conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM mail WHERE device = ?1 AND message_id = ?2)
+                 OR EXISTS (SELECT 1 FROM delivered WHERE device = ?1 AND message_id = ?2)",
+        )?
+        .query_row(params![device, id.0], |row| row.get(0))?;
+    Ok(known)
+}
+
+pub(super) fn read_after(
+    conn: &Connection,
+    device: DeviceId,
+    cursor: u64,
+    messages: usize,
+    bytes: usize,
+) -> Result<MailRead, StoreError> {
+    let mut select = conn.prepare_cached(
+        "SELECT seq, message_id, envelope FROM mail WHERE device = ?1 AND seq > ?2 ORDER BY seq",
+    )?;
+    let mut rows = select.query(params![device, to_sql(cursor)])?;
+    let mut read = MailRead {
+        letters: Vec::new(),
+        at_end: false,
+    };
+    let mut held = 0;
+    while read.letters.len() < messages && held < bytes {
+        let Some(row) = rows.next()? else {
+            read.at_end = true;
+            break;
+        };
+        let letter = Letter {
+            seq: row.get::<_, i64>(0)?.unsigned_abs(),
+            message_id: MessageId(row.get(1)?),
+            envelope: row.get(2)?,
+        };
+        held += letter.envelope.len();
+        read.letters.push(letter);
+    }
+    Ok(read)
+}
+
+pub(super) fn acknowledge(
+    conn: &Connection,
+    device: DeviceId,
+    through: u64,
+    now: u64,
+) -> Result<(), StoreError> {
+    let through = to_sql(through);
+    let remembered = conn
+        .prepare_cached(
+            "INSERT OR IGNORE INTO delivered (device, message_id, acked_at)
+             SELECT device, message_id, ?3 FROM mail WHERE device = ?1 AND seq <= ?2",
+        )?
+        .execute(params![device, through, to_sql(now)])?;
+    if remembered > 0 {
+        erase(conn, device, through)?;
+    }
+    Ok(())
+}
+
+/// Erases up to `through` and gives the room back.
+pub(super) fn erase(conn: &Connection, device: DeviceId, through: i64) -> Result<(), StoreError> {
+    let (messages, bytes): (i64, i64) = conn
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(length(envelope)), 0) FROM mail
+             WHERE device = ?1 AND seq <= ?2",
+        )?
+        .query_row(params![device, through], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    conn.prepare_cached("DELETE FROM mail WHERE device = ?1 AND seq <= ?2")?
+        .execute(params![device, through])?;
+    conn.prepare_cached(
+        "UPDATE mailbox SET messages = messages - ?2, bytes = bytes - ?3 WHERE device = ?1",
+    )?
+    .execute(params![device, messages, bytes])?;
+    Ok(())
+}

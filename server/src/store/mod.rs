@@ -1,0 +1,312 @@
+//! What the relay keeps: accounts, public keys, mail. One SQLite file, one writer, two readers.
+//!
+//! Owns durability, uniqueness and the limits of what is stored. Knows nothing of sockets: an answer
+//! is a [`Pending`], which resolves only when what it says is on disk. Design, section 6.
+
+mod accounts;
+mod claims;
+mod keys;
+mod mail;
+mod readers;
+mod schema;
+mod sweep;
+mod writer;
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pawl_wire::{Epoch, Register};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::clock;
+use crate::config::Limits;
+
+pub(crate) use accounts::{KnownDevice, Opened, Registered};
+pub(crate) use claims::Claimed;
+pub(crate) use keys::Published;
+pub(crate) use mail::{Letter, MailRead, Submitted};
+
+/// A device's row: what everything of a device is keyed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct DeviceId(i64);
+
+impl rusqlite::ToSql for DeviceId {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        self.0.to_sql()
+    }
+}
+
+impl rusqlite::types::FromSql for DeviceId {
+    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+        i64::column_result(value).map(Self)
+    }
+}
+
+/// Why the store did not do what it was asked. The connection that asked ends with `Unavailable`.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// SQLite refused, or the disk did.
+    #[error("the store failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The group that this was part of could not be committed.
+    #[error("the store could not commit")]
+    NotCommitted,
+    /// A fault of ours; the job was undone.
+    #[error("a store job panicked")]
+    Panicked,
+    /// The relay is going down.
+    #[error("the store has stopped")]
+    Stopped,
+}
+
+/// Why the store cannot be opened. Each text is one line for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder or the lock file in it cannot be written.
+    #[error("cannot write there: {0}")]
+    Unwritable(std::io::Error),
+    /// Another relay runs on this folder.
+    #[error("another relay is using it")]
+    InUse,
+    /// Another version of the relay made the file.
+    #[error("its tables are version {found}, this relay knows version {known}")]
+    OtherVersion {
+        /// In the file.
+        found: i32,
+        /// In this binary.
+        known: i32,
+    },
+    /// A file of another program.
+    #[error("relay.db is not a Pawl relay's store")]
+    NotOurs,
+    /// No thread for it.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    /// Anything else that SQLite says.
+    #[error("cannot open relay.db: {0}")]
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for OpenError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => Self::NotOurs,
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+/// An answer on its way from a store thread.
+pub(crate) struct Pending<T>(oneshot::Receiver<Result<T, StoreError>>);
+
+impl<T> Pending<T> {
+    fn new(answer: oneshot::Receiver<Result<T, StoreError>>) -> Self {
+        Self(answer)
+    }
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0)
+            .poll(cx)
+            .map(|answer| answer.unwrap_or(Err(StoreError::Stopped)))
+    }
+}
+
+/// The relay's store.
+pub(crate) struct Store {
+    writer: writer::Writer,
+    readers: readers::Readers,
+    epoch: Epoch,
+    limits: Limits,
+    /// Held until the relay ends, also by a crash: two relays on one folder would lose wake-ups.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens or makes the store in `folder`; `fresh` becomes the epoch of a new one.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub(crate) fn open(folder: &Path, fresh: Epoch, limits: Limits) -> Result<Self, OpenError> {
+        make_folder(folder).map_err(OpenError::Unwritable)?;
+        let lock = lock(&folder.join("relay.lock"))?;
+        let path = folder.join("relay.db");
+        let (conn, epoch) = schema::open_writer(&path, fresh)?;
+        Ok(Self {
+            readers: readers::Readers::start(&path)?,
+            writer: writer::Writer::start(conn).map_err(OpenError::Thread)?,
+            epoch,
+            limits,
+            _lock: lock,
+        })
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Finishes what is queued and closes the file.
+    pub(crate) fn stop(self) {
+        self.writer.stop();
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        op: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Pending<T>, StoreError> {
+        self.writer.submit(op, |_| ()).await
+    }
+
+    /// The device's row and key, if the relay knows it.
+    pub(crate) async fn find_device(
+        &self,
+        address: pawl_wire::DeviceAddress,
+    ) -> Result<Option<KnownDevice>, StoreError> {
+        let read = move |conn: &Connection| accounts::find_device(conn, address);
+        self.readers.submit(read).await?.await
+    }
+
+    /// The signed record of the account that has this name.
+    pub(crate) async fn look_up(
+        &self,
+        username: pawl_wire::Username,
+    ) -> Result<Pending<Option<Vec<u8>>>, StoreError> {
+        self.readers
+            .submit(move |conn| accounts::look_up(conn, &username))
+            .await
+    }
+
+    /// Registers an account with its first device; its signatures are verified already.
+    pub(crate) async fn register(&self, register: Register) -> Result<Registered, StoreError> {
+        self.write(move |conn| accounts::register(conn, &register))
+            .await?
+            .await
+    }
+
+    /// Begins a connection: forgets what the device has on disk and says what the relay holds.
+    pub(crate) async fn open_mailbox(
+        &self,
+        device: DeviceId,
+        last_seq: u64,
+    ) -> Result<Opened, StoreError> {
+        let now = clock::wall_ms();
+        self.write(move |conn| accounts::open_mailbox(conn, device, last_seq, now))
+            .await?
+            .await
+    }
+
+    /// Appends to a mailbox; `wake` runs after the commit, before the answer.
+    pub(crate) async fn submit(
+        &self,
+        submit: pawl_wire::Submit,
+        wake: impl FnOnce(DeviceId) + Send + 'static,
+    ) -> Result<Pending<Submitted>, StoreError> {
+        let (limits, now) = (self.limits.clone(), clock::wall_ms());
+        let op = move |conn: &Connection| mail::append(conn, &submit, &limits, now);
+        let after = move |submitted: &Submitted| {
+            if let Submitted::Stored(device) = submitted {
+                wake(*device);
+            }
+        };
+        self.writer.submit(op, after).await
+    }
+
+    /// Reads mail after `cursor`, at most so many messages and about so many bytes.
+    pub(crate) async fn read_mail(
+        &self,
+        device: DeviceId,
+        cursor: u64,
+        messages: usize,
+        bytes: usize,
+    ) -> Result<Pending<MailRead>, StoreError> {
+        self.readers
+            .submit(move |conn| mail::read_after(conn, device, cursor, messages, bytes))
+            .await
+    }
+
+    /// Deletes mail up to and with `through`.
+    pub(crate) async fn acknowledge(
+        &self,
+        device: DeviceId,
+        through: u64,
+    ) -> Result<Pending<()>, StoreError> {
+        let now = clock::wall_ms();
+        self.write(move |conn| mail::acknowledge(conn, device, through, now))
+            .await
+    }
+
+    /// Adds or replaces a device's public keys.
+    pub(crate) async fn publish(
+        &self,
+        device: DeviceId,
+        keys: pawl_wire::PublishedKeys,
+    ) -> Result<Pending<Published>, StoreError> {
+        self.write(move |conn| keys::publish(conn, device, &keys))
+            .await
+    }
+
+    /// What the relay holds of a device's keys.
+    pub(crate) async fn stock(
+        &self,
+        device: DeviceId,
+    ) -> Result<Pending<pawl_wire::KeyStock>, StoreError> {
+        self.readers
+            .submit(move |conn| keys::stock(conn, device))
+            .await
+    }
+
+    /// Claims a bundle; `low` runs after the commit when few one-time keys are left.
+    pub(crate) async fn claim(
+        &self,
+        claim: pawl_wire::ClaimId,
+        address: pawl_wire::DeviceAddress,
+        low: impl FnOnce(DeviceId) + Send + 'static,
+    ) -> Result<Pending<Claimed>, StoreError> {
+        let now = clock::wall_ms();
+        let op = move |conn: &Connection| claims::claim(conn, claim, address, now);
+        let after = move |claimed: &Claimed| {
+            if let Claimed::Bundle {
+                low: Some(device), ..
+            } = claimed
+            {
+                low(*device);
+            }
+        };
+        self.writer.submit(op, after).await
+    }
+
+    /// Erases what is past its time, a bounded slice; true when there may be more.
+    pub(crate) async fn sweep(&self) -> Result<bool, StoreError> {
+        let now = clock::wall_ms();
+        self.write(move |conn| sweep::sweep(conn, now)).await?.await
+    }
+}
+
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(OpenError::Unwritable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
+        Err(TryLockError::Error(error)) => Err(OpenError::Unwritable(error)),
+    }
+}

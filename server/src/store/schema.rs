@@ -1,0 +1,150 @@
+//! Opens the relay's one SQLite file: pragmas, schema, epoch.
+//!
+//! Owns the tables (docs/OPERATIONS.md lists every column with its reason; a test compares). A file
+//! of a newer relay or of another program is refused and left as it was. Design, section 6.
+
+use std::path::Path;
+
+use pawl_wire::Epoch;
+use rusqlite::{Connection, OpenFlags};
+
+use super::OpenError;
+
+/// "Pawl" in the file's header: `PRAGMA application_id`.
+const APPLICATION_ID: i32 = 0x5061_776c;
+
+/// Version of the tables below: `PRAGMA user_version`. Every change of them raises it.
+const SCHEMA_VERSION: i32 = 1;
+
+/// Prepared statements kept per connection: all that the relay has, with room.
+const STATEMENTS: usize = 64;
+
+/// Bytes of write-ahead log kept between checkpoints, so that one busy hour does not stay on disk.
+const JOURNAL_BYTES: i64 = 64 * 1024 * 1024;
+
+const TABLES: &str = "
+CREATE TABLE relay (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch BLOB NOT NULL
+) STRICT;
+CREATE TABLE account (
+    id INTEGER PRIMARY KEY,
+    public_key BLOB NOT NULL UNIQUE,
+    username TEXT NOT NULL UNIQUE,
+    record BLOB NOT NULL
+) STRICT;
+CREATE TABLE device (
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL REFERENCES account (id),
+    number INTEGER NOT NULL,
+    signing_key BLOB NOT NULL,
+    signed_prekey_id INTEGER NOT NULL,
+    signed_prekey BLOB NOT NULL,
+    last_resort_id INTEGER NOT NULL,
+    last_resort BLOB NOT NULL,
+    prekey_floor INTEGER NOT NULL DEFAULT 0,
+    kem_floor INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (account, number)
+) STRICT;
+CREATE TABLE one_time_key (
+    device INTEGER NOT NULL REFERENCES device (id),
+    kind INTEGER NOT NULL,
+    key_id INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    PRIMARY KEY (device, kind, key_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE claim (
+    id INTEGER PRIMARY KEY,
+    device INTEGER NOT NULL REFERENCES device (id),
+    claim_id BLOB NOT NULL,
+    signed_prekey_id INTEGER NOT NULL,
+    signed_prekey BLOB NOT NULL,
+    kem_one_time INTEGER NOT NULL,
+    kem_id INTEGER NOT NULL,
+    kem BLOB NOT NULL,
+    prekey_id INTEGER,
+    prekey BLOB,
+    made_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX claim_by_id ON claim (device, claim_id);
+CREATE TABLE mailbox (
+    device INTEGER PRIMARY KEY REFERENCES device (id),
+    last_seq INTEGER NOT NULL DEFAULT 0,
+    messages INTEGER NOT NULL DEFAULT 0,
+    bytes INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE mail (
+    id INTEGER PRIMARY KEY,
+    device INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    message_id BLOB NOT NULL,
+    envelope BLOB NOT NULL,
+    stored_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX mail_by_seq ON mail (device, seq);
+CREATE UNIQUE INDEX mail_by_message ON mail (device, message_id);
+CREATE TABLE delivered (
+    id INTEGER PRIMARY KEY,
+    device INTEGER NOT NULL,
+    message_id BLOB NOT NULL,
+    acked_at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX delivered_by_message ON delivered (device, message_id);
+";
+
+/// Opens the file for the writer thread, makes the tables where there are none, and reads the epoch.
+///
+/// # Errors
+/// [`OpenError`] for a file that is newer, not ours, or cannot be used.
+pub(super) fn open_writer(path: &Path, fresh: Epoch) -> Result<(Connection, Epoch), OpenError> {
+    let mut conn = Connection::open(path)?;
+    check_owner(&conn)?;
+    // The header is ours or empty from here on: only now may anything be written.
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    let epoch = prepare(&mut conn, fresh)?;
+    Ok((conn, epoch))
+}
+
+/// Opens the file for a reader thread, which cannot write.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(conn)
+}
+
+fn check_owner(conn: &Connection) -> Result<(), OpenError> {
+    let owner: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    match (owner, version) {
+        (0, 0) if tables == 0 => Ok(()),
+        (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
+        (APPLICATION_ID, version) => Err(OpenError::OtherVersion {
+            found: version,
+            known: SCHEMA_VERSION,
+        }),
+        _ => Err(OpenError::NotOurs),
+    }
+}
+
+fn prepare(conn: &mut Connection, fresh: Epoch) -> Result<Epoch, OpenError> {
+    let begun = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version: i32 = begun.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version == 0 {
+        begun.execute_batch(TABLES)?;
+        begun.execute("INSERT INTO relay (id, epoch) VALUES (1, ?1)", [fresh.0])?;
+        begun.pragma_update(None, "application_id", APPLICATION_ID)?;
+        begun.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    }
+    let epoch = begun.query_row("SELECT epoch FROM relay", [], |row| row.get(0))?;
+    begun.commit()?;
+    Ok(Epoch(epoch))
+}

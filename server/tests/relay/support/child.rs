@@ -1,0 +1,66 @@
+//! The real binary as a child process, for what only a process can do: die, and be measured.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+pub(crate) struct Child {
+    process: std::process::Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Child {
+    pub(crate) fn start(folder: &Path, flags: &[&str]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_pawl-server"))
+            .args(["--listen", "127.0.0.1:0", "--data"])
+            .arg(folder)
+            .args(flags)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let out = process.stdout.take().expect("its output");
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line).expect("a line");
+        let address = line
+            .trim()
+            .strip_prefix("Pawl relay on http://")
+            .unwrap_or_else(|| panic!("it says {line:?}"))
+            .parse()
+            .expect("an address");
+        Self { process, address }
+    }
+
+    /// SIGKILL: nothing is finished, nothing is flushed.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().expect("it can be killed");
+        self.process.wait().expect("it is gone");
+    }
+
+    /// SIGTERM, and the exit code.
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.expect("kill runs").success());
+        self.process.wait().expect("it ends").code()
+    }
+
+    /// Resident memory in KiB, as the system counts it.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        status
+            .expect("the process lives")
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+            .expect("a size")
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // Already gone in most tests.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

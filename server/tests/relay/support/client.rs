@@ -1,0 +1,195 @@
+//! A client without an engine: one WebSocket, frames in and out, and what is expected of them.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use pawl_wire::{ClientFrame, ConnectionError, DeviceAddress, MessageId, RelayFrame, Submit};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::keys::{Challenge, Device};
+
+/// How long a test waits for a frame before it fails: far beyond any sane answer, so that no test
+/// fails on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct Client {
+    pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    pub(crate) challenge: Challenge,
+}
+
+/// How a connection ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// The last frame, if there was one.
+    pub(crate) error: Option<ConnectionError>,
+    /// The close code, if the relay said one.
+    pub(crate) code: Option<u16>,
+}
+
+impl Client {
+    /// Connects and reads the challenge.
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let request = format!("ws://{address}/api/ws");
+        let request = request.into_client_request().expect("a request");
+        let (socket, _) = connect_async(request).await.expect("a connection");
+        let mut client = Self {
+            socket,
+            challenge: Challenge {
+                authority: address.to_string(),
+                nonce: pawl_wire::Nonce([0; 32]),
+                epoch: pawl_wire::Epoch([0; 16]),
+            },
+        };
+        match client.next().await {
+            RelayFrame::Challenge { nonce, epoch, .. } => {
+                client.challenge.nonce = nonce;
+                client.challenge.epoch = epoch;
+            }
+            other => panic!("the first frame is {other:?}"),
+        }
+        client
+    }
+
+    /// Connects and registers.
+    pub(crate) async fn register(address: SocketAddr, device: &Device) -> Self {
+        let mut client = Self::connect(address).await;
+        let register = device.register(&client.challenge);
+        client
+            .send(&ClientFrame::Register(Box::new(register)))
+            .await;
+        client.expect_auth_ok().await;
+        client
+    }
+
+    /// Connects and authenticates.
+    pub(crate) async fn auth(address: SocketAddr, device: &Device, last_seq: u64) -> Self {
+        let mut client = Self::connect(address).await;
+        let auth = device.auth(&client.challenge, last_seq);
+        client.send(&ClientFrame::Auth(auth)).await;
+        client.expect_auth_ok().await;
+        client
+    }
+
+    async fn expect_auth_ok(&mut self) {
+        let frame = self.next().await;
+        assert!(matches!(frame, RelayFrame::AuthOk(_)), "{frame:?}");
+    }
+
+    pub(crate) async fn send(&mut self, frame: &ClientFrame) {
+        self.send_bytes(frame.encode()).await;
+    }
+
+    /// Sends what may be no frame. A relay that hangs up meanwhile is not the sender's failure.
+    pub(crate) async fn send_bytes(&mut self, bytes: Vec<u8>) {
+        let _ = self.socket.send(Message::Binary(bytes.into())).await;
+    }
+
+    /// The next frame.
+    pub(crate) async fn next(&mut self) -> RelayFrame {
+        self.try_next().await.expect("a frame, not the end")
+    }
+
+    /// The next frame, or how it ended.
+    pub(crate) async fn try_next(&mut self) -> Result<RelayFrame, Option<u16>> {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("the relay answers");
+            match message {
+                Some(Ok(Message::Binary(bytes))) => {
+                    return Ok(RelayFrame::decode(&bytes).expect("a frame"));
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    return Err(frame.map(|CloseFrame { code, .. }| code.into()));
+                }
+                Some(Ok(_)) => (),
+                Some(Err(_)) | None => return Err(None),
+            }
+        }
+    }
+
+    /// Reads to the end and says how it was.
+    pub(crate) async fn end(&mut self) -> End {
+        let mut error = None;
+        loop {
+            match self.try_next().await {
+                Ok(RelayFrame::Error { code, .. }) => error = Some(code),
+                Ok(_) => (),
+                Err(code) => return End { error, code },
+            }
+        }
+    }
+
+    /// Submits and waits for the answer, which must be `Stored`; true for a duplicate.
+    pub(crate) async fn store(
+        &mut self,
+        to: DeviceAddress,
+        id: MessageId,
+        envelope: Vec<u8>,
+    ) -> bool {
+        self.submit(to, id, envelope).await;
+        loop {
+            match self.next().await {
+                RelayFrame::Stored {
+                    message_id,
+                    duplicate,
+                } if message_id == id => return duplicate,
+                RelayFrame::QueueEmpty { .. } => (),
+                other => panic!("not stored but {other:?}"),
+            }
+        }
+    }
+
+    pub(crate) async fn submit(&mut self, to: DeviceAddress, id: MessageId, envelope: Vec<u8>) {
+        let submit = Submit {
+            message_id: id,
+            recipient: to,
+            envelope,
+        };
+        self.send(&ClientFrame::Submit(submit)).await;
+    }
+
+    /// Deliveries up to `QueueEmpty`: sequence number, id, envelope.
+    pub(crate) async fn waiting(&mut self) -> Vec<(u64, MessageId, Vec<u8>)> {
+        let mut all = Vec::new();
+        loop {
+            match self.next().await {
+                RelayFrame::Deliver {
+                    seq,
+                    message_id,
+                    envelope,
+                } => {
+                    all.push((seq, message_id, envelope));
+                    self.send(&ClientFrame::Ack { through: seq }).await;
+                }
+                RelayFrame::QueueEmpty { .. } => return all,
+                other => panic!("not mail but {other:?}"),
+            }
+        }
+    }
+
+    /// One delivery, not acknowledged; skips `QueueEmpty`.
+    pub(crate) async fn delivery(&mut self) -> (u64, MessageId, Vec<u8>) {
+        loop {
+            match self.next().await {
+                RelayFrame::Deliver {
+                    seq,
+                    message_id,
+                    envelope,
+                } => return (seq, message_id, envelope),
+                RelayFrame::QueueEmpty { .. } => (),
+                other => panic!("not mail but {other:?}"),
+            }
+        }
+    }
+
+    /// Waits until everything sent before has been handled: answers come in order.
+    pub(crate) async fn settle(&mut self) {
+        self.send(&ClientFrame::Ping { token: 77 }).await;
+        while self.next().await != (RelayFrame::Pong { token: 77 }) {}
+    }
+}
