@@ -46,7 +46,7 @@ pub(crate) fn wasm(ctx: &Context) -> Result<()> {
     let toolchain = WasmToolchain::ensure(ctx)?;
     let bindgen = setup::wasm_bindgen(ctx)?;
     let raw = ctx.step("building the engine for wasm32", || {
-        compile(ctx, &config, toolchain, &[])
+        compile(ctx, &config, toolchain)
     })?;
     ctx.step("binding and optimising the engine", || {
         bind(
@@ -67,17 +67,12 @@ pub(crate) fn compile(
     ctx: &Context,
     config: &WasmPack,
     toolchain: WasmToolchain,
-    features: &[&str],
 ) -> Result<PathBuf> {
     let sh = &ctx.sh;
     let (package, profile) = (&config.package, &config.profile);
-    let features: Vec<_> = features
-        .iter()
-        .map(|name| format!("--features={name}"))
-        .collect();
     let build = cmd!(
         sh,
-        "cargo build -p {package} --lib --target {TRIPLE} --profile {profile} {features...}"
+        "cargo build -p {package} --lib --target {TRIPLE} --profile {profile}"
     );
     ctx.run(toolchain.apply(build).env(
         "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",

@@ -8,13 +8,14 @@ use crate::context::Context;
 use crate::manifest::{Member, members};
 
 /// A package, and those of ours that it may know.
-const MAY_KNOW: [(&str, &[&str]); 8] = [
+const MAY_KNOW: [(&str, &[&str]); 9] = [
     ("pawl-protocol", &[]),
     ("pawl-wire", &[]),
     ("pawl-client", &["pawl-protocol", "pawl-wire"]),
     ("pawl-wasm", &["pawl-client"]),
     ("pawl-cli", &["pawl-client"]),
     ("pawl-server", &["pawl-wire"]),
+    ("pawl-bench", &["pawl-protocol"]),
     ("xtask", &[]),
     ("pawl", &[]),
 ];

@@ -1,0 +1,111 @@
+//! The work that `cargo xtask bench crypto` times: a whole set-up of two people, and messages between them.
+//! It draws randomness from the system, as the engine does, so that its price is in the numbers. Knows the
+//! protocol and nothing above it; times nothing itself.
+
+#[cfg(target_arch = "wasm32")]
+mod exports;
+
+use getrandom::SysRng;
+use pawl_protocol::{
+    AccountKeyPair, DeviceId, DeviceKeyPair, Envelope, KemKind, KemPreKeyPair, LocalDevice,
+    OneTimePreKeyPair, PreKeyBundle, ResponderPreKeys, Session, SignedPreKeyPair,
+};
+use rand_core::UnwrapErr;
+
+/// Bytes of every message's text.
+pub const BODY_BYTES: usize = 200;
+
+/// A fixed time, in milliseconds since the epoch: nothing here ages.
+const NOW: u64 = 1_700_000_000_000;
+
+const BODY: [u8; BODY_BYTES] = [b'x'; BODY_BYTES];
+
+/// Two people who have exchanged one message.
+#[derive(Debug)]
+pub struct Conversation {
+    alice: Session,
+    bob: Session,
+}
+
+impl Conversation {
+    /// Makes both people's accounts and devices and Bob's prekeys, verifies Bob's bundle, shakes hands, and
+    /// opens Alice's first message.
+    #[expect(clippy::missing_panics_doc, reason = "honest input")]
+    pub fn set_up() -> Self {
+        let rng = &mut UnwrapErr(SysRng);
+        let (alice, bob) = (person(rng), person(rng));
+        let signed_prekey = SignedPreKeyPair::generate(1, bob.1.keys(), rng);
+        let kem_prekey = KemPreKeyPair::generate(KemKind::OneTime, 2, bob.1.keys(), rng);
+        let one_time_prekey = OneTimePreKeyPair::generate(3, rng);
+        let bundle = PreKeyBundle {
+            certificate: bob.1.certificate().clone(),
+            signed_prekey: signed_prekey.public(),
+            kem_prekey: kem_prekey.public(),
+            one_time_prekey: Some(one_time_prekey.public()),
+        };
+        let verified = bundle.verify(&bob.0.public()).expect("an honest bundle");
+        let mut sending = Session::initiate(&alice.1, verified, rng).expect("an honest bundle");
+        let first = sending.seal(&BODY, rng).expect("within the limits");
+        let Ok(Envelope::Initial(initial)) = Envelope::decode(&first) else {
+            unreachable!("the first message of a session is an initial message")
+        };
+        let prekeys = ResponderPreKeys {
+            signed_prekey: &signed_prekey,
+            kem_prekey: &kem_prekey,
+            one_time_prekey: Some(&one_time_prekey),
+        };
+        let accepted = Session::accept(&bob.1, &prekeys, &initial, NOW);
+        let (receiving, text) = accepted.expect("an honest first message");
+        assert_eq!(text.as_bytes(), BODY);
+        Self {
+            alice: sending,
+            bob: receiving,
+        }
+    }
+
+    /// `count` messages, in turn from one and from the other; Bob begins.
+    pub fn ping_pong(&mut self, count: u32) {
+        for turn in 0..count {
+            if turn % 2 == 0 {
+                send(&mut self.bob, &mut self.alice);
+            } else {
+                send(&mut self.alice, &mut self.bob);
+            }
+        }
+    }
+
+    /// `count` messages from Alice to Bob.
+    pub fn burst(&mut self, count: u32) {
+        for _ in 0..count {
+            send(&mut self.alice, &mut self.bob);
+        }
+    }
+}
+
+fn person(rng: &mut UnwrapErr<SysRng>) -> (AccountKeyPair, LocalDevice) {
+    let account = AccountKeyPair::generate(rng);
+    let keys = DeviceKeyPair::generate(rng);
+    let device = LocalDevice::certify(&account, DeviceId::FIRST, keys);
+    (account, device)
+}
+
+fn send(from: &mut Session, to: &mut Session) {
+    let sealed = from
+        .seal(&BODY, &mut UnwrapErr(SysRng))
+        .expect("within the limits");
+    let envelope = Envelope::decode(&sealed).expect("an envelope");
+    let text = to.open(&envelope, NOW).expect("an honest message");
+    assert_eq!(text.as_bytes(), BODY);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_timed_works() {
+        let mut conversation = Conversation::set_up();
+        conversation.ping_pong(10);
+        conversation.burst(10);
+    }
+}
