@@ -129,9 +129,8 @@ pub(crate) fn relay(ctx: &Context) -> Result<()> {
     if stamp.is_current(ctx, "relay", &ctx.path(RELAY))? {
         return Ok(());
     }
-    let dist = ctx.path("web/dist");
     ctx.step("building the relay", || {
-        ctx.run(cmd!(sh, "cargo build --release -p pawl-server").env("PAWL_WEB_DIST", dist))
+        ctx.run(cmd!(sh, "cargo build --release -p pawl-server"))
     })?;
     stamp.keep(ctx, "relay")
 }
