@@ -1,0 +1,86 @@
+/** What the made-up worker has in its store, by the name in the address. */
+import type { AlertCode, Connection, ConversationView, IdentityState, MessageView, Phase, QueryReply } from '../generated/types';
+import type { StartErrorCode, WorkerState } from '../worker/messages';
+
+type StartName = 'starting' | 'ready' | StartErrorCode;
+type Scene = { phase: Phase; connection: Connection; start: StartName; alerts?: AlertCode[]; slow?: boolean; people?: number };
+
+const ready: Phase = { type: 'ready', username: 'alice' };
+const base: Scene = { phase: ready, connection: 'online', start: 'ready' };
+
+const SCENES: Record<string, Scene> = {
+  chat: base,
+  empty: { ...base, people: 0 },
+  offline: { ...base, connection: 'offline' },
+  starting: { ...base, start: 'starting' },
+  onboarding: { ...base, phase: { type: 'noAccount', registration: 'open' } },
+  invite: { ...base, phase: { type: 'noAccount', registration: 'invite' }, connection: 'connecting' },
+  closed: { ...base, phase: { type: 'noAccount', registration: 'closed' } },
+  registering: { ...base, phase: { type: 'registering', username: 'alice' }, connection: 'offline' },
+  alerts: { ...base, alerts: [{ code: 'mailboxFull', username: 'bob' }, { code: 'versionMismatch' }, { code: 'keysRefused', username: 'eve' }] },
+};
+
+const wanted = new URLSearchParams(location.search);
+const name = wanted.get('scene') ?? 'chat';
+export const scene: Scene = SCENES[name] ?? { ...base, start: name as StartErrorCode };
+
+export const START = new Proxy({} as Record<StartName, WorkerState>, {
+  get: (_, code: StartErrorCode | 'ready') =>
+    code === 'ready' ? { state: 'ready' } : { state: 'failed', error: { code, detail: 'made up for looking at it' } },
+});
+
+const HOUR = 3_600_000;
+const now = Date.now();
+
+export function conversations(): ConversationView[] {
+  const one = (username: string, hours: number, more: Partial<ConversationView> = {}): ConversationView => ({
+    username, unread: 0, preview: 'See you there.', activeAt: now - hours * HOUR, draft: '', identity: 'unverified', ...more,
+  });
+  return [
+    one('bob', 0.02, { unread: 2, preview: 'It only ever turns one way, that is the whole point of it', identity: 'verified' }),
+    one('carol-with-a-name-of-32-letters-', 0.6, { preview: 'Did you get the parcel?' }),
+    one('dave', 3, { identity: 'changed', preview: 'New phone, finally' }),
+    one('erin', 27, { draft: 'About tomorrow: I', unread: 117 }),
+    one('frank', 80),
+    one('grace', 400, { preview: '' }),
+  ].slice(0, scene.people ?? 6);
+}
+
+const LINES: [mine: boolean, text: string][] = [
+  [false, 'Hi! I put the old station clock back together.'],
+  [true, 'Does it run?'],
+  [false, 'It does. The ratchet wheel had lost a tooth, so every tenth minute it fell back.'],
+  [false, 'A new pawl from the drawer, and it holds.'],
+  [true, 'A photograph please 🙂'],
+  [true, 'And where did you find the drawings? I looked for hours and came across only one page, https://example.org/clocks/ratchet?page=3, and half of that was about bicycles.'],
+  [false, 'My grandfather’s notebook:\n  1. wheel, 30 teeth\n  2. pawl, brass\n  3. spring, as soft as it goes'],
+  [true, 'Lovely. I will come by on Thursday.'],
+  [false, 'It only ever turns one way, that is the whole point of it'],
+];
+
+/** bob has a long one; dave has lines that are no messages. */
+export function history(username: string): MessageView[] {
+  if (username === 'grace') return [];
+  const count = username === 'bob' ? 640 : LINES.length;
+  const messages = Array.from({ length: count }, (_, index) => line(index, count));
+  const notice = (at: number, cause: MessageView['notice']) => { Object.assign(messages[at] ?? {}, { notice: cause, text: '', mine: false, status: null }); };
+  if (username === 'dave') {
+    notice(2, 'identityChanged');
+    notice(3, 'keysGone');
+    notice(6, 'damaged');
+    Object.assign(messages[7] ?? {}, { status: 'notSent' });
+  }
+  return messages;
+}
+
+function line(index: number, count: number): MessageView {
+  const [mine, text] = LINES[(index + LINES.length * 100 - count) % LINES.length] ?? [true, ''];
+  const left = count - index;
+  const status = !mine ? null : left < 3 ? 'sending' : left < 5 ? 'delivered' : left < 6 ? 'sent' : 'read';
+  return { position: index * 3 + 1, mine, text, at: now - left * 7 * 60_000 - (left > 6 ? 20 * HOUR : 0), status, notice: null };
+}
+
+export function reply(identity: IdentityState): QueryReply {
+  const groups = Array.from({ length: 12 }, (_, index) => String((index * 74_699 + 31_337) % 100_000).padStart(5, '0'));
+  return { type: 'safetyNumber', safetyNumber: { groups, qr: Array.from({ length: 66 }, (_, index) => (index * 37) % 256), identity } };
+}

@@ -1,0 +1,47 @@
+/** The conversations on this device, the one last active first. */
+import { computed, signal } from '@preact/signals';
+import type { CommandError, ConversationView, QueryReply } from '../generated/types';
+import type { Engine } from './engine';
+
+export class Conversations {
+  readonly #engine: () => Engine;
+  readonly list = signal<readonly ConversationView[]>([]);
+  readonly unread = computed(() => this.list.value.reduce((sum, one) => sum + one.unread, 0));
+
+  constructor(engine: () => Engine) {
+    this.#engine = engine;
+  }
+
+  replace(all: readonly ConversationView[]): void {
+    this.list.value = all.toSorted(newestFirst);
+  }
+
+  changed(conversation: ConversationView): void {
+    const others = this.list.value.filter((other) => other.username !== conversation.username);
+    this.list.value = [...others, conversation].sort(newestFirst);
+  }
+
+  find(username: string): ConversationView | undefined {
+    return this.list.value.find((one) => one.username === username);
+  }
+
+  start(username: string): Promise<CommandError | null> {
+    return this.#engine().command({ type: 'startConversation', username });
+  }
+
+  safetyNumber(conversation: string): Promise<QueryReply> {
+    return this.#engine().query({ type: 'safetyNumber', conversation });
+  }
+
+  markVerified(conversation: string, verified: boolean): Promise<CommandError | null> {
+    return this.#engine().command({ type: 'markVerified', conversation, verified });
+  }
+
+  acceptIdentity(conversation: string): Promise<CommandError | null> {
+    return this.#engine().command({ type: 'acceptIdentity', conversation });
+  }
+}
+
+function newestFirst(a: ConversationView, b: ConversationView): number {
+  return b.activeAt - a.activeAt || (a.username < b.username ? -1 : 1);
+}

@@ -1,0 +1,77 @@
+/**
+ * What is being written in one conversation. The engine keeps it on disk; it is saved soon after
+ * each change and at once when the page may go away. What is typed is lost in no case: a text that
+ * cannot be sent comes back into the box.
+ */
+import { signal } from '@preact/signals';
+import type { CommandError } from '../generated/types';
+import type { Engine } from './engine';
+
+/** Milliseconds of quiet before a draft is saved: a pause in typing, not every key. */
+export const SAVE_AFTER = 150;
+
+export class Draft {
+  readonly #engine: () => Engine;
+  readonly conversation: string;
+  readonly text = signal('');
+  readonly error = signal<CommandError | null>(null);
+  /** Texts on their way to the engine. */
+  #sending = 0;
+  #saving = 0;
+  /** Holds something that the engine does not have. */
+  #dirty = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(engine: () => Engine, conversation: string, text: string) {
+    this.#engine = engine;
+    this.conversation = conversation;
+    this.text.value = text;
+  }
+
+  edit(text: string): void {
+    if (text === this.text.value) return;
+    this.text.value = text;
+    this.#dirty = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => { this.flush(); }, SAVE_AFTER);
+  }
+
+  /** Another tab wrote; what is being written here goes first. */
+  adopt(text: string): void {
+    if (!this.#dirty && this.#saving === 0 && this.#sending === 0) this.text.value = text;
+  }
+
+  /** Saves now. While a text is being sent an empty draft is not news: the send clears it. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    if (!this.#dirty || (this.#sending > 0 && this.text.value === '')) return;
+    void this.#save(this.text.value);
+  }
+
+  async #save(text: string): Promise<void> {
+    this.#dirty = false;
+    this.#saving += 1;
+    const error = await this.#engine().command({ type: 'saveDraft', conversation: this.conversation, text });
+    this.#saving -= 1;
+    if (error && this.text.value === text) this.#dirty = true;
+  }
+
+  async send(): Promise<void> {
+    const text = this.text.value;
+    if (text.trim() === '') return;
+    clearTimeout(this.#timer);
+    this.error.value = null;
+    this.text.value = '';
+    this.#dirty = false;
+    this.#sending += 1;
+    const error = await this.#engine().command({ type: 'sendText', conversation: this.conversation, text });
+    this.#sending -= 1;
+    if (error) this.#giveBack(text, error);
+  }
+
+  #giveBack(text: string, error: CommandError): void {
+    this.error.value = error;
+    const since = this.text.value;
+    this.edit(since === '' ? text : `${text}\n${since}`);
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Everything that the page shows, as signals. The engine's events go in here and nowhere else; the
+ * view reads signals and calls methods, and knows neither worker nor messages.
+ */
+import { batch, computed, effect, signal, untracked } from '@preact/signals';
+import type { Connection, Event, Phase, Snapshot } from '../generated/types';
+import type { WorkerState } from '../worker/rpc';
+import { Account } from './account';
+import { Alerts } from './alerts';
+import { Conversations } from './conversations';
+import { Drafts } from './drafts';
+import { noEngine, type Connect, type Engine, type Start, type StartFailure } from './engine';
+import { Reading } from './reading';
+import { Route } from './route';
+import { Settings } from './settings';
+import type { Timeline } from './timeline';
+import { Timelines } from './timelines';
+
+export type DialogName = 'newConversation' | 'settings' | 'safetyNumber';
+
+export class Model {
+  #engine: Engine = noEngine;
+  readonly #asked = (): Engine => this.#engine;
+
+  readonly start = signal<Start>({ state: 'starting' });
+  /** Nothing until the engine has said where this device stands. */
+  readonly phase = signal<Phase | null>(null);
+  readonly connection = signal<Connection>('connecting');
+  readonly dialog = signal<DialogName | null>(null);
+  readonly route = new Route();
+  readonly settings = new Settings();
+  readonly alerts = new Alerts();
+  readonly account = new Account(this.#asked);
+  readonly conversations = new Conversations(this.#asked);
+  readonly timelines = new Timelines(this.#asked);
+  readonly drafts = new Drafts(this.#asked);
+  readonly reading = new Reading(this.#asked);
+
+  /** The open conversation, where there is one of that name. */
+  readonly current = computed(() => {
+    const username = this.route.conversation.value;
+    return username === null ? undefined : this.conversations.find(username);
+  });
+
+  /** Its messages. */
+  readonly timeline = signal<Timeline | undefined>(undefined);
+  readonly #currentName = computed(() => this.current.value?.username);
+
+  constructor() {
+    effect(() => {
+      const name = this.#currentName.value;
+      untracked(() => { this.#open(name); });
+    });
+    effect(() => {
+      const [conversation, timeline] = [this.current.value, this.timeline.value];
+      if (conversation && conversation.username === timeline?.conversation) this.reading.look(conversation, timeline);
+    });
+  }
+
+  #open(conversation: string | undefined): void {
+    this.drafts.flush();
+    this.timeline.value?.trim();
+    this.timeline.value = conversation === undefined ? undefined : this.timelines.open(conversation);
+  }
+
+  connect(connect: Connect): void {
+    try {
+      this.#engine = connect({ event: (event) => { this.event(event); }, state: (state) => { this.state(state); } });
+    } catch (error) {
+      this.fail('wasmFailed', String(error));
+    }
+  }
+
+  fail(code: StartFailure, detail: string): void {
+    this.start.value = { state: 'failed', code, detail };
+  }
+
+  state(state: WorkerState): void {
+    if (state.state === 'failed') this.fail(state.error.code, state.error.detail);
+    else this.start.value = state;
+    if (state.state === 'ready') void this.#ask();
+  }
+
+  /** Before the first snapshot only alerts are news: the snapshot holds all the rest. */
+  event(event: Event): void {
+    if (this.phase.value !== null || event.type === 'alert') batch(() => { this.#show(event); });
+  }
+
+  #show(event: Event): void {
+    switch (event.type) {
+      case 'phaseChanged':
+        this.phase.value = event.phase;
+        break;
+      case 'connectionChanged':
+        this.connection.value = event.connection;
+        break;
+      case 'conversationChanged':
+        this.conversations.changed(event.conversation);
+        this.drafts.changed(event.conversation);
+        break;
+      case 'messagesChanged':
+      case 'statusChanged':
+        this.timelines.event(event);
+        break;
+      case 'alert':
+        this.alerts.alert(event.alert);
+        break;
+      case 'commandDone':
+        break; // Answers the promise of whoever asked.
+    }
+  }
+
+  async #ask(): Promise<void> {
+    const again = this.phase.value !== null;
+    const reply = await this.#engine.query({ type: 'snapshot' });
+    if (reply.type === 'snapshot') this.#draw(reply.snapshot);
+    if (again) this.timelines.refresh();
+  }
+
+  #draw(snapshot: Snapshot): void {
+    batch(() => {
+      this.phase.value = snapshot.phase;
+      this.connection.value = snapshot.connection;
+      this.conversations.replace(snapshot.conversations);
+      snapshot.conversations.forEach((one) => { this.drafts.changed(one); });
+    });
+  }
+}

@@ -1,0 +1,41 @@
+/** What the person must know, above everything else until dismissed. */
+import type { Notification } from '../model/alerts';
+import { alertText, commandErrorText, words } from '../words';
+import { useModel } from './context';
+import { Icon } from './icons';
+import { StoppedBanner } from './starting';
+
+/** Answered by loading the newer page. */
+function reloads(notification: Notification): boolean {
+  const code = notification.source === 'engine' ? notification.alert.code : notification.error.code;
+  return code === 'versionMismatch' || code === 'storeFailed';
+}
+
+export function Alerts() {
+  const { alerts, start } = useModel();
+  const stopped = start.value.state === 'failed' ? start.value : null;
+  if (!stopped && alerts.list.value.length === 0) return null;
+  return (
+    <div class="alerts">
+      {stopped && <StoppedBanner start={stopped} />}
+      {alerts.list.value.map((one) => <Banner key={JSON.stringify(one)} notification={one} />)}
+    </div>
+  );
+}
+
+function Banner({ notification }: { notification: Notification }) {
+  const { alerts } = useModel();
+  const text = notification.source === 'engine' ? alertText(notification.alert) : commandErrorText(notification.error);
+  return (
+    <div class="banner warning">
+      <Icon name="warning" />
+      <p role="alert">{text}</p>
+      {reloads(notification) && (
+        <button type="button" class="primary" onClick={() => { location.reload(); }}>{words.reload}</button>
+      )}
+      <button type="button" class="icon-button" aria-label={words.dismiss} onClick={() => { alerts.dismiss(notification); }}>
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}

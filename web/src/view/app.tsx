@@ -1,0 +1,96 @@
+/** Which of the page's screens is shown. */
+import { hrefOf } from '../model/route';
+import { words } from '../words';
+import { Alerts } from './alerts';
+import { ConnectionStatus } from './connection';
+import { useModel } from './context';
+import { Conversation } from './conversation';
+import { ConversationList } from './conversationList';
+import { Icon, Logo } from './icons';
+import { NewConversation } from './newConversation';
+import { Onboarding } from './onboarding';
+import { SafetyNumber } from './safetyNumber';
+import { Settings } from './settings';
+import { StartFailed, Starting } from './starting';
+
+export function App() {
+  const { phase, start } = useModel();
+  if (phase.value === null) return start.value.state === 'failed' ? <StartFailed start={start.value} /> : <Starting />;
+  if (phase.value.type === 'ready') return <Messenger username={phase.value.username} />;
+  return (
+    <>
+      <Alerts />
+      <Onboarding phase={phase.value} />
+    </>
+  );
+}
+
+function Messenger({ username }: { username: string }) {
+  const { route, current } = useModel();
+  const asked = route.conversation.value;
+  return (
+    <div class={asked === null ? 'app at-list' : 'app at-conversation'}>
+      <Alerts />
+      <TopBar />
+      <ConversationList />
+      {current.value ? <Conversation key={current.value.username} conversation={current.value} /> : <Empty username={username} asked={asked} />}
+      <Dialogs />
+    </div>
+  );
+}
+
+function TopBar() {
+  const { dialog } = useModel();
+  return (
+    <header class="top">
+      <Logo />
+      <span class="wordmark">{words.product}</span>
+      <ConnectionStatus />
+      <button type="button" class="icon-button settings-button" aria-label={words.settings} onClick={() => { dialog.value = 'settings'; }}>
+        <Icon name="settings" />
+      </button>
+    </header>
+  );
+}
+
+function Empty({ username, asked }: { username: string; asked: string | null }) {
+  const { dialog } = useModel();
+  return (
+    <main class="empty">
+      <Logo />
+      <h1>{asked === null ? words.hello(username) : words.notHere(asked)}</h1>
+      <p class="muted">{asked === null ? words.helloText : words.notHereText}</p>
+      {asked !== null && (
+        <p class="empty-actions">
+          <a class="button" href="#/">{words.back}</a>
+          <button type="button" class="primary" onClick={() => { dialog.value = 'newConversation'; }}>{words.start}</button>
+        </p>
+      )}
+    </main>
+  );
+}
+
+function Dialogs() {
+  const { dialog, current, route } = useModel();
+  const open = dialog.value;
+  const close = () => { if (dialog.value === open) dialog.value = null; };
+  switch (open) {
+    case null:
+      return null;
+    case 'settings':
+      return <Settings onClose={close} />;
+    case 'safetyNumber':
+      return current.value ? <SafetyNumber conversation={current.value} onClose={close} /> : null;
+    case 'newConversation':
+      return (
+        <NewConversation
+          suggestion={current.value ? '' : (route.conversation.value ?? '')}
+          onClose={close}
+          onStarted={(username) => {
+            close();
+            location.hash = hrefOf(username);
+          }}
+        />
+      );
+  }
+}

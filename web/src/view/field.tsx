@@ -1,0 +1,39 @@
+/** One line of text with its label, hint and error. */
+import type { Signal } from '@preact/signals';
+import { useId } from 'preact/hooks';
+
+type Props = {
+  label: string;
+  value: Signal<string>;
+  hint?: string;
+  /** Already in words; the field is then marked as wrong. */
+  error?: string | undefined;
+  autoFocus?: boolean;
+  disabled?: boolean;
+};
+
+export function Field({ label, value, hint, error, autoFocus = false, disabled = false }: Props) {
+  const id = useId();
+  const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ');
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        type="text"
+        value={value.value}
+        onInput={(event) => { value.value = event.currentTarget.value; }}
+        autocomplete="off"
+        autocapitalize="none"
+        autocorrect="off"
+        spellcheck={false}
+        autofocus={autoFocus}
+        disabled={disabled}
+        aria-invalid={error ? true : undefined}
+        aria-describedby={described || undefined}
+      />
+      {hint && <p class="hint" id={`${id}-hint`}>{hint}</p>}
+      {error && <p class="error" role="alert" id={`${id}-error`}>{error}</p>}
+    </div>
+  );
+}

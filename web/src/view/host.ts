@@ -1,0 +1,28 @@
+/** Ties the model to the window: address, attention, title, theme, and saving when the page goes away. */
+import { effect } from '@preact/signals';
+import type { Model } from '../model/model';
+import { words } from '../words';
+
+export function attach(model: Model): void {
+  const readAddress = () => { model.route.read(location.hash); };
+  const look = () => { model.reading.attentive.value = document.visibilityState === 'visible' && document.hasFocus(); };
+  readAddress();
+  look();
+  addEventListener('hashchange', readAddress);
+  addEventListener('focus', look);
+  addEventListener('blur', look);
+  document.addEventListener('visibilitychange', () => {
+    look();
+    if (document.visibilityState === 'hidden') model.drafts.flush();
+  });
+  addEventListener('pagehide', () => { model.drafts.flush(); });
+  effect(() => { document.title = title(model); });
+  effect(() => { document.documentElement.dataset.theme = model.settings.theme.value; });
+}
+
+function title(model: Model): string {
+  const count = model.conversations.unread.value;
+  const name = model.current.value?.username;
+  const page = name ? `${name} – ${words.product}` : words.product;
+  return count > 0 ? `(${count}) ${page}` : page;
+}

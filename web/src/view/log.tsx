@@ -1,0 +1,119 @@
+/**
+ * The messages. The scrolling box is a reversed column, so the end is its resting place: what is
+ * loaded above moves nothing, and the newest message stays in view without any arithmetic. Only what
+ * arrives below while the person reads further up has to be made up for.
+ */
+import { useSignal } from '@preact/signals';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import type { MessageView } from '../generated/types';
+import type { Timeline } from '../model/timeline';
+import { words } from '../words';
+import { useModel } from './context';
+import { Icon } from './icons';
+import { Row } from './message';
+import { sameDay } from './time';
+
+/** Pixels from the end that still count as the end. */
+const NEAR_END = 48;
+/** Pixels from the top at which the older page is asked for, about one screen ahead. */
+const NEAR_TOP = 900;
+
+export function Log({ timeline }: { timeline: Timeline }) {
+  const box = useRef<HTMLDivElement>(null);
+  const end = timeline.atEnd;
+  const messages = timeline.messages.value;
+  const look = () => {
+    const log = box.current;
+    if (!log) return;
+    end.value = -log.scrollTop < NEAR_END;
+    const above = log.scrollHeight - log.clientHeight + log.scrollTop;
+    if (above < NEAR_TOP) void timeline.loadOlder();
+  };
+  useKeepPlace(box, messages, end.value);
+  useLayoutEffect(look, [messages]);
+  return (
+    <div class="log-frame">
+      <div ref={box} class="log" role="log" aria-label={words.messages} aria-relevant="additions" tabIndex={0} onScroll={look}>
+        <div class="rows">
+          <Beginning timeline={timeline} />
+          <Rows timeline={timeline} />
+        </div>
+      </div>
+      {!end.value && (
+        <button type="button" class="to-end" aria-label={words.newest} onClick={() => { box.current?.scrollTo({ top: 0 }); }}>
+          <Icon name="down" />
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** Somebody who reads further up keeps their place when something comes in below. */
+function useKeepPlace(box: { current: HTMLDivElement | null }, messages: readonly MessageView[], atEnd: boolean) {
+  const before = useRef({ newest: -1, below: 0 });
+  useLayoutEffect(() => {
+    const log = box.current;
+    const newest = messages.at(-1);
+    if (!log || !newest) return;
+    const { newest: last } = before.current;
+    before.current.newest = newest.position;
+    if (newest.mine && last !== -1 && newest.position > last) log.scrollTop = 0;
+    else if (!atEnd && last !== -1 && newest.position > last) log.scrollTop -= heightAfter(log, last);
+  }, [messages]);
+}
+
+/** The height of the rows after a position. */
+function heightAfter(log: HTMLElement, position: number): number {
+  const rows = log.querySelector('.rows');
+  let height = 0;
+  for (let row = rows?.lastElementChild; row instanceof HTMLElement; row = row.previousElementSibling) {
+    if (Number(row.dataset.position) <= position) break;
+    height += row.getBoundingClientRect().height;
+  }
+  return height;
+}
+
+function Beginning({ timeline }: { timeline: Timeline }) {
+  switch (timeline.state.value) {
+    case 'failed':
+      return <p role="alert" class="error">{words.loadFailed}</p>;
+    case 'loaded':
+      return <p class="beginning">{timeline.more.value ? words.loading : words.emptyLog(timeline.conversation)}</p>;
+    default:
+      return <p class="beginning">{words.loading}</p>;
+  }
+}
+
+function Rows({ timeline }: { timeline: Timeline }) {
+  const { timelines, alerts } = useModel();
+  const messages = timeline.messages.value;
+  const retry = useSignal((position: number) => {
+    void timelines.retry(timeline.conversation, position).then((error) => { alerts.failed(error); });
+  }).value;
+  const lastMine = messages.findLast((one) => one.mine)?.position;
+  return (
+    <>
+      {messages.map((one, index) => {
+        const previous = messages[index - 1];
+        const newDay = !previous || !sameDay(previous.at, one.at);
+        return (
+          <Row
+            key={one.position}
+            message={one}
+            conversation={timeline.conversation}
+            newDay={newDay}
+            first={newDay || starts(previous, one)}
+            last={one.position === lastMine}
+            onRetry={retry}
+          />
+        );
+      })}
+    </>
+  );
+}
+
+/** Whether a message begins a new group: another writer, a notice in between, or a pause. */
+function starts(previous: MessageView, one: MessageView): boolean {
+  const pause = 5 * 60_000;
+  return previous.mine !== one.mine || previous.notice != null || one.at - previous.at > pause;
+}

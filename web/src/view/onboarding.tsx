@@ -1,0 +1,57 @@
+/** No account on this device yet: choosing a name. */
+import { useSignal } from '@preact/signals';
+import type { Phase } from '../generated/types';
+import { commandErrorText, words } from '../words';
+import { ConnectionStatus } from './connection';
+import { useModel } from './context';
+import { Field } from './field';
+import { Logo } from './icons';
+
+type Props = { phase: Exclude<Phase, { type: 'ready' }> };
+
+export function Onboarding({ phase }: Props) {
+  return (
+    <main class="cover onboarding">
+      <section class="brand">
+        <Logo turning />
+        <p class="name">{words.product}</p>
+        <p class="tagline">{words.tagline}</p>
+      </section>
+      <section class="card">
+        <h1>{words.welcome}</h1>
+        <p class="muted">{words.welcomeText}</p>
+        <AccountForm phase={phase} />
+        <ConnectionStatus />
+      </section>
+    </main>
+  );
+}
+
+function AccountForm({ phase }: Props) {
+  const { account, settings } = useModel();
+  const username = useSignal(phase.type === 'registering' ? phase.username : '');
+  const invite = useSignal('');
+  const registering = phase.type === 'registering';
+  const registration = registering ? null : phase.registration;
+  const busy = registering || account.busy.value;
+  const error = account.error.value;
+  const invited = registration === 'invite' || error?.code === 'inviteNeeded' || invite.value !== '';
+  const closed = registration === 'closed' && !error;
+  const submit = (event: Event) => {
+    event.preventDefault();
+    if (busy) return;
+    // The keys made now must stay; the gesture lets the page ask. Nobody waits for the answer.
+    void settings.askForStorage();
+    void account.create(username.value, invited ? invite.value.trim() : null);
+  };
+  return (
+    <form class="form" onSubmit={submit} noValidate>
+      <Field label={words.username} value={username} hint={words.usernameHint} disabled={busy} autoFocus />
+      {invited && <Field label={words.inviteCode} value={invite} hint={words.inviteHint} disabled={busy} />}
+      {error && <p class="error" role="alert">{commandErrorText(error)}</p>}
+      {closed && <p class="error" role="alert">{words.registrationClosed}</p>}
+      {registering && <p class="muted">{words.registering(phase.username)}</p>}
+      <button type="submit" class="primary" aria-disabled={busy} aria-busy={busy}>{words.createAccount}</button>
+    </form>
+  );
+}
