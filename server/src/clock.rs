@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 /// Milliseconds since 1970; 0 on a machine whose clock stands before that.
 #[expect(
-    clippy::allow_attributes,
     clippy::disallowed_methods,
     reason = "the relay's one reading of the wall clock"
 )]

@@ -9,6 +9,7 @@ mod config;
 mod headers;
 mod hub;
 mod origin;
+mod random;
 mod rates;
 mod relay;
 mod socket;

@@ -17,7 +17,7 @@ use crate::hub::Hub;
 use crate::origin::PublicOrigin;
 use crate::rates::Rates;
 use crate::store::{OpenError, Store};
-use crate::{assets, headers, socket};
+use crate::{assets, headers, random, socket};
 
 /// Connections that wait to be accepted: a crowd that comes back after a restart.
 const BACKLOG: i32 = 1_024;
@@ -92,8 +92,7 @@ impl Drop for Place {
 
 impl Relay {
     fn open(config: &Config) -> Result<Self, StartError> {
-        let mut epoch = Epoch([0; Epoch::LEN]);
-        getrandom::fill(&mut epoch.0).map_err(StartError::Random)?;
+        let epoch = Epoch(random::bytes().map_err(StartError::Random)?);
         let store = Store::open(&config.data, epoch, config.limits.clone()).map_err(|source| {
             StartError::Store {
                 folder: config.data.clone(),
@@ -149,9 +148,7 @@ pub async fn run(
     close(&relay, &handle).await;
     // The task ends with the server that was just stopped; its result says nothing new.
     let _ = serving.await;
-    if let Some(relay) = Arc::into_inner(relay) {
-        relay.store.stop();
-    }
+    relay.store.stop().await;
     Ok(())
 }
 

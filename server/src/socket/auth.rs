@@ -17,6 +17,7 @@ use super::outgoing::End;
 use super::reader::Incoming;
 use super::{Peer, Socket};
 use crate::hub::Live;
+use crate::random;
 use crate::relay::Relay;
 use crate::store::{DeviceId, Registered};
 
@@ -63,12 +64,10 @@ pub(super) async fn admit(
 }
 
 fn fresh_nonce() -> Result<Nonce, End> {
-    let mut nonce = Nonce([0; Nonce::LEN]);
-    getrandom::fill(&mut nonce.0).map_err(|error| {
+    random::bytes().map(Nonce).map_err(|error| {
         tracing::error!(%error, "the system gives no randomness");
         End::Error(ConnectionError::Unavailable, super::STORE_RETRY_MS)
-    })?;
-    Ok(nonce)
+    })
 }
 
 async fn first_frame(socket: &mut Socket) -> Result<ClientFrame, End> {

@@ -19,7 +19,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use pawl_wire::PublishedKeys;
 use pawl_wire::limits::MAX_UNAUTHENTICATED_FRAME;
 
-use self::outgoing::Outgoing;
+use self::outgoing::{End, Outgoing};
 use self::reader::Reader;
 use crate::origin::{self, Refusal};
 use crate::relay::{Place, Relay};
@@ -81,7 +81,12 @@ pub(crate) async fn open(
 }
 
 async fn serve(relay: Arc<Relay>, peer: Peer, mut socket: Socket, _place: Place) {
-    let end = match auth::admit(&relay, &peer, &mut socket).await {
+    let mut drain = relay.drain.subscribe();
+    let admitted = tokio::select! {
+        admitted = auth::admit(&relay, &peer, &mut socket) => admitted,
+        _ = drain.wait_for(|draining| *draining) => Err(End::Restart),
+    };
+    let end = match admitted {
         Ok(admitted) => {
             session::Connection::new(&relay, &peer, &mut socket, admitted)
                 .run()

@@ -21,6 +21,7 @@ use super::reader::Incoming;
 use super::{Peer, Socket};
 use crate::clock;
 use crate::hub::{Hints, Live};
+use crate::random;
 use crate::rates::SubmitRate;
 use crate::relay::Relay;
 use crate::store::{DeviceId, MailRead, Pending, StoreError};
@@ -198,9 +199,8 @@ impl<'a> Connection<'a> {
 
     /// The relay goes down: what was asked is still answered, nothing more is read.
     async fn say_goodbye(&mut self) -> End {
-        let jitter = u64::from(getrandom::u32().unwrap_or_default()) % RECONNECT_SPREAD_MS;
         let drain = RelayFrame::Drain {
-            reconnect_after_ms: RECONNECT_SPREAD_MS / 4 + jitter,
+            reconnect_after_ms: RECONNECT_SPREAD_MS / 4 + random::jitter(RECONNECT_SPREAD_MS),
         };
         let finish = async {
             self.socket.out.send(&drain).await?;

@@ -156,16 +156,12 @@ pub(super) fn acknowledge(
     now: u64,
 ) -> Result<(), StoreError> {
     let through = to_sql(through);
-    let remembered = conn
-        .prepare_cached(
-            "INSERT OR IGNORE INTO delivered (device, message_id, acked_at)
-             SELECT device, message_id, ?3 FROM mail WHERE device = ?1 AND seq <= ?2",
-        )?
-        .execute(params![device, through, to_sql(now)])?;
-    if remembered > 0 {
-        erase(conn, device, through)?;
-    }
-    Ok(())
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO delivered (device, message_id, acked_at)
+         SELECT device, message_id, ?3 FROM mail WHERE device = ?1 AND seq <= ?2",
+    )?
+    .execute(params![device, through, to_sql(now)])?;
+    erase(conn, device, through)
 }
 
 /// Erases up to `through` and gives the room back.
@@ -178,6 +174,9 @@ pub(super) fn erase(conn: &Connection, device: DeviceId, through: i64) -> Result
         .query_row(params![device, through], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })?;
+    if messages == 0 {
+        return Ok(());
+    }
     conn.prepare_cached("DELETE FROM mail WHERE device = ?1 AND seq <= ?2")?
         .execute(params![device, through])?;
     conn.prepare_cached(

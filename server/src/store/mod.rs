@@ -153,8 +153,8 @@ impl Store {
     }
 
     /// Finishes what is queued and closes the file.
-    pub(crate) fn stop(self) {
-        self.writer.stop();
+    pub(crate) async fn stop(&self) {
+        self.writer.stop().await;
     }
 
     async fn write<T: Send + 'static>(

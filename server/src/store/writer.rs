@@ -5,6 +5,7 @@
 //! panics is undone by itself; the others of its group stand. Design, section 6.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -20,17 +21,20 @@ const QUEUE: usize = 512;
 const GROUP: usize = 256;
 
 pub(super) struct Writer {
-    jobs: mpsc::Sender<Box<dyn Job>>,
-    thread: JoinHandle<()>,
+    queue: mpsc::Sender<Message>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
     pub(super) fn start(conn: Connection) -> std::io::Result<Self> {
-        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (queue, messages) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&conn, queue))?;
-        Ok(Self { jobs, thread })
+            .spawn(move || run(&conn, messages))?;
+        Ok(Self {
+            queue,
+            thread: Mutex::new(Some(thread)),
+        })
     }
 
     /// Queues `op`; the answer comes after its commit, and `after` runs on the thread before it.
@@ -46,20 +50,29 @@ impl Writer {
             result: Err(StoreError::Stopped),
             reply,
         };
-        self.jobs
-            .send(Box::new(job))
+        self.queue
+            .send(Message::Job(Box::new(job)))
             .await
             .map_err(|_| StoreError::Stopped)?;
         Ok(Pending::new(answer))
     }
 
-    /// Finishes what is queued and closes the file.
-    pub(super) fn stop(self) {
-        drop(self.jobs);
-        if self.thread.join().is_err() {
+    /// Finishes what is queued and closes the file; what comes later is refused.
+    pub(super) async fn stop(&self) {
+        // Fails only when the thread has ended already.
+        let _ = self.queue.send(Message::Stop).await;
+        let mut place = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = place.take()
+            && thread.join().is_err()
+        {
             tracing::error!("the store's writer had stopped with a panic");
         }
     }
+}
+
+enum Message {
+    Job(Box<dyn Job>),
+    Stop,
 }
 
 trait Job: Send {
@@ -105,15 +118,19 @@ where
     }
 }
 
-fn run(conn: &Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-    let mut group = Vec::with_capacity(GROUP);
-    while let Some(first) = queue.blocking_recv() {
-        group.push(first);
-        while group.len() < GROUP {
-            match queue.try_recv() {
-                Ok(job) => group.push(job),
-                Err(_) => break,
+fn run(conn: &Connection, mut queue: mpsc::Receiver<Message>) {
+    let mut group: Vec<Box<dyn Job>> = Vec::with_capacity(GROUP);
+    let mut stopping = false;
+    while !stopping {
+        let mut next = queue.blocking_recv();
+        stopping = next.is_none();
+        while let Some(message) = next {
+            match message {
+                Message::Job(job) => group.push(job),
+                Message::Stop => stopping = true,
             }
+            let full = stopping || group.len() == GROUP;
+            next = if full { None } else { queue.try_recv().ok() };
         }
         let committed = match commit(conn, &mut group) {
             Ok(()) => true,
@@ -126,6 +143,10 @@ fn run(conn: &Connection, mut queue: mpsc::Receiver<Box<dyn Job>>) {
         for job in group.drain(..) {
             job.finish(committed);
         }
+    }
+    // A log left behind is no harm: the next start reads it.
+    if let Err(error) = conn.pragma_update(None, "wal_checkpoint", "TRUNCATE") {
+        tracing::warn!(%error, "the store's log stays beside it");
     }
 }
 

@@ -1,4 +1,10 @@
 //! The relay's laws, over real sockets and a real SQLite file in a temporary folder.
 
+mod abuse;
+mod admission;
+mod assets;
+mod crash;
+mod keys;
 mod mailbox;
+mod operations;
 mod support;

@@ -124,6 +124,22 @@ impl Client {
         }
     }
 
+    /// The next frame that is not about the mailbox's end.
+    pub(crate) async fn answer(&mut self) -> RelayFrame {
+        loop {
+            let frame = self.next().await;
+            if !matches!(frame, RelayFrame::QueueEmpty { .. }) {
+                return frame;
+            }
+        }
+    }
+
+    /// Closes and waits until the relay has closed too.
+    pub(crate) async fn leave(mut self) {
+        let _ = self.socket.close(None).await;
+        self.end().await;
+    }
+
     /// Submits and waits for the answer, which must be `Stored`; true for a duplicate.
     pub(crate) async fn store(
         &mut self,
@@ -132,15 +148,12 @@ impl Client {
         envelope: Vec<u8>,
     ) -> bool {
         self.submit(to, id, envelope).await;
-        loop {
-            match self.next().await {
-                RelayFrame::Stored {
-                    message_id,
-                    duplicate,
-                } if message_id == id => return duplicate,
-                RelayFrame::QueueEmpty { .. } => (),
-                other => panic!("not stored but {other:?}"),
-            }
+        match self.answer().await {
+            RelayFrame::Stored {
+                message_id,
+                duplicate,
+            } if message_id == id => duplicate,
+            other => panic!("not stored but {other:?}"),
         }
     }
 

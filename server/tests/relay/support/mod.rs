@@ -2,11 +2,13 @@
 
 mod child;
 mod client;
+mod http;
 mod keys;
 
 pub(crate) use child::Child;
 pub(crate) use client::{Client, End};
-pub(crate) use keys::{Device, envelope, message_id, random};
+pub(crate) use http::{Response, close_code, frame, http, raw_socket};
+pub(crate) use keys::{Device, envelope, key, message_id, random};
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -1,0 +1,244 @@
+//! The page: validators, encodings, headers on every response; and the build script's own code.
+
+use std::io::Read;
+use std::net::SocketAddr;
+
+use pawl_server::{Asset, SECURITY_HEADERS};
+
+use crate::support::{Relay, Response, http};
+
+#[expect(dead_code, reason = "the build script uses all of it")]
+#[path = "../../build/embed.rs"]
+mod embed;
+
+const HTML: &[u8] = b"<!doctype html><title>Pawl</title>";
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
+static WEB: &[Asset] = &[
+    Asset {
+        path: "/index.html",
+        content_type: "text/html; charset=utf-8",
+        hash: "00aa",
+        immutable: false,
+        plain: HTML,
+        brotli: Some(b"in brotli"),
+        gzip: Some(b"in gzip"),
+    },
+    Asset {
+        path: "/assets/core-12345678.wasm",
+        content_type: "application/wasm",
+        hash: "00bb",
+        immutable: true,
+        plain: b"\0asm",
+        brotli: None,
+        gzip: None,
+    },
+];
+
+fn start() -> Relay {
+    Relay::start_with(|config| config.web = WEB)
+}
+
+fn get(address: SocketAddr, path: &str, headers: &[&str]) -> Response {
+    http(address, &format!("GET {path}"), headers)
+}
+
+#[test]
+fn a_file_comes_in_the_best_form_that_the_client_takes() {
+    let relay = start();
+    let cases: [(&str, Option<&str>, &[u8]); 8] = [
+        ("gzip, deflate, br, zstd", Some("br"), b"in brotli"),
+        ("gzip", Some("gzip"), b"in gzip"),
+        ("br;q=0, gzip;q=0.5", Some("gzip"), b"in gzip"),
+        ("*", Some("br"), b"in brotli"),
+        ("zstd", None, HTML),
+        ("identity", None, HTML),
+        ("", None, HTML),
+        ("br;q=nonsense", None, HTML),
+    ];
+    for (accepted, encoding, body) in cases {
+        let header = format!("Accept-Encoding: {accepted}");
+        let response = get(relay.address, "/", &[&header]);
+        assert_eq!(response.status, 200, "{accepted:?}");
+        assert_eq!(
+            response.header("Content-Encoding"),
+            encoding,
+            "{accepted:?}"
+        );
+        assert_eq!(response.body, body, "{accepted:?}");
+        assert_eq!(response.header("Vary"), Some("Accept-Encoding"));
+    }
+    assert_eq!(get(relay.address, "/", &[]).body, HTML);
+}
+
+#[test]
+fn a_known_file_is_not_sent_again() {
+    let relay = start();
+    let first = get(relay.address, "/", &["Accept-Encoding: br"]);
+    let tag = first.header("ETag").expect("an ETag");
+    let known = format!("If-None-Match: \"x\", W/{tag}");
+    let second = get(relay.address, "/", &["Accept-Encoding: br", &known]);
+    assert_eq!((second.status, second.body), (304, vec![]));
+    assert_eq!(
+        second
+            .headers
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("etag"))
+            .count(),
+        1
+    );
+    // Another form of it has another tag: a cache must not mix them.
+    let plain = get(relay.address, "/", &[&known]);
+    assert_eq!(plain.status, 200);
+    assert_ne!(plain.header("ETag"), Some(tag));
+    let other = get(relay.address, "/", &["If-None-Match: \"other\""]);
+    assert_eq!(other.status, 200);
+}
+
+#[test]
+fn hashed_names_are_kept_for_ever_and_the_page_is_asked_for_each_time() {
+    let relay = start();
+    let page = get(relay.address, "/index.html", &[]);
+    assert_eq!(page.header("Cache-Control"), Some("no-cache"));
+    assert_eq!(
+        page.header("Content-Type"),
+        Some("text/html; charset=utf-8")
+    );
+    let wasm = get(relay.address, "/assets/core-12345678.wasm", &[]);
+    assert_eq!(wasm.header("Cache-Control"), Some(IMMUTABLE));
+    assert_eq!(wasm.header("Content-Type"), Some("application/wasm"));
+    assert_eq!(wasm.body, b"\0asm");
+}
+
+#[test]
+fn every_response_has_the_security_headers() {
+    let relay = start();
+    let address = relay.address;
+    let tag = get(address, "/", &[])
+        .header("ETag")
+        .expect("a tag")
+        .to_owned();
+    let known = format!("If-None-Match: {tag}");
+    let responses = [
+        (200, get(address, "/", &[])),
+        (200, get(address, "/assets/core-12345678.wasm", &[])),
+        (304, get(address, "/", &[&known])),
+        (404, get(address, "/nothing", &[])),
+        (405, http(address, "POST /", &["Content-Length: 0"])),
+        (405, http(address, "OPTIONS /api/ws", &[])),
+        (400, get(address, "/api/ws", &[])),
+        (
+            403,
+            get(address, "/api/ws", &["Origin: http://evil.example"]),
+        ),
+    ];
+    for (status, response) in responses {
+        assert_eq!(response.status, status);
+        for (name, value) in SECURITY_HEADERS {
+            assert_eq!(response.header(name), Some(*value), "{status} {name}");
+        }
+    }
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    let relay = start();
+    let get = get(relay.address, "/", &[]);
+    let head = http(relay.address, "HEAD /", &[]);
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    for name in ["ETag", "Content-Length", "Content-Type", "Cache-Control"] {
+        assert_eq!(head.header(name), get.header(name), "{name}");
+    }
+    assert_eq!(get.header("Content-Length"), Some("34"));
+}
+
+#[test]
+fn no_path_leads_out_of_the_page() {
+    let relay = start();
+    let paths = [
+        "/../Cargo.toml",
+        "/..%2fCargo.toml",
+        "/assets/../index.html",
+        "/assets/",
+        "//etc/passwd",
+        "/index.html/",
+        "/%00",
+        "/c/alice",
+        "/relay.db",
+        "/api/ws/",
+    ];
+    for path in paths {
+        let response = get(relay.address, path, &[]);
+        assert_eq!(response.status, 404, "{path}");
+        assert_eq!(response.body, b"no such file", "{path}");
+    }
+}
+
+#[test]
+fn without_a_page_the_relay_says_how_to_build_it() {
+    let relay = Relay::start_with(|config| config.web = &[]);
+    let response = get(relay.address, "/", &[]);
+    assert_eq!(response.status, 200);
+    assert!(String::from_utf8_lossy(&response.body).contains("cargo xtask build"));
+    assert_eq!(get(relay.address, "/index.html", &[]).status, 404);
+}
+
+#[test]
+fn the_build_embeds_every_file_with_its_hash_and_its_compressed_forms() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (dist, out) = (folder.path().join("dist"), folder.path().join("out"));
+    let script = "export const pawl = 1;\n".repeat(100);
+    for (name, content) in [
+        ("index.html", "<!doctype html>".repeat(20)),
+        ("assets/index-Ab_3-xYz.js", script.clone()),
+        ("assets/plain.css", "a".to_owned()),
+        ("assets/core_bg-01234567.wasm", "\0asm".repeat(50)),
+        (".hidden", "secret".to_owned()),
+    ] {
+        let path = dist.join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, content).expect("a file");
+    }
+    std::fs::create_dir(&out).expect("a folder");
+    let files = embed::embed(&dist, &out).expect("it embeds");
+    let shown: Vec<(&str, &str, bool)> = files
+        .iter()
+        .map(|file| (file.path.as_str(), file.content_type, file.immutable))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("/assets/core_bg-01234567.wasm", "application/wasm", true),
+            (
+                "/assets/index-Ab_3-xYz.js",
+                "text/javascript; charset=utf-8",
+                true
+            ),
+            ("/assets/plain.css", "text/css; charset=utf-8", false),
+            ("/index.html", "text/html; charset=utf-8", false),
+        ]
+    );
+    let read = |path: &std::path::Path| std::fs::read(path).expect("a file");
+    let js = &files[1];
+    assert_eq!(read(&js.plain), script.as_bytes());
+    let mut plain = String::new();
+    let gzip = read(js.gzip.as_ref().expect("smaller"));
+    flate2::read::GzDecoder::new(&gzip[..])
+        .read_to_string(&mut plain)
+        .expect("gzip");
+    assert_eq!(plain, script);
+    let mut plain = String::new();
+    let brotli = read(js.brotli.as_ref().expect("smaller"));
+    brotli::Decompressor::new(&brotli[..], 4_096)
+        .read_to_string(&mut plain)
+        .expect("Brotli");
+    assert_eq!(plain, script);
+    // One letter cannot get smaller.
+    assert!(files[2].gzip.is_none() && files[2].brotli.is_none());
+    // Other content, other hash; and a second run gives the same table.
+    assert_ne!(files[0].hash, files[1].hash);
+    let again = embed::embed(&dist, &out).expect("it embeds");
+    assert_eq!(embed::table(&again), embed::table(&files));
+    let none = embed::embed(&folder.path().join("missing"), &out).expect("no page is no error");
+    assert!(none.is_empty());
+}

@@ -1,0 +1,166 @@
+//! The real binary dies by SIGKILL under load, and goes down in order on SIGTERM.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pawl_wire::{MessageId, RelayFrame, close_code};
+
+use crate::support::{Child, Client, Device, End, Relay, envelope, message_id, random};
+
+const SENDERS: usize = 4;
+
+/// Envelopes of one sender that may be unanswered, so that commits group.
+const IN_FLIGHT: usize = 16;
+
+/// What one sender knows at the moment of the crash.
+#[derive(Default)]
+struct Sent {
+    /// In the order of sending: its mark, and whether it was Stored.
+    all: Vec<(MessageId, u32, bool)>,
+}
+
+impl Sent {
+    fn stored(&mut self, id: MessageId) {
+        let sent = self.all.iter_mut().find(|(known, ..)| *known == id);
+        sent.expect("it was sent").2 = true;
+    }
+}
+
+async fn send_until_it_dies(mut from: Client, to: Device, first_mark: u32) -> Sent {
+    let mut sent = Sent::default();
+    let mut mark = first_mark;
+    let mut open = 0;
+    loop {
+        while open < IN_FLIGHT {
+            let id = message_id();
+            sent.all.push((id, mark, false));
+            from.submit(to.address(), id, envelope(mark)).await;
+            mark += 1;
+            open += 1;
+        }
+        match from.try_next().await {
+            Ok(RelayFrame::Stored { message_id, .. }) => {
+                sent.stored(message_id);
+                open -= 1;
+            }
+            Ok(RelayFrame::QueueEmpty { .. }) => (),
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => return sent,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_sigkill_everything_stored_is_there_exactly_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bob = Device::new("bob");
+    let senders: Vec<Device> = (0..SENDERS)
+        .map(|number| Device::new(&format!("sender{number}")))
+        .collect();
+    let mut relay = Child::start(folder.path(), &[]);
+    Client::register(relay.address, &bob).await.leave().await;
+    for sender in &senders {
+        Client::register(relay.address, sender).await.leave().await;
+    }
+    let mut acknowledged = 0;
+    for round in 0..4u32 {
+        let mut sending = tokio::task::JoinSet::new();
+        for (sender, number) in senders.iter().zip(0u32..) {
+            let from = Client::auth(relay.address, sender, 0).await;
+            let first = (round * 10 + number) * 100_000;
+            sending.spawn(send_until_it_dies(from, bob.clone(), first));
+        }
+        let [milliseconds] = random();
+        tokio::time::sleep(Duration::from_millis(100 + u64::from(milliseconds))).await;
+        relay.kill();
+        let sent = sending.join_all().await;
+        relay = Child::start(folder.path(), &[]);
+        acknowledged = check(&relay, &bob, &senders[0], sent, acknowledged).await;
+    }
+}
+
+/// Compares the mailbox with what the senders know; gives the last sequence number.
+async fn check(
+    relay: &Child,
+    bob: &Device,
+    sender: &Device,
+    sent: Vec<Sent>,
+    acknowledged: u64,
+) -> u64 {
+    // As a client does: what was not answered is sent again under its id.
+    let mut again = Client::auth(relay.address, sender, 0).await;
+    for (id, mark, _) in sent.iter().flat_map(|one| &one.all).filter(|one| !one.2) {
+        again.store(bob.address(), *id, envelope(*mark)).await;
+    }
+    again.leave().await;
+    let mut to = Client::auth(relay.address, bob, acknowledged).await;
+    let mut there: BTreeMap<MessageId, Vec<u8>> = BTreeMap::new();
+    let mut next = acknowledged + 1;
+    for (seq, id, envelope) in to.waiting().await {
+        assert_eq!(seq, next, "a number is missing or there twice");
+        next += 1;
+        assert!(
+            there.insert(id, envelope).is_none(),
+            "{id:?} is there twice"
+        );
+    }
+    to.settle().await;
+    to.leave().await;
+    let stored = sent
+        .iter()
+        .flat_map(|one| &one.all)
+        .filter(|one| one.2)
+        .count();
+    assert!(stored > 0, "the load never got anywhere");
+    for (id, mark, stored) in sent.iter().flat_map(|one| &one.all) {
+        let found = there.remove(id);
+        assert_eq!(found, Some(envelope(*mark)), "stored: {stored}");
+    }
+    assert!(there.is_empty(), "{} that nobody sent", there.len());
+    next - 1
+}
+
+#[tokio::test]
+async fn sigterm_answers_what_was_asked_and_says_goodbye() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut relay = Child::start(folder.path(), &[]);
+    let alice = Device::new("alice");
+    let mut client = Client::register(relay.address, &alice).await;
+    client
+        .store(alice.address(), message_id(), envelope(1))
+        .await;
+    let ended = tokio::task::spawn_blocking(move || (relay.terminate(), relay));
+    let mut drained = false;
+    let code = loop {
+        match client.try_next().await {
+            Ok(RelayFrame::Drain { reconnect_after_ms }) => {
+                assert!((1..10_000).contains(&reconnect_after_ms));
+                drained = true;
+            }
+            Ok(RelayFrame::Deliver { .. } | RelayFrame::QueueEmpty { .. }) => (),
+            Ok(other) => panic!("{other:?}"),
+            Err(code) => break code,
+        }
+    };
+    assert!(drained);
+    assert_eq!(code, Some(close_code::RESTART));
+    assert_eq!(ended.await.expect("it waits").0, Some(0));
+    // The log was written back: one file is the whole store.
+    let wal = folder.path().join("relay.db-wal");
+    assert_eq!(std::fs::metadata(wal).map_or(0, |file| file.len()), 0);
+    let relay = Relay::start_in(folder.path(), |_| ());
+    let mut again = Client::auth(relay.address, &alice, 0).await;
+    assert_eq!(again.waiting().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_draining_relay_takes_nobody_in() {
+    let mut relay = Relay::start();
+    let mut waiting = Client::connect(relay.address).await;
+    relay.begin_stop();
+    let gone = End {
+        error: None,
+        code: Some(close_code::RESTART),
+    };
+    assert_eq!(waiting.end().await, gone);
+}
