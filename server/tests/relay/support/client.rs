@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use pawl_wire::{ClientFrame, ConnectionError, DeviceAddress, MessageId, RelayFrame, Submit};
+use pawl_wire::{
+    ClientFrame, ConnectionError, DeviceAddress, KeyStock, MessageId, RelayFrame, Submit,
+};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
@@ -124,12 +126,25 @@ impl Client {
         }
     }
 
-    /// The next frame that is not about the mailbox's end.
+    /// The next frame that answers something; skips what the relay says by itself.
     pub(crate) async fn answer(&mut self) -> RelayFrame {
         loop {
-            let frame = self.next().await;
-            if !matches!(frame, RelayFrame::QueueEmpty { .. }) {
-                return frame;
+            match self.next().await {
+                RelayFrame::QueueEmpty { .. }
+                | RelayFrame::Deliver { .. }
+                | RelayFrame::KeysLow(_) => (),
+                frame => return frame,
+            }
+        }
+    }
+
+    /// Waits until the relay says that few one-time keys are left.
+    pub(crate) async fn keys_low(&mut self) -> KeyStock {
+        loop {
+            match self.next().await {
+                RelayFrame::KeysLow(stock) => return stock,
+                RelayFrame::QueueEmpty { .. } => (),
+                other => panic!("not low but {other:?}"),
             }
         }
     }
