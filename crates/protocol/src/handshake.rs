@@ -14,7 +14,7 @@ use crate::kdf::{hkdf, part};
 use crate::kem::{KemPublic, KemSecret};
 use crate::labels;
 use crate::prekeys::KemKind;
-use crate::ratchet::{HeaderKey, RootKey};
+use crate::ratchet::{ChainKey, HeaderKey, RootKey};
 
 /// PQXDH's `F` for Curve25519: what no encoded public key is, so that the input differs from XEdDSA's.
 const F: [u8; 32] = [0xff; 32];
@@ -76,11 +76,16 @@ pub(crate) struct Agreements {
     pub(crate) kem: KemSecret,
 }
 
-/// What a handshake gives: the Double Ratchet's `SK`, `shared_hka` and `shared_nhkb`.
+/// What a handshake gives: the Double Ratchet's `SK`, `shared_hka` and `shared_nhkb`, and the initiator's first
+/// chain. That chain takes no further agreement with the signed prekey: DH(EKa, SPKb) is in here already.
 pub(crate) struct HandshakeKeys {
     pub(crate) root: RootKey,
-    /// The initiator's first sending header key.
+    /// The initiator's first sending chain.
+    pub(crate) chain: ChainKey,
+    /// That chain's header key.
     pub(crate) initiator_header: HeaderKey,
+    /// The header key of the initiator's second chain.
+    pub(crate) initiator_next_header: HeaderKey,
     /// The responder's first sending header key.
     pub(crate) responder_header: HeaderKey,
 }
@@ -96,11 +101,13 @@ impl Agreements {
             self.base_one_time.as_ref().map_or(none, |dh| dh.as_bytes()),
             self.kem.as_bytes(),
         ];
-        let keys = hkdf::<96>(&[0; 32], &inputs, &[labels::HANDSHAKE, &associated_data.0]);
+        let keys = hkdf::<160>(&[0; 32], &inputs, &[labels::HANDSHAKE, &associated_data.0]);
         HandshakeKeys {
             root: RootKey::from_bytes(part(&keys, 0)),
-            initiator_header: HeaderKey::from_bytes(part(&keys, 1)),
-            responder_header: HeaderKey::from_bytes(part(&keys, 2)),
+            chain: ChainKey::from_bytes(part(&keys, 1)),
+            initiator_header: HeaderKey::from_bytes(part(&keys, 2)),
+            initiator_next_header: HeaderKey::from_bytes(part(&keys, 3)),
+            responder_header: HeaderKey::from_bytes(part(&keys, 4)),
         }
     }
 }

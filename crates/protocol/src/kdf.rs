@@ -20,7 +20,7 @@ pub(crate) fn hkdf<const N: usize>(
     let mut output = Zeroizing::new([0; N]);
     expand
         .expand_multi_info(info, &mut *output)
-        .expect("every use asks for at most 96 bytes, HKDF gives 8,160");
+        .expect("every use asks for at most 160 bytes, HKDF gives 8,160");
     output
 }
 

@@ -128,7 +128,7 @@ impl Session {
             base_key,
             associated_data,
             initial_prefix: Some(handshake.initial_prefix(tag).into_boxed_slice()),
-            ratchet: Ratchet::initiate(agreements.derive(&associated_data), signed_prekey),
+            ratchet: Ratchet::initiate(agreements.derive(&associated_data), rng),
             peer: bundle.peer,
         })
     }
@@ -182,8 +182,7 @@ impl Session {
         let associated_data = transcript.associated_data();
         let keys = agreements.derive(&associated_data);
         let message = initial.sealed();
-        let (ratchet, plaintext) =
-            Ratchet::accept(keys, signed_prekey, &associated_data, message, now)?;
+        let (ratchet, plaintext) = Ratchet::accept(keys, &associated_data, message, now)?;
         let session = Self {
             tag: initial.tag(),
             base_key: initial.base_key(),

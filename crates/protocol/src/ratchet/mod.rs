@@ -15,7 +15,7 @@ mod storage;
 
 pub use error::{OpenError, SealError};
 pub(crate) use header::SEALED_HEADER_BYTES;
-pub(crate) use keys::{HeaderKey, RootKey};
+pub(crate) use keys::{ChainKey, HeaderKey, RootKey};
 pub(crate) use state::Ratchet;
 
 /// The most message keys that one message may make its recipient derive ahead: 1,000 lost messages in a row

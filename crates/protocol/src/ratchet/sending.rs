@@ -35,7 +35,7 @@ pub(super) struct ActiveChain {
 
 /// A sending chain that has not begun. There is no ratchet key pair, so the peer cannot have answered it.
 pub(super) struct DueChain {
-    /// The peer's ratchet key (`DHRr`), or its signed prekey before it has sent anything.
+    /// The peer's ratchet key (`DHRr`).
     pub(super) their_key: X25519Public,
     /// What the chain's header key will be.
     pub(super) header_key: HeaderKey,

@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 use super::MAX_SKIP;
 use super::error::{OpenError, SealError};
 use super::header::{Header, HeaderAssociatedData};
-use super::keys::{HeaderKey, MessageKey, RootKey, RootStep};
+use super::keys::{HeaderKey, MessageKey, RootKey};
 use super::receiving::{Advance, ReceivingChain};
-use super::sending::{DueChain, Sending};
+use super::sending::{ActiveChain, DueChain, Sending};
 use super::skipped::{RetiredChains, SkippedKeys, prune};
 use crate::aead::{NONCE_BYTES, TAG_BYTES};
 use crate::curve::{X25519Pair, X25519Public};
@@ -40,21 +40,17 @@ enum Place {
     Retired(usize),
 }
 
-/// What the first message of a chain would lead to.
-struct NewChain {
-    step: RootStep,
-    advance: Advance,
-    plaintext: Plaintext,
-}
-
 impl Ratchet {
-    /// The initiator's side: the first message that it seals begins its first chain.
-    pub(crate) fn initiate(keys: HandshakeKeys, signed_prekey: X25519Public) -> Self {
+    /// The initiator's side, with a chain to send on.
+    pub(crate) fn initiate(keys: HandshakeKeys, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         Self {
             root: keys.root,
-            sending: Sending::Due(DueChain {
-                their_key: signed_prekey,
+            sending: Sending::Active(ActiveChain {
+                pair: X25519Pair::generate(rng),
+                chain: keys.chain,
                 header_key: keys.initiator_header,
+                next_header_key: keys.initiator_next_header,
+                number: 0,
                 previous_length: 0,
             }),
             receiving: None,
@@ -66,7 +62,6 @@ impl Ratchet {
     /// The responder's side, which exists only together with the first message that it opened.
     pub(crate) fn accept(
         keys: HandshakeKeys,
-        signed_prekey: &X25519Pair,
         associated_data: &AssociatedData,
         message: &SealedMessage<'_>,
         now: u64,
@@ -77,20 +72,20 @@ impl Ratchet {
         if header.previous_length != 0 {
             return Err(OpenError::InvalidHeader);
         }
-        let body = Body::of(associated_data, message);
-        let new = NewChain::plan(&keys.root, signed_prekey, &header, MAX_SKIP, body, now)?;
+        let advance = Advance::plan(&keys.chain, 0, header.number, MAX_SKIP, now)?;
+        let plaintext = Body::of(associated_data, message).open(&advance.key)?;
         let ratchet = Self {
-            root: new.step.root,
+            root: keys.root,
             sending: Sending::Due(DueChain {
                 their_key: header.ratchet_key,
                 header_key: keys.responder_header,
                 previous_length: 0,
             }),
-            receiving: Some(new.advance.into_chain(keys.initiator_header, &header)),
-            next_header_key: new.step.next_header,
+            receiving: Some(advance.into_chain(keys.initiator_header, &header)),
+            next_header_key: keys.initiator_next_header,
             retired: RetiredChains::default(),
         };
-        Ok((ratchet, new.plaintext))
+        Ok((ratchet, plaintext))
     }
 
     /// Seals `plaintext` into an envelope that begins with `prefix`.
@@ -224,20 +219,23 @@ impl Ratchet {
             None => return Err(OpenError::InvalidHeader),
         };
         let budget = MAX_SKIP - rest.len();
-        let new = NewChain::plan(&self.root, &active.pair, header, budget, body, now)?;
+        let step = self.root.step(&active.pair.agree(&header.ratchet_key)?);
+        let advance = Advance::plan(&step.chain, 0, header.number, budget, now)?;
+        let plaintext = body.open(&advance.key)?;
 
-        let header_key = mem::replace(&mut self.next_header_key, new.step.next_header);
-        let chain = new.advance.into_chain(header_key, header);
+        // Authentic: from here on nothing fails.
+        let header_key = mem::replace(&mut self.next_header_key, step.next_header);
+        let chain = advance.into_chain(header_key, header);
         if let Some(ended) = self.receiving.replace(chain) {
             self.retired.push(ended.retire(rest, now));
         }
-        self.root = new.step.root;
+        self.root = step.root;
         self.sending = Sending::Due(DueChain {
             their_key: header.ratchet_key,
             header_key: HeaderKey::from_bytes(active.next_header_key.as_bytes()),
             previous_length: active.number,
         });
-        Ok(new.plaintext)
+        Ok(plaintext)
     }
 
     fn open_retired(
@@ -263,27 +261,6 @@ fn open_skipped(
     let plaintext = body.open(key)?;
     skipped.remove(number);
     Ok(plaintext)
-}
-
-impl NewChain {
-    /// The receiving half of a ratchet step and the opening of the message that brought it.
-    fn plan(
-        root: &RootKey,
-        pair: &X25519Pair,
-        header: &Header,
-        budget: usize,
-        body: Body<'_>,
-        now: u64,
-    ) -> Result<Self, OpenError> {
-        let step = root.step(&pair.agree(&header.ratchet_key)?);
-        let advance = Advance::plan(&step.chain, 0, header.number, budget, now)?;
-        let plaintext = body.open(&advance.key)?;
-        Ok(Self {
-            step,
-            advance,
-            plaintext,
-        })
-    }
 }
 
 impl Advance {

@@ -1,5 +1,4 @@
 //! People, devices and prekeys for the tests, from a seed that a failing test can print.
-#![expect(dead_code, reason = "each test binary uses its own part of this")]
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
@@ -10,23 +9,23 @@ use pawl_protocol::{
 };
 
 /// A time for tests that do not care for it.
-pub const NOW: u64 = 1_700_000_000_000;
+pub(crate) const NOW: u64 = 1_700_000_000_000;
 
-pub fn rng(seed: u64) -> ChaCha20Rng {
+pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
 /// A device and everything that it has published.
-pub struct Party {
-    pub account: AccountKeyPair,
-    pub device: LocalDevice,
-    pub signed_prekey: SignedPreKeyPair,
-    pub kem_prekey: KemPreKeyPair,
-    pub one_time_prekey: Option<OneTimePreKeyPair>,
+pub(crate) struct Party {
+    pub(crate) account: AccountKeyPair,
+    pub(crate) device: LocalDevice,
+    pub(crate) signed_prekey: SignedPreKeyPair,
+    pub(crate) kem_prekey: KemPreKeyPair,
+    pub(crate) one_time_prekey: Option<OneTimePreKeyPair>,
 }
 
 impl Party {
-    pub fn new(rng: &mut ChaCha20Rng) -> Self {
+    pub(crate) fn new(rng: &mut ChaCha20Rng) -> Self {
         let account = AccountKeyPair::generate(rng);
         let keys = DeviceKeyPair::generate(rng);
         let device = LocalDevice::certify(&account, DeviceId::FIRST, keys);
@@ -39,13 +38,13 @@ impl Party {
         }
     }
 
-    pub fn without_one_time_keys(mut self, rng: &mut ChaCha20Rng) -> Self {
+    pub(crate) fn without_one_time_keys(mut self, rng: &mut ChaCha20Rng) -> Self {
         self.one_time_prekey = None;
         self.kem_prekey = KemPreKeyPair::generate(KemKind::LastResort, 8, self.device.keys(), rng);
         self
     }
 
-    pub fn bundle(&self) -> PreKeyBundle {
+    pub(crate) fn bundle(&self) -> PreKeyBundle {
         PreKeyBundle {
             certificate: self.device.certificate().clone(),
             signed_prekey: self.signed_prekey.public(),
@@ -54,12 +53,12 @@ impl Party {
         }
     }
 
-    pub fn verified_bundle(&self) -> VerifiedPreKeyBundle {
+    pub(crate) fn verified_bundle(&self) -> VerifiedPreKeyBundle {
         let account = self.account.public();
         self.bundle().verify(&account).expect("an honest bundle")
     }
 
-    pub fn prekeys(&self) -> ResponderPreKeys<'_> {
+    pub(crate) fn prekeys(&self) -> ResponderPreKeys<'_> {
         ResponderPreKeys {
             signed_prekey: &self.signed_prekey,
             kem_prekey: &self.kem_prekey,
@@ -67,17 +66,17 @@ impl Party {
         }
     }
 
-    pub fn initiate(&self, peer: &Party, rng: &mut ChaCha20Rng) -> Session {
+    pub(crate) fn initiate(&self, peer: &Party, rng: &mut ChaCha20Rng) -> Session {
         Session::initiate(&self.device, peer.verified_bundle(), rng).expect("an honest bundle")
     }
 
-    pub fn accept(&self, envelope: &[u8]) -> (Session, Plaintext) {
+    pub(crate) fn accept(&self, envelope: &[u8]) -> (Session, Plaintext) {
         Session::accept(&self.device, &self.prekeys(), &initial(envelope), NOW)
             .expect("an honest initial message")
     }
 }
 
-pub fn initial(envelope: &[u8]) -> InitialMessage<'_> {
+pub(crate) fn initial(envelope: &[u8]) -> InitialMessage<'_> {
     match Envelope::decode(envelope).expect("an envelope") {
         Envelope::Initial(message) => message,
         Envelope::Ratchet(_) => panic!("not an initial message"),
@@ -85,7 +84,7 @@ pub fn initial(envelope: &[u8]) -> InitialMessage<'_> {
 }
 
 /// Two parties and their sessions, the first message opened and answered.
-pub fn conversation(rng: &mut ChaCha20Rng) -> (Session, Session) {
+pub(crate) fn conversation(rng: &mut ChaCha20Rng) -> (Session, Session) {
     let (alice, bob) = (Party::new(rng), Party::new(rng));
     let mut a = alice.initiate(&bob, rng);
     let (mut b, _) = bob.accept(&a.seal(b"hello", rng).expect("sealed"));
@@ -95,12 +94,12 @@ pub fn conversation(rng: &mut ChaCha20Rng) -> (Session, Session) {
 }
 
 /// Opens an honest envelope.
-pub fn open(session: &mut Session, envelope: &[u8]) -> Vec<u8> {
+pub(crate) fn open(session: &mut Session, envelope: &[u8]) -> Vec<u8> {
     let envelope = Envelope::decode(envelope).expect("an envelope");
     let plaintext = session.open(&envelope, NOW).expect("an honest message");
     plaintext.as_bytes().to_vec()
 }
 
-pub fn stored(session: &Session) -> Vec<u8> {
+pub(crate) fn stored(session: &Session) -> Vec<u8> {
     session.to_bytes().as_bytes().to_vec()
 }

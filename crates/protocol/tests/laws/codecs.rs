@@ -1,0 +1,165 @@
+//! Laws of every codec: what is written is read back, no truncation or trailing byte is accepted, and
+//! whatever is accepted has that one encoding.
+
+use crate::common::{NOW, Party, conversation, initial, open, rng, stored};
+use pawl_protocol::{
+    AccountKeyPair, AccountRecord, BaseKey, DecodeError, DeviceCertificate, DeviceKeyPair,
+    Envelope, KemPreKey, KemPreKeyPair, KeyError, OneTimePreKey, OneTimePreKeyPair, Session,
+    SessionTag, SignedPreKey, SignedPreKeyPair,
+};
+
+/// Checks the laws for one encoding and one `decode then encode`.
+fn one_encoding(bytes: &[u8], again: impl Fn(&[u8]) -> Result<Vec<u8>, DecodeError>) {
+    assert_eq!(again(bytes).as_deref(), Ok(bytes));
+    for length in 0..bytes.len() {
+        assert!(again(&bytes[..length]).is_err(), "{length} bytes accepted");
+    }
+    let longer = [bytes, &[0]].concat();
+    assert!(again(&longer).is_err(), "a trailing byte accepted");
+    for at in 0..bytes.len() {
+        for flip in [1, 0x80, 0xff] {
+            let mut changed = bytes.to_vec();
+            changed[at] ^= flip;
+            if let Ok(encoded) = again(&changed) {
+                assert_eq!(encoded, changed, "byte {at} has two encodings");
+            }
+        }
+    }
+}
+
+#[test]
+fn public_records_have_one_encoding() {
+    let rng = &mut rng(30);
+    let party = Party::new(rng);
+    let bundle = party.bundle();
+    one_encoding(&bundle.certificate.encode(), |bytes| {
+        DeviceCertificate::decode(bytes).map(|c| c.encode().to_vec())
+    });
+    one_encoding(&bundle.signed_prekey.encode(), |bytes| {
+        SignedPreKey::decode(bytes).map(|p| p.encode().to_vec())
+    });
+    one_encoding(&bundle.kem_prekey.encode(), |bytes| {
+        KemPreKey::decode(bytes).map(|p| p.encode())
+    });
+    one_encoding(&bundle.one_time_prekey.unwrap().encode(), |bytes| {
+        OneTimePreKey::decode(bytes).map(|p| p.encode().to_vec())
+    });
+    let devices = vec![bundle.certificate];
+    let record = AccountRecord::sign(&party.account, "alice", 3, devices).unwrap();
+    one_encoding(&record.record().encode(), |bytes| {
+        AccountRecord::decode(bytes).map(|r| r.encode())
+    });
+}
+
+#[test]
+fn stored_secrets_have_one_encoding() {
+    let rng = &mut rng(31);
+    let party = Party::new(rng);
+    one_encoding(party.account.to_bytes().as_bytes(), |bytes| {
+        AccountKeyPair::from_bytes(bytes).map(|k| k.to_bytes().as_bytes().to_vec())
+    });
+    one_encoding(party.device.keys().to_bytes().as_bytes(), |bytes| {
+        DeviceKeyPair::from_bytes(bytes).map(|k| k.to_bytes().as_bytes().to_vec())
+    });
+    one_encoding(party.signed_prekey.to_bytes().as_bytes(), |bytes| {
+        SignedPreKeyPair::from_bytes(bytes).map(|k| k.to_bytes().as_bytes().to_vec())
+    });
+    one_encoding(party.kem_prekey.to_bytes().as_bytes(), |bytes| {
+        KemPreKeyPair::from_bytes(bytes).map(|k| k.to_bytes().as_bytes().to_vec())
+    });
+    let one_time = party.one_time_prekey.unwrap();
+    one_encoding(one_time.to_bytes().as_bytes(), |bytes| {
+        OneTimePreKeyPair::from_bytes(bytes).map(|k| k.to_bytes().as_bytes().to_vec())
+    });
+}
+
+#[test]
+fn stored_sessions_have_one_encoding() {
+    let rng = &mut rng(32);
+    let again = |bytes: &[u8]| Session::from_bytes(bytes).map(|s| stored(&s));
+    let (alice, bob) = (Party::new(rng), Party::new(rng));
+    one_encoding(&stored(&alice.initiate(&bob, rng)), again);
+    let (mut a, mut b) = conversation(rng);
+    let _ = a.seal(b"stepped over", rng).unwrap();
+    let envelope = a.seal(b"steps over it", rng).unwrap();
+    open(&mut b, &envelope);
+    one_encoding(&stored(&a), again);
+    one_encoding(&stored(&b), again);
+}
+
+/// An envelope has no encoder of its own, so only what is refused is checked here.
+#[test]
+fn envelopes_of_any_other_length_are_refused() {
+    let rng = &mut rng(33);
+    let (alice, bob) = (Party::new(rng), Party::new(rng));
+    let mut a = alice.initiate(&bob, rng);
+    let first = a.seal(b"first", rng).unwrap();
+    let (mut b, _) = bob.accept(&first);
+    for envelope in [first, b.seal(b"reply", rng).unwrap()] {
+        assert!(Envelope::decode(&envelope).is_ok());
+        for length in 0..envelope.len() {
+            assert!(Envelope::decode(&envelope[..length]).is_err());
+        }
+        let longer = [envelope.as_slice(), &[0]].concat();
+        assert_eq!(
+            Envelope::decode(&longer).unwrap_err(),
+            DecodeError::TrailingBytes
+        );
+    }
+}
+
+#[test]
+fn an_envelope_of_another_version_type_or_suite_says_so() {
+    let rng = &mut rng(34);
+    let (mut a, _) = conversation(rng);
+    let envelope = a.seal(b"text", rng).unwrap();
+    let with = |at: usize, value: u8| {
+        let mut bytes = envelope.clone();
+        bytes[at] = value;
+        Envelope::decode(&bytes).unwrap_err()
+    };
+    assert_eq!(with(0, 2), DecodeError::UnknownVersion(2));
+    assert_eq!(with(1, 3), DecodeError::UnknownType(3));
+    assert_eq!(with(2, 9), DecodeError::UnknownSuite(9));
+    assert_eq!(with(128, 0), DecodeError::BadField("body length"));
+}
+
+#[test]
+fn the_fields_of_an_initial_message_have_one_encoding() {
+    let rng = &mut rng(35);
+    let (alice, bob) = (Party::new(rng), Party::new(rng).without_one_time_keys(rng));
+    let envelope = alice.initiate(&bob, rng).seal(b"first", rng).unwrap();
+    assert_eq!(initial(&envelope).one_time_prekey_id(), None);
+    let with = |at: usize, value: u8| {
+        let mut bytes = envelope.clone();
+        bytes[at] = value;
+        Envelope::decode(&bytes).unwrap_err()
+    };
+    let handshake = 19 + DeviceCertificate::BYTES;
+    assert_eq!(with(handshake + 31, 0xff), KeyError::NotCanonical.into());
+    assert_eq!(with(handshake + 36, 3), DecodeError::BadField("KEM kind"));
+    let flag = DecodeError::BadField("one-time prekey flag");
+    assert_eq!(with(handshake + 41, 2), flag);
+    let id = DecodeError::BadField("one-time prekey id");
+    assert_eq!(with(handshake + 45, 1), id);
+
+    // A sender that is no certificate parses as an envelope and is refused where it is asked for.
+    let mut bytes = envelope.clone();
+    bytes[19..51].copy_from_slice(&[0xff; 32]);
+    assert!(initial(&bytes).sender().is_err());
+    let refused = Session::accept(&bob.device, &bob.prekeys(), &initial(&bytes), NOW);
+    assert!(refused.is_err());
+}
+
+#[test]
+fn tags_and_base_keys_are_stored_as_they_are() {
+    let rng = &mut rng(36);
+    let (a, _) = conversation(rng);
+    assert_eq!(SessionTag::from_bytes(*a.tag().as_bytes()), a.tag());
+    let base_key = BaseKey::from_bytes(a.base_key().as_bytes());
+    assert_eq!(base_key, Ok(a.base_key()));
+    assert_eq!(
+        BaseKey::from_bytes(&[0xff; 32]),
+        Err(KeyError::NotCanonical)
+    );
+}

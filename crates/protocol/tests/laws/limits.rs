@@ -1,0 +1,131 @@
+//! Laws of the bounds: how far a message may skip, how many keys are kept, and how long.
+
+use crate::common::{NOW, conversation, open, rng, stored};
+use pawl_protocol::{
+    Envelope, MAX_KEPT_KEYS, MAX_RETIRED_CHAINS, MAX_SKIP, OpenError, Plaintext,
+    SKIPPED_KEY_LIFETIME_MS, Session,
+};
+
+fn try_open(session: &mut Session, envelope: &[u8], now: u64) -> Result<Plaintext, OpenError> {
+    session.open(&Envelope::decode(envelope).unwrap(), now)
+}
+
+fn seal_many(session: &mut Session, count: usize) -> Vec<Vec<u8>> {
+    let rng = &mut rng(20);
+    (0..count)
+        .map(|_| session.seal(b"text", rng).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_message_may_skip_max_skip_others_and_not_one_more() {
+    let rng = &mut rng(21);
+    let (mut a, mut b) = conversation(rng);
+    let envelopes = seal_many(&mut a, MAX_SKIP + 2);
+    let before = stored(&b);
+    let result = try_open(&mut b, &envelopes[MAX_SKIP + 1], NOW);
+    assert_eq!(result.unwrap_err(), OpenError::TooManySkipped);
+    assert!(stored(&b) == before);
+    open(&mut b, &envelopes[MAX_SKIP]);
+    for envelope in &envelopes[..MAX_SKIP] {
+        open(&mut b, envelope);
+    }
+    open(&mut b, &envelopes[MAX_SKIP + 1]);
+}
+
+#[test]
+fn the_limit_counts_both_chains_of_a_ratchet_step_together() {
+    for (over, outcome) in [(0, None), (1, Some(OpenError::TooManySkipped))] {
+        let rng = &mut rng(22);
+        let (mut a, mut b) = conversation(rng);
+        let missing = seal_many(&mut a, MAX_SKIP / 2 + over);
+        let reply = b.seal(b"reply", rng).unwrap();
+        open(&mut a, &reply);
+        let later = seal_many(&mut a, MAX_SKIP / 2 + 1);
+        let result = try_open(&mut b, later.last().unwrap(), NOW);
+        assert_eq!(result.err(), outcome);
+        if outcome.is_none() {
+            open(&mut b, &missing[0]);
+            open(&mut b, &later[0]);
+        }
+    }
+}
+
+#[test]
+fn a_session_keeps_max_kept_keys_and_drops_the_oldest() {
+    let rng = &mut rng(23);
+    let (mut a, mut b) = conversation(rng);
+    let envelopes = seal_many(&mut a, MAX_KEPT_KEYS + 12);
+    open(&mut b, &envelopes[MAX_SKIP]);
+    open(&mut b, &envelopes[MAX_KEPT_KEYS + 11]);
+    for envelope in &envelopes[..10] {
+        let result = try_open(&mut b, envelope, NOW);
+        assert_eq!(result.unwrap_err(), OpenError::MessageKeyGone);
+    }
+    open(&mut b, &envelopes[10]);
+    let again = Session::from_bytes(&stored(&b)).unwrap();
+    assert!(stored(&again) == stored(&b));
+}
+
+#[test]
+fn a_skipped_key_lives_seven_days_and_no_longer() {
+    for (age, outcome) in [
+        (SKIPPED_KEY_LIFETIME_MS, None),
+        (SKIPPED_KEY_LIFETIME_MS + 1, Some(OpenError::MessageKeyGone)),
+    ] {
+        let rng = &mut rng(24);
+        let (mut a, mut b) = conversation(rng);
+        let envelopes = seal_many(&mut a, 2);
+        open(&mut b, &envelopes[1]);
+        let result = try_open(&mut b, &envelopes[0], NOW + age);
+        assert_eq!(result.err(), outcome);
+    }
+}
+
+#[test]
+fn opening_erases_what_is_past_its_lifetime_and_a_clock_that_went_back_erases_nothing() {
+    let rng = &mut rng(25);
+    let (mut a, mut b) = conversation(rng);
+    let envelopes = seal_many(&mut a, 60);
+    open(&mut b, &envelopes[50]);
+    let with_keys = stored(&b).len();
+    try_open(&mut b, &envelopes[51], 0).unwrap();
+    assert_eq!(stored(&b).len(), with_keys);
+    try_open(&mut b, &envelopes[52], NOW + SKIPPED_KEY_LIFETIME_MS + 1).unwrap();
+    // 50 keys of 44 bytes, and the header key of the chain before, 74 bytes.
+    assert_eq!(stored(&b).len(), with_keys - 50 * 44 - 74);
+}
+
+#[test]
+fn a_retired_chain_lives_five_ratchet_steps() {
+    let rng = &mut rng(26);
+    let (mut a, mut b) = conversation(rng);
+    let late = seal_many(&mut a, 2);
+    let envelope = a.seal(b"in time", rng).unwrap();
+    open(&mut b, &envelope);
+    for step in 1..=MAX_RETIRED_CHAINS + 1 {
+        let reply = b.seal(b"reply", rng).unwrap();
+        open(&mut a, &reply);
+        let envelope = a.seal(b"step", rng).unwrap();
+        open(&mut b, &envelope);
+        if step == MAX_RETIRED_CHAINS {
+            open(&mut b, &late[0]);
+        }
+    }
+    let result = try_open(&mut b, &late[1], NOW);
+    assert_eq!(result.unwrap_err(), OpenError::HeaderNotAuthentic);
+}
+
+#[test]
+fn a_late_duplicate_of_a_retired_chain_is_known_for_one() {
+    let rng = &mut rng(27);
+    let (mut a, mut b) = conversation(rng);
+    let envelope = a.seal(b"once", rng).unwrap();
+    open(&mut b, &envelope);
+    let reply = b.seal(b"reply", rng).unwrap();
+    open(&mut a, &reply);
+    let next = a.seal(b"next chain", rng).unwrap();
+    open(&mut b, &next);
+    let result = try_open(&mut b, &envelope, NOW);
+    assert_eq!(result.unwrap_err(), OpenError::MessageKeyGone);
+}
