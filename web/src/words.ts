@@ -15,7 +15,7 @@ import type { Storage, Theme } from './model/settings';
 
 export const words = {
   product: 'Pawl',
-  tagline: 'Private messages, one click forward at a time.',
+  tagline: 'Messages that only the two of you can read.',
   starting: 'Starting…',
   startingLong: 'Getting the encryption ready on this device.',
   username: 'Username',
@@ -24,7 +24,7 @@ export const words = {
   inviteHint: 'This relay takes new accounts by invitation. Its operator gives you a code.',
   createAccount: 'Create account',
   welcome: 'Choose a name',
-  welcomeText: 'Your keys are made on this device and never leave it. No telephone number, no e-mail address, no password.',
+  welcomeText: 'Your keys are made on this device and never leave it. No telephone number, no email address, no password.',
   registrationClosed: 'This relay takes no new accounts now. Ask its operator, or open the address of another relay.',
   registering: (name: string) => `Creating the account “${name}”. It goes on by itself as soon as the relay can be reached.`,
   conversations: 'Conversations',

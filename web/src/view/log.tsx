@@ -115,5 +115,5 @@ function Rows({ timeline }: { timeline: Timeline }) {
 /** Whether a message begins a new group: another writer, a notice in between, or a pause. */
 function starts(previous: MessageView, one: MessageView): boolean {
   const pause = 5 * 60_000;
-  return previous.mine !== one.mine || previous.notice != null || one.at - previous.at > pause;
+  return previous.mine !== one.mine || Boolean(previous.notice) || one.at - previous.at > pause;
 }

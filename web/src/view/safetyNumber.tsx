@@ -26,7 +26,7 @@ export function SafetyNumber({ conversation, onClose }: Props) {
       {number.value && <Digits number={number.value} />}
       <p class="muted">{words.safetyNumberText(username)}</p>
       {error.value && <p class="error" role="alert">{commandErrorText(error.value)}</p>}
-      <p class={`identity ${identity}`}>{identityWord[identity]}</p>
+      {identity !== 'changed' && <p class="identity">{identityWord[identity]}</p>}
       <Actions conversation={conversation} onError={(failed) => { error.value = failed; }} />
     </Dialog>
   );

@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Draft, SAVE_AFTER } from '../src/model/draft';
+import { TestEngine } from './support';
+
+beforeEach(() => { vi.useFakeTimers(); });
+afterEach(() => { vi.useRealTimers(); });
+
+function open(text = '') {
+  const engine = new TestEngine();
+  return { engine, draft: new Draft(() => engine, 'bob', text) };
+}
+
+const TOO_LONG = { code: 'messageTooLong', limit: 2, length: 3 } as const;
+
+test('a draft is saved once, after a pause in typing', () => {
+  const { engine, draft } = open();
+  for (const text of ['h', 'he', 'hel']) draft.edit(text);
+  expect(engine.commands).toHaveLength(0);
+  vi.advanceTimersByTime(SAVE_AFTER);
+  expect(engine.commands.map((one) => one.asked)).toEqual([{ type: 'saveDraft', conversation: 'bob', text: 'hel' }]);
+});
+
+test('a page that goes away saves at once, and only what is new', () => {
+  const { engine, draft } = open('kept');
+  draft.flush();
+  expect(engine.commands).toHaveLength(0);
+  draft.edit('newer');
+  draft.flush();
+  draft.flush();
+  vi.advanceTimersByTime(SAVE_AFTER);
+  expect(engine.ofType('saveDraft')).toHaveLength(1);
+});
+
+test('a sent text leaves the box at once and is saved no more', async () => {
+  const { engine, draft } = open();
+  draft.edit('hello');
+  void draft.send();
+  expect(draft.text.value).toBe('');
+  vi.advanceTimersByTime(SAVE_AFTER);
+  draft.flush();
+  await engine.done();
+  expect(engine.commands.map((one) => one.asked)).toEqual([{ type: 'sendText', conversation: 'bob', text: 'hello' }]);
+  expect(draft.error.value).toBeNull();
+});
+
+test('a text that cannot be sent comes back with the reason', async () => {
+  const { engine, draft } = open();
+  draft.edit('abc');
+  void draft.send();
+  await engine.done(TOO_LONG);
+  expect(draft.text.value).toBe('abc');
+  expect(draft.error.value).toEqual(TOO_LONG);
+  vi.advanceTimersByTime(SAVE_AFTER);
+  expect(engine.ofType('saveDraft')).toHaveLength(1);
+});
+
+test('a text that comes back does not push out what was typed since', async () => {
+  const { engine, draft } = open();
+  draft.edit('first');
+  void draft.send();
+  draft.edit('second');
+  await engine.done(TOO_LONG);
+  expect(draft.text.value).toBe('first\nsecond');
+});
+
+test('white space is not sent', () => {
+  const { engine, draft } = open();
+  draft.edit(' \n\t');
+  void draft.send();
+  expect(engine.commands).toHaveLength(0);
+});
+
+test('another tab\'s draft is shown, but never over what is being written here', async () => {
+  const { engine, draft } = open('old');
+  draft.adopt('from another tab');
+  expect(draft.text.value).toBe('from another tab');
+  draft.edit('mine');
+  draft.adopt('late');
+  expect(draft.text.value).toBe('mine');
+  draft.flush();
+  draft.adopt('late');
+  expect(draft.text.value).toBe('mine');
+  await engine.done();
+  draft.adopt('after');
+  expect(draft.text.value).toBe('after');
+});
+
+test('an echo of an older draft while a text is being sent does not bring it back', async () => {
+  const { engine, draft } = open();
+  draft.edit('hello');
+  draft.flush();
+  void draft.send();
+  draft.adopt('hello');
+  expect(draft.text.value).toBe('');
+  await engine.done();
+});

@@ -1,0 +1,122 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { ConversationView, Phase } from '../src/generated/types';
+import type { EngineListener } from '../src/model/engine';
+import { Model } from '../src/model/model';
+import { conversation, history, message, own, settled, TestEngine } from './support';
+
+let engine: TestEngine;
+let model: Model;
+let said: EngineListener;
+
+beforeEach(() => {
+  engine = new TestEngine();
+  model = new Model();
+  model.connect((listener) => {
+    said = listener;
+    return engine;
+  });
+});
+
+const READY: Phase = { type: 'ready', username: 'alice' };
+
+async function begin(...conversations: ConversationView[]): Promise<void> {
+  said.state({ state: 'ready' });
+  await engine.reply({ type: 'snapshot', snapshot: { phase: READY, connection: 'online', conversations } });
+}
+
+test('nothing is shown before the engine is ready and has said where this device stands', async () => {
+  said.state({ state: 'starting' });
+  expect([model.start.value.state, model.phase.value]).toEqual(['starting', null]);
+  await begin();
+  expect([model.start.value.state, model.phase.value, model.connection.value]).toEqual(['ready', READY, 'online']);
+});
+
+test('events before the first snapshot are in the snapshot; alerts are not', async () => {
+  said.event({ type: 'conversationChanged', conversation: conversation('old') });
+  said.event({ type: 'alert', alert: { code: 'deviceUnknown' } });
+  await begin();
+  expect(model.conversations.list.value).toEqual([]);
+  expect(model.alerts.list.value).toHaveLength(1);
+});
+
+test('the conversation last active is first, and each is there once', async () => {
+  await begin(conversation('bob', { activeAt: 1 }), conversation('carol', { activeAt: 2 }));
+  said.event({ type: 'conversationChanged', conversation: conversation('bob', { activeAt: 3, unread: 4 }) });
+  expect(model.conversations.list.value.map((one) => one.username)).toEqual(['bob', 'carol']);
+  expect(model.conversations.unread.value).toBe(4);
+});
+
+test('the address opens a conversation, also before it is there', async () => {
+  model.route.read('#/c/Bob');
+  await begin();
+  expect(model.current.value).toBeUndefined();
+  said.event({ type: 'conversationChanged', conversation: conversation('bob') });
+  expect(model.timeline.value?.conversation).toBe('bob');
+  expect(engine.queries.at(-1)?.asked).toMatchObject({ type: 'history', conversation: 'bob', before: null });
+});
+
+test('what is seen is marked as read once, and only with the page in view and the end of the log too', async () => {
+  await begin(conversation('bob', { unread: 1 }));
+  model.route.read('#/c/bob');
+  await engine.reply(history([message(4), own(5, 'sent')]));
+  expect(engine.ofType('markRead')).toEqual([]);
+  model.reading.attentive.value = true;
+  model.timeline.value!.atEnd.value = false;
+  model.timeline.value!.atEnd.value = true;
+  expect(engine.ofType('markRead')).toEqual([{ type: 'markRead', conversation: 'bob', through: 4 }]);
+});
+
+test('a message that comes while one looks on is marked as read, one in another conversation is not', async () => {
+  await begin(conversation('bob'), conversation('carol'));
+  model.route.read('#/c/bob');
+  model.reading.attentive.value = true;
+  await engine.reply(history([]));
+  for (const username of ['carol', 'bob']) {
+    said.event({ type: 'messagesChanged', conversation: username, messages: [message(1)] });
+    said.event({ type: 'conversationChanged', conversation: conversation(username, { unread: 1 }) });
+  }
+  expect(engine.ofType('markRead')).toEqual([{ type: 'markRead', conversation: 'bob', through: 1 }]);
+});
+
+test('leaving a conversation saves what was being written in it', async () => {
+  await begin(conversation('bob'));
+  model.route.read('#/c/bob');
+  model.drafts.of(model.current.value!).edit('half a');
+  model.route.read('#/');
+  expect(engine.ofType('saveDraft')).toEqual([{ type: 'saveDraft', conversation: 'bob', text: 'half a' }]);
+});
+
+test('after another engine took over, everything is asked for again and what was typed stays', async () => {
+  await begin(conversation('bob', { draft: 'old' }));
+  model.route.read('#/c/bob');
+  await engine.reply(history([message(1)]));
+  model.drafts.of(model.current.value!).edit('newer');
+  said.state({ state: 'ready' });
+  await engine.reply({ type: 'snapshot', snapshot: { phase: READY, connection: 'offline', conversations: [conversation('bob', { draft: 'old' })] } });
+  expect(engine.queries.at(-1)?.asked).toMatchObject({ type: 'history', before: null });
+  expect(model.drafts.of(model.current.value!).text.value).toBe('newer');
+  expect(model.connection.value).toBe('offline');
+});
+
+test('a worker that cannot be made is a failed start, not an exception', () => {
+  model.connect(() => { throw new Error('refused'); });
+  expect(model.start.value).toMatchObject({ state: 'failed', code: 'wasmFailed' });
+});
+
+test('an account is asked for once at a time and its error is kept for the form', async () => {
+  void model.account.create('bob', null);
+  void model.account.create('bob', null);
+  expect(engine.ofType('createAccount')).toHaveLength(1);
+  await engine.done({ code: 'usernameTaken' });
+  expect([model.account.busy.value, model.account.error.value]).toEqual([false, { code: 'usernameTaken' }]);
+});
+
+test('the same alert is shown once, and no more than can be read', async () => {
+  for (let round = 0; round < 2; round += 1) {
+    for (let number = 0; number < 9; number += 1) model.alerts.alert({ code: 'mailboxFull', username: `user${number}` });
+  }
+  expect(model.alerts.list.value).toHaveLength(5);
+  model.alerts.dismiss(model.alerts.list.value[0]!);
+  expect(model.alerts.list.value).toHaveLength(4);
+  await settled();
+});

@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest';
+import type { AlertCode, CommandError, NoticeCause } from '../src/generated/types';
+import type { StartFailure } from '../src/model/engine';
+import { alertText, commandErrorText, noticeText, startFailureText, unread } from '../src/words';
+
+/** One of each: the type makes a missing code an error. */
+const commandErrors: { [Code in CommandError['code']]: Extract<CommandError, { code: Code }> } = {
+  usernameEmpty: { code: 'usernameEmpty' },
+  usernameTooLong: { code: 'usernameTooLong', limit: 32 },
+  usernameControlCharacter: { code: 'usernameControlCharacter' },
+  usernameCharacter: { code: 'usernameCharacter', character: 'а', lookAlike: true },
+  usernameStart: { code: 'usernameStart' },
+  usernameTaken: { code: 'usernameTaken' },
+  inviteNeeded: { code: 'inviteNeeded' },
+  registrationClosed: { code: 'registrationClosed' },
+  accountExists: { code: 'accountExists' },
+  noAccount: { code: 'noAccount' },
+  unknownRecipient: { code: 'unknownRecipient' },
+  ownUsername: { code: 'ownUsername' },
+  unknownConversation: { code: 'unknownConversation' },
+  unknownMessage: { code: 'unknownMessage' },
+  messageEmpty: { code: 'messageEmpty' },
+  messageTooLong: { code: 'messageTooLong', limit: 65_536, length: 66_770 },
+  outboxFull: { code: 'outboxFull' },
+  offline: { code: 'offline' },
+  rateLimited: { code: 'rateLimited', retryAfterMs: 1500 },
+  relayUnavailable: { code: 'relayUnavailable' },
+  keysRefused: { code: 'keysRefused' },
+  versionMismatch: { code: 'versionMismatch' },
+  storeFailed: { code: 'storeFailed' },
+};
+
+const alerts: { [Code in AlertCode['code']]: Extract<AlertCode, { code: Code }> } = {
+  keysRefused: { code: 'keysRefused', username: 'eve' },
+  impostorRefused: { code: 'impostorRefused', username: 'eve' },
+  mailboxFull: { code: 'mailboxFull', username: 'eve' },
+  deviceUnknown: { code: 'deviceUnknown' },
+  versionMismatch: { code: 'versionMismatch' },
+  replaced: { code: 'replaced' },
+  recordCorrupted: { code: 'recordCorrupted', username: 'eve' },
+};
+
+const notices: Record<NoticeCause, true> = { identityChanged: true, keysGone: true, unreadable: true, newerVersion: true, damaged: true };
+
+const failures: Record<StartFailure, true> = {
+  insecureContext: true, noWorker: true, noIndexedDb: true, noLocks: true, noWebCrypto: true, storeDamaged: true,
+  storeNewer: true, storeFailed: true, storeFull: true, wasmFailed: true, updatedElsewhere: true,
+};
+
+/** A sentence, with no code of ours and no hole in it. */
+function expectPlain(text: string, code: string): void {
+  expect(text, code).toMatch(/^[“A-Za-z][^]{15,}[.]$/u);
+  expect(text, code).not.toMatch(/undefined|null|NaN|\[object/);
+  if (/[A-Z]/.test(code)) expect(text).not.toContain(code);
+}
+
+test('every error of a command has a plain sentence', () => {
+  for (const error of Object.values(commandErrors)) expectPlain(commandErrorText(error), error.code);
+});
+
+test('every alert has a plain sentence, and names the person', () => {
+  for (const alert of Object.values(alerts)) {
+    expectPlain(alertText(alert), alert.code);
+    if ('username' in alert) expect(alertText(alert)).toContain('eve');
+  }
+  expectPlain(alertText({ code: 'recordCorrupted', username: null }), 'recordCorrupted');
+});
+
+test('every notice and every failed start has words', () => {
+  for (const cause of Object.keys(notices) as NoticeCause[]) expectPlain(noticeText(cause, 'bob'), cause);
+  for (const code of Object.keys(failures) as StartFailure[]) {
+    const { title, text } = startFailureText(code);
+    expect(title.length).toBeGreaterThan(8);
+    expectPlain(text, code);
+  }
+});
+
+test('a message that is too long is told by how much', () => {
+  expect(commandErrorText(commandErrors.messageTooLong)).toContain('1,234 bytes');
+});
+
+test('waiting times and counts read as people say them', () => {
+  const wait = (retryAfterMs: number) => commandErrorText({ code: 'rateLimited', retryAfterMs });
+  expect(wait(0)).toContain('in a second.');
+  expect(wait(1500)).toContain('in 2 seconds.');
+  expect(wait(600_000)).toContain('in 10 minutes.');
+  expect([unread(1), unread(2)]).toEqual(['1 unread message', '2 unread messages']);
+});
