@@ -1,4 +1,8 @@
 //! Embeds the page: see `embed.rs`. Where there is no built page, the relay is built without one.
+#![expect(
+    clippy::print_stdout,
+    reason = "a build script speaks to Cargo on standard output"
+)]
 
 mod embed;
 

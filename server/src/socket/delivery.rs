@@ -87,8 +87,11 @@ impl Delivery {
             return Err(NotDelivered);
         }
         let mut any = false;
-        while let Some((_, size)) = self.unacknowledged.pop_front_if(|(seq, _)| *seq <= through) {
+        while let Some((seq, size)) = self.unacknowledged.front()
+            && *seq <= through
+        {
             self.bytes -= size;
+            self.unacknowledged.pop_front();
             any = true;
         }
         Ok(any)

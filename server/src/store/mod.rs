@@ -5,6 +5,7 @@
 
 mod accounts;
 mod claims;
+mod error;
 mod keys;
 mod mail;
 mod readers;
@@ -27,6 +28,8 @@ use crate::config::Limits;
 
 pub(crate) use accounts::{KnownDevice, Opened, Registered};
 pub(crate) use claims::Claimed;
+pub use error::OpenError;
+pub(crate) use error::StoreError;
 pub(crate) use keys::Published;
 pub(crate) use mail::{Letter, MailRead, Submitted};
 
@@ -43,60 +46,6 @@ impl rusqlite::ToSql for DeviceId {
 impl rusqlite::types::FromSql for DeviceId {
     fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
         i64::column_result(value).map(Self)
-    }
-}
-
-/// Why the store did not do what it was asked. The connection that asked ends with `Unavailable`.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum StoreError {
-    /// SQLite refused, or the disk did.
-    #[error("the store failed: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-    /// The group that this was part of could not be committed.
-    #[error("the store could not commit")]
-    NotCommitted,
-    /// A fault of ours; the job was undone.
-    #[error("a store job panicked")]
-    Panicked,
-    /// The relay is going down.
-    #[error("the store has stopped")]
-    Stopped,
-}
-
-/// Why the store cannot be opened. Each text is one line for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder or the lock file in it cannot be written.
-    #[error("cannot write there: {0}")]
-    Unwritable(std::io::Error),
-    /// Another relay runs on this folder.
-    #[error("another relay is using it")]
-    InUse,
-    /// Another version of the relay made the file.
-    #[error("its tables are version {found}, this relay knows version {known}")]
-    OtherVersion {
-        /// In the file.
-        found: i32,
-        /// In this binary.
-        known: i32,
-    },
-    /// A file of another program.
-    #[error("relay.db is not a Pawl relay's store")]
-    NotOurs,
-    /// No thread for it.
-    #[error("cannot start a thread: {0}")]
-    Thread(std::io::Error),
-    /// Anything else that SQLite says.
-    #[error("cannot open relay.db: {0}")]
-    Sqlite(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for OpenError {
-    fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => Self::NotOurs,
-            _ => Self::Sqlite(error),
-        }
     }
 }
 

@@ -7,7 +7,6 @@ use pawl_server::{Asset, SECURITY_HEADERS};
 
 use crate::support::{Relay, Response, http};
 
-#[expect(dead_code, reason = "the build script uses all of it")]
 #[path = "../../build/embed.rs"]
 mod embed;
 

@@ -110,7 +110,7 @@ async fn fifty_claimers_at_once_never_share_a_key_also_across_a_restart() {
     let mut seen = BTreeSet::new();
     for round in 0..2u32 {
         let relay = Relay::start_in(folder.path(), |_| ());
-        let mut owner = if round == 0 {
+        let owner = if round == 0 {
             let mut owner = Client::register(relay.address, &bob).await;
             publish(&mut owner, one_time(1..=50)).await;
             publish(&mut owner, one_time(51..=80)).await;
@@ -174,9 +174,10 @@ async fn an_id_is_taken_again_only_with_the_same_key_and_then_changes_nothing() 
         keys.one_time_prekeys.push(key(id, "another"));
         reused.push(keys);
     }
-    let mut signed = PublishedKeys::default();
-    signed.signed_prekey = Some(key(1, "another"));
-    reused.push(signed);
+    reused.push(PublishedKeys {
+        signed_prekey: Some(key(1, "another")),
+        ..PublishedKeys::default()
+    });
     let mut last_resort = one_time(8..=9);
     last_resort.last_resort_kem = Some(key(1, "another"));
     reused.push(last_resort);

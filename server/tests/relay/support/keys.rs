@@ -8,6 +8,10 @@ use pawl_wire::{
 };
 
 /// Random bytes of the system: what makes ids and keys of one run different from any other's.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests' one source of randomness"
+)]
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("randomness");
