@@ -1,1 +1,18 @@
-//! Pawl's engine in a Web Worker: IndexedDB, WebSocket, tabs
+//! Pawl's engine in a Web Worker: the only crate that knows a browser. It drives `pawl-client` (commit,
+//! then send, then show), keeps its records sealed in IndexedDB, holds the WebSocket, and lets one tab
+//! of many own all that. No decision of the protocol is made here. ARCHITECTURE.md "The worker".
+
+mod api;
+mod clock;
+mod driver;
+mod errors;
+mod leader;
+mod page;
+mod random;
+mod socket;
+pub mod store;
+mod tab;
+mod tabs;
+mod values;
+
+pub use api::Tab;

@@ -35,7 +35,7 @@ export class FakeWorker implements WorkerLike {
   postMessage(message: PageToWorker): void {
     setTimeout(() => {
       if (message.type === 'query') this.#post({ type: 'reply', id: message.id, reply: this.#answer(message.query) });
-      else this.#event({ type: 'commandDone', id: message.id, error: this.#do(message.command) });
+      else if (message.type === 'command') this.#event({ type: 'commandDone', id: message.id, error: this.#do(message.command) });
     }, scene.slow ? 60_000 : 5);
   }
 

@@ -40,7 +40,9 @@ export type WorkerState =
 export type PageToWorker =
   /** `id`: 32 hexadecimal digits; the same id never does anything twice. */
   | { type: 'command'; id: string; command: Command }
-  | { type: 'query'; id: number; query: Query };
+  | { type: 'query'; id: number; query: Query }
+  /** The machine may have a network again: connect now rather than at the next attempt. */
+  | { type: 'networkUp' };
 
 export type WorkerToPage =
   | ({ type: 'state' } & WorkerState)

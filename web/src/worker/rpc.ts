@@ -40,6 +40,11 @@ export class Rpc {
     worker.addEventListener('message', (event) => { this.#receive(event.data); });
     worker.addEventListener('error', (event) => { this.#fail(event.message ?? 'the worker did not load'); });
     worker.addEventListener('messageerror', () => { this.#fail('a message could not be read'); });
+    // Not every browser tells a worker, and a page that comes back into view should be connected.
+    globalThis.addEventListener?.('online', () => { this.#networkUp(); });
+    globalThis.document?.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') this.#networkUp();
+    });
   }
 
   /** Resolves with nothing where it succeeded; never rejects. */
@@ -70,6 +75,10 @@ export class Rpc {
     } catch {
       return false;
     }
+  }
+
+  #networkUp(): void {
+    if (this.#state === 'ready') this.#worker.postMessage({ type: 'networkUp' });
   }
 
   #accepts(): boolean {

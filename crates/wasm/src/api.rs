@@ -1,0 +1,63 @@
+//! What JavaScript sees: one class with a handful of calls (web/src/worker/worker.ts).
+
+use std::rc::Rc;
+
+use js_sys::Function;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsError, JsValue};
+
+use crate::tab::Tab as Inner;
+use crate::values::from_js;
+
+/// One tab. Everything that it has to say goes to `on_message`.
+#[wasm_bindgen]
+pub struct Tab(Option<Rc<Inner>>);
+
+#[wasm_bindgen]
+impl Tab {
+    /// Starts the tab; `on_message` is told `ready` or `failed`, and everything after.
+    ///
+    /// # Errors
+    /// A configuration that does not fit its type.
+    pub fn start(config: JsValue, on_message: Function) -> Result<Tab, JsError> {
+        std::panic::set_hook(Box::new(|info| {
+            // Where, and no more: what a panic says might hold what must not be told.
+            let place = info.location().map(ToString::to_string).unwrap_or_default();
+            web_sys::console::error_1(&format!("the engine stopped at {place}").into());
+        }));
+        let config = from_js(config).map_err(|error| JsError::new(&error))?;
+        Ok(Self(Inner::start(config, on_message)))
+    }
+
+    /// A command, answered by an event `commandDone` with the same id.
+    ///
+    /// # Errors
+    /// A command that does not fit its type.
+    pub fn command(&self, id: String, command: JsValue) -> Result<(), JsError> {
+        let command = from_js(command).map_err(|error| JsError::new(&error))?;
+        if let Some(tab) = &self.0 {
+            tab.command(id, command);
+        }
+        Ok(())
+    }
+
+    /// A query, answered by a reply with the same id.
+    ///
+    /// # Errors
+    /// A query that does not fit its type.
+    pub fn query(&self, id: u32, query: JsValue) -> Result<(), JsError> {
+        let query = from_js(query).map_err(|error| JsError::new(&error))?;
+        if let Some(tab) = &self.0 {
+            tab.query(id, query);
+        }
+        Ok(())
+    }
+
+    /// The machine may have a network again.
+    #[wasm_bindgen(js_name = networkUp)]
+    pub fn network_up(&self) {
+        if let Some(tab) = &self.0 {
+            tab.network_up();
+        }
+    }
+}

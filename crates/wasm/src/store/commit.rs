@@ -1,0 +1,157 @@
+//! One step's changes as one transaction, with the fence checked inside it. Every error path aborts:
+//! a transaction that is merely dropped commits what it has. ARCHITECTURE.md "Durability".
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use futures_util::future::join_all;
+use js_sys::Uint8Array;
+use pawl_client::{Change, Key, Table};
+use rexie::{Transaction, TransactionMode};
+use wasm_bindgen::JsValue;
+
+use super::TRANSACTION_TIMEOUT_MS;
+use super::fault::CommitError;
+use super::schema::{Connection, FENCE};
+use super::seal::Sealer;
+use crate::clock::{detached, within};
+
+/// Records in one step: a full outbox or stock of prekeys is below a thousand.
+const MAX_CHANGES: usize = 4_096;
+
+/// The fence's only key.
+const EPOCH: &str = "epoch";
+
+/// A record's stored key and its sealed value, or nothing where it is erased.
+type Write = (Vec<u8>, Option<Vec<u8>>);
+
+/// Changes as they will be stored; the last change to a key is the one that counts.
+pub(super) struct Batch(BTreeMap<Table, Vec<Write>>);
+
+impl Batch {
+    /// Seals everything before a transaction is open: it would not outlive a wait.
+    pub(super) fn seal(changes: Vec<Change>, sealer: &Sealer) -> Result<Self, CommitError> {
+        if changes.len() > MAX_CHANGES {
+            return Err(CommitError::Failed("too many changes in one step".into()));
+        }
+        let mut tables: BTreeMap<Table, Vec<Write>> = BTreeMap::new();
+        for ((table, key), value) in last_of_each(changes) {
+            let stored_key = sealer.stored_key(table, &key);
+            let sealed = value.map(|value| sealer.seal(table, &stored_key, &value));
+            tables.entry(table).or_default().push((stored_key, sealed));
+        }
+        Ok(Self(tables))
+    }
+
+    fn stores(&self) -> Vec<&'static str> {
+        let tables = self.0.keys().map(|table| table.name());
+        tables.chain([FENCE]).collect()
+    }
+}
+
+type Latest = BTreeMap<(Table, Key), Option<zeroize::Zeroizing<Vec<u8>>>>;
+
+fn last_of_each(changes: Vec<Change>) -> Latest {
+    changes
+        .into_iter()
+        .map(|change| match change {
+            Change::Put { table, key, value } => ((table, key), Some(value)),
+            Change::Delete { table, key } => ((table, key), None),
+        })
+        .collect()
+}
+
+/// Writes a batch, all or nothing.
+pub(super) async fn write(
+    database: Rc<Connection>,
+    batch: Batch,
+    epoch: f64,
+) -> Result<(), CommitError> {
+    in_time(async move {
+        let transaction = database.transaction(&batch.stores(), TransactionMode::ReadWrite)?;
+        let written = put_all(&transaction, &batch, epoch).await;
+        finish(transaction, written).await
+    })
+    .await
+}
+
+/// Raises the fence and returns its new number.
+pub(super) async fn raise_fence(database: &Rc<Connection>) -> Result<f64, CommitError> {
+    let database = Rc::clone(database);
+    in_time(async move {
+        let transaction = database.transaction(&[FENCE], TransactionMode::ReadWrite)?;
+        let raised = async {
+            let epoch = read_epoch(&transaction).await? + 1.0;
+            let fence = transaction.store(FENCE)?;
+            fence.put(&epoch.into(), Some(&EPOCH.into())).await?;
+            Ok(epoch)
+        }
+        .await;
+        finish(transaction, raised).await
+    })
+    .await
+}
+
+/// Runs a transaction to its end, but waits only so long for it.
+pub(super) async fn in_time<T: 'static>(
+    work: impl Future<Output = Result<T, CommitError>> + 'static,
+) -> Result<T, CommitError> {
+    within(TRANSACTION_TIMEOUT_MS, detached(work))
+        .await
+        .flatten()
+        .ok_or(CommitError::TimedOut)?
+}
+
+/// Commits where all went well, and aborts otherwise.
+pub(super) async fn finish<T>(
+    transaction: Transaction,
+    outcome: Result<T, CommitError>,
+) -> Result<T, CommitError> {
+    match outcome {
+        Ok(value) => {
+            transaction.commit().await?;
+            Ok(value)
+        }
+        Err(error) => {
+            // It may have been aborted by the browser already; then there is nothing left to do.
+            let _ = transaction.abort().await;
+            Err(error)
+        }
+    }
+}
+
+async fn read_epoch(transaction: &Transaction) -> Result<f64, CommitError> {
+    let value = transaction.store(FENCE)?.get(EPOCH.into()).await?;
+    Ok(value.and_then(|value| value.as_f64()).unwrap_or(0.0))
+}
+
+async fn put_all(transaction: &Transaction, batch: &Batch, epoch: f64) -> Result<(), CommitError> {
+    #[expect(
+        clippy::float_cmp,
+        reason = "whole numbers below 2^53, as JavaScript keeps them"
+    )]
+    if read_epoch(transaction).await? != epoch {
+        return Err(CommitError::Fenced);
+    }
+    for (table, writes) in &batch.0 {
+        let store = transaction.store(table.name())?;
+        let requests = writes.iter().map(|write| put_one(&store, write));
+        // All are awaited, failed or not: a request's callback must outlive it.
+        join_all(requests)
+            .await
+            .into_iter()
+            .collect::<Result<(), _>>()?;
+    }
+    Ok(())
+}
+
+async fn put_one(store: &rexie::Store, (key, value): &Write) -> Result<(), rexie::Error> {
+    let key: JsValue = Uint8Array::from(key.as_slice()).into();
+    match value {
+        Some(value) => {
+            let value: JsValue = Uint8Array::from(value.as_slice()).into();
+            store.put(&value, Some(&key)).await.map(drop)
+        }
+        None => store.delete(key).await,
+    }
+}

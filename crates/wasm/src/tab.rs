@@ -1,0 +1,375 @@
+//! One tab: leader or follower. Passes on what its page asks, to its own driver or to the leading
+//! tab, and what comes back to its page. ARCHITECTURE.md "Tabs".
+
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::rc::{Rc, Weak};
+
+use futures_channel::mpsc;
+use futures_util::future::{Either, select};
+use js_sys::{Function, Reflect};
+use pawl_client::{Command, CommandError, CommandId, Event, Query, QueryReply};
+use rand_core::Rng;
+use serde::Deserialize;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::clock::{now, sleep};
+use crate::driver::{Ended, Work, lead};
+use crate::errors::{StartError, StartErrorCode};
+use crate::leader::{How, Lock, Request};
+use crate::page::{Page, ToPage, WorkerState};
+use crate::random;
+use crate::tabs::{Channel, Heard, TabMessage};
+
+/// What waits for the driver at most: a relay's window of frames and what some hundred tabs ask.
+const MAX_WORK: usize = 4_096;
+/// Milliseconds after which a silent leader is asked whether it is there, and again until it is
+/// replaced. A commit may take seconds on a slow phone, but a leader answers beside it.
+const SILENCE_MS: u32 = 5_000;
+/// Milliseconds after which to ask again, where too much is waiting.
+const BUSY_MS: u64 = 1_000;
+
+/// What the page says about where it runs.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TabConfig {
+    /// `host[:port]`, as in the page's address.
+    pub(crate) authority: String,
+    /// Where the relay's WebSocket is.
+    pub(crate) ws_url: String,
+    /// The database's name; tests have their own.
+    #[serde(default = "default_name")]
+    pub(crate) db_name: String,
+}
+
+fn default_name() -> String {
+    "pawl".into()
+}
+
+/// Who asked a query.
+pub(crate) enum Asker {
+    /// The page of this tab.
+    Page { id: u32 },
+    /// Another tab.
+    Tab { tab: String, id: u32 },
+}
+
+enum Role {
+    /// Of the leader whose engine has that number, if there is one.
+    Follower { epoch: Option<u64> },
+    /// With an engine of that number, once it is loaded.
+    Leader {
+        works: mpsc::Sender<Work>,
+        epoch: Option<u64>,
+    },
+    /// Failed: says nothing any more.
+    Ended,
+}
+
+/// See the module.
+pub(crate) struct Tab {
+    pub(crate) config: TabConfig,
+    page: Page,
+    channel: Channel,
+    name: String,
+    role: RefCell<Role>,
+    heard_at: Cell<u64>,
+    sockets: Cell<u32>,
+    lost_frames: Cell<bool>,
+}
+
+impl Tab {
+    /// Joins the other tabs and begins to wait for the lead.
+    pub(crate) fn start(config: TabConfig, on_message: Function) -> Option<Rc<Self>> {
+        let page = Page::new(on_message);
+        if let Err(error) = check_browser() {
+            page.tell(&ToPage::State(WorkerState::Failed { error: &error }));
+            return None;
+        }
+        let tab = Rc::new_cyclic(|weak: &Weak<Self>| {
+            let listener = weak.clone();
+            let listen = Rc::new(move |heard| {
+                if let Some(tab) = listener.upgrade() {
+                    tab.hear(heard);
+                }
+            });
+            let channel = Channel::join(&format!("{}-tabs", config.db_name), listen)
+                .expect("BroadcastChannel is as old as Web Locks, which are there");
+            Self {
+                config,
+                page,
+                channel,
+                name: random_name(),
+                role: RefCell::new(Role::Follower { epoch: None }),
+                heard_at: Cell::new(now()),
+                sockets: Cell::new(0),
+                lost_frames: Cell::new(false),
+            }
+        });
+        spawn_local(Rc::clone(&tab).live());
+        Some(tab)
+    }
+
+    /// A page's command.
+    pub(crate) fn command(&self, id: CommandId, command: Command) {
+        match &mut *self.role.borrow_mut() {
+            Role::Follower { .. } => self.channel.say(&TabMessage::Command { id, command }),
+            Role::Leader { works, .. } => self.queue_command(works, id, command),
+            Role::Ended => {}
+        }
+    }
+
+    /// A page's query.
+    pub(crate) fn query(&self, id: u32, query: Query) {
+        let from = self.name.clone();
+        match &mut *self.role.borrow_mut() {
+            Role::Follower { .. } => self.channel.say(&TabMessage::Query { from, id, query }),
+            Role::Leader { works, .. } => self.queue_query(works, Asker::Page { id }, query),
+            Role::Ended => {}
+        }
+    }
+
+    /// The machine may have a network again.
+    pub(crate) fn network_up(&self) {
+        match &mut *self.role.borrow_mut() {
+            Role::Follower { .. } => self.channel.say(&TabMessage::NetworkUp),
+            Role::Leader { works, .. } => network_up(works),
+            Role::Ended => {}
+        }
+    }
+
+    /// Something for this tab's driver. Where too much waits it is dropped: an alarm is set again by
+    /// the next step, and a socket that loses a frame must be closed (see [`Tab::lost_frames`]).
+    pub(crate) fn work(&self, work: Work) {
+        if let Role::Leader { works, .. } = &mut *self.role.borrow_mut()
+            && let Err(refused) = works.try_send(work)
+            && matches!(refused.into_inner(), Work::Socket { .. })
+        {
+            self.lost_frames.set(true);
+        }
+    }
+
+    /// Whether something that came on the socket was dropped since this was last asked.
+    pub(crate) fn lost_frames(&self) -> bool {
+        self.lost_frames.take()
+    }
+
+    /// Shows an event to every page.
+    pub(crate) fn show(&self, event: Event) {
+        self.page.tell(&ToPage::Event { event: &event });
+        self.channel.say(&TabMessage::Event { event });
+    }
+
+    /// Answers a query.
+    pub(crate) fn reply(&self, asker: &Asker, reply: QueryReply) {
+        match asker {
+            Asker::Page { id } => self.page.tell(&ToPage::Reply {
+                id: *id,
+                reply: &reply,
+            }),
+            Asker::Tab { tab, id } => self.channel.say(&TabMessage::Reply {
+                to: tab.clone(),
+                id: *id,
+                reply,
+            }),
+        }
+    }
+
+    /// There is a new engine in this tab: every page draws itself anew.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number that counts openings"
+    )]
+    pub(crate) fn lead_with(&self, number: f64) {
+        let number = Some(number as u64);
+        if let Role::Leader { epoch, .. } = &mut *self.role.borrow_mut() {
+            *epoch = number;
+        }
+        self.channel.say(&TabMessage::Leader { epoch: number });
+        self.page.tell(&ToPage::State(WorkerState::Ready));
+    }
+
+    /// The number of the newest socket.
+    pub(crate) fn socket_number(&self) -> u32 {
+        self.sockets.get()
+    }
+
+    /// The number of a socket that is about to replace the newest.
+    pub(crate) fn next_socket_number(&self) -> u32 {
+        self.sockets.set(self.sockets.get() + 1);
+        self.sockets.get()
+    }
+
+    /// Follows, then leads, for as long as the tab lives.
+    async fn live(self: Rc<Self>) {
+        while let Some(mut lock) = self.follow().await {
+            let (works, queue) = mpsc::channel(MAX_WORK);
+            self.role.replace(Role::Leader { works, epoch: None });
+            let lost = lock.lost.take();
+            let deposed = Rc::clone(&self);
+            spawn_local(async move {
+                if let Some(lost) = lost {
+                    let _ = lost.await;
+                    deposed.work(Work::Deposed);
+                }
+            });
+            match lead(&self, queue).await {
+                Ended::Deposed => drop(self.role.replace(Role::Follower { epoch: None })),
+                Ended::Fatal(error) => return self.fail(&error),
+            }
+        }
+    }
+
+    /// Waits for the lead; takes it where nobody answers.
+    async fn follow(&self) -> Option<Lock> {
+        let mut request = Request::new(&self.lock_name(), How::Wait)?;
+        self.channel.say(&TabMessage::Hello);
+        let mut asked = false;
+        loop {
+            match select(&mut request.granted, pin!(sleep(SILENCE_MS))).await {
+                Either::Left((Ok(()), _)) => return Some(request.into_lock()),
+                Either::Left((Err(_), _)) => {
+                    let detail = "the browser refuses Web Locks here";
+                    self.fail(&StartError::new(StartErrorCode::NoLocks, detail));
+                    return None;
+                }
+                Either::Right(_) => {}
+            }
+            let silent = now().saturating_sub(self.heard_at.get()) >= u64::from(SILENCE_MS);
+            if silent && asked {
+                request = Request::new(&self.lock_name(), How::Steal)?;
+            } else if silent {
+                self.channel.say(&TabMessage::Hello);
+            }
+            asked = silent;
+        }
+    }
+
+    fn lock_name(&self) -> String {
+        format!("{}-leader", self.config.db_name)
+    }
+
+    fn hear(&self, heard: Heard) {
+        match heard {
+            Heard::Message(message) => self.hear_message(message),
+            Heard::Newer => {
+                let detail = "a newer version runs in another tab";
+                self.fail(&StartError::new(StartErrorCode::UpdatedElsewhere, detail));
+            }
+            // Anything that is said tells it that it is outdated.
+            Heard::Older => self.channel.say(&TabMessage::Hello),
+        }
+    }
+
+    fn hear_message(&self, message: TabMessage) {
+        let role = &mut *self.role.borrow_mut();
+        match role {
+            Role::Leader { works, epoch } => self.hear_as_leader(works, *epoch, message),
+            Role::Follower { epoch } => self.hear_as_follower(epoch, message),
+            Role::Ended => {}
+        }
+    }
+
+    fn hear_as_leader(
+        &self,
+        works: &mut mpsc::Sender<Work>,
+        epoch: Option<u64>,
+        message: TabMessage,
+    ) {
+        match message {
+            TabMessage::Hello => self.channel.say(&TabMessage::Leader { epoch }),
+            TabMessage::Command { id, command } => self.queue_command(works, id, command),
+            TabMessage::Query { from, id, query } => {
+                self.queue_query(works, Asker::Tab { tab: from, id }, query);
+            }
+            TabMessage::NetworkUp => network_up(works),
+            // Another leader's: if it is the newer one, the fence or the lock says so.
+            TabMessage::Leader { .. } | TabMessage::Event { .. } | TabMessage::Reply { .. } => {}
+        }
+    }
+
+    fn hear_as_follower(&self, epoch: &mut Option<u64>, message: TabMessage) {
+        match message {
+            TabMessage::Leader { epoch: led } => {
+                self.heard_at.set(now());
+                if led.is_some() && led != *epoch {
+                    *epoch = led;
+                    self.page.tell(&ToPage::State(WorkerState::Ready));
+                }
+            }
+            TabMessage::Event { event } if epoch.is_some() => {
+                self.heard_at.set(now());
+                self.page.tell(&ToPage::Event { event: &event });
+            }
+            TabMessage::Reply { to, id, reply } if to == self.name => {
+                self.heard_at.set(now());
+                self.page.tell(&ToPage::Reply { id, reply: &reply });
+            }
+            // Other followers', or before this tab knows of a leader.
+            _ => {}
+        }
+    }
+
+    fn queue_command(&self, works: &mut mpsc::Sender<Work>, id: CommandId, command: Command) {
+        let work = Work::Command {
+            id: id.clone(),
+            command,
+        };
+        if works.try_send(work).is_err() {
+            let error = Some(busy());
+            self.show(Event::CommandDone { id, error });
+        }
+    }
+
+    fn queue_query(&self, works: &mut mpsc::Sender<Work>, asker: Asker, query: Query) {
+        if let Err(refused) = works.try_send(Work::Query { asker, query })
+            && let Work::Query { asker, .. } = refused.into_inner()
+        {
+            self.reply(&asker, QueryReply::Failed { error: busy() });
+        }
+    }
+
+    fn fail(&self, error: &StartError) {
+        self.role.replace(Role::Ended);
+        self.page
+            .tell(&ToPage::State(WorkerState::Failed { error }));
+    }
+}
+
+/// A hint; where too much waits, the network is plainly up.
+fn network_up(works: &mut mpsc::Sender<Work>) {
+    let _ = works.try_send(Work::NetworkUp);
+}
+
+fn busy() -> CommandError {
+    CommandError::RateLimited {
+        retry_after_ms: BUSY_MS,
+    }
+}
+
+/// This tab among the others.
+fn random_name() -> String {
+    format!("{:016x}", random::generator().next_u64())
+}
+
+/// What the worker cannot do without, each with its own words on the page.
+fn check_browser() -> Result<(), StartError> {
+    let scope = js_sys::global();
+    let has = |name: &str| Reflect::get(&scope, &name.into()).is_ok_and(|value| value.is_object());
+    let crypto = Reflect::get(&scope, &"crypto".into()).ok();
+    let subtle = crypto.and_then(|crypto| Reflect::get(&crypto, &"subtle".into()).ok());
+    if !has("indexedDB") {
+        let detail = "there is no indexedDB";
+        return Err(StartError::new(StartErrorCode::NoIndexedDb, detail));
+    }
+    if !subtle.is_some_and(|subtle| subtle.is_object()) {
+        let detail = "there is no crypto.subtle";
+        return Err(StartError::new(StartErrorCode::NoWebCrypto, detail));
+    }
+    if !crate::leader::available() {
+        let detail = "there is no navigator.locks";
+        return Err(StartError::new(StartErrorCode::NoLocks, detail));
+    }
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! The one place where Rust's values become JavaScript's and back: one function each way.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::JsValue;
+
+/// A plain JavaScript value: nothing is `null`, numbers are numbers, enums are tagged objects.
+///
+/// # Panics
+/// Where a type of ours does not serialise, which its tests would show.
+pub(crate) fn to_js(value: &impl Serialize) -> JsValue {
+    let serializer = serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true);
+    value
+        .serialize(&serializer)
+        .expect("our types are plain and their numbers below 2^53")
+}
+
+/// The value of a type of ours.
+///
+/// # Errors
+/// A sentence about what does not fit.
+pub(crate) fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, String> {
+    serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())
+}
+
+/// What a thrown value says of itself.
+pub(crate) fn describe(error: &JsValue) -> String {
+    error
+        .as_string()
+        .unwrap_or_else(|| String::from(js_sys::Object::from(error.clone()).to_string()))
+}

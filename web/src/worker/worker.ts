@@ -1,0 +1,65 @@
+/**
+ * The worker's bootstrap: listens first, then loads the engine. Until the engine is there every
+ * message is answered with `starting`, and the page asks again once it hears `ready`; whatever goes
+ * wrong is said as `failed`, after which the worker ends itself, so that another tab may lead.
+ */
+import init, { Tab } from '../generated/pkg/pawl_wasm.js';
+import wasmUrl from '../generated/pkg/pawl_wasm_bg.wasm?url';
+import type { PageToWorker, WorkerToPage } from './messages';
+
+/** What of the worker's global scope is used here: the page's types do not know it. */
+type Scope = {
+  location: { protocol: string; host: string };
+  postMessage(message: WorkerToPage): void;
+  close(): void;
+  addEventListener(type: 'message', listener: (event: { data: PageToWorker }) => void): void;
+  addEventListener(type: 'error', listener: (event: { message: string }) => void): void;
+  addEventListener(type: 'unhandledrejection', listener: (event: { reason: unknown }) => void): void;
+};
+
+const scope = self as unknown as Scope;
+let tab: Tab | undefined;
+
+scope.addEventListener('message', (event) => { receive(event.data); });
+// A panic of the engine arrives here: nothing in this worker can be trusted any more.
+scope.addEventListener('error', (event) => { fail(event.message); });
+scope.addEventListener('unhandledrejection', (event) => { fail(String(event.reason)); });
+void start();
+
+function receive(message: PageToWorker): void {
+  if (tab === undefined) {
+    say({ type: 'state', state: 'starting' });
+    return;
+  }
+  switch (message.type) {
+    case 'command':
+      tab.command(message.id, message.command);
+      break;
+    case 'query':
+      tab.query(message.id, message.query);
+      break;
+    case 'networkUp':
+      tab.networkUp();
+      break;
+  }
+}
+
+async function start(): Promise<void> {
+  try {
+    await init({ module_or_path: wasmUrl });
+    const { protocol, host } = scope.location;
+    const wsUrl = `${protocol === 'https:' ? 'wss:' : 'ws:'}//${host}/api/ws`;
+    tab = Tab.start({ authority: host.toLowerCase(), wsUrl }, say);
+  } catch (error) {
+    fail(String(error));
+  }
+}
+
+function fail(detail: string): void {
+  say({ type: 'state', state: 'failed', error: { code: 'wasmFailed', detail } });
+}
+
+function say(message: WorkerToPage): void {
+  scope.postMessage(message);
+  if (message.type === 'state' && message.state === 'failed') scope.close();
+}
