@@ -47,7 +47,7 @@ impl Connection<'_> {
         }
         let hub = Arc::clone(&self.relay.hub);
         let wake = move |device| hub.mail(device);
-        let stored = self.relay.store.submit(submit, wake).await?;
+        let stored = self.relay.store.submit(&self.lane, submit, wake).await?;
         self.answer(async move {
             let frame = match stored.await? {
                 Submitted::Stored(_) => RelayFrame::Stored {

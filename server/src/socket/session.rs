@@ -24,7 +24,7 @@ use crate::hub::{Hints, Live};
 use crate::random;
 use crate::rates::SubmitRate;
 use crate::relay::Relay;
-use crate::store::{DeviceId, MailRead, Pending, StoreError};
+use crate::store::{DeviceId, Lane, MailRead, Pending, StoreError};
 
 /// Requests of one connection that may be on their way to the disk; then its socket is not read.
 const MAX_UNANSWERED: usize = 64;
@@ -45,6 +45,7 @@ pub(super) struct Connection<'a> {
     pub(super) delivery: Delivery,
     pub(super) answers: FuturesOrdered<Answer>,
     pub(super) submits: SubmitRate,
+    pub(super) lane: Lane,
     socket: &'a mut Socket,
     live: Live,
     reading: Option<Pending<MailRead>>,
@@ -75,6 +76,7 @@ impl<'a> Connection<'a> {
             delivery: admitted.delivery,
             answers: FuturesOrdered::new(),
             submits: SubmitRate::new(relay.limits.submits_per_second),
+            lane: Lane::default(),
             socket,
             live: admitted.live,
             reading: None,

@@ -9,6 +9,9 @@ pub(crate) enum StoreError {
     /// The group that this was part of could not be committed.
     #[error("the store could not commit")]
     NotCommitted,
+    /// An envelope before this one was not stored.
+    #[error("the envelope before it was not stored")]
+    BehindFailure,
     /// A fault of ours; the job was undone.
     #[error("a store job panicked")]
     Panicked,

@@ -17,6 +17,8 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use pawl_wire::{Epoch, Register};
@@ -65,6 +67,24 @@ impl<T> Future for Pending<T> {
         Pin::new(&mut self.0)
             .poll(cx)
             .map(|answer| answer.unwrap_or(Err(StoreError::Stopped)))
+    }
+}
+
+/// The envelopes of one connection, in their order. Once one fails, those behind it must not be stored
+/// either: they would overtake it when it is sent again.
+#[derive(Clone, Default)]
+pub(crate) struct Lane(Arc<AtomicBool>);
+
+impl Lane {
+    fn check(&self) -> Result<(), StoreError> {
+        if self.0.load(Ordering::Acquire) {
+            return Err(StoreError::BehindFailure);
+        }
+        Ok(())
+    }
+
+    fn block(&self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
@@ -151,18 +171,24 @@ impl Store {
             .await
     }
 
-    /// Appends to a mailbox; `wake` runs after the commit, before the answer.
+    /// Appends to a mailbox; `wake` runs after the commit, before the answer. After a failure nothing
+    /// more is taken on the same lane.
     pub(crate) async fn submit(
         &self,
+        lane: &Lane,
         submit: pawl_wire::Submit,
         wake: impl FnOnce(DeviceId) + Send + 'static,
     ) -> Result<Pending<Submitted>, StoreError> {
         let (limits, now) = (self.limits.clone(), clock::wall_ms());
-        let op = move |conn: &Connection| mail::append(conn, &submit, &limits, now);
-        let after = move |submitted: &Submitted| {
-            if let Submitted::Stored(device) = submitted {
-                wake(*device);
-            }
+        let (before, behind) = (lane.clone(), lane.clone());
+        let op = move |conn: &Connection| {
+            before.check()?;
+            mail::append(conn, &submit, &limits, now).inspect_err(|_| before.block())
+        };
+        let after = move |result: &Result<Submitted, StoreError>| match result {
+            Ok(Submitted::Stored(device)) => wake(*device),
+            Ok(_) => (),
+            Err(_) => behind.block(),
         };
         self.writer.submit(op, after).await
     }
@@ -220,10 +246,10 @@ impl Store {
     ) -> Result<Pending<Claimed>, StoreError> {
         let now = clock::wall_ms();
         let op = move |conn: &Connection| claims::claim(conn, claim, address, now);
-        let after = move |claimed: &Claimed| {
-            if let Claimed::Bundle {
+        let after = move |claimed: &Result<Claimed, StoreError>| {
+            if let Ok(Claimed::Bundle {
                 low: Some(device), ..
-            } = claimed
+            }) = claimed
             {
                 low(*device);
             }

@@ -37,11 +37,11 @@ impl Writer {
         })
     }
 
-    /// Queues `op`; the answer comes after its commit, and `after` runs on the thread before it.
+    /// Queues `op`; the answer comes after its commit, and `after` sees it on the thread before that.
     pub(super) async fn submit<T: Send + 'static>(
         &self,
         op: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-        after: impl FnOnce(&T) + Send + 'static,
+        after: impl FnOnce(&Result<T, StoreError>) + Send + 'static,
     ) -> Result<Pending<T>, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = Task {
@@ -91,7 +91,7 @@ impl<T, O, A> Job for Task<T, O, A>
 where
     T: Send,
     O: FnOnce(&Connection) -> Result<T, StoreError> + Send,
-    A: FnOnce(&T) + Send,
+    A: FnOnce(&Result<T, StoreError>) + Send,
 {
     /// True when the job's changes are to be kept.
     fn run(&mut self, conn: &Connection) -> bool {
@@ -107,12 +107,10 @@ where
 
     fn finish(self: Box<Self>, committed: bool) {
         let result = match self.result {
-            Ok(_) if !committed => Err(StoreError::NotCommitted),
+            Ok(_) | Err(StoreError::Stopped) if !committed => Err(StoreError::NotCommitted),
             other => other,
         };
-        if let Ok(value) = &result {
-            (self.after)(value);
-        }
+        (self.after)(&result);
         // Nobody waits any more when the connection is gone; the commit stands.
         let _ = self.reply.send(result);
     }
@@ -172,3 +170,7 @@ fn undo(conn: &Connection) {
         tracing::error!(%error, "the store cannot roll back");
     }
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

@@ -270,8 +270,12 @@ async fn a_full_relay_says_so_and_has_room_again_when_somebody_leaves() {
         Err(Error::Http(response)) => assert_eq!(response.status(), 503),
         other => panic!("{other:?}"),
     }
-    drop(client);
-    while connect_async(&request).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    client.leave().await;
+    let room = async {
+        while connect_async(&request).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let found = tokio::time::timeout(Duration::from_secs(30), room).await;
+    found.expect("there is room again");
 }

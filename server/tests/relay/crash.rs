@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pawl_wire::{MessageId, RelayFrame, close_code};
+use pawl_wire::{ConnectionError, MessageId, RelayFrame, close_code};
 
 use crate::support::{Child, Client, Device, End, Relay, envelope, message_id, random};
 
@@ -163,4 +163,34 @@ async fn a_draining_relay_takes_nobody_in() {
         code: Some(close_code::RESTART),
     };
     assert_eq!(waiting.end().await, gone);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_written_ends_the_connection_and_stores_nothing() {
+    let relay = Relay::start();
+    let alice = Device::new("alice");
+    let mut client = Client::register(relay.address, &alice).await;
+    client.settle().await;
+    let blocker = rusqlite::Connection::open(relay.folder().join("relay.db")).expect("a store");
+    blocker
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("the only writer");
+    let id = message_id();
+    client.submit(alice.address(), id, envelope(1)).await;
+    // What comes behind it, in a commit of its own, must not overtake it when the store is well again.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    client
+        .submit(alice.address(), message_id(), envelope(2))
+        .await;
+    let unavailable = End {
+        error: Some(ConnectionError::Unavailable),
+        code: Some(close_code::of(ConnectionError::Unavailable)),
+    };
+    assert_eq!(client.end().await, unavailable);
+    blocker.execute_batch("ROLLBACK").expect("it lets go");
+    let mut again = Client::auth(relay.address, &alice, 0).await;
+    assert!(!again.store(alice.address(), id, envelope(1)).await);
+    again.leave().await;
+    let mut again = Client::auth(relay.address, &alice, 0).await;
+    assert_eq!(again.waiting().await, [(1, id, envelope(1))]);
 }

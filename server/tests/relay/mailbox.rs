@@ -254,3 +254,13 @@ async fn a_sender_that_is_too_fast_is_told_when_to_come_back() {
         "{answers:?}"
     );
 }
+
+#[tokio::test]
+async fn numbers_go_on_from_what_the_device_already_has() {
+    let relay = Relay::start();
+    let (mut from, _, bob) = two(&relay).await;
+    // As after a store that lost its end: the device knows of more than the relay.
+    let mut to = Client::auth(relay.address, &bob, 41).await;
+    from.store(bob.address(), message_id(), envelope(1)).await;
+    assert_eq!(to.delivery().await.0, 42);
+}
