@@ -16,7 +16,7 @@ pub(crate) const ROOT_CHAIN: &[u8] = b"Pawl root chain v1\0";
 pub(crate) const MESSAGE_KEY: &[u8] = b"Pawl message key v1\0";
 pub(crate) const SAFETY_NUMBER: &[u8] = b"Pawl safety number v1\0";
 
-/// Input of the HMAC of a chain key that gives the message's secret (Double Ratchet, section 5.2).
+/// Input of the HMAC of a chain key that gives the message's secret (the Double Ratchet's `KDF_CK`).
 pub(crate) const CHAIN_MESSAGE: &[u8] = &[0x01];
 /// Input of the HMAC of a chain key that gives the next chain key.
 pub(crate) const CHAIN_NEXT: &[u8] = &[0x02];

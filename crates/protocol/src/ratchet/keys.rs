@@ -76,7 +76,7 @@ fn hmac(key: &[u8], input: &[u8]) -> Zeroizing<[u8; 32]> {
 }
 
 impl MessageKey {
-    /// The hybrid of both ratchets' secrets for one message (Double Ratchet, section 7: `KDF_HYBRID`).
+    /// The hybrid of both ratchets' secrets for one message (the Triple Ratchet's `KDF_HYBRID`).
     fn mix(chain: &ChainSecret, post_quantum: &[u8]) -> Self {
         let key = hkdf::<32>(post_quantum, &[chain.as_bytes()], &[labels::MESSAGE_KEY]);
         Self::from_bytes(&key)

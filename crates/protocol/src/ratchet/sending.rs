@@ -1,8 +1,8 @@
 //! The sending side: active with a chain of its own, or due for a ratchet step because the peer has sent a
 //! new ratchet key. Knows nothing of receiving. PROTOCOL.md "Double Ratchet".
 //!
-//! The step is taken when something is to be sent (Double Ratchet, section 6.5), so a key pair lives no
-//! longer than it must, and opening a message needs no randomness.
+//! The step is taken when something is to be sent ("deferring new ratchet key generation" in Signal's text), so
+//! a key pair lives no longer than it must, and opening a message needs no randomness.
 
 use rand_core::CryptoRng;
 
