@@ -1,12 +1,34 @@
 //! The engine: one state, one `handle`. Thin: everything that it does stands in the module of its noun.
+//! Nothing here or there is ahead of the disk: what a step changes is what its tables report.
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::error::{CommandError, StoreError};
-use crate::event::{Connection, MessageView, NoticeCause, Phase, SafetyNumberView, Snapshot};
+use crate::account::Account;
+use crate::connection::Relay;
+use crate::contacts::Contacts;
+use crate::conversations::Conversations;
+use crate::counters::Counters;
+use crate::damage::Damage;
+use crate::error::StoreError;
+use crate::event::{Connection, Event, Phase};
+use crate::inbox::Inbox;
+use crate::limits::{RECENT_COMMANDS, SEEN_BLOCKS, SEEN_PER_BLOCK};
+use crate::lookups::Lookups;
+use crate::outbox::Outbox;
+use crate::prekeys::Prekeys;
+use crate::publishing::Publishing;
+use crate::receipts::Receipts;
+use crate::rings::Ring;
+use crate::sending::Sending;
+use crate::sessions::Sessions;
 use crate::step::{Input, Step};
 use crate::store::{Key, Table};
+use crate::tracked::{Kept, Tracked};
+use crate::turn::Turn;
+
+/// Ids in one block of the commands' ring.
+const COMMANDS_PER_BLOCK: u64 = 64;
 
 /// What the engine must be told about where it runs.
 #[derive(Clone)]
@@ -27,69 +49,154 @@ pub struct LoadedRecord {
 
 /// Pawl's client without I/O.
 pub struct Engine {
-    #[expect(dead_code, reason = "skeleton")]
-    config: Config,
+    pub(crate) config: Config,
+    // On disk.
+    pub(crate) account: Kept<Account>,
+    pub(crate) counters: Kept<Counters>,
+    pub(crate) recent_commands: Ring,
+    pub(crate) seen: Ring,
+    pub(crate) contacts: Contacts,
+    pub(crate) conversations: Conversations,
+    pub(crate) sessions: Sessions,
+    pub(crate) prekeys: Prekeys,
+    pub(crate) outbox: Outbox,
+    // Only in memory: worth one connection, or one life of the engine.
+    pub(crate) relay: Relay,
+    pub(crate) sending: Sending,
+    pub(crate) lookups: Lookups,
+    pub(crate) inbox: Inbox,
+    pub(crate) publishing: Publishing,
+    pub(crate) receipts: Receipts,
+    pub(crate) damage: Vec<Damage>,
+    pub(crate) housekeeping_at: u64,
+    shown: (Phase, Connection),
 }
 
 impl Engine {
     /// Takes everything that the store holds but its messages (see [`Table::is_loaded`]), in any order.
+    /// Connects at the first [`Input::Tick`].
     ///
     /// # Errors
     /// [`StoreError`] where a Meta record is damaged or the store is newer than this code. Any other
     /// damaged record is set aside, with an alert: the rest works.
     pub fn load(config: Config, records: Vec<LoadedRecord>) -> Result<Self, StoreError> {
-        drop(records);
-        Ok(Self { config })
+        let mut engine = Self::empty(config);
+        engine.take_records(records)?;
+        engine.relay.register_attempts = u32::from(engine.account.get().registering().is_some());
+        engine.shown = (engine.phase(), engine.relay.state());
+        Ok(engine)
+    }
+
+    fn empty(config: Config) -> Self {
+        let recent_blocks = RECENT_COMMANDS / COMMANDS_PER_BLOCK + 1;
+        Self {
+            config,
+            account: Kept::new("account", Account::default()),
+            counters: Kept::new("counters", Counters::default()),
+            recent_commands: Ring::new("command", recent_blocks, COMMANDS_PER_BLOCK),
+            seen: Ring::new("seen", SEEN_BLOCKS, SEEN_PER_BLOCK),
+            contacts: Tracked::new(Table::Contacts),
+            conversations: Tracked::new(Table::Conversations),
+            sessions: Tracked::new(Table::Sessions),
+            prekeys: Prekeys::new(),
+            outbox: Outbox::new(),
+            relay: Relay::default(),
+            sending: Sending::default(),
+            lookups: Lookups::default(),
+            inbox: Inbox::default(),
+            publishing: Publishing::default(),
+            receipts: Receipts::default(),
+            damage: Vec::new(),
+            housekeeping_at: 0,
+            shown: (Phase::NoAccount { registration: None }, Connection::Offline),
+        }
     }
 
     /// One step: what happened goes in; changes, frames and events come out (see [`Step`]). `now` is
     /// in milliseconds since 1970.
     pub fn handle(&mut self, input: Input, now: u64, rng: &mut impl CryptoRng) -> Step {
-        let _ = (input, now, rng.next_u32());
-        Step::default()
+        let mut turn = Turn::new(now, rng);
+        self.mend_damage(&mut turn);
+        match input {
+            Input::Command { id, command } => self.on_command(id, command, &mut turn),
+            Input::SocketOpened => self.on_socket_opened(&turn),
+            Input::Frame(bytes) => self.on_frame(&bytes, &mut turn),
+            Input::SocketClosed { code } => self.on_socket_closed(code, &mut turn),
+            Input::Tick => {}
+            Input::NetworkUp => self.on_network_up(&mut turn),
+        }
+        self.keep_house(&mut turn);
+        self.keep_connection(&mut turn);
+        self.work(&mut turn);
+        self.finish(turn)
     }
 
-    /// Everything a page needs to draw itself.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            phase: Phase::NoAccount { registration: None },
-            connection: Connection::Offline,
-            conversations: Vec::new(),
+    /// Whatever can go on goes on, whatever it waited for.
+    fn work(&mut self, turn: &mut Turn<'_>) {
+        self.write_receipts(turn);
+        self.send_waiting(turn);
+        self.claim_bundles(turn);
+        self.ask_lookups(turn);
+        self.publish(turn);
+    }
+
+    fn finish(&mut self, mut turn: Turn<'_>) -> Step {
+        let events = self.events(&mut turn);
+        let mut changes = std::mem::take(&mut turn.changes);
+        self.account.flush(&mut changes);
+        self.counters.flush(&mut changes);
+        self.recent_commands.flush(&mut changes);
+        self.seen.flush(&mut changes);
+        self.contacts.flush(&mut changes);
+        self.conversations.flush(&mut changes);
+        self.sessions.flush(&mut changes);
+        self.prekeys.flush(&mut changes);
+        self.outbox.flush(&mut changes);
+        Step {
+            changes,
+            frames: turn.frames,
+            socket: turn.socket,
+            events,
+            wake_at: self.wake_at(),
         }
     }
 
-    /// The safety number with the other of a conversation.
-    ///
-    /// # Errors
-    /// [`CommandError::NoAccount`], [`CommandError::UnknownConversation`].
-    pub fn safety_number(&self, _conversation: &str) -> Result<SafetyNumberView, CommandError> {
-        Err(CommandError::NoAccount)
-    }
-
-    /// Bounds of a conversation's keys in [`Table::Messages`]: the driver reads `[lower, upper)`, newest
-    /// first, as many as were asked for.
-    ///
-    /// # Errors
-    /// [`CommandError::UnknownConversation`].
-    pub fn history_range(
-        &self,
-        _conversation: &str,
-        _before: Option<u64>,
-    ) -> Result<(Key, Key), CommandError> {
-        Err(CommandError::UnknownConversation)
-    }
-
-    /// A message as a page shows it. A record that is missing or damaged is a line that says so.
-    #[must_use]
-    pub fn message_view(&self, _key: &Key, _record: Option<&[u8]>) -> MessageView {
-        MessageView {
-            position: 0,
-            mine: false,
-            text: String::new(),
-            at: 0,
-            status: None,
-            notice: Some(NoticeCause::Damaged),
+    fn events(&mut self, turn: &mut Turn<'_>) -> Vec<Event> {
+        let mut events = Vec::new();
+        let (phase, connection) = (self.phase(), self.relay.state());
+        if phase != self.shown.0 {
+            events.push(Event::PhaseChanged {
+                phase: phase.clone(),
+            });
         }
+        if connection != self.shown.1 {
+            events.push(Event::ConnectionChanged { connection });
+        }
+        self.shown = (phase, connection);
+        let alerts = std::mem::take(&mut turn.alerts);
+        events.extend(alerts.into_iter().map(|alert| Event::Alert { alert }));
+        for peer in std::mem::take(&mut turn.shown) {
+            if let Some(conversation) = self.conversation_view(peer) {
+                events.push(Event::ConversationChanged { conversation });
+            }
+        }
+        events.extend(turn.message_events(|peer| self.username_of(peer)));
+        let done = std::mem::take(&mut turn.done);
+        events.extend(
+            done.into_iter()
+                .map(|(id, error)| Event::CommandDone { id, error }),
+        );
+        events
+    }
+
+    /// The next time at which something is due without anything happening outside.
+    fn wake_at(&self) -> Option<u64> {
+        let housekeeping = self.account.get().0.as_ref().map(|_| self.housekeeping_at);
+        let mut due = vec![self.relay.due(), housekeeping];
+        if self.relay.is_online() {
+            due.push(self.receipts.due);
+            due.push(self.sending.due());
+        }
+        due.into_iter().flatten().min()
     }
 }

@@ -6,12 +6,41 @@
 //! throws the engine away and loads it again from the store: memory is never ahead of the disk.
 //! Knows `pawl-protocol` and `pawl-wire`; knows no browser, socket, database or page.
 
+mod account;
+mod bundles;
 mod command;
+mod commands;
+mod connection;
+mod contacts;
+mod content;
+mod conversations;
+mod counters;
+mod damage;
 mod engine;
 mod error;
 mod event;
+mod housekeeping;
+mod inbox;
+mod limits;
+mod lines;
+mod lookups;
+mod number_map;
+mod outbox;
+mod prekeys;
+mod publishing;
+mod ranges;
+mod receipts;
+mod records;
+mod registration;
+mod rings;
+mod sending;
+mod sessions;
 mod step;
 mod store;
+mod tracked;
+mod trust;
+mod turn;
+mod views;
 
 pub use command::{Command, CommandId, Query};
 pub use engine::{Config, Engine, LoadedRecord};

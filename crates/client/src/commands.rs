@@ -1,0 +1,269 @@
+//! Commands: checked, carried out, answered once. A command that succeeded and is asked again is only
+//! answered again; one that failed has changed nothing and is tried anew.
+
+use pawl_wire::UsernameError;
+use pawl_wire::limits::MAX_USERNAME;
+
+use crate::MAX_TEXT;
+use crate::command::{Command, CommandId};
+use crate::contacts::PeerId;
+use crate::content::{Content, Text};
+use crate::engine::Engine;
+use crate::error::CommandError;
+use crate::event::{MessageStatus, NoticeCause};
+use crate::limits::PREVIEW_CHARS;
+use crate::lines::{self, Line};
+use crate::records::Record;
+use crate::store::{Change, Table};
+use crate::turn::Turn;
+
+impl From<UsernameError> for CommandError {
+    fn from(error: UsernameError) -> Self {
+        let limit = u32::try_from(MAX_USERNAME).unwrap_or(u32::MAX);
+        let character = |c: char, look_alike| Self::UsernameCharacter {
+            character: c.to_string(),
+            look_alike,
+        };
+        match error {
+            UsernameError::Empty => Self::UsernameEmpty,
+            UsernameError::TooLong(_) => Self::UsernameTooLong { limit },
+            UsernameError::ControlCharacter => Self::UsernameControlCharacter,
+            UsernameError::NotAscii(c) => character(c, true),
+            UsernameError::Forbidden(c) => character(c, false),
+            UsernameError::BadStart => Self::UsernameStart,
+        }
+    }
+}
+
+impl Engine {
+    pub(crate) fn on_command(&mut self, id: CommandId, command: Command, turn: &mut Turn<'_>) {
+        let is_done = ring_id(&id).is_some_and(|id| self.recent_commands.contains(&id));
+        if is_done {
+            turn.done.push((id, None));
+            return;
+        }
+        if self.lookups.is_starting(&id) {
+            return;
+        }
+        let result = match command {
+            Command::CreateAccount { username, invite } => {
+                return self.create_account(id, &username, invite, turn);
+            }
+            Command::StartConversation { username } => {
+                return self.start_conversation(id, &username, turn);
+            }
+            Command::SendText { conversation, text } => self.send_text(&conversation, text, turn),
+            Command::RetryMessage {
+                conversation,
+                position,
+            } => self.retry(&conversation, position, turn),
+            Command::SaveDraft { conversation, text } => self.save_draft(&conversation, text, turn),
+            Command::MarkRead {
+                conversation,
+                through,
+            } => self
+                .peer(&conversation)
+                .map(|peer| self.mark_read(peer, through, turn)),
+            Command::MarkVerified {
+                conversation,
+                verified,
+            } => self
+                .peer(&conversation)
+                .map(|peer| self.mark_verified(peer, verified, turn)),
+            Command::AcceptIdentity { conversation } => self
+                .peer(&conversation)
+                .map(|peer| self.accept_identity(peer, turn)),
+        };
+        self.done(id, result, turn);
+    }
+
+    /// Answers a command, and remembers that it is done.
+    pub(crate) fn done(
+        &mut self,
+        id: CommandId,
+        result: Result<(), CommandError>,
+        turn: &mut Turn<'_>,
+    ) {
+        if let (Ok(()), Some(id)) = (&result, ring_id(&id)) {
+            self.recent_commands.push(id);
+        }
+        turn.done.push((id, result.err()));
+    }
+
+    fn peer(&self, conversation: &str) -> Result<PeerId, CommandError> {
+        if self.account.get().ready().is_none() {
+            return Err(CommandError::NoAccount);
+        }
+        self.contacts
+            .named(conversation)
+            .ok_or(CommandError::UnknownConversation)
+    }
+
+    fn send_text(
+        &mut self,
+        conversation: &str,
+        text: String,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), CommandError> {
+        let peer = self.peer(conversation)?;
+        check_text(&text)?;
+        if self.outbox.is_full() {
+            return Err(CommandError::OutboxFull);
+        }
+        let conversation = self
+            .conversations
+            .edit(peer)
+            .ok_or(CommandError::UnknownConversation)?;
+        let (number, position) = (conversation.next_number, conversation.take_position());
+        conversation.next_number += 1;
+        conversation.own.push(number, position);
+        conversation.draft.clear();
+        let content = Text {
+            number,
+            id: turn.random(),
+            text,
+            sent_at: turn.now,
+        };
+        let line = Line {
+            own_number: Some(number),
+            text: content.text.clone(),
+            at: turn.now,
+            notice: None,
+            id: content.id,
+            sent_at: content.sent_at,
+        };
+        self.enqueue(peer, number, position, &Content::Text(content));
+        self.write_line(peer, position, line, Some(MessageStatus::Sending), turn);
+        Ok(())
+    }
+
+    fn retry(
+        &mut self,
+        conversation: &str,
+        position: u64,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), CommandError> {
+        let peer = self.peer(conversation)?;
+        let at_position = |id: &_| {
+            self.outbox
+                .get(*id)
+                .is_some_and(|e| e.position == position && e.failed)
+        };
+        let id = self
+            .outbox
+            .ids_of(peer)
+            .into_iter()
+            .find(|id| id.number > 0 && at_position(id))
+            .ok_or(CommandError::UnknownMessage)?;
+        self.outbox.set_failed(id, false);
+        self.sending.release(peer);
+        turn.show_status(peer, position, MessageStatus::Sending);
+        Ok(())
+    }
+
+    fn save_draft(
+        &mut self,
+        conversation: &str,
+        text: String,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), CommandError> {
+        let peer = self.peer(conversation)?;
+        check_length(&text)?;
+        if self
+            .conversations
+            .get(peer)
+            .is_some_and(|c| c.draft != text)
+            && let Some(conversation) = self.conversations.edit(peer)
+        {
+            conversation.draft = text;
+            turn.shown.insert(peer);
+        }
+        Ok(())
+    }
+
+    /// A text from the other, on this disk with this step.
+    pub(crate) fn receive_text(&mut self, peer: PeerId, text: Text, turn: &mut Turn<'_>) {
+        let Some(conversation) = self.conversations.edit(peer) else {
+            return;
+        };
+        let position = conversation.take_position();
+        conversation.unseen.push(text.number, position);
+        conversation.owed_delivered.insert(text.number);
+        self.receipts.gather(turn.now);
+        let line = Line {
+            own_number: None,
+            text: text.text,
+            at: turn.now,
+            notice: None,
+            id: text.id,
+            sent_at: text.sent_at,
+        };
+        self.write_line(peer, position, line, None, turn);
+    }
+
+    /// A line that says what happened; never the same one twice in a row, however much comes.
+    pub(crate) fn notice(&mut self, peer: PeerId, cause: NoticeCause, turn: &mut Turn<'_>) {
+        if self
+            .conversations
+            .get(peer)
+            .is_some_and(|c| c.last_notice == Some(cause))
+        {
+            return;
+        }
+        if let Some(conversation) = self.conversations.edit(peer) {
+            let position = conversation.take_position();
+            self.write_line(peer, position, Line::notice(cause, turn.now), None, turn);
+        }
+    }
+
+    fn write_line(
+        &mut self,
+        peer: PeerId,
+        position: u64,
+        line: Line,
+        status: Option<MessageStatus>,
+        turn: &mut Turn<'_>,
+    ) {
+        if let Some(conversation) = self.conversations.edit(peer) {
+            conversation.active_at = turn.now;
+            conversation.last_notice = line.notice;
+            if line.notice.is_none() {
+                conversation.preview = line.text.chars().take(PREVIEW_CHARS).collect();
+            }
+        }
+        turn.changes.push(Change::Put {
+            table: Table::Messages,
+            key: lines::key(peer, position),
+            value: line.encode(),
+        });
+        turn.shown.insert(peer);
+        let mut view = line.view(position);
+        view.status = status;
+        turn.show_line(peer, view);
+    }
+}
+
+/// A command's id as it is remembered; one that is not 32 hexadecimal digits is not remembered.
+fn ring_id(id: &str) -> Option<[u8; 16]> {
+    let is_hex = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = is_hex.then(|| u128::from_str_radix(id, 16).ok())?;
+    number.map(u128::to_be_bytes)
+}
+
+fn check_text(text: &str) -> Result<(), CommandError> {
+    if text.trim().is_empty() {
+        Err(CommandError::MessageEmpty)
+    } else {
+        check_length(text)
+    }
+}
+
+fn check_length(text: &str) -> Result<(), CommandError> {
+    if text.len() > MAX_TEXT {
+        return Err(CommandError::MessageTooLong {
+            limit: u32::try_from(MAX_TEXT).unwrap_or(u32::MAX),
+            length: u32::try_from(text.len()).unwrap_or(u32::MAX),
+        });
+    }
+    Ok(())
+}

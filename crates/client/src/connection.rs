@@ -1,0 +1,462 @@
+//! The one connection to the relay: when to open, greet, authenticate, ping, give up and try again.
+//! What frames mean to conversations stands elsewhere. docs/ARCHITECTURE.md, "which frame answers which".
+
+use pawl_wire::limits::{FRAME_VERSION, IDLE_TIMEOUT_MS, PING_INTERVAL_MS};
+use pawl_wire::{
+    Auth, ClientFrame, ConnectionError, Epoch, KeyStock, Nonce, Registration, RelayFrame,
+    SignatureBytes, close_code, statement,
+};
+
+use crate::engine::Engine;
+use crate::error::{AlertCode, CommandError};
+use crate::event::{Connection, RegistrationPolicy};
+use crate::limits::{
+    BACKOFF_FIRST, BACKOFF_LAST, CLOSE_TIMEOUT, CONNECT_TIMEOUT, PROBE_TIMEOUT, RECEIVE_WINDOW,
+    REPLACED_WAIT, SLOW_RETRY, backoff,
+};
+use crate::step::SocketRequest;
+use crate::turn::Turn;
+
+/// Where the socket stands. Times are milliseconds since 1970.
+#[derive(Clone, Copy)]
+enum Link {
+    /// None; `patient` where the network's coming back is no reason to hurry.
+    Down {
+        retry_at: Option<u64>,
+        patient: bool,
+    },
+    /// Asked for.
+    Opening { give_up_at: u64 },
+    /// Open, not greeted.
+    Greeting { give_up_at: u64 },
+    /// `Auth` or `Register` is sent.
+    Answering { give_up_at: u64, epoch: Epoch },
+    /// Authenticated.
+    Online {
+        heard_at: u64,
+        ping_at: u64,
+        probe_by: Option<u64>,
+    },
+    /// Asked to close.
+    Closing { give_up_at: u64 },
+}
+
+/// How long to stay away.
+#[derive(Clone, Copy)]
+struct Wait {
+    milliseconds: u64,
+    patient: bool,
+}
+
+/// What is known of relay and connection.
+pub(crate) struct Relay {
+    link: Link,
+    failures: u32,
+    wait: Option<Wait>,
+    pings: u64,
+    pub(crate) registration: Option<RegistrationPolicy>,
+    /// How often `Register` may have reached the relay, this life or an earlier one.
+    pub(crate) register_attempts: u32,
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Self {
+            link: Link::Down {
+                retry_at: Some(0),
+                patient: false,
+            },
+            failures: 0,
+            wait: None,
+            pings: 0,
+            registration: None,
+            register_attempts: 0,
+        }
+    }
+}
+
+impl Relay {
+    pub(crate) fn state(&self) -> Connection {
+        match self.link {
+            Link::Online { .. } => Connection::Online,
+            Link::Opening { .. } | Link::Greeting { .. } | Link::Answering { .. } => {
+                Connection::Connecting
+            }
+            Link::Down { .. } | Link::Closing { .. } => Connection::Offline,
+        }
+    }
+
+    pub(crate) fn is_online(&self) -> bool {
+        matches!(self.link, Link::Online { .. })
+    }
+
+    /// Whether a socket is open or being opened.
+    pub(crate) fn is_trying(&self) -> bool {
+        self.state() == Connection::Connecting
+    }
+
+    /// When something is to be done about the connection.
+    pub(crate) fn due(&self) -> Option<u64> {
+        match self.link {
+            Link::Down { retry_at, .. } => retry_at,
+            Link::Opening { give_up_at }
+            | Link::Greeting { give_up_at }
+            | Link::Answering { give_up_at, .. }
+            | Link::Closing { give_up_at } => Some(give_up_at),
+            Link::Online {
+                heard_at,
+                ping_at,
+                probe_by,
+            } => {
+                let due = ping_at.min(heard_at + IDLE_TIMEOUT_MS);
+                Some(probe_by.map_or(due, |probe_by| due.min(probe_by)))
+            }
+        }
+    }
+
+    /// Tries at once, or as soon as the present socket is closed.
+    pub(crate) fn hurry(&mut self, now: u64) {
+        match &mut self.link {
+            Link::Down { retry_at, patient } => {
+                *retry_at = Some(now);
+                *patient = false;
+            }
+            Link::Closing { .. } => {
+                self.wait = Some(Wait {
+                    milliseconds: 0,
+                    patient: false,
+                })
+            }
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, turn: &mut Turn<'_>) {
+        if !matches!(self.link, Link::Down { .. } | Link::Closing { .. }) {
+            turn.socket = Some(SocketRequest::Close);
+            self.link = Link::Closing {
+                give_up_at: turn.now + CLOSE_TIMEOUT,
+            };
+        }
+    }
+
+    fn stay_away(&mut self, milliseconds: u64, patient: bool) {
+        let milliseconds = milliseconds.min(SLOW_RETRY);
+        self.wait = Some(Wait {
+            milliseconds,
+            patient,
+        });
+    }
+}
+
+impl Engine {
+    pub(crate) fn on_socket_opened(&mut self, turn: &Turn<'_>) {
+        if let Link::Opening { .. } = self.relay.link {
+            self.relay.link = Link::Greeting {
+                give_up_at: turn.now + CONNECT_TIMEOUT,
+            };
+        }
+    }
+
+    pub(crate) fn on_network_up(&mut self, turn: &mut Turn<'_>) {
+        match &mut self.relay.link {
+            Link::Down {
+                retry_at: Some(retry_at),
+                patient: false,
+            } => {
+                *retry_at = turn.now;
+                self.relay.failures = 0;
+            }
+            // A socket may have died with the old network without anyone being told.
+            Link::Online {
+                ping_at, probe_by, ..
+            } => {
+                *ping_at = turn.now;
+                *probe_by = Some(turn.now + PROBE_TIMEOUT);
+            }
+            _ => {}
+        }
+    }
+
+    /// Opens, pings and gives up when it is time.
+    pub(crate) fn keep_connection(&mut self, turn: &mut Turn<'_>) {
+        if self.relay.due().is_none_or(|due| due > turn.now) {
+            return;
+        }
+        match &mut self.relay.link {
+            Link::Down { .. } => self.open(turn),
+            Link::Closing { .. } => self.on_socket_closed(None, turn),
+            Link::Online {
+                heard_at,
+                ping_at,
+                probe_by,
+            } if turn.now < *heard_at + IDLE_TIMEOUT_MS
+                && probe_by.is_none_or(|probe_by| turn.now < probe_by) =>
+            {
+                *ping_at = turn.now + PING_INTERVAL_MS;
+                self.relay.pings += 1;
+                let token = self.relay.pings;
+                turn.send(&ClientFrame::Ping { token });
+            }
+            _ => self.disconnect(turn),
+        }
+    }
+
+    fn open(&mut self, turn: &mut Turn<'_>) {
+        let is_wanted = self.account.get().0.is_some() || self.relay.registration.is_none();
+        self.relay.link = if is_wanted {
+            turn.socket = Some(SocketRequest::Open);
+            Link::Opening {
+                give_up_at: turn.now + CONNECT_TIMEOUT,
+            }
+        } else {
+            Link::Down {
+                retry_at: None,
+                patient: false,
+            }
+        };
+    }
+
+    /// Ends the connection from this side.
+    pub(crate) fn disconnect(&mut self, turn: &mut Turn<'_>) {
+        let was_tried = matches!(
+            self.relay.link,
+            Link::Opening { .. } | Link::Greeting { .. }
+        );
+        self.relay.close(turn);
+        self.forget_connection(was_tried, turn);
+    }
+
+    pub(crate) fn on_socket_closed(&mut self, code: Option<u16>, turn: &mut Turn<'_>) {
+        if matches!(self.relay.link, Link::Down { .. }) {
+            return;
+        }
+        // The close code says what a last frame would have said, where that did not arrive.
+        let error = ConnectionError::ALL
+            .iter()
+            .find(|e| code == Some(close_code::of(**e)));
+        if let (Some(error), false) = (error, matches!(self.relay.link, Link::Closing { .. })) {
+            self.on_connection_error(*error, 0, turn);
+        }
+        let was_tried = matches!(
+            self.relay.link,
+            Link::Opening { .. } | Link::Greeting { .. }
+        );
+        let wait = self.relay.wait.take().unwrap_or_else(|| {
+            let longest = backoff(BACKOFF_FIRST, BACKOFF_LAST, self.relay.failures);
+            Wait {
+                milliseconds: turn.jittered(longest),
+                patient: false,
+            }
+        });
+        self.relay.failures = self.relay.failures.saturating_add(1);
+        let retry_at = Some(turn.now + wait.milliseconds);
+        self.relay.link = Link::Down {
+            retry_at,
+            patient: wait.patient,
+        };
+        self.forget_connection(was_tried, turn);
+    }
+
+    /// Everything that was worth this connection only.
+    fn forget_connection(&mut self, was_tried: bool, turn: &mut Turn<'_>) {
+        self.sending.forget_connection();
+        self.inbox.forget_connection();
+        self.publishing.forget_connection();
+        self.fail_lookups(&CommandError::Offline, turn);
+        if was_tried && self.relay.register_attempts == 0 {
+            self.refuse_registration(CommandError::Offline, turn);
+        }
+    }
+
+    pub(crate) fn on_frame(&mut self, bytes: &[u8], turn: &mut Turn<'_>) {
+        let Ok(frame) = RelayFrame::decode(bytes) else {
+            self.disconnect(turn);
+            return;
+        };
+        match (self.relay.link, frame) {
+            (Link::Down { .. } | Link::Opening { .. } | Link::Closing { .. }, _) => {}
+            (
+                _,
+                RelayFrame::Error {
+                    code,
+                    retry_after_ms,
+                },
+            ) => {
+                self.on_connection_error(code, retry_after_ms, turn);
+                self.disconnect(turn);
+            }
+            (
+                Link::Greeting { .. },
+                RelayFrame::Challenge {
+                    versions,
+                    nonce,
+                    epoch,
+                    registration,
+                },
+            ) => {
+                self.relay.registration = Some(policy(registration));
+                self.on_challenge(versions, nonce, epoch, turn);
+            }
+            (Link::Answering { epoch, .. }, RelayFrame::AuthOk(stock)) => {
+                self.on_auth_ok(epoch, stock, turn);
+            }
+            (Link::Online { ping_at, .. }, frame) => {
+                self.relay.link = Link::Online {
+                    heard_at: turn.now,
+                    ping_at,
+                    probe_by: None,
+                };
+                self.on_online_frame(frame, turn);
+            }
+            // Anything else at this point is no relay that follows its own contract.
+            _ => self.disconnect(turn),
+        }
+    }
+
+    fn on_online_frame(&mut self, frame: RelayFrame, turn: &mut Turn<'_>) {
+        match frame {
+            RelayFrame::Stored { message_id, .. } => self.on_stored(message_id, turn),
+            RelayFrame::Refused {
+                message_id,
+                cause,
+                retry_after_ms,
+            } => {
+                self.on_refused(message_id, cause, retry_after_ms, turn);
+            }
+            RelayFrame::Deliver {
+                seq,
+                message_id,
+                envelope,
+            } => {
+                self.on_deliver(seq, message_id, envelope, turn);
+            }
+            RelayFrame::QueueEmpty { .. } => self.receipts.hurry(turn.now),
+            RelayFrame::Account { username, record } => self.on_account(&username, record, turn),
+            RelayFrame::Bundle { claim, bundle } => self.on_bundle(claim, &bundle, turn),
+            RelayFrame::NoBundle {
+                claim,
+                cause,
+                retry_after_ms,
+            } => {
+                self.on_no_bundle(claim, cause, retry_after_ms, turn);
+            }
+            RelayFrame::Published { request } => self.publishing.on_published(request),
+            RelayFrame::KeysLow(stock) => self.publishing.on_stock(stock),
+            RelayFrame::Pong { .. } => {}
+            RelayFrame::Drain { reconnect_after_ms } => {
+                self.relay.stay_away(reconnect_after_ms, false);
+                self.disconnect(turn);
+            }
+            RelayFrame::Challenge { .. } | RelayFrame::AuthOk(_) | RelayFrame::Error { .. } => {
+                self.disconnect(turn);
+            }
+        }
+    }
+
+    fn on_challenge(
+        &mut self,
+        versions: (u32, u32),
+        nonce: Nonce,
+        epoch: Epoch,
+        turn: &mut Turn<'_>,
+    ) {
+        if !(versions.0..=versions.1).contains(&FRAME_VERSION) {
+            self.on_connection_error(ConnectionError::UnsupportedVersion, 0, turn);
+            self.disconnect(turn);
+            return;
+        }
+        let connection = statement::Connection {
+            authority: &self.config.authority,
+            nonce,
+            epoch,
+        };
+        let frame = if let Some((own, registering)) = self.account.get().registering() {
+            self.relay.register_attempts += 1;
+            self.register_frame(&connection, own, registering)
+        } else if let Some(own) = self.account.get().ready() {
+            // Sequence numbers of another epoch mean nothing in this one.
+            let counters = self.counters.get();
+            let last_seq = if counters.epoch == Some(epoch) {
+                counters.last_seq
+            } else {
+                0
+            };
+            let bytes = statement::auth(&connection, own.address(), last_seq);
+            let signature = own.device.keys().sign_statement(&bytes);
+            ClientFrame::Auth(Auth {
+                version: FRAME_VERSION,
+                device: own.address(),
+                last_seq,
+                receive_window: RECEIVE_WINDOW,
+                signature: SignatureBytes(signature.expect("statements begin with their prefix")),
+            })
+        } else {
+            // Only what new accounts need was to be learned.
+            self.relay.link = Link::Closing {
+                give_up_at: turn.now + CLOSE_TIMEOUT,
+            };
+            turn.socket = Some(SocketRequest::Close);
+            return;
+        };
+        turn.send(&frame);
+        self.relay.link = Link::Answering {
+            give_up_at: turn.now + CONNECT_TIMEOUT,
+            epoch,
+        };
+    }
+
+    fn on_auth_ok(&mut self, epoch: Epoch, stock: KeyStock, turn: &mut Turn<'_>) {
+        self.relay.failures = 0;
+        self.relay.link = Link::Online {
+            heard_at: turn.now,
+            ping_at: turn.now + PING_INTERVAL_MS,
+            probe_by: None,
+        };
+        if self.counters.get().epoch != Some(epoch) {
+            let counters = self.counters.edit();
+            counters.epoch = Some(epoch);
+            counters.last_seq = 0;
+        }
+        self.publishing.on_stock(stock);
+        self.complete_registration(turn);
+    }
+
+    fn on_connection_error(
+        &mut self,
+        code: ConnectionError,
+        retry_after: u64,
+        turn: &mut Turn<'_>,
+    ) {
+        match code {
+            ConnectionError::UnsupportedVersion => {
+                turn.alert(AlertCode::VersionMismatch);
+                self.relay.stay_away(SLOW_RETRY, true);
+            }
+            ConnectionError::UnknownDevice | ConnectionError::AuthFailed
+                if self.account.get().ready().is_some() =>
+            {
+                turn.alert(AlertCode::DeviceUnknown);
+                self.relay.stay_away(SLOW_RETRY, true);
+            }
+            ConnectionError::Replaced => {
+                turn.alert(AlertCode::Replaced);
+                let jitter = turn.jittered(REPLACED_WAIT);
+                self.relay.stay_away(REPLACED_WAIT + jitter, true);
+            }
+            ConnectionError::Malformed => self.relay.stay_away(BACKOFF_LAST, true),
+            ConnectionError::KeyReused => self.skip_prekey_ids(turn),
+            _ if retry_after > 0 => self.relay.stay_away(retry_after, true),
+            _ => {}
+        }
+        self.on_registration_error(code, retry_after, turn);
+    }
+}
+
+fn policy(registration: Registration) -> RegistrationPolicy {
+    match registration {
+        Registration::Open => RegistrationPolicy::Open,
+        Registration::Invite => RegistrationPolicy::Invite,
+        Registration::Closed => RegistrationPolicy::Closed,
+    }
+}

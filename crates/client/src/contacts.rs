@@ -1,0 +1,211 @@
+//! People: which account a username was first seen with, what is trusted of it, and which session is
+//! the one to write on. Decides nothing about trust (`trust.rs`) and seals nothing (`outbox.rs`).
+
+use pawl_protocol::{AccountKey, AccountRecord, SessionTag, VerifiedAccountRecord};
+use pawl_wire::{ClaimId, Username};
+use prost::Message;
+use zeroize::Zeroizing;
+
+use crate::event::IdentityState;
+use crate::records::{self, Record, RecordError};
+use crate::store::Key;
+use crate::tracked::{RecordKey, Tracked};
+
+/// A person on this device: names their contact and their conversation. Never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PeerId(pub(crate) u64);
+
+impl PeerId {
+    /// As it stands in the store's keys.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(u64::from_be_bytes).map(Self)
+    }
+}
+
+impl RecordKey for PeerId {
+    fn to_key(self) -> Key {
+        Key(self.0.to_be_bytes().to_vec())
+    }
+}
+
+/// What is known of a person.
+pub(crate) struct Contact {
+    pub(crate) username: Username,
+    /// The pinned account: the first one seen, or the last one that the user accepted.
+    pub(crate) account: AccountKey,
+    /// The account's newest signed device list; empty where it was lost to damage.
+    pub(crate) record: Vec<u8>,
+    /// The safety number was compared.
+    pub(crate) verified: bool,
+    /// Another account that has the username now, which the user has not accepted.
+    pub(crate) changed: Option<(AccountKey, Vec<u8>)>,
+    /// The session to write on.
+    pub(crate) active: Option<SessionTag>,
+    /// They have written since this account of theirs was pinned, so that they know who this is.
+    pub(crate) replied: bool,
+    /// The claim of a bundle that is under way; the same on every retry.
+    pub(crate) claim: Option<ClaimId>,
+    /// A session whose record was damaged: what still comes on it can be told to be theirs.
+    pub(crate) lost: Option<SessionTag>,
+}
+
+/// All of them.
+pub(crate) type Contacts = Tracked<PeerId, Contact>;
+
+#[derive(Clone, PartialEq, Message)]
+struct ContactRecord {
+    #[prost(string, tag = "1")]
+    username: String,
+    #[prost(bytes = "vec", tag = "2")]
+    account: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    record: Vec<u8>,
+    #[prost(bool, tag = "4")]
+    verified: bool,
+    #[prost(bytes = "vec", tag = "5")]
+    changed_account: Vec<u8>,
+    #[prost(bytes = "vec", tag = "6")]
+    changed_record: Vec<u8>,
+    #[prost(bytes = "vec", tag = "7")]
+    active: Vec<u8>,
+    #[prost(bool, tag = "8")]
+    replied: bool,
+    #[prost(bytes = "vec", tag = "9")]
+    claim: Vec<u8>,
+    #[prost(bytes = "vec", tag = "10")]
+    lost: Vec<u8>,
+}
+
+impl Contact {
+    pub(crate) fn new(username: Username, account: AccountKey) -> Self {
+        Self {
+            username,
+            account,
+            record: Vec::new(),
+            verified: false,
+            changed: None,
+            active: None,
+            replied: false,
+            claim: None,
+            lost: None,
+        }
+    }
+
+    pub(crate) fn identity(&self) -> IdentityState {
+        match (&self.changed, self.verified) {
+            (Some(_), _) => IdentityState::Changed,
+            (None, true) => IdentityState::Verified,
+            (None, false) => IdentityState::Unverified,
+        }
+    }
+
+    /// The account that the user would write to after looking at a change.
+    pub(crate) fn newest_account(&self) -> AccountKey {
+        self.changed
+            .as_ref()
+            .map_or(self.account, |(account, _)| *account)
+    }
+
+    /// The pinned account's device list, verified again.
+    pub(crate) fn verified_record(&self) -> Option<VerifiedAccountRecord> {
+        let record = AccountRecord::decode(&self.record).ok()?.verify().ok()?;
+        (record.account() == self.account).then_some(record)
+    }
+
+    /// The device list that is known of one of this person's accounts.
+    pub(crate) fn known_record(&self, account: &AccountKey) -> Option<VerifiedAccountRecord> {
+        match &self.changed {
+            Some((changed, record)) if changed == account => {
+                AccountRecord::decode(record).ok()?.verify().ok()
+            }
+            _ => self
+                .verified_record()
+                .filter(|record| record.account() == *account),
+        }
+    }
+
+    /// Takes a newer device list of the pinned account; false where it is not one.
+    pub(crate) fn update(&mut self, record: &VerifiedAccountRecord) -> bool {
+        let known = self.verified_record();
+        let is_newer = record.account() == self.account
+            && record.username() == self.username.as_str()
+            && known.is_none_or(|known| record.supersedes(&known).is_ok());
+        if is_newer {
+            self.record = record.record().encode();
+        }
+        is_newer
+    }
+}
+
+impl Record for Contact {
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let (changed_account, changed_record) = match &self.changed {
+            Some((account, record)) => (account.as_bytes().to_vec(), record.clone()),
+            None => (Vec::new(), Vec::new()),
+        };
+        records::write(&ContactRecord {
+            username: self.username.as_str().to_owned(),
+            account: self.account.as_bytes().to_vec(),
+            record: self.record.clone(),
+            verified: self.verified,
+            changed_account,
+            changed_record,
+            active: self
+                .active
+                .map_or_else(Vec::new, |tag| tag.as_bytes().to_vec()),
+            replied: self.replied,
+            claim: self.claim.map_or_else(Vec::new, |claim| claim.0.to_vec()),
+            lost: self
+                .lost
+                .map_or_else(Vec::new, |tag| tag.as_bytes().to_vec()),
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let record: ContactRecord = records::read(bytes)?;
+        let changed = match records::fixed_or_none(&record.changed_account)? {
+            Some(account) => Some((account_key(&account)?, record.changed_record)),
+            None => None,
+        };
+        Ok(Self {
+            username: Username::from_canonical(&record.username)
+                .map_err(|_| RecordError::Damaged)?,
+            account: account_key(&records::fixed(&record.account)?)?,
+            record: record.record,
+            verified: record.verified,
+            changed,
+            active: records::fixed_or_none(&record.active)?.map(SessionTag::from_bytes),
+            replied: record.replied,
+            claim: records::fixed_or_none(&record.claim)?.map(ClaimId),
+            lost: records::fixed_or_none(&record.lost)?.map(SessionTag::from_bytes),
+        })
+    }
+}
+
+/// An account key that stands in a record.
+pub(crate) fn account_key(bytes: &[u8; 32]) -> Result<AccountKey, RecordError> {
+    AccountKey::from_bytes(bytes).map_err(|_| RecordError::Damaged)
+}
+
+impl Contacts {
+    /// Who has this username.
+    pub(crate) fn named(&self, username: &str) -> Option<PeerId> {
+        self.iter()
+            .find(|(_, contact)| contact.username.as_str() == username)
+            .map(|(peer, _)| peer)
+    }
+
+    /// Whose account this is, pinned or waiting to be accepted.
+    pub(crate) fn of_account(&self, account: &AccountKey) -> Option<PeerId> {
+        let is_theirs = |contact: &Contact| {
+            contact.account == *account
+                || contact
+                    .changed
+                    .as_ref()
+                    .is_some_and(|(changed, _)| changed == account)
+        };
+        self.iter()
+            .find(|(_, contact)| is_theirs(contact))
+            .map(|(peer, _)| peer)
+    }
+}

@@ -1,0 +1,227 @@
+//! What a user does, inside the padded plaintext: texts and receipts, in protobuf, by number. A kind
+//! that this version does not know is told apart from damage, so that it is never lost silently.
+//! Knows no key and no session. docs/ARCHITECTURE.md, "one road": `Content`.
+
+use prost::Message;
+use zeroize::Zeroizing;
+
+use crate::MAX_TEXT;
+use crate::limits::MAX_RECEIPT_RANGES;
+use crate::ranges::RangeSet;
+
+/// Field numbers. A number is never used again with another meaning.
+mod proto {
+    use prost::Message;
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Content {
+        #[prost(uint32, tag = "1")]
+        pub(super) kind: u32,
+        #[prost(bytes = "vec", optional, tag = "2")]
+        pub(super) introduction: Option<Vec<u8>>,
+        #[prost(message, optional, tag = "3")]
+        pub(super) text: Option<Text>,
+        #[prost(message, optional, tag = "4")]
+        pub(super) receipt: Option<Receipt>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Text {
+        #[prost(uint64, tag = "1")]
+        pub(super) number: u64,
+        #[prost(bytes = "vec", tag = "2")]
+        pub(super) id: Vec<u8>,
+        #[prost(string, tag = "3")]
+        pub(super) text: String,
+        #[prost(uint64, tag = "4")]
+        pub(super) sent_at: u64,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Receipt {
+        #[prost(uint64, repeated, tag = "1")]
+        pub(super) delivered: Vec<u64>,
+        #[prost(uint64, repeated, tag = "2")]
+        pub(super) read: Vec<u64>,
+    }
+}
+
+const TEXT: u32 = 1;
+const RECEIPT: u32 = 2;
+const REFRESH: u32 = 3;
+
+/// One thing that a user (or their device) says to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// A message.
+    Text(Text),
+    /// How far the other's texts have come. Never answered by a receipt.
+    Receipt(Receipt),
+    /// Nothing but a message on a new session, so that the other moves to it.
+    Refresh,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Text {
+    /// Counts the sender's texts in this conversation from 1.
+    pub(crate) number: u64,
+    /// Random, for edits, reactions and quotes.
+    pub(crate) id: [u8; 16],
+    /// 1 to [`MAX_TEXT`] bytes.
+    pub(crate) text: String,
+    /// By the sender's clock, milliseconds since 1970.
+    pub(crate) sent_at: u64,
+}
+
+/// Numbers of the other's texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    /// On this device's disk.
+    pub(crate) delivered: RangeSet,
+    /// Seen by a person.
+    pub(crate) read: RangeSet,
+}
+
+/// Why a plaintext is not shown as what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ContentError {
+    /// A kind that this version does not know.
+    #[error("content of a newer version")]
+    Newer,
+    /// Not content, or a field out of its bounds.
+    #[error("malformed content")]
+    Malformed,
+}
+
+impl Content {
+    /// The plaintext, with the sender's signed account record where the other may not know it.
+    pub(crate) fn encode(&self, introduction: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
+        let mut message = proto::Content {
+            introduction: introduction.map(<[u8]>::to_vec),
+            ..proto::Content::default()
+        };
+        match self {
+            Self::Text(text) => {
+                message.kind = TEXT;
+                message.text = Some(proto::Text {
+                    number: text.number,
+                    id: text.id.to_vec(),
+                    text: text.text.clone(),
+                    sent_at: text.sent_at,
+                });
+            }
+            Self::Receipt(receipt) => {
+                message.kind = RECEIPT;
+                message.receipt = Some(proto::Receipt {
+                    delivered: receipt.delivered.to_fields(),
+                    read: receipt.read.to_fields(),
+                });
+            }
+            Self::Refresh => message.kind = REFRESH,
+        }
+        Zeroizing::new(message.encode_to_vec())
+    }
+
+    /// Reads a plaintext: the introduction, and the content or why there is none.
+    pub(crate) fn decode(bytes: &[u8]) -> (Option<Vec<u8>>, Result<Self, ContentError>) {
+        match proto::Content::decode(bytes) {
+            Ok(mut message) => (message.introduction.take(), Self::from_proto(message)),
+            Err(_) => (None, Err(ContentError::Malformed)),
+        }
+    }
+
+    fn from_proto(message: proto::Content) -> Result<Self, ContentError> {
+        match (message.kind, message.text, message.receipt) {
+            (TEXT, Some(text), None) => Text::from_proto(text).map(Self::Text),
+            (RECEIPT, None, Some(receipt)) => Ok(Self::Receipt(Receipt {
+                delivered: read_ranges(&receipt.delivered)?,
+                read: read_ranges(&receipt.read)?,
+            })),
+            (REFRESH, None, None) => Ok(Self::Refresh),
+            (0..=REFRESH, _, _) => Err(ContentError::Malformed),
+            _ => Err(ContentError::Newer),
+        }
+    }
+}
+
+impl Text {
+    fn from_proto(text: proto::Text) -> Result<Self, ContentError> {
+        let id = text.id.try_into().map_err(|_| ContentError::Malformed)?;
+        let in_bounds =
+            (1..=MAX_TEXT).contains(&text.text.len()) && (1..u64::MAX / 2).contains(&text.number);
+        if !in_bounds {
+            return Err(ContentError::Malformed);
+        }
+        Ok(Self {
+            number: text.number,
+            id,
+            text: text.text,
+            sent_at: text.sent_at,
+        })
+    }
+}
+
+fn read_ranges(fields: &[u64]) -> Result<RangeSet, ContentError> {
+    if fields.len() > 2 * MAX_RECEIPT_RANGES {
+        return Err(ContentError::Malformed);
+    }
+    RangeSet::from_fields(fields).map_err(|_| ContentError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(number: u64, text: &str) -> Content {
+        Content::Text(Text {
+            number,
+            id: [7; 16],
+            text: text.into(),
+            sent_at: 5,
+        })
+    }
+
+    #[test]
+    fn each_kind_comes_back() {
+        let mut receipt = Receipt::default();
+        receipt.delivered.insert_range(1, 9);
+        receipt.read.insert(3);
+        for content in [text(1, "hi"), Content::Receipt(receipt), Content::Refresh] {
+            assert_eq!(
+                Content::decode(&content.encode(Some(b"record"))),
+                (Some(b"record".to_vec()), Ok(content.clone()))
+            );
+            assert_eq!(Content::decode(&content.encode(None)), (None, Ok(content)));
+        }
+    }
+
+    #[test]
+    fn a_newer_kind_is_told_apart_from_damage() {
+        let newer = proto::Content {
+            kind: REFRESH + 1,
+            ..proto::Content::default()
+        };
+        let (_, content) = Content::decode(&newer.encode_to_vec());
+        assert_eq!(content, Err(ContentError::Newer));
+        for bytes in [
+            &b"\xff\xff"[..],
+            b"",
+            &text(0, "hi").encode(None),
+            &text(1, "").encode(None),
+        ] {
+            assert_eq!(
+                Content::decode(bytes).1,
+                Err(ContentError::Malformed),
+                "{bytes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_longest_text_with_the_longest_introduction_fits_an_envelope() {
+        let longest = text(u64::MAX / 2 - 1, &"x".repeat(MAX_TEXT));
+        let plaintext = longest.encode(Some(&[0; pawl_wire::limits::MAX_ACCOUNT_RECORD]));
+        assert!(plaintext.len() <= pawl_protocol::MAX_PLAINTEXT_BYTES);
+    }
+}

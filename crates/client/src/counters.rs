@@ -1,0 +1,86 @@
+//! What only rises (ids, sequence numbers), and the relay's epoch that they belong to. One record.
+
+use pawl_wire::Epoch;
+use prost::Message;
+use zeroize::Zeroizing;
+
+use crate::contacts::PeerId;
+use crate::records::{self, Record, RecordError};
+
+/// See the fields.
+#[derive(Default)]
+pub(crate) struct Counters {
+    /// The relay's epoch at the last authentication.
+    pub(crate) epoch: Option<Epoch>,
+    /// The last sequence number on this disk, in that epoch.
+    pub(crate) last_seq: u64,
+    /// Contacts so far.
+    pub(crate) peers: u64,
+    /// Outbox records so far.
+    pub(crate) outbox: u64,
+    /// The highest id of a prekey made so far, by kind.
+    pub(crate) prekeys: [u32; 4],
+    /// `Publish` requests so far.
+    pub(crate) publishes: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct CountersRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    epoch: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    last_seq: u64,
+    #[prost(uint64, tag = "3")]
+    peers: u64,
+    #[prost(uint64, tag = "4")]
+    outbox: u64,
+    #[prost(uint32, repeated, tag = "5")]
+    prekeys: Vec<u32>,
+    #[prost(uint32, tag = "6")]
+    publishes: u32,
+}
+
+impl Counters {
+    pub(crate) fn next_peer(&mut self) -> PeerId {
+        self.peers += 1;
+        PeerId(self.peers)
+    }
+
+    pub(crate) fn next_outbox(&mut self) -> u64 {
+        self.outbox += 1;
+        self.outbox
+    }
+
+    pub(crate) fn next_publish(&mut self) -> u32 {
+        self.publishes = self.publishes.wrapping_add(1);
+        self.publishes
+    }
+}
+
+impl Record for Counters {
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        records::write(&CountersRecord {
+            epoch: self.epoch.map_or_else(Vec::new, |epoch| epoch.0.to_vec()),
+            last_seq: self.last_seq,
+            peers: self.peers,
+            outbox: self.outbox,
+            prekeys: self.prekeys.to_vec(),
+            publishes: self.publishes,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let record: CountersRecord = records::read(bytes)?;
+        Ok(Self {
+            epoch: records::fixed_or_none(&record.epoch)?.map(Epoch),
+            last_seq: record.last_seq,
+            peers: record.peers,
+            outbox: record.outbox,
+            prekeys: record
+                .prekeys
+                .try_into()
+                .map_err(|_| RecordError::Damaged)?,
+            publishes: record.publishes,
+        })
+    }
+}

@@ -1,0 +1,312 @@
+//! From a delivery to a line: dedupe, find the session, open, commit, acknowledge. Deliveries are taken
+//! in the relay's order. What cannot be opened never blocks the queue; a stranger's name is confirmed
+//! with the relay before anything of theirs is shown, and what came after it waits in memory until then,
+//! unacknowledged, so that a crash loses nothing.
+
+use std::collections::VecDeque;
+
+use pawl_protocol::{
+    AccountKey, AccountRecord, Envelope, InitialMessage, OpenError, Plaintext, ResponderPreKeys,
+    Session, SessionTag, VerifiedAccountRecord,
+};
+use pawl_wire::{ClientFrame, MessageId, Username};
+
+use crate::contacts::PeerId;
+use crate::content::{Content, ContentError};
+use crate::engine::Engine;
+use crate::error::AlertCode;
+use crate::event::NoticeCause;
+use crate::limits::{MAX_CONVERSATIONS, RECEIVE_WINDOW};
+use crate::lookups::Answer;
+use crate::sessions::Slot;
+use crate::turn::Turn;
+
+/// Deliveries of this connection that are not dealt with.
+#[derive(Default)]
+pub(crate) struct Inbox {
+    waiting: VecDeque<Delivery>,
+    /// The name of the stranger whose message is the first that waits.
+    pub(crate) confirming: Option<Username>,
+    /// What the relay said about it.
+    confirmed: Option<(Username, Answer)>,
+}
+
+struct Delivery {
+    seq: u64,
+    message_id: MessageId,
+    envelope: Vec<u8>,
+}
+
+/// What became of a delivery.
+enum Outcome {
+    /// Dealt with, whatever it was.
+    Done,
+    /// Opened: its id is remembered.
+    Opened,
+    /// A name must be confirmed first.
+    Confirm(Username),
+}
+
+impl Inbox {
+    pub(crate) fn forget_connection(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Engine {
+    pub(crate) fn on_deliver(
+        &mut self,
+        seq: u64,
+        message_id: MessageId,
+        envelope: Vec<u8>,
+        turn: &mut Turn<'_>,
+    ) {
+        if self.inbox.waiting.len() >= RECEIVE_WINDOW as usize {
+            return self.disconnect(turn);
+        }
+        self.inbox.waiting.push_back(Delivery {
+            seq,
+            message_id,
+            envelope,
+        });
+        self.receive_waiting(turn);
+    }
+
+    /// The relay has said who has the name that a stranger gave.
+    pub(crate) fn on_name_confirmed(
+        &mut self,
+        username: &Username,
+        answer: Answer,
+        turn: &mut Turn<'_>,
+    ) {
+        if self.inbox.confirming.as_ref() == Some(username) {
+            self.inbox.confirming = None;
+            self.inbox.confirmed = Some((username.clone(), answer));
+            self.receive_waiting(turn);
+        }
+    }
+
+    fn receive_waiting(&mut self, turn: &mut Turn<'_>) {
+        let mut acknowledge = false;
+        while self.inbox.confirming.is_none()
+            && let Some(delivery) = self.inbox.waiting.pop_front()
+        {
+            if delivery.seq > self.counters.get().last_seq {
+                match self.receive(&delivery, turn) {
+                    Outcome::Done => {}
+                    Outcome::Opened => self.seen.push(delivery.message_id.0),
+                    Outcome::Confirm(username) => {
+                        self.inbox.confirming = Some(username);
+                        self.inbox.waiting.push_front(delivery);
+                        break;
+                    }
+                }
+                self.counters.edit().last_seq = delivery.seq;
+            }
+            acknowledge = true;
+        }
+        if acknowledge {
+            let through = self.counters.get().last_seq;
+            turn.send(&ClientFrame::Ack { through });
+        }
+    }
+
+    fn receive(&mut self, delivery: &Delivery, turn: &mut Turn<'_>) -> Outcome {
+        if self.seen.contains(&delivery.message_id.0) {
+            return Outcome::Done;
+        }
+        let Ok(envelope) = Envelope::decode(&delivery.envelope) else {
+            return Outcome::Done;
+        };
+        match envelope {
+            _ if self.sessions.get(envelope.tag()).is_some() => self.open_known(&envelope, turn),
+            Envelope::Initial(initial) => self.open_initial(&initial, turn),
+            Envelope::Ratchet(_) => {
+                let lost = self
+                    .contacts
+                    .iter()
+                    .find(|(_, c)| c.lost == Some(envelope.tag()));
+                if let Some((peer, _)) = lost {
+                    self.notice(peer, NoticeCause::KeysGone, turn);
+                }
+                Outcome::Done
+            }
+        }
+    }
+
+    fn open_known(&mut self, envelope: &Envelope<'_>, turn: &mut Turn<'_>) -> Outcome {
+        let tag = envelope.tag();
+        let Some(slot) = self.sessions.edit(tag) else {
+            return Outcome::Done;
+        };
+        let account = slot.session.peer().account();
+        match slot.session.open(envelope, turn.now) {
+            Ok(plaintext) => {
+                slot.used_at = turn.now;
+                self.opened(tag, &account, &plaintext, turn);
+                Outcome::Opened
+            }
+            // A duplicate, or a handshake that somebody else put this session's tag on.
+            Err(OpenError::MessageKeyGone | OpenError::WrongSession) => Outcome::Done,
+            Err(_) => {
+                if let Some(peer) = self.contacts.of_account(&account) {
+                    self.notice(peer, NoticeCause::Unreadable, turn);
+                }
+                Outcome::Done
+            }
+        }
+    }
+
+    /// A handshake: nothing of it is kept, and no prekey is used up, unless all of it is in order.
+    fn open_initial(&mut self, initial: &InitialMessage<'_>, turn: &mut Turn<'_>) -> Outcome {
+        let Some(own) = self.account.get().ready() else {
+            return Outcome::Done;
+        };
+        let is_replay = self.sessions.knows_base_key(initial.base_key());
+        if is_replay || !self.prekeys.may_accept(initial) {
+            return Outcome::Done;
+        }
+        let claimed = initial.sender().ok().map(|sender| sender.address().account);
+        let known = claimed.and_then(|account| self.contacts.of_account(&account));
+        let Some(named) = self.prekeys.named_by(initial) else {
+            return self.unopened(known, NoticeCause::KeysGone, turn);
+        };
+        let prekeys = ResponderPreKeys {
+            signed_prekey: &named.signed,
+            kem_prekey: &named.kem,
+            one_time_prekey: named.one_time.as_ref(),
+        };
+        let Ok((session, plaintext)) = Session::accept(&own.device, &prekeys, initial, turn.now)
+        else {
+            return self.unopened(known, NoticeCause::Unreadable, turn);
+        };
+        let introduction = introduction(&plaintext);
+        let peer = match self.identify(&session, introduction.as_ref(), turn) {
+            Ok(peer) => peer,
+            Err(outcome) => return outcome,
+        };
+        self.prekeys.consume(initial);
+        let (tag, account) = (session.tag(), session.peer().account());
+        self.sessions.insert(tag, Slot::new(session, turn.now));
+        self.opened(tag, &account, &plaintext, turn);
+        let active = self.contacts.get(peer).and_then(|contact| contact.active);
+        self.sessions.drop_surplus(&account, active);
+        Outcome::Opened
+    }
+
+    fn unopened(
+        &mut self,
+        known: Option<PeerId>,
+        cause: NoticeCause,
+        turn: &mut Turn<'_>,
+    ) -> Outcome {
+        if let Some(peer) = known {
+            self.notice(peer, cause, turn);
+        }
+        Outcome::Done
+    }
+
+    /// Whose session this is. A stranger must introduce themselves with a name that the relay, too,
+    /// says is theirs.
+    fn identify(
+        &mut self,
+        session: &Session,
+        introduction: Option<&VerifiedAccountRecord>,
+        turn: &mut Turn<'_>,
+    ) -> Result<PeerId, Outcome> {
+        let account = session.peer().account();
+        let lists = |record: &VerifiedAccountRecord| {
+            record.account() == account && record.devices().contains(session.peer().certificate())
+        };
+        if let Some(peer) = self.contacts.of_account(&account) {
+            let known = self
+                .contacts
+                .get(peer)
+                .and_then(|contact| contact.known_record(&account));
+            let is_listed =
+                known.is_some_and(|record| lists(&record)) || introduction.is_some_and(lists);
+            return if is_listed {
+                Ok(peer)
+            } else {
+                Err(Outcome::Done)
+            };
+        }
+        let introduction = introduction
+            .filter(|record| lists(record))
+            .ok_or(Outcome::Done)?;
+        let username =
+            Username::from_canonical(introduction.username()).map_err(|_| Outcome::Done)?;
+        match self.inbox.confirmed.take() {
+            Some((name, Answer::Account(record)))
+                if name == username && record.account() == account =>
+            {
+                self.meet(username, introduction, turn)
+            }
+            Some((name, _)) if name == username => {
+                let username = username.as_str().to_owned();
+                turn.alert(AlertCode::ImpostorRefused { username });
+                Err(Outcome::Done)
+            }
+            _ => Err(Outcome::Confirm(username)),
+        }
+    }
+
+    /// A stranger whose name is confirmed: somebody new, or somebody known under another account.
+    fn meet(
+        &mut self,
+        username: Username,
+        record: &VerifiedAccountRecord,
+        turn: &mut Turn<'_>,
+    ) -> Result<PeerId, Outcome> {
+        let own = self.account.get().ready().map(|own| own.username.clone());
+        if own.as_ref() == Some(&username) {
+            return Err(Outcome::Done);
+        }
+        if let Some(peer) = self.contacts.named(username.as_str()) {
+            self.change_identity(peer, record, turn);
+            Ok(peer)
+        } else if self.contacts.len() < MAX_CONVERSATIONS {
+            Ok(self.add_contact(username, record, turn))
+        } else {
+            Err(Outcome::Done)
+        }
+    }
+
+    /// A plaintext that a session of this account has opened, which is now on its way to disk.
+    fn opened(
+        &mut self,
+        tag: SessionTag,
+        account: &AccountKey,
+        plaintext: &Plaintext,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(peer) = self.contacts.of_account(account) else {
+            return;
+        };
+        let is_pinned = self
+            .contacts
+            .get(peer)
+            .is_some_and(|c| c.account == *account);
+        let is_news = |c: &crate::contacts::Contact| c.active != Some(tag) || !c.replied;
+        if is_pinned
+            && self.contacts.get(peer).is_some_and(is_news)
+            && let Some(contact) = self.contacts.edit(peer)
+        {
+            contact.active = Some(tag);
+            contact.replied = true;
+        }
+        match Content::decode(plaintext.as_bytes()).1 {
+            Ok(Content::Text(text)) => self.receive_text(peer, text, turn),
+            Ok(Content::Receipt(receipt)) if is_pinned => self.on_receipt(peer, &receipt, turn),
+            Ok(Content::Receipt(_) | Content::Refresh) => {}
+            Err(ContentError::Newer) => self.notice(peer, NoticeCause::NewerVersion, turn),
+            Err(ContentError::Malformed) => self.notice(peer, NoticeCause::Unreadable, turn),
+        }
+    }
+}
+
+/// The signed account record that a plaintext carries.
+fn introduction(plaintext: &Plaintext) -> Option<VerifiedAccountRecord> {
+    let (introduction, _) = Content::decode(plaintext.as_bytes());
+    AccountRecord::decode(&introduction?).ok()?.verify().ok()
+}

@@ -1,0 +1,80 @@
+//! Every bound of the engine, with its reason. Times are milliseconds, sizes bytes.
+
+/// Commands that succeeded and are still recognised when they are asked again: more than any page
+/// has unanswered when it crashes.
+pub(crate) const RECENT_COMMANDS: u64 = 256;
+/// Ids of opened envelopes that are kept, in blocks: more than twice what a sender's outbox may send
+/// again after its relay was restored.
+pub(crate) const SEEN_BLOCKS: u64 = 32;
+/// Ids in one block, which is one record: 1 KiB is rewritten per message.
+pub(crate) const SEEN_PER_BLOCK: u64 = 64;
+/// Texts that wait to be sent, or were not sent, on this device.
+pub(crate) const MAX_OUTBOX_TEXTS: usize = 1_000;
+/// Envelopes sent and not yet answered by the relay: keeps its group commit busy, and is what a lost
+/// connection sends twice at most.
+pub(crate) const MAX_IN_FLIGHT: usize = 32;
+/// Conversations on this device; every one is held in memory.
+pub(crate) const MAX_CONVERSATIONS: usize = 5_000;
+/// Ranges in a set of message numbers. Mail comes in order, so that gaps are rare.
+pub(crate) const MAX_RANGES: usize = 64;
+/// Runs in a map from message numbers to positions; the oldest go first.
+pub(crate) const MAX_RUNS: usize = 256;
+/// Characters of a conversation's preview: one line of a list.
+pub(crate) const PREVIEW_CHARS: usize = 80;
+/// Sessions per peer that can only receive.
+pub(crate) const MAX_OLD_SESSIONS: usize = 8;
+/// How long an old session can still receive: as long as mail may wait.
+pub(crate) const OLD_SESSION_LIFETIME: u64 = pawl_wire::limits::MAIL_LIFETIME_MS;
+/// After this time without any answer a session is begun anew, while the peer still has the prekeys
+/// of both.
+pub(crate) const UNANSWERED_SESSION_LIFETIME: u64 = 20 * DAY;
+/// How often signed prekey and last-resort prekey are replaced.
+pub(crate) const PREKEY_ROTATION: u64 = 7 * DAY;
+/// How long replaced ones are kept: as long as mail may wait.
+pub(crate) const OLD_PREKEY_LIFETIME: u64 = pawl_wire::limits::MAIL_LIFETIME_MS;
+/// Private one-time prekeys of a kind: what the relay holds, and what claimed bundles may still use.
+pub(crate) const MAX_PRIVATE_ONE_TIME: usize = 400;
+/// Handshakes without any one-time key that are remembered; when full, further ones are refused.
+pub(crate) const MAX_FINGERPRINTS: usize = 2_048;
+/// How far ids of prekeys jump when the relay says that they were used before.
+pub(crate) const PREKEY_ID_JUMP: u32 = 10_000;
+/// Deliveries that may be unacknowledged at once, and those that wait here for a name to be looked up.
+pub(crate) const RECEIVE_WINDOW: u32 = 64;
+/// Names that are being looked up at once.
+pub(crate) const MAX_LOOKUPS: usize = 64;
+/// Conversations that are being started at once with one name: more commands than that are a fault.
+pub(crate) const MAX_WAITING_COMMANDS: usize = 256;
+/// Ranges of one kind in one receipt: fits the second padding class.
+pub(crate) const MAX_RECEIPT_RANGES: usize = MAX_RANGES;
+
+/// A day.
+pub(crate) const DAY: u64 = 24 * 60 * 60 * 1_000;
+/// Until a socket must be open, greeted or authenticated.
+pub(crate) const CONNECT_TIMEOUT: u64 = 15_000;
+/// Until a closing socket counts as closed.
+pub(crate) const CLOSE_TIMEOUT: u64 = 5_000;
+/// Until an answer to the ping that probes a connection after the network changed.
+pub(crate) const PROBE_TIMEOUT: u64 = 10_000;
+/// First wait before another connection; doubles.
+pub(crate) const BACKOFF_FIRST: u64 = 500;
+/// Longest wait before another connection.
+pub(crate) const BACKOFF_LAST: u64 = 30_000;
+/// Wait where another attempt at once cannot help: replaced by another connection of this device.
+pub(crate) const REPLACED_WAIT: u64 = 30_000;
+/// Wait where only a change at the relay or of this code helps.
+pub(crate) const SLOW_RETRY: u64 = 5 * 60 * 1_000;
+/// First wait before a refused envelope or claim is tried again; doubles.
+pub(crate) const RESUBMIT_FIRST: u64 = 2_000;
+/// Longest wait before a refused envelope or claim is tried again.
+pub(crate) const RESUBMIT_LAST: u64 = 5 * 60 * 1_000;
+/// How long receipts are gathered.
+pub(crate) const RECEIPT_DELAY: u64 = 200;
+/// Received texts after which receipts go out without waiting.
+pub(crate) const RECEIPT_BATCH: usize = 32;
+/// How often old keys and sessions are looked for.
+pub(crate) const HOUSEKEEPING_INTERVAL: u64 = 6 * 60 * 60 * 1_000;
+
+/// Wait before attempt `failures + 1`, doubling from `first` to `last`.
+pub(crate) fn backoff(first: u64, last: u64, failures: u32) -> u64 {
+    first.saturating_mul(1 << failures.min(20)).min(last)
+}

@@ -1,0 +1,126 @@
+//! The lines of conversations as records: own texts, received texts, notices. Written once, never
+//! changed: an own text's status is worked out from outbox and receipts whenever it is shown.
+
+use prost::Message;
+use zeroize::Zeroizing;
+
+use crate::contacts::PeerId;
+use crate::event::{MessageView, NoticeCause};
+use crate::records::{self, Record, RecordError};
+use crate::store::Key;
+
+/// One line.
+pub(crate) struct Line {
+    /// Number of an own text.
+    pub(crate) own_number: Option<u64>,
+    pub(crate) text: String,
+    /// Written or received, milliseconds since 1970.
+    pub(crate) at: u64,
+    pub(crate) notice: Option<NoticeCause>,
+    /// Random id of the text, by its sender.
+    pub(crate) id: [u8; 16],
+    /// By the sender's clock; 0 for a notice.
+    pub(crate) sent_at: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct LineRecord {
+    #[prost(uint64, optional, tag = "1")]
+    own_number: Option<u64>,
+    #[prost(string, tag = "2")]
+    text: String,
+    #[prost(uint64, tag = "3")]
+    at: u64,
+    #[prost(uint32, tag = "4")]
+    notice: u32,
+    #[prost(bytes = "vec", tag = "5")]
+    id: Vec<u8>,
+    #[prost(uint64, tag = "6")]
+    sent_at: u64,
+}
+
+impl Line {
+    pub(crate) fn notice(cause: NoticeCause, at: u64) -> Self {
+        Self {
+            own_number: None,
+            text: String::new(),
+            at,
+            notice: Some(cause),
+            id: [0; 16],
+            sent_at: 0,
+        }
+    }
+
+    /// As a page shows it, but for the status.
+    pub(crate) fn view(self, position: u64) -> MessageView {
+        MessageView {
+            position,
+            mine: self.own_number.is_some(),
+            text: self.text,
+            at: self.at,
+            status: None,
+            notice: self.notice,
+        }
+    }
+}
+
+impl Record for Line {
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        records::write(&LineRecord {
+            own_number: self.own_number,
+            text: self.text.clone(),
+            at: self.at,
+            notice: self.notice.map_or(0, notice_number),
+            id: self.id.to_vec(),
+            sent_at: self.sent_at,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let record: LineRecord = records::read(bytes)?;
+        Ok(Self {
+            own_number: record.own_number,
+            text: record.text,
+            at: record.at,
+            notice: notice_from_number(record.notice)?,
+            id: records::fixed(&record.id)?,
+            sent_at: record.sent_at,
+        })
+    }
+}
+
+/// Key of a line: its conversation, then its position, so that a page of history is a range of keys.
+pub(crate) fn key(peer: PeerId, position: u64) -> Key {
+    Key([peer.0.to_be_bytes(), position.to_be_bytes()].concat())
+}
+
+/// Reads what [`key`] gave.
+pub(crate) fn parse_key(key: &Key) -> Option<(PeerId, u64)> {
+    let (peer, position) = key.0.split_at_checked(8)?;
+    let position = u64::from_be_bytes(position.try_into().ok()?);
+    Some((PeerId::from_bytes(peer)?, position))
+}
+
+/// A notice as it stands in records; 0 is none.
+pub(crate) fn notice_number(notice: NoticeCause) -> u32 {
+    match notice {
+        NoticeCause::IdentityChanged => 1,
+        NoticeCause::KeysGone => 2,
+        NoticeCause::Unreadable => 3,
+        NoticeCause::NewerVersion => 4,
+        NoticeCause::Damaged => 5,
+    }
+}
+
+/// Reads what [`notice_number`] gave.
+pub(crate) fn notice_from_number(number: u32) -> Result<Option<NoticeCause>, RecordError> {
+    Ok(Some(match number {
+        0 => return Ok(None),
+        1 => NoticeCause::IdentityChanged,
+        2 => NoticeCause::KeysGone,
+        3 => NoticeCause::Unreadable,
+        4 => NoticeCause::NewerVersion,
+        5 => NoticeCause::Damaged,
+        _ => return Err(RecordError::Damaged),
+    }))
+}

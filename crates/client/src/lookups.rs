@@ -1,0 +1,240 @@
+//! Asking the relay who has a name: to start a conversation, to confirm a stranger's name, to see
+//! whether somebody's devices or account changed. The answer is believed only where it is signed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pawl_protocol::{AccountRecord, VerifiedAccountRecord};
+use pawl_wire::{ClientFrame, Username};
+
+use crate::bundles::Claims;
+use crate::command::CommandId;
+use crate::contacts::{Contact, PeerId};
+use crate::conversations::Conversation;
+use crate::engine::Engine;
+use crate::error::CommandError;
+use crate::limits::{MAX_LOOKUPS, MAX_WAITING_COMMANDS};
+use crate::turn::Turn;
+
+/// What was asked on this connection, and who waits for an answer.
+#[derive(Default)]
+pub(crate) struct Lookups {
+    asked: BTreeSet<Username>,
+    /// `StartConversation` commands by the name they asked for.
+    starting: BTreeMap<CommandId, Username>,
+    /// People whose devices or account the relay says are no longer there.
+    refreshing: BTreeSet<PeerId>,
+    pub(crate) claims: Claims,
+}
+
+impl Lookups {
+    pub(crate) fn is_refreshing(&self, peer: PeerId) -> bool {
+        self.refreshing.contains(&peer)
+    }
+
+    pub(crate) fn is_starting(&self, id: &CommandId) -> bool {
+        self.starting.contains_key(id)
+    }
+}
+
+/// What the relay says about a name.
+pub(crate) enum Answer {
+    Nobody,
+    /// Signed by the account, which says itself that this is its name.
+    Account(Box<VerifiedAccountRecord>),
+    /// Not signed, or of another name.
+    Refused,
+}
+
+impl Engine {
+    pub(crate) fn start_conversation(
+        &mut self,
+        id: CommandId,
+        username: &str,
+        turn: &mut Turn<'_>,
+    ) {
+        let username = match Username::parse(username) {
+            Ok(username) => username,
+            Err(error) => return self.done(id, Err(error.into()), turn),
+        };
+        let refusal = match self.account.get().ready() {
+            None => Some(CommandError::NoAccount),
+            Some(own) if own.username == username => Some(CommandError::OwnUsername),
+            Some(_) if self.contacts.named(username.as_str()).is_some() => {
+                return self.done(id, Ok(()), turn);
+            }
+            Some(_) if !self.relay.is_online() && !self.relay.is_trying() => {
+                Some(CommandError::Offline)
+            }
+            Some(_) if self.lookups.starting.len() >= MAX_WAITING_COMMANDS => {
+                Some(CommandError::RateLimited { retry_after_ms: 0 })
+            }
+            Some(_) => None,
+        };
+        match refusal {
+            Some(error) => self.done(id, Err(error), turn),
+            None => drop(self.lookups.starting.insert(id, username)),
+        }
+    }
+
+    /// Asks what became of a person whom the relay says it does not know.
+    pub(crate) fn refresh(&mut self, peer: PeerId) {
+        self.lookups.refreshing.insert(peer);
+    }
+
+    /// Asks for every name that somebody waits for, once per connection at a time.
+    pub(crate) fn ask_lookups(&mut self, turn: &mut Turn<'_>) {
+        if !self.relay.is_online() {
+            return;
+        }
+        let refreshing = self
+            .lookups
+            .refreshing
+            .iter()
+            .filter_map(|peer| self.contacts.get(*peer));
+        let mut names: BTreeSet<Username> = refreshing.map(|c| c.username.clone()).collect();
+        names.extend(self.lookups.starting.values().cloned());
+        names.extend(self.inbox.confirming.clone());
+        for username in names {
+            let has_room = self.lookups.asked.len() < MAX_LOOKUPS;
+            if has_room && self.lookups.asked.insert(username.clone()) {
+                turn.send(&ClientFrame::LookUp { username });
+            }
+        }
+    }
+
+    /// The connection is gone: commands are answered, everything else is asked for again.
+    pub(crate) fn fail_lookups(&mut self, error: &CommandError, turn: &mut Turn<'_>) {
+        self.lookups.asked.clear();
+        self.lookups.claims.clear();
+        self.lookups.refreshing.clear();
+        for (id, _) in std::mem::take(&mut self.lookups.starting) {
+            self.done(id, Err(error.clone()), turn);
+        }
+    }
+
+    pub(crate) fn on_account(
+        &mut self,
+        username: &Username,
+        record: Option<Vec<u8>>,
+        turn: &mut Turn<'_>,
+    ) {
+        if !self.lookups.asked.remove(username) {
+            return;
+        }
+        let answer = read_answer(username, record.as_deref());
+        let (ours, rest) = std::mem::take(&mut self.lookups.starting)
+            .into_iter()
+            .partition(|(_, name)| name == username);
+        self.lookups.starting = rest;
+        self.answer_commands(ours, username, &answer, turn);
+        if let Some(peer) = self.contacts.named(username.as_str())
+            && self.lookups.refreshing.remove(&peer)
+        {
+            self.on_refreshed(peer, &answer, turn);
+        }
+        self.on_name_confirmed(username, answer, turn);
+    }
+
+    fn answer_commands(
+        &mut self,
+        commands: BTreeMap<CommandId, Username>,
+        username: &Username,
+        answer: &Answer,
+        turn: &mut Turn<'_>,
+    ) {
+        for id in commands.into_keys() {
+            let result = match answer {
+                _ if self.contacts.named(username.as_str()).is_some() => Ok(()),
+                Answer::Nobody => Err(CommandError::UnknownRecipient),
+                Answer::Refused => Err(CommandError::KeysRefused),
+                Answer::Account(record)
+                    if self.contacts.of_account(&record.account()).is_some() =>
+                {
+                    Err(CommandError::KeysRefused)
+                }
+                Answer::Account(record) => {
+                    self.add_contact(username.clone(), record, turn);
+                    Ok(())
+                }
+            };
+            self.done(id, result, turn);
+        }
+    }
+
+    /// Pins an account on first use and opens the conversation with it.
+    pub(crate) fn add_contact(
+        &mut self,
+        username: Username,
+        record: &VerifiedAccountRecord,
+        turn: &mut Turn<'_>,
+    ) -> PeerId {
+        let peer = self.counters.edit().next_peer();
+        let mut conversation = Conversation::new(username.clone(), record.account(), 1);
+        conversation.active_at = turn.now;
+        let mut contact = Contact::new(username, record.account());
+        contact.record = record.record().encode();
+        self.contacts.insert(peer, contact);
+        self.conversations.insert(peer, conversation);
+        turn.shown.insert(peer);
+        peer
+    }
+
+    fn on_refreshed(&mut self, peer: PeerId, answer: &Answer, turn: &mut Turn<'_>) {
+        let Some(contact) = self.contacts.get(peer) else {
+            return;
+        };
+        match answer {
+            Answer::Nobody => self.fail_all(peer, turn),
+            Answer::Refused => self.refuse_keys(peer, turn),
+            Answer::Account(record) if record.account() != contact.account => {
+                self.change_identity(peer, record, turn);
+            }
+            Answer::Account(record) if contact.record == record.record().encode() => {
+                // The relay contradicts itself, and a retry does not help.
+                self.fail_all(peer, turn);
+            }
+            Answer::Account(record) => self.take_newer_devices(peer, record, turn),
+        }
+    }
+
+    fn take_newer_devices(
+        &mut self,
+        peer: PeerId,
+        record: &VerifiedAccountRecord,
+        turn: &mut Turn<'_>,
+    ) {
+        let is_newer = self
+            .contacts
+            .edit(peer)
+            .is_some_and(|contact| contact.update(record));
+        if !is_newer {
+            return self.refuse_keys(peer, turn);
+        }
+        let lists = |number| {
+            record
+                .devices()
+                .iter()
+                .any(|d| d.address().device.get() == number)
+        };
+        let active = self.contacts.get(peer).and_then(|contact| contact.active);
+        let slot = active.and_then(|tag| self.sessions.get(tag));
+        if slot.is_some_and(|slot| !lists(slot.session.peer().device().get()))
+            && let Some(contact) = self.contacts.edit(peer)
+        {
+            contact.active = None;
+        }
+        self.unseal_foreign(peer, |sealed| lists(sealed.recipient.device));
+    }
+}
+
+fn read_answer(username: &Username, record: Option<&[u8]>) -> Answer {
+    let Some(bytes) = record else {
+        return Answer::Nobody;
+    };
+    match AccountRecord::decode(bytes).map(AccountRecord::verify) {
+        Ok(Ok(record)) if record.username() == username.as_str() => {
+            Answer::Account(Box::new(record))
+        }
+        _ => Answer::Refused,
+    }
+}

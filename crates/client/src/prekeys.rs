@@ -1,0 +1,377 @@
+//! The private halves of this device's prekeys, and which of them are current. Publishing them is
+//! `publishing.rs`; using them is `inbox.rs`. A private half is on disk before its public half leaves,
+//! and a one-time one is erased in the step that opens the message that used it (docs/PROTOCOL.md).
+
+use pawl_protocol::{
+    DeviceKeyPair, InitialMessage, KemKind, KemPreKeyPair, OneTimePreKeyPair, SecretBytes,
+    SignedPreKeyPair,
+};
+use pawl_wire::KeyRecord;
+use prost::Message;
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::limits::{MAX_FINGERPRINTS, MAX_PRIVATE_ONE_TIME, OLD_PREKEY_LIFETIME, PREKEY_ROTATION};
+use crate::records::{self, Record, RecordError};
+use crate::store::{Change, Key, Table};
+use crate::tracked::{RecordKey, Tracked};
+
+/// First byte of a fingerprint's key, after the four kinds of prekeys.
+const FINGERPRINT: u8 = 4;
+
+/// The kinds of prekeys. Numbers stand in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Signed = 0,
+    LastResort = 1,
+    OneTime = 2,
+    OneTimeKem = 3,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Signed,
+        Self::LastResort,
+        Self::OneTime,
+        Self::OneTimeKem,
+    ];
+}
+
+/// Names a prekey.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PrekeyId(pub(crate) Kind, pub(crate) u32);
+
+impl RecordKey for PrekeyId {
+    fn to_key(self) -> Key {
+        let id = self.1.to_be_bytes();
+        Key(vec![self.0 as u8, id[0], id[1], id[2], id[3]])
+    }
+}
+
+impl PrekeyId {
+    fn from_key(key: &Key) -> Option<Self> {
+        let (kind, id) = key.0.split_first()?;
+        let kind = *Kind::ALL.get(usize::from(*kind))?;
+        Some(Self(kind, u32::from_be_bytes(id.try_into().ok()?)))
+    }
+}
+
+/// A private prekey in its stored form: expanding a KEM key costs as much as making one, so that is
+/// done when it is used.
+struct Prekey {
+    made_at: u64,
+    secret: Zeroizing<Vec<u8>>,
+}
+
+/// A handshake without any one-time key, which could be replayed for as long as its prekeys live.
+struct Fingerprint {
+    signed_prekey: u32,
+    last_resort: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct FingerprintId([u8; 32]);
+
+impl RecordKey for FingerprintId {
+    fn to_key(self) -> Key {
+        Key([&[FINGERPRINT], self.0.as_slice()].concat())
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct PrekeyRecord {
+    #[prost(uint64, tag = "1")]
+    made_at: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    secret: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct FingerprintRecord {
+    #[prost(uint32, tag = "1")]
+    signed_prekey: u32,
+    #[prost(uint32, tag = "2")]
+    last_resort: u32,
+}
+
+impl Record for Prekey {
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let mut record = PrekeyRecord {
+            made_at: self.made_at,
+            secret: self.secret.to_vec(),
+        };
+        let bytes = records::write(&record);
+        record.secret.zeroize();
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let record: PrekeyRecord = records::read(bytes)?;
+        Ok(Self {
+            made_at: record.made_at,
+            secret: Zeroizing::new(record.secret),
+        })
+    }
+}
+
+impl Record for Fingerprint {
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        records::write(&FingerprintRecord {
+            signed_prekey: self.signed_prekey,
+            last_resort: self.last_resort,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let record: FingerprintRecord = records::read(bytes)?;
+        Ok(Self {
+            signed_prekey: record.signed_prekey,
+            last_resort: record.last_resort,
+        })
+    }
+}
+
+/// The prekeys that an initial message names.
+pub(crate) struct Named {
+    pub(crate) signed: SignedPreKeyPair,
+    pub(crate) kem: KemPreKeyPair,
+    pub(crate) one_time: Option<OneTimePreKeyPair>,
+}
+
+/// All private prekeys of this device.
+pub(crate) struct Prekeys {
+    keys: Tracked<PrekeyId, Prekey>,
+    fingerprints: Tracked<FingerprintId, Fingerprint>,
+}
+
+impl Prekeys {
+    pub(crate) fn new() -> Self {
+        Self {
+            keys: Tracked::new(Table::Prekeys),
+            fingerprints: Tracked::new(Table::Prekeys),
+        }
+    }
+
+    /// Takes a record as it was read.
+    pub(crate) fn load(&mut self, key: &Key, bytes: &[u8]) -> Result<(), RecordError> {
+        if let Some(id) = PrekeyId::from_key(key) {
+            self.keys.load(id, Prekey::decode(bytes)?);
+        } else {
+            let base = key
+                .0
+                .strip_prefix(&[FINGERPRINT])
+                .ok_or(RecordError::Damaged)?;
+            let id = FingerprintId(records::fixed(base)?);
+            self.fingerprints.load(id, Fingerprint::decode(bytes)?);
+        }
+        Ok(())
+    }
+
+    /// Erases a record that does not decode. What used to be current is then made anew. A handshake
+    /// whose fingerprint is damaged stays refused, because its base key is in the record's key.
+    pub(crate) fn set_aside(&mut self, key: &Key) {
+        if let Some(id) = PrekeyId::from_key(key) {
+            self.keys.erase(id);
+        } else if let Some(base) = key.0.strip_prefix(&[FINGERPRINT])
+            && let Ok(base) = records::fixed(base)
+        {
+            let never = Fingerprint {
+                signed_prekey: u32::MAX,
+                last_resort: u32::MAX,
+            };
+            self.fingerprints.insert(FingerprintId(base), never);
+        }
+    }
+
+    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
+        self.keys.flush(changes);
+        self.fingerprints.flush(changes);
+    }
+
+    /// Makes one prekey and gives its public half. A one-time kind loses its oldest past the bound.
+    pub(crate) fn generate(
+        &mut self,
+        id: PrekeyId,
+        device: &DeviceKeyPair,
+        now: u64,
+        rng: &mut dyn CryptoRng,
+    ) -> KeyRecord {
+        let PrekeyId(kind, number) = id;
+        let (secret, record) = match kind {
+            Kind::Signed => {
+                let pair = SignedPreKeyPair::generate(number, device, rng);
+                (pair.to_bytes(), pair.public().encode().to_vec())
+            }
+            Kind::OneTime => {
+                let pair = OneTimePreKeyPair::generate(number, rng);
+                (pair.to_bytes(), pair.public().encode().to_vec())
+            }
+            Kind::LastResort | Kind::OneTimeKem => {
+                let pair = KemPreKeyPair::generate(kem_kind(kind), number, device, rng);
+                (pair.to_bytes(), pair.public().encode())
+            }
+        };
+        self.insert(id, &secret, now);
+        KeyRecord { id: number, record }
+    }
+
+    fn insert(&mut self, id: PrekeyId, secret: &SecretBytes, now: u64) {
+        let secret = Zeroizing::new(secret.as_bytes().to_vec());
+        self.keys.insert(
+            id,
+            Prekey {
+                made_at: now,
+                secret,
+            },
+        );
+        if matches!(id.0, Kind::OneTime | Kind::OneTimeKem) {
+            let all: Vec<_> = self.keys.keys().filter(|other| other.0 == id.0).collect();
+            for old in &all[..all.len().saturating_sub(MAX_PRIVATE_ONE_TIME)] {
+                self.keys.remove(*old);
+            }
+        }
+    }
+
+    /// The newest prekey of a kind, and when it was made.
+    pub(crate) fn newest(&self, kind: Kind) -> Option<(PrekeyId, u64)> {
+        self.keys
+            .iter()
+            .rfind(|(id, _)| id.0 == kind)
+            .map(|(id, prekey)| (id, prekey.made_at))
+    }
+
+    /// The public half of a signed or last-resort prekey.
+    pub(crate) fn public(&self, id: PrekeyId) -> Option<KeyRecord> {
+        let secret = &self.keys.get(id)?.secret;
+        let record = match id.0 {
+            Kind::Signed => SignedPreKeyPair::from_bytes(secret)
+                .ok()?
+                .public()
+                .encode()
+                .to_vec(),
+            Kind::LastResort | Kind::OneTimeKem => {
+                KemPreKeyPair::from_bytes(secret).ok()?.public().encode()
+            }
+            Kind::OneTime => OneTimePreKeyPair::from_bytes(secret)
+                .ok()?
+                .public()
+                .encode()
+                .to_vec(),
+        };
+        Some(KeyRecord { id: id.1, record })
+    }
+
+    /// The private prekeys that an initial message names, where this device still has all of them.
+    pub(crate) fn named_by(&self, initial: &InitialMessage<'_>) -> Option<Named> {
+        let secret = |id| self.keys.get(id).map(|prekey| &prekey.secret);
+        let signed = secret(PrekeyId(Kind::Signed, initial.signed_prekey_id()))?;
+        let kem = secret(kem_id(initial))?;
+        let one_time = match initial.one_time_prekey_id() {
+            Some(id) => {
+                let secret = secret(PrekeyId(Kind::OneTime, id))?;
+                Some(OneTimePreKeyPair::from_bytes(secret).ok()?)
+            }
+            None => None,
+        };
+        Some(Named {
+            signed: SignedPreKeyPair::from_bytes(signed).ok()?,
+            kem: KemPreKeyPair::from_bytes(kem).ok()?,
+            one_time,
+        })
+    }
+
+    /// Whether a handshake may be accepted: one that used no one-time key is taken once, and not at
+    /// all while there is no room to remember it.
+    pub(crate) fn may_accept(&self, initial: &InitialMessage<'_>) -> bool {
+        let fingerprint = FingerprintId(*initial.base_key().as_bytes());
+        is_one_time(initial)
+            || (self.fingerprints.get(fingerprint).is_none()
+                && self.fingerprints.len() < MAX_FINGERPRINTS)
+    }
+
+    /// Erases the one-time keys that an accepted handshake used, or remembers it if there were none.
+    pub(crate) fn consume(&mut self, initial: &InitialMessage<'_>) {
+        if let Some(id) = initial.one_time_prekey_id() {
+            self.keys.remove(PrekeyId(Kind::OneTime, id));
+        }
+        if initial.kem_kind() == KemKind::OneTime {
+            self.keys.remove(kem_id(initial));
+        }
+        if !is_one_time(initial) {
+            self.fingerprints.insert(
+                FingerprintId(*initial.base_key().as_bytes()),
+                Fingerprint {
+                    signed_prekey: initial.signed_prekey_id(),
+                    last_resort: initial.kem_prekey_id(),
+                },
+            );
+        }
+    }
+
+    /// Erases signed and last-resort prekeys whose successor is older than mail can be, and the
+    /// fingerprints that only they needed.
+    pub(crate) fn drop_expired(&mut self, now: u64) {
+        for kind in [Kind::Signed, Kind::LastResort] {
+            let all: Vec<_> = self.keys.iter().filter(|(id, _)| id.0 == kind).collect();
+            let replaced_at = all.windows(2).map(|pair| (pair[0].0, pair[1].1.made_at));
+            let gone: Vec<_> = replaced_at
+                .filter(|(_, at)| now.saturating_sub(*at) > OLD_PREKEY_LIFETIME)
+                .map(|(id, _)| id)
+                .collect();
+            gone.into_iter().for_each(|id| drop(self.keys.remove(id)));
+        }
+        let is_possible = |fingerprint: &Fingerprint| {
+            let unknown = fingerprint.signed_prekey == u32::MAX;
+            unknown
+                || (self
+                    .keys
+                    .get(PrekeyId(Kind::Signed, fingerprint.signed_prekey))
+                    .is_some()
+                    && self
+                        .keys
+                        .get(PrekeyId(Kind::LastResort, fingerprint.last_resort))
+                        .is_some())
+        };
+        let gone: Vec<_> = self
+            .fingerprints
+            .iter()
+            .filter(|(_, fingerprint)| !is_possible(fingerprint))
+            .map(|(id, _)| id)
+            .collect();
+        gone.into_iter()
+            .for_each(|id| drop(self.fingerprints.remove(id)));
+    }
+
+    /// Erases everything: the account they were for was never accepted.
+    pub(crate) fn clear(&mut self) {
+        let all: Vec<_> = self.keys.keys().collect();
+        all.into_iter().for_each(|id| drop(self.keys.remove(id)));
+    }
+}
+
+/// Whether a signed or last-resort prekey is old enough to be replaced.
+pub(crate) fn is_due(made_at: u64, now: u64) -> bool {
+    now.saturating_sub(made_at) > PREKEY_ROTATION
+}
+
+fn kem_kind(kind: Kind) -> KemKind {
+    if kind == Kind::LastResort {
+        KemKind::LastResort
+    } else {
+        KemKind::OneTime
+    }
+}
+
+fn kem_id(initial: &InitialMessage<'_>) -> PrekeyId {
+    let kind = match initial.kem_kind() {
+        KemKind::OneTime => Kind::OneTimeKem,
+        KemKind::LastResort => Kind::LastResort,
+    };
+    PrekeyId(kind, initial.kem_prekey_id())
+}
+
+/// Whether the handshake used a key that is erased with it, so that it cannot be accepted twice.
+fn is_one_time(initial: &InitialMessage<'_>) -> bool {
+    initial.one_time_prekey_id().is_some() || initial.kem_kind() == KemKind::OneTime
+}

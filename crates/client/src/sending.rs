@@ -1,0 +1,283 @@
+//! From the outbox to the relay: seal in order, send, wait for the relay's answer, try again. An entry
+//! is sealed once; its envelope is sent byte for byte until it is stored. Envelopes of one conversation
+//! go out in order, several at once; only where the relay refuses one of them may a later one pass it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pawl_wire::{ClientFrame, MessageId, Submit, SubmitRefusal};
+use zeroize::Zeroizing;
+
+use crate::account::wire_address;
+use crate::contacts::PeerId;
+use crate::content::Content;
+use crate::engine::Engine;
+use crate::error::AlertCode;
+use crate::event::MessageStatus;
+use crate::limits::{
+    MAX_IN_FLIGHT, RESUBMIT_FIRST, RESUBMIT_LAST, UNANSWERED_SESSION_LIFETIME, backoff,
+};
+use crate::outbox::{Entry, EntryId, Sealed};
+use crate::turn::Turn;
+
+/// What this connection has sent, and who is to be left alone for a while.
+#[derive(Default)]
+pub(crate) struct Sending {
+    in_flight: BTreeSet<MessageId>,
+    held: BTreeMap<PeerId, Hold>,
+}
+
+/// After refusals: nothing is sent to this person until then.
+#[derive(Default)]
+struct Hold {
+    until: u64,
+    refusals: u32,
+    alerted: bool,
+}
+
+impl Sending {
+    pub(crate) fn forget_connection(&mut self) {
+        self.in_flight.clear();
+    }
+
+    /// When somebody who is left alone may be tried again.
+    pub(crate) fn due(&self) -> Option<u64> {
+        self.held
+            .values()
+            .map(|hold| hold.until)
+            .filter(|until| *until > 0)
+            .min()
+    }
+
+    /// Waits before the next attempt, at least as long as the relay says.
+    pub(crate) fn hold(&mut self, peer: PeerId, retry_after_ms: u64, now: u64) {
+        let hold = self.held.entry(peer).or_default();
+        let wait = backoff(RESUBMIT_FIRST, RESUBMIT_LAST, hold.refusals);
+        hold.until = now + wait.max(retry_after_ms.min(RESUBMIT_LAST));
+        hold.refusals = hold.refusals.saturating_add(1);
+    }
+
+    /// Tries at once.
+    pub(crate) fn release(&mut self, peer: PeerId) {
+        self.held.remove(&peer);
+    }
+
+    pub(crate) fn is_held(&self, peer: PeerId, now: u64) -> bool {
+        self.held.get(&peer).is_some_and(|hold| hold.until > now)
+    }
+
+    /// Waits that are over are no longer due.
+    fn end_holds(&mut self, now: u64) {
+        for hold in self.held.values_mut().filter(|hold| hold.until <= now) {
+            hold.until = 0;
+        }
+    }
+}
+
+impl Engine {
+    /// Puts something into the outbox; `number` and `position` are 0 for what is not a text.
+    pub(crate) fn enqueue(&mut self, peer: PeerId, number: u64, position: u64, content: &Content) {
+        let order = self.counters.edit().next_outbox();
+        let entry = Entry {
+            position,
+            content: content.encode(None),
+            sealed: None,
+            failed: false,
+        };
+        self.outbox.insert(
+            EntryId {
+                order,
+                peer,
+                number,
+            },
+            entry,
+        );
+    }
+
+    /// Seals what can be sealed and sends what may be sent, in order.
+    pub(crate) fn send_waiting(&mut self, turn: &mut Turn<'_>) {
+        if self.account.get().ready().is_none() {
+            return;
+        }
+        self.sending.end_holds(turn.now);
+        let mut blocked = BTreeSet::new();
+        for id in self.outbox.ids().collect::<Vec<_>>() {
+            if !blocked.contains(&id.peer) && !self.send_entry(id, turn) {
+                blocked.insert(id.peer);
+            }
+        }
+    }
+
+    /// False where what comes after it must wait, too.
+    fn send_entry(&mut self, id: EntryId, turn: &mut Turn<'_>) -> bool {
+        let is_held = self.sending.is_held(id.peer, turn.now);
+        let is_trusted = self
+            .contacts
+            .get(id.peer)
+            .is_some_and(|c| c.changed.is_none());
+        let Some(entry) = self.outbox.get(id) else {
+            return true;
+        };
+        if entry.failed {
+            return true;
+        }
+        if !is_trusted || (entry.sealed.is_none() && !self.seal(id, turn)) {
+            return false;
+        }
+        let Some(sealed) = self.outbox.get(id).and_then(|entry| entry.sealed.clone()) else {
+            return true;
+        };
+        let has_room = self.sending.in_flight.len() < MAX_IN_FLIGHT;
+        if self.relay.is_online()
+            && !self.sending.in_flight.contains(&sealed.message_id)
+            && (is_held || !has_room)
+        {
+            return false;
+        }
+        if self.relay.is_online() && self.sending.in_flight.insert(sealed.message_id) {
+            turn.send(&ClientFrame::Submit(Submit {
+                message_id: sealed.message_id,
+                recipient: sealed.recipient,
+                envelope: sealed.envelope,
+            }));
+        }
+        true
+    }
+
+    /// Seals an entry on the active session; false where there is none.
+    fn seal(&mut self, id: EntryId, turn: &mut Turn<'_>) -> bool {
+        self.retire_unanswered(id.peer, turn.now);
+        let introduction = match self.contacts.get(id.peer) {
+            Some(contact) if contact.replied => None,
+            _ => self
+                .account
+                .get()
+                .ready()
+                .map(|own| own.record.record().encode()),
+        };
+        let active = self
+            .contacts
+            .get(id.peer)
+            .and_then(|contact| contact.active);
+        let Some((entry, slot)) = self
+            .outbox
+            .get(id)
+            .zip(active.and_then(|tag| self.sessions.edit(tag)))
+        else {
+            return false;
+        };
+        let plaintext = introduce(&entry.content, introduction.as_deref());
+        let recipient = wire_address(slot.session.peer().address());
+        let Ok(envelope) = slot.session.seal(&plaintext, turn.rng) else {
+            // The chain is exhausted: only another session helps.
+            if let Some(contact) = self.contacts.edit(id.peer) {
+                contact.active = None;
+            }
+            return false;
+        };
+        let message_id = MessageId(turn.random());
+        self.outbox.set_sealed(
+            id,
+            Some(Sealed {
+                message_id,
+                recipient,
+                envelope,
+            }),
+        );
+        true
+    }
+
+    /// Stops writing on a session that has not been answered for so long that its prekeys may be gone.
+    fn retire_unanswered(&mut self, peer: PeerId, now: u64) {
+        let active = self.contacts.get(peer).and_then(|contact| contact.active);
+        let is_stale = active
+            .and_then(|tag| self.sessions.get(tag))
+            .is_none_or(|slot| {
+                slot.session.awaits_reply()
+                    && now.saturating_sub(slot.begun_at) > UNANSWERED_SESSION_LIFETIME
+            });
+        if active.is_some()
+            && is_stale
+            && let Some(contact) = self.contacts.edit(peer)
+        {
+            contact.active = None;
+        }
+    }
+
+    pub(crate) fn on_stored(&mut self, message_id: MessageId, turn: &mut Turn<'_>) {
+        self.sending.in_flight.remove(&message_id);
+        if let Some(id) = self.outbox.envelope(message_id) {
+            self.sending.release(id.peer);
+            self.settle(id, turn);
+        }
+    }
+
+    /// The relay or the other's device has it: it leaves the outbox.
+    pub(crate) fn settle(&mut self, id: EntryId, turn: &mut Turn<'_>) {
+        let Some(entry) = self.outbox.remove(id) else {
+            return;
+        };
+        if id.number > 0
+            && let Some(conversation) = self.conversations.get(id.peer)
+        {
+            let status = conversation.status_of_sent(id.number);
+            turn.show_status(id.peer, entry.position, status);
+        }
+    }
+
+    pub(crate) fn on_refused(
+        &mut self,
+        message_id: MessageId,
+        cause: SubmitRefusal,
+        retry_after_ms: u64,
+        turn: &mut Turn<'_>,
+    ) {
+        self.sending.in_flight.remove(&message_id);
+        let Some(EntryId { peer, .. }) = self.outbox.envelope(message_id) else {
+            return;
+        };
+        if cause == SubmitRefusal::UnknownRecipient {
+            self.refresh(peer);
+            return;
+        }
+        self.sending.hold(peer, retry_after_ms, turn.now);
+        let hold = self.sending.held.entry(peer).or_default();
+        if cause == SubmitRefusal::MailboxFull
+            && !std::mem::replace(&mut hold.alerted, true)
+            && let Some(username) = self.username_of(peer)
+        {
+            turn.alert(AlertCode::MailboxFull { username });
+        }
+    }
+
+    /// Nothing to this person can go out by itself: the user decides when to try again.
+    pub(crate) fn fail_all(&mut self, peer: PeerId, turn: &mut Turn<'_>) {
+        for id in self.outbox.ids_of(peer) {
+            if id.number == 0 {
+                self.outbox.remove(id);
+            } else if self.outbox.set_failed(id, true)
+                && let Some(entry) = self.outbox.get(id)
+            {
+                turn.show_status(peer, entry.position, MessageStatus::NotSent);
+            }
+        }
+    }
+
+    /// Forgets envelopes for devices that are no longer these people's; their contents stay.
+    pub(crate) fn unseal_foreign(&mut self, peer: PeerId, is_theirs: impl Fn(&Sealed) -> bool) {
+        for id in self.outbox.ids_of(peer) {
+            let sealed = self.outbox.get(id).and_then(|entry| entry.sealed.as_ref());
+            if let Some(sealed) = sealed.filter(|sealed| !is_theirs(sealed)) {
+                self.sending.in_flight.remove(&sealed.message_id);
+                self.outbox.set_sealed(id, None);
+            }
+        }
+    }
+}
+
+/// Content as it is kept, with an introduction where one is needed.
+fn introduce(content: &Zeroizing<Vec<u8>>, introduction: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
+    match Content::decode(content) {
+        (_, Ok(content)) if introduction.is_some() => content.encode(introduction),
+        _ => content.clone(),
+    }
+}

@@ -1,0 +1,120 @@
+//! Double Ratchet sessions by their tags. A contact names the one to write on; the others of the same
+//! account can only receive, are few, and expire (docs/PROTOCOL.md, "Session").
+
+use pawl_protocol::{AccountKey, BaseKey, Session, SessionTag};
+use prost::Message;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::limits::{MAX_OLD_SESSIONS, OLD_SESSION_LIFETIME};
+use crate::records::{self, Record, RecordError};
+use crate::store::Key;
+use crate::tracked::{RecordKey, Tracked};
+
+impl RecordKey for SessionTag {
+    fn to_key(self) -> Key {
+        Key(self.as_bytes().to_vec())
+    }
+}
+
+/// A session and its age.
+pub(crate) struct Slot {
+    pub(crate) session: Session,
+    /// Milliseconds since 1970.
+    pub(crate) begun_at: u64,
+    /// The last time that something was opened or, on an own one, that it was begun.
+    pub(crate) used_at: u64,
+}
+
+/// All of them.
+pub(crate) type Sessions = Tracked<SessionTag, Slot>;
+
+#[derive(Clone, PartialEq, Message)]
+struct SlotRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    session: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    begun_at: u64,
+    #[prost(uint64, tag = "3")]
+    used_at: u64,
+}
+
+impl Slot {
+    pub(crate) fn new(session: Session, now: u64) -> Self {
+        Self {
+            session,
+            begun_at: now,
+            used_at: now,
+        }
+    }
+}
+
+impl Record for Slot {
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let mut record = SlotRecord {
+            session: self.session.to_bytes().as_bytes().to_vec(),
+            begun_at: self.begun_at,
+            used_at: self.used_at,
+        };
+        let bytes = records::write(&record);
+        record.session.zeroize();
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let record: SlotRecord = records::read(bytes)?;
+        let session = Zeroizing::new(record.session);
+        Ok(Self {
+            session: Session::from_bytes(&session).map_err(|_| RecordError::Damaged)?,
+            begun_at: record.begun_at,
+            used_at: record.used_at,
+        })
+    }
+}
+
+impl Sessions {
+    /// Tags of an account's sessions.
+    pub(crate) fn of_account(&self, account: &AccountKey) -> Vec<SessionTag> {
+        self.iter()
+            .filter(|(_, slot)| slot.session.peer().account() == *account)
+            .map(|(tag, _)| tag)
+            .collect()
+    }
+
+    /// The account's session that was used last.
+    pub(crate) fn newest_of(&self, account: &AccountKey) -> Option<SessionTag> {
+        self.iter()
+            .filter(|(_, slot)| slot.session.peer().account() == *account)
+            .max_by_key(|(_, slot)| slot.used_at)
+            .map(|(tag, _)| tag)
+    }
+
+    /// Whether a handshake has led to a session already.
+    pub(crate) fn knows_base_key(&self, base_key: BaseKey) -> bool {
+        self.iter()
+            .any(|(_, slot)| slot.session.base_key() == base_key)
+    }
+
+    /// Drops the oldest of an account's sessions but its active one, until there are few enough.
+    pub(crate) fn drop_surplus(&mut self, account: &AccountKey, active: Option<SessionTag>) {
+        let mut old = self.of_account(account);
+        old.retain(|tag| Some(*tag) != active);
+        old.sort_by_key(|tag| self.get(*tag).map(|slot| slot.used_at));
+        let surplus = old.len().saturating_sub(MAX_OLD_SESSIONS);
+        for tag in &old[..surplus] {
+            self.remove(*tag);
+        }
+    }
+
+    /// Drops sessions that are not active and were not used for as long as mail may wait.
+    pub(crate) fn drop_expired(&mut self, is_active: impl Fn(SessionTag) -> bool, now: u64) {
+        let expired = |slot: &Slot| now.saturating_sub(slot.used_at) > OLD_SESSION_LIFETIME;
+        let gone: Vec<_> = self
+            .iter()
+            .filter(|(tag, slot)| expired(slot) && !is_active(*tag))
+            .map(|(tag, _)| tag)
+            .collect();
+        for tag in gone {
+            self.remove(tag);
+        }
+    }
+}

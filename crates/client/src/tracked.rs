@@ -1,0 +1,130 @@
+//! A table of the store in memory, which knows what changed: at the end of a step, each changed record
+//! is one change to commit. This is how memory and disk stay equal without anyone thinking of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::records::Record;
+use crate::store::{Change, Key, Table};
+
+/// The key of a record, in memory and in the store.
+pub(crate) trait RecordKey: Ord + Copy {
+    /// As the store orders it.
+    fn to_key(self) -> Key;
+}
+
+/// Records of one kind, by key.
+pub(crate) struct Tracked<K, V> {
+    table: Table,
+    records: BTreeMap<K, V>,
+    changed: BTreeSet<K>,
+}
+
+impl<K: RecordKey, V: Record> Tracked<K, V> {
+    pub(crate) fn new(table: Table) -> Self {
+        Self {
+            table,
+            records: BTreeMap::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// Takes a record as it was read: not a change.
+    pub(crate) fn load(&mut self, key: K, value: V) {
+        self.records.insert(key, value);
+    }
+
+    pub(crate) fn get(&self, key: K) -> Option<&V> {
+        self.records.get(&key)
+    }
+
+    /// For changing it: the record is written at the end of the step.
+    pub(crate) fn edit(&mut self, key: K) -> Option<&mut V> {
+        let value = self.records.get_mut(&key)?;
+        self.changed.insert(key);
+        Some(value)
+    }
+
+    pub(crate) fn insert(&mut self, key: K, value: V) {
+        self.changed.insert(key);
+        self.records.insert(key, value);
+    }
+
+    pub(crate) fn remove(&mut self, key: K) -> Option<V> {
+        let value = self.records.remove(&key)?;
+        self.changed.insert(key);
+        Some(value)
+    }
+
+    /// Erases a record from the store that is not in memory, because it is damaged.
+    pub(crate) fn erase(&mut self, key: K) {
+        self.records.remove(&key);
+        self.changed.insert(key);
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (K, &V)> {
+        self.records.iter().map(|(key, value)| (*key, value))
+    }
+
+    pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = K> {
+        self.records.keys().copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// What changed since the last step.
+    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
+        for key in std::mem::take(&mut self.changed) {
+            let table = self.table;
+            changes.push(match self.records.get(&key) {
+                Some(record) => Change::Put {
+                    table,
+                    key: key.to_key(),
+                    value: record.encode(),
+                },
+                None => Change::Delete {
+                    table,
+                    key: key.to_key(),
+                },
+            });
+        }
+    }
+}
+
+/// A single record of [`Table::Meta`].
+pub(crate) struct Kept<T> {
+    key: &'static str,
+    value: T,
+    changed: bool,
+}
+
+impl<T: Record> Kept<T> {
+    pub(crate) fn new(key: &'static str, value: T) -> Self {
+        Self {
+            key,
+            value,
+            changed: false,
+        }
+    }
+
+    pub(crate) fn get(&self) -> &T {
+        &self.value
+    }
+
+    /// For changing it: the record is written at the end of the step.
+    pub(crate) fn edit(&mut self) -> &mut T {
+        self.changed = true;
+        &mut self.value
+    }
+
+    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
+        if std::mem::take(&mut self.changed) {
+            changes.push(Change::Put {
+                table: Table::Meta,
+                key: Key(self.key.as_bytes().to_vec()),
+                value: self.value.encode(),
+            });
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Trust in people's identity: pinned on first use, compared by safety number, changed. While it is
+//! changed nothing is sent to them; what they write is still shown, under a notice that says so.
+
+use pawl_protocol::{SafetyNumber, VerifiedAccountRecord};
+
+use crate::contacts::PeerId;
+use crate::engine::Engine;
+use crate::error::CommandError;
+use crate::event::{NoticeCause, SafetyNumberView};
+use crate::turn::Turn;
+
+impl Engine {
+    /// The username belongs to another account now: the user must look.
+    pub(crate) fn change_identity(
+        &mut self,
+        peer: PeerId,
+        record: &VerifiedAccountRecord,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(contact) = self.contacts.edit(peer) else {
+            return;
+        };
+        let is_known = contact.newest_account() == record.account();
+        if contact.account != record.account() {
+            contact.changed = Some((record.account(), record.record().encode()));
+        }
+        if !is_known {
+            self.notice(peer, NoticeCause::IdentityChanged, turn);
+            turn.shown.insert(peer);
+        }
+    }
+
+    /// The user accepts the changed identity: what waited goes out to it, sealed for nobody else.
+    pub(crate) fn accept_identity(&mut self, peer: PeerId, turn: &mut Turn<'_>) {
+        let Some(contact) = self.contacts.edit(peer) else {
+            return;
+        };
+        let Some((account, record)) = contact.changed.take() else {
+            return;
+        };
+        let previous = std::mem::replace(&mut contact.account, account);
+        contact.record = record;
+        contact.verified = false;
+        contact.claim = None;
+        contact.lost = None;
+        contact.active = self.sessions.newest_of(&account);
+        contact.replied = contact.active.is_some();
+        for tag in self.sessions.of_account(&previous) {
+            self.sessions.remove(tag);
+        }
+        if let Some(conversation) = self.conversations.edit(peer) {
+            conversation.account = account;
+        }
+        self.unseal_foreign(peer, |sealed| {
+            sealed.recipient.account.0 == *account.as_bytes()
+        });
+        self.sending.release(peer);
+        turn.shown.insert(peer);
+    }
+
+    /// The user compared the safety number that is shown, which is that of the newest account.
+    pub(crate) fn mark_verified(&mut self, peer: PeerId, verified: bool, turn: &mut Turn<'_>) {
+        if verified {
+            self.accept_identity(peer, turn);
+        }
+        if let Some(contact) = self.contacts.edit(peer) {
+            contact.verified = verified;
+        }
+        turn.shown.insert(peer);
+    }
+
+    /// The safety number with the other of a conversation; after a change, with their new account.
+    ///
+    /// # Errors
+    /// [`CommandError::NoAccount`], [`CommandError::UnknownConversation`].
+    pub fn safety_number(&self, conversation: &str) -> Result<SafetyNumberView, CommandError> {
+        let own = self.account.get().ready().ok_or(CommandError::NoAccount)?;
+        let contact = self
+            .contacts
+            .named(conversation)
+            .and_then(|peer| self.contacts.get(peer))
+            .ok_or(CommandError::UnknownConversation)?;
+        let number = SafetyNumber::between(&own.keys.public(), &contact.newest_account());
+        Ok(SafetyNumberView {
+            groups: number.to_string().split(' ').map(str::to_owned).collect(),
+            qr: number.qr_payload().to_vec(),
+            identity: contact.identity(),
+        })
+    }
+}

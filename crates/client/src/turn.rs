@@ -1,0 +1,118 @@
+//! One step in the making: the time, the randomness, and what is to be sent and shown. What is to be
+//! committed is known by the tables themselves ([`crate::tracked`]), but for messages, which are only
+//! ever written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pawl_wire::ClientFrame;
+use rand_core::CryptoRng;
+
+use crate::command::CommandId;
+use crate::contacts::PeerId;
+use crate::error::{AlertCode, CommandError};
+use crate::event::{Event, MessageStatus, MessageView};
+use crate::step::SocketRequest;
+use crate::store::Change;
+
+/// What one call of `Engine::handle` works with.
+pub(crate) struct Turn<'a> {
+    /// Milliseconds since 1970.
+    pub(crate) now: u64,
+    pub(crate) rng: &'a mut dyn CryptoRng,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) frames: Vec<Vec<u8>>,
+    pub(crate) socket: Option<SocketRequest>,
+    pub(crate) alerts: Vec<AlertCode>,
+    /// Conversations whose summary is to be shown.
+    pub(crate) shown: BTreeSet<PeerId>,
+    pub(crate) lines: BTreeMap<PeerId, BTreeMap<u64, MessageView>>,
+    pub(crate) statuses: BTreeMap<PeerId, BTreeMap<u64, MessageStatus>>,
+    pub(crate) done: Vec<(CommandId, Option<CommandError>)>,
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn new(now: u64, rng: &'a mut dyn CryptoRng) -> Self {
+        Self {
+            now,
+            rng,
+            changes: Vec::new(),
+            frames: Vec::new(),
+            socket: None,
+            alerts: Vec::new(),
+            shown: BTreeSet::new(),
+            lines: BTreeMap::new(),
+            statuses: BTreeMap::new(),
+            done: Vec::new(),
+        }
+    }
+
+    /// Random bytes.
+    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// A wait between half and all of this, so that many clients do not return as one.
+    pub(crate) fn jittered(&mut self, wait: u64) -> u64 {
+        let half = wait / 2;
+        half + self.rng.next_u64() % (wait - half + 1)
+    }
+
+    pub(crate) fn send(&mut self, frame: &ClientFrame) {
+        self.frames.push(frame.encode());
+    }
+
+    /// Tells of something at most once per step.
+    pub(crate) fn alert(&mut self, alert: AlertCode) {
+        if !self.alerts.contains(&alert) {
+            self.alerts.push(alert);
+        }
+    }
+
+    /// A line whole, which says its status, too.
+    pub(crate) fn show_line(&mut self, peer: PeerId, line: MessageView) {
+        self.lines
+            .entry(peer)
+            .or_default()
+            .insert(line.position, line);
+    }
+
+    /// The new status of an own message.
+    pub(crate) fn show_status(&mut self, peer: PeerId, position: u64, status: MessageStatus) {
+        let line = self
+            .lines
+            .get_mut(&peer)
+            .and_then(|lines| lines.get_mut(&position));
+        match line {
+            Some(line) => line.status = Some(status),
+            None => {
+                let statuses = self.statuses.entry(peer).or_default();
+                statuses.insert(position, status);
+            }
+        }
+    }
+
+    /// Lines and statuses as events, by username.
+    pub(crate) fn message_events(&mut self, name: impl Fn(PeerId) -> Option<String>) -> Vec<Event> {
+        let lines = std::mem::take(&mut self.lines)
+            .into_iter()
+            .filter_map(|(peer, lines)| {
+                Some(Event::MessagesChanged {
+                    conversation: name(peer)?,
+                    messages: lines.into_values().collect(),
+                })
+            });
+        let mut events: Vec<Event> = lines.collect();
+        for (peer, changes) in std::mem::take(&mut self.statuses) {
+            if let Some(conversation) = name(peer) {
+                let changes = changes.into_iter().collect();
+                events.push(Event::StatusChanged {
+                    conversation,
+                    changes,
+                });
+            }
+        }
+        events
+    }
+}

@@ -1,0 +1,102 @@
+//! The engine's state as a page sees it. Reads, never changes.
+
+use crate::contacts::PeerId;
+use crate::engine::Engine;
+use crate::error::CommandError;
+use crate::event::{ConversationView, MessageStatus, MessageView, NoticeCause, Phase, Snapshot};
+use crate::lines::{self, Line};
+use crate::records::Record;
+use crate::store::Key;
+
+impl Engine {
+    /// Everything a page needs to draw itself.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let mut conversations: Vec<_> = self
+            .conversations
+            .keys()
+            .filter_map(|peer| self.conversation_view(peer))
+            .collect();
+        conversations.sort_by_key(|view| std::cmp::Reverse(view.active_at));
+        Snapshot {
+            phase: self.phase(),
+            connection: self.relay.state(),
+            conversations,
+        }
+    }
+
+    /// Bounds of a conversation's keys in [`crate::Table::Messages`]: the driver reads `[lower, upper)`,
+    /// newest first, as many as were asked for.
+    ///
+    /// # Errors
+    /// [`CommandError::UnknownConversation`].
+    pub fn history_range(
+        &self,
+        conversation: &str,
+        before: Option<u64>,
+    ) -> Result<(Key, Key), CommandError> {
+        let peer = self
+            .contacts
+            .named(conversation)
+            .ok_or(CommandError::UnknownConversation)?;
+        Ok((
+            lines::key(peer, 0),
+            lines::key(peer, before.unwrap_or(u64::MAX)),
+        ))
+    }
+
+    /// A message as a page shows it. A record that is missing or damaged is a line that says so.
+    #[must_use]
+    pub fn message_view(&self, key: &Key, record: Option<&[u8]>) -> MessageView {
+        let (peer, position) = lines::parse_key(key).unwrap_or((PeerId(0), 0));
+        let line = record.and_then(|bytes| Line::decode(bytes).ok());
+        let line = line.unwrap_or_else(|| Line::notice(NoticeCause::Damaged, 0));
+        let status = line.own_number.map(|number| self.status(peer, number));
+        MessageView {
+            status,
+            ..line.view(position)
+        }
+    }
+
+    fn status(&self, peer: PeerId, number: u64) -> MessageStatus {
+        match (self.outbox.text(peer, number), self.conversations.get(peer)) {
+            (Some((_, entry)), _) if entry.failed => MessageStatus::NotSent,
+            (Some(_), _) => MessageStatus::Sending,
+            (None, Some(conversation)) => conversation.status_of_sent(number),
+            (None, None) => MessageStatus::Sent,
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.account.get().0.as_deref() {
+            None => Phase::NoAccount {
+                registration: self.relay.registration,
+            },
+            Some(own) if own.registering.is_some() => Phase::Registering {
+                username: own.username.as_str().to_owned(),
+            },
+            Some(own) => Phase::Ready {
+                username: own.username.as_str().to_owned(),
+            },
+        }
+    }
+
+    pub(crate) fn conversation_view(&self, peer: PeerId) -> Option<ConversationView> {
+        let conversation = self.conversations.get(peer)?;
+        let contact = self.contacts.get(peer)?;
+        Some(ConversationView {
+            username: conversation.username.as_str().to_owned(),
+            unread: u32::try_from(conversation.unseen.count()).unwrap_or(u32::MAX),
+            preview: conversation.preview.clone(),
+            active_at: conversation.active_at,
+            draft: conversation.draft.clone(),
+            identity: contact.identity(),
+        })
+    }
+
+    pub(crate) fn username_of(&self, peer: PeerId) -> Option<String> {
+        self.contacts
+            .get(peer)
+            .map(|contact| contact.username.as_str().to_owned())
+    }
+}
