@@ -26,6 +26,7 @@ export const words = {
   welcome: 'Choose a name',
   welcomeText: 'Your keys are made on this device and never leave it. No telephone number, no email address, no password.',
   registrationClosed: 'This relay takes no new accounts now. Ask its operator, or open the address of another relay.',
+  refused: 'The relay did not accept that account. Choose a name and try again.',
   registering: (name: string) => `Creating the account “${name}”. It goes on by itself as soon as the relay can be reached.`,
   conversations: 'Conversations',
   connection: 'Connection',

@@ -111,6 +111,16 @@ test('an account is asked for once at a time and its error is kept for the form'
   expect([model.account.busy.value, model.account.error.value]).toEqual([false, { code: 'usernameTaken' }]);
 });
 
+test('an account that an earlier visit asked for and the relay refused is told as such', async () => {
+  said.state({ state: 'ready' });
+  const snapshot = { phase: { type: 'registering', username: 'bob' }, connection: 'offline', conversations: [] } as const;
+  await engine.reply({ type: 'snapshot', snapshot: { ...snapshot, conversations: [] } });
+  said.event({ type: 'phaseChanged', phase: { type: 'noAccount', registration: 'open' } });
+  expect(model.account.refused.value).toBe(true);
+  void model.account.create('robert', null);
+  expect(model.account.refused.value).toBe(false);
+});
+
 test('the same alert is shown once, and no more than can be read', async () => {
   for (let round = 0; round < 2; round += 1) {
     for (let number = 0; number < 9; number += 1) model.alerts.alert({ code: 'mailboxFull', username: `user${number}` });

@@ -89,6 +89,7 @@ export class Model {
   #show(event: Event): void {
     switch (event.type) {
       case 'phaseChanged':
+        this.account.phaseChanged(this.phase.value, event.phase);
         this.phase.value = event.phase;
         break;
       case 'connectionChanged':

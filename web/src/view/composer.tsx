@@ -17,7 +17,7 @@ export function Composer({ conversation }: { conversation: ConversationView }) {
   const text = draft.text.value;
   const error = draft.error.value;
   useLayoutEffect(() => {
-    if (matchMedia('(pointer: fine)').matches) box.current?.focus();
+    if (!matchMedia('(pointer: coarse)').matches) box.current?.focus();
   }, []);
   useLayoutEffect(() => { fit(box.current); }, [text]);
   return (

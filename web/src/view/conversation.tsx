@@ -27,7 +27,7 @@ function Head({ conversation }: { conversation: ConversationView }) {
   const heading = useRef<HTMLHeadingElement>(null);
   // With a keyboard one writes at once; on a phone that would cover half of the messages.
   useLayoutEffect(() => {
-    if (!matchMedia('(pointer: fine)').matches) heading.current?.focus();
+    if (matchMedia('(pointer: coarse)').matches) heading.current?.focus();
   }, []);
   return (
     <header class="head">

@@ -38,7 +38,7 @@ const Item = memo(({ conversation, current }: ItemProps) => {
       <Avatar name={username} />
       <a class="item-name" href={hrefOf(username)} aria-describedby={text} aria-current={current ? 'page' : undefined}>
         {username}
-        {news && <span class="unseen">{`, ${news}`}</span>}
+        {news && <span class="unseen">{` (${news})`}</span>}
       </a>
       <span class="item-mark">
         {identity === 'verified' && <Icon name="verified" />}

@@ -9,10 +9,11 @@ type Props = {
   /** Already in words; the field is then marked as wrong. */
   error?: string | undefined;
   autoFocus?: boolean;
-  disabled?: boolean;
+  /** Kept readable and focused while something is being done with it. */
+  readOnly?: boolean;
 };
 
-export function Field({ label, value, hint, error, autoFocus = false, disabled = false }: Props) {
+export function Field({ label, value, hint, error, autoFocus = false, readOnly = false }: Props) {
   const id = useId();
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ');
   return (
@@ -28,7 +29,7 @@ export function Field({ label, value, hint, error, autoFocus = false, disabled =
         autocorrect="off"
         spellcheck={false}
         autofocus={autoFocus}
-        disabled={disabled}
+        readOnly={readOnly}
         aria-invalid={error ? true : undefined}
         aria-describedby={described || undefined}
       />

@@ -29,18 +29,31 @@ export function Log({ timeline }: { timeline: Timeline }) {
     const above = log.scrollHeight - log.clientHeight + log.scrollTop;
     if (above < NEAR_TOP) void timeline.loadOlder();
   };
+  const toEnd = () => { box.current?.scrollTo({ top: 0 }); };
   useKeepPlace(box, messages, end.value);
   useLayoutEffect(look, [messages]);
   return (
     <div class="log-frame">
-      <div ref={box} class="log" role="log" aria-label={words.messages} aria-relevant="additions" tabIndex={0} onScroll={look}>
+      <div
+        ref={box}
+        class="log"
+        role="log"
+        aria-label={words.messages}
+        aria-relevant="additions"
+        tabIndex={0}
+        onScroll={look}
+        onKeyDown={(event) => {
+          // The browser's own way there stops half-way, as rows turn out higher than they were thought to be.
+          if (event.key === 'End') toEnd();
+        }}
+      >
         <div class="rows">
           <Beginning timeline={timeline} />
           <Rows timeline={timeline} />
         </div>
       </div>
       {!end.value && (
-        <button type="button" class="to-end" aria-label={words.newest} onClick={() => { box.current?.scrollTo({ top: 0 }); }}>
+        <button type="button" class="to-end" aria-label={words.newest} onClick={toEnd}>
           <Icon name="down" />
         </button>
       )}

@@ -46,12 +46,13 @@ function AccountForm({ phase }: Props) {
   };
   return (
     <form class="form" onSubmit={submit} noValidate>
-      <Field label={words.username} value={username} hint={words.usernameHint} disabled={busy} autoFocus />
-      {invited && <Field label={words.inviteCode} value={invite} hint={words.inviteHint} disabled={busy} />}
+      <Field label={words.username} value={username} hint={words.usernameHint} readOnly={busy} autoFocus />
+      {invited && <Field label={words.inviteCode} value={invite} hint={words.inviteHint} readOnly={busy} />}
       {error && <p class="error" role="alert">{commandErrorText(error)}</p>}
+      {account.refused.value && <p class="error" role="alert">{words.refused}</p>}
       {closed && <p class="error" role="alert">{words.registrationClosed}</p>}
       {registering && <p class="muted">{words.registering(phase.username)}</p>}
-      <button type="submit" class="primary" aria-disabled={busy} aria-busy={busy}>{words.createAccount}</button>
+      <button type="submit" class="primary" aria-readOnly={busy} aria-busy={busy}>{words.createAccount}</button>
     </form>
   );
 }
