@@ -97,42 +97,49 @@ impl Ratchet {
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Vec<u8>, SealError> {
         let padded = padding::padded_length(plaintext.len()).ok_or(SealError::TooLong)?;
-        if let Sending::Due(due) = &self.sending {
-            let (root, chain) = due.begin(&self.root, rng)?;
-            self.root = root;
-            self.sending = Sending::Active(chain);
-        }
-        let Sending::Active(chain) = &mut self.sending else {
-            unreachable!("a due chain was begun just above")
-        };
+        let chain = self.active_chain(rng)?;
         let (header, key) = chain.next()?;
-        let mut nonces = [0; 2 * NONCE_BYTES];
-        rng.fill_bytes(&mut nonces);
-        let ([header_nonce, body_nonce], _) = nonces.as_chunks() else {
-            unreachable!("two nonces were drawn")
-        };
+        let [mut header_nonce, mut body_nonce] = [[0; NONCE_BYTES]; 2];
+        rng.fill_bytes(&mut header_nonce);
+        rng.fill_bytes(&mut body_nonce);
         let header_data = HeaderAssociatedData::of(associated_data, prefix);
-        let header = header.seal(&chain.header_key, header_nonce, header_data.as_bytes());
+        let header = header.seal(&chain.header_key, &header_nonce, header_data.as_bytes());
 
         let sealed_length = padded + TAG_BYTES;
         // The associated data stands in front while the body is sealed, and is cut off at the end.
         let front = associated_data.0.len();
-        let mut bytes =
-            Vec::with_capacity(front + prefix.len() + SEALED_HEAD_BYTES + sealed_length);
+        let capacity = front + prefix.len() + SEALED_HEAD_BYTES + sealed_length;
+        let mut bytes = Vec::with_capacity(capacity);
         bytes.extend_from_slice(&associated_data.0);
         bytes.extend_from_slice(prefix);
-        bytes.extend_from_slice(header_nonce);
+        bytes.extend_from_slice(&header_nonce);
         bytes.extend_from_slice(&header);
-        bytes.extend_from_slice(body_nonce);
+        bytes.extend_from_slice(&body_nonce);
         let length = u32::try_from(sealed_length).expect("a size class fits 32 bits");
         bytes.extend_from_slice(&length.to_be_bytes());
         let body_at = bytes.len();
         padding::pad_onto(&mut bytes, plaintext, padded);
         let (head, body) = bytes.split_at_mut(body_at);
-        let tag = key.seal(body_nonce, head, body);
+        let tag = key.seal(&body_nonce, head, body);
         bytes.extend_from_slice(&tag);
         bytes.drain(..front);
         Ok(bytes)
+    }
+
+    /// The chain to send on, begun now when it was due.
+    fn active_chain(
+        &mut self,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<&mut ActiveChain, SealError> {
+        if let Sending::Due(due) = &self.sending {
+            let (root, chain) = due.begin(&self.root, rng)?;
+            self.root = root;
+            self.sending = Sending::Active(chain);
+        }
+        match &mut self.sending {
+            Sending::Active(chain) => Ok(chain),
+            Sending::Due(_) => unreachable!("a due chain was begun just above"),
+        }
     }
 
     /// Opens a message; the state moves on exactly when it is authentic.
