@@ -95,7 +95,7 @@ pub(crate) struct Store {
     epoch: Epoch,
     limits: Limits,
     /// Held until the relay ends, also by a crash: two relays on one folder would lose wake-ups.
-    _lock: File,
+    lock: File,
 }
 
 impl Store {
@@ -113,7 +113,7 @@ impl Store {
             writer: writer::Writer::start(conn).map_err(OpenError::Thread)?,
             epoch,
             limits,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -121,9 +121,12 @@ impl Store {
         self.epoch
     }
 
-    /// Finishes what is queued and closes the file.
+    /// Finishes what is queued, closes the file for writing and lets another relay have it.
     pub(crate) async fn stop(&self) {
         self.writer.stop().await;
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the lock stays until this process ends");
+        }
     }
 
     async fn write<T: Send + 'static>(
