@@ -9,8 +9,8 @@ use actix_web::dev::Payload;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
-/// Fragments of one message: a browser cuts a large one at 16 KiB or more, so this is ample.
-const MAX_FRAGMENTS: usize = 64;
+/// Fragments of one message: a browser cuts a large one at whatever its buffers hold, a few KiB at least.
+const MAX_FRAGMENTS: usize = 256;
 
 /// The largest payload of a control frame (RFC 6455, section 5.5).
 const MAX_CONTROL: u64 = 125;
