@@ -25,7 +25,7 @@ pub const SECURITY_HEADERS: &[(&str, &str)] = &[
         "Permissions-Policy",
         "camera=(self), microphone=(self), geolocation=(), display-capture=(), usb=(), serial=(), \
          hid=(), bluetooth=(), midi=(), payment=(), idle-detection=(), local-fonts=(), \
-         accelerometer=(), gyroscope=(), magnetometer=(), browsing-topics=()",
+         accelerometer=(), gyroscope=(), magnetometer=()",
     ),
 ];
 
