@@ -319,7 +319,9 @@ impl Prekeys {
                 .filter(|(_, at)| now.saturating_sub(*at) > OLD_PREKEY_LIFETIME)
                 .map(|(id, _)| id)
                 .collect();
-            gone.into_iter().for_each(|id| drop(self.keys.remove(id)));
+            for id in gone {
+                self.keys.remove(id);
+            }
         }
         let is_possible = |fingerprint: &Fingerprint| {
             let unknown = fingerprint.signed_prekey == u32::MAX;
@@ -339,14 +341,17 @@ impl Prekeys {
             .filter(|(_, fingerprint)| !is_possible(fingerprint))
             .map(|(id, _)| id)
             .collect();
-        gone.into_iter()
-            .for_each(|id| drop(self.fingerprints.remove(id)));
+        for id in gone {
+            self.fingerprints.remove(id);
+        }
     }
 
     /// Erases everything: the account they were for was never accepted.
     pub(crate) fn clear(&mut self) {
         let all: Vec<_> = self.keys.keys().collect();
-        all.into_iter().for_each(|id| drop(self.keys.remove(id)));
+        for id in all {
+            self.keys.remove(id);
+        }
     }
 }
 

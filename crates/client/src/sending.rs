@@ -109,7 +109,8 @@ impl Engine {
 
     /// False where what comes after it must wait, too.
     fn send_entry(&mut self, id: EntryId, turn: &mut Turn<'_>) -> bool {
-        let is_held = self.sending.is_held(id.peer, turn.now);
+        let is_held =
+            self.sending.is_held(id.peer, turn.now) || self.lookups.is_refreshing(id.peer);
         let is_trusted = self
             .contacts
             .get(id.peer)

@@ -1,0 +1,220 @@
+//! Damaged records: one that is damaged is set aside and said to be so, and everything else works.
+
+mod support;
+
+use pawl_client::{AlertCode, CommandError, MessageStatus, NoticeCause, StoreError, Table};
+use support::{World, try_load};
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+
+fn talking(seed: u64) -> World {
+    let mut world = World::with(seed, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "one");
+    world.send(BOB, "alice", "two");
+    world
+}
+
+/// Flips a bit in every record of a table, cuts it, or both.
+fn damage(world: &mut World, table: Table, keep: impl Fn(usize) -> usize) {
+    let records = world.clients[ALICE].disk.iter_mut();
+    for (_, value) in records.filter(|((t, _), _)| *t == table) {
+        value.truncate(keep(value.len()));
+    }
+    world.crash(ALICE);
+    world.settle();
+}
+
+fn notices(world: &World) -> Vec<NoticeCause> {
+    world
+        .history(ALICE, "bob")
+        .iter()
+        .filter_map(|line| line.notice)
+        .collect()
+}
+
+fn corrupted(name: Option<&str>) -> AlertCode {
+    AlertCode::RecordCorrupted {
+        username: name.map(str::to_owned),
+    }
+}
+
+/// They still talk, in both directions.
+fn assert_talking(world: &mut World) {
+    assert_eq!(world.send(ALICE, "bob", "three"), None);
+    assert_eq!(
+        world.received(BOB, "alice").last().map(String::as_str),
+        Some("three")
+    );
+    assert_eq!(world.send(BOB, "alice", "four"), None);
+    assert_eq!(world.received(ALICE, "bob"), ["two", "four"]);
+    assert_eq!(
+        world.statuses(ALICE, "bob").last(),
+        Some(&MessageStatus::Delivered)
+    );
+    // It is told once, not at every start.
+    world.clients[ALICE].events.clear();
+    world.crash(ALICE);
+    world.settle();
+    assert!(world.alerts(ALICE).is_empty());
+}
+
+#[test]
+fn a_damaged_session_is_replaced_and_the_other_moves_to_the_new_one() {
+    let mut world = talking(800);
+    damage(&mut world, Table::Sessions, |length| length - 1);
+    assert_eq!(world.alerts(ALICE), [corrupted(Some("bob"))]);
+    assert_eq!(notices(&world), [NoticeCause::Damaged]);
+    assert_talking(&mut world);
+}
+
+#[test]
+fn what_was_written_to_a_damaged_session_is_a_notice() {
+    let mut world = talking(801);
+    world.set_network(ALICE, false);
+    world.send(BOB, "alice", "lost");
+    damage(&mut world, Table::Sessions, |_| 0);
+    world.set_network(ALICE, true);
+    world.settle();
+    assert_eq!(
+        notices(&world),
+        [NoticeCause::Damaged, NoticeCause::KeysGone]
+    );
+    assert_talking(&mut world);
+}
+
+#[test]
+fn a_damaged_conversation_keeps_its_lines() {
+    let mut world = talking(802);
+    damage(&mut world, Table::Conversations, |length| length / 2);
+    assert_eq!(world.alerts(ALICE), [corrupted(Some("bob"))]);
+    assert_eq!(world.history(ALICE, "bob").len(), 3);
+    assert_talking(&mut world);
+}
+
+#[test]
+fn a_damaged_contact_keeps_its_pin() {
+    let mut world = talking(803);
+    let number = |world: &World| {
+        let number = world.clients[ALICE].engine.safety_number("bob");
+        number.expect("a conversation").groups
+    };
+    let before = number(&world);
+    damage(&mut world, Table::Contacts, |length| length / 2);
+    assert_eq!(world.alerts(ALICE), [corrupted(Some("bob"))]);
+    assert_talking(&mut world);
+    assert_eq!(number(&world), before);
+}
+
+#[test]
+fn damaged_prekeys_are_made_anew() {
+    let mut world = World::with(804, &["alice", "bob"]);
+    damage(&mut world, Table::Prekeys, |length| length - 1);
+    assert!(
+        world
+            .alerts(ALICE)
+            .iter()
+            .all(|alert| *alert == corrupted(None))
+    );
+    world.relay.boxes.values_mut().for_each(|mailbox| {
+        mailbox.one_time.clear();
+        mailbox.kems.clear();
+    });
+    world.start(BOB, "alice");
+    world.send(BOB, "alice", "hi");
+    assert_eq!(world.received(ALICE, "bob"), ["hi"]);
+}
+
+#[test]
+fn a_damaged_outbox_record_is_a_message_not_sent() {
+    let mut world = talking(805);
+    world.set_network(ALICE, false);
+    world.send(ALICE, "bob", "three");
+    damage(&mut world, Table::Outbox, |length| length - 1);
+    assert_eq!(
+        world.statuses(ALICE, "bob"),
+        [MessageStatus::Delivered, MessageStatus::NotSent]
+    );
+    world.set_network(ALICE, true);
+    world.settle();
+    assert_talking(&mut world);
+}
+
+#[test]
+fn a_damaged_message_is_a_line_that_says_so() {
+    let mut world = talking(806);
+    damage(&mut world, Table::Messages, |length| length - 1);
+    assert_eq!(notices(&world), [NoticeCause::Damaged; 2]);
+    assert_eq!(world.send(ALICE, "bob", "three"), None);
+    let positions: Vec<_> = world
+        .history(ALICE, "bob")
+        .iter()
+        .map(|l| l.position)
+        .collect();
+    assert_eq!(positions, [1, 2, 3]);
+}
+
+#[test]
+fn a_damaged_account_is_no_engine_and_a_newer_store_says_so() {
+    let world = talking(807);
+    let metas = world.clients[ALICE]
+        .disk
+        .iter()
+        .filter(|((table, _), _)| *table == Table::Meta);
+    for (key, value) in metas {
+        for keep in 0..value.len() {
+            let mut disk = world.clients[ALICE].disk.clone();
+            disk.insert(key.clone(), value[..keep].to_vec());
+            let error = try_load(&disk).err();
+            assert_eq!(
+                error,
+                Some(StoreError::Corrupted(Table::Meta)),
+                "{keep} bytes"
+            );
+        }
+        let mut disk = world.clients[ALICE].disk.clone();
+        disk.get_mut(key).expect("it is there")[0] = 200;
+        assert_eq!(try_load(&disk).err(), Some(StoreError::Newer));
+    }
+    let mut disk = world.clients[ALICE].disk.clone();
+    disk.retain(|(table, key), _| *table != Table::Meta || key.0 != b"counters");
+    assert_eq!(
+        try_load(&disk).err(),
+        Some(StoreError::Corrupted(Table::Meta))
+    );
+}
+
+#[test]
+fn every_truncation_of_every_record_is_noticed() {
+    let mut world = talking(808);
+    world.set_network(BOB, false);
+    world.send(ALICE, "bob", "three");
+    world.set_network(ALICE, false);
+    world.send(ALICE, "bob", "four");
+    let disk = world.clients[ALICE].disk.clone();
+    let loaded = disk.iter().filter(|((table, key), _)| {
+        let is_first_of_many = *table != Table::Prekeys || key.0.ends_with(&[1]);
+        table.is_loaded() && *table != Table::Meta && is_first_of_many
+    });
+    for (key, value) in loaded {
+        for keep in [0, 1, 4, 5, value.len() / 2, value.len() - 1] {
+            world.clients[ALICE].disk.clone_from(&disk);
+            world.clients[ALICE]
+                .disk
+                .insert(key.clone(), value[..keep].to_vec());
+            world.clients[ALICE].events.clear();
+            world.crash(ALICE);
+            world.input(ALICE, pawl_client::Input::Tick);
+            let alerts = world.alerts(ALICE);
+            let is_told = alerts
+                .iter()
+                .any(|a| matches!(a, AlertCode::RecordCorrupted { .. }));
+            assert!(is_told, "{:?} cut to {keep}", key.0);
+            assert_ne!(
+                world.send(ALICE, "bob", "five"),
+                Some(CommandError::NoAccount)
+            );
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! Engines and a model relay in one deterministic world: seeded randomness, fake time, a store that
+//! applies changes, and crashes at any point of the order commit, send, show.
+
+#![expect(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its own part"
+)]
+
+pub mod relay;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
+use pawl_client::{
+    AlertCode, Change, Command, CommandError, Config, Engine, Event, Input, Key, LoadedRecord,
+    MessageStatus, MessageView, SocketRequest, Step, Table,
+};
+use pawl_wire::{ConnectionError, RelayFrame, close_code};
+use relay::{AUTHORITY, Peer, Relay};
+
+/// A Monday in 2026, milliseconds since 1970.
+pub const START: u64 = 1_790_000_000_000;
+
+/// What a client's disk holds.
+pub type Disk = BTreeMap<(Table, Key), Vec<u8>>;
+
+/// Where a process may die in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    BeforeCommit,
+    AfterCommit,
+    AfterSend,
+}
+
+pub struct Client {
+    pub disk: Disk,
+    pub engine: Engine,
+    pub events: Vec<Event>,
+    /// Whether the machine has a network.
+    pub network: bool,
+    pub wake_at: Option<u64>,
+    pub changes: usize,
+    rng: ChaCha20Rng,
+    socket: Option<Peer>,
+    up: VecDeque<Vec<u8>>,
+    /// What the driver has to tell the engine.
+    inputs: VecDeque<Input>,
+}
+
+pub struct World {
+    pub now: u64,
+    pub relay: Relay,
+    pub clients: Vec<Client>,
+    pub rng: ChaCha20Rng,
+    /// Chance in a thousand that a step ends in a crash, and that a connection breaks.
+    pub chaos: u32,
+    /// A crash after so many more steps.
+    pub crash_in: Option<(u64, Crash)>,
+    /// How often a process died so far.
+    pub crashes: u32,
+    ids: u128,
+}
+
+fn load(disk: &Disk) -> Engine {
+    try_load(disk).expect("the store loads")
+}
+
+pub fn try_load(disk: &Disk) -> Result<Engine, pawl_client::StoreError> {
+    let records = disk.iter().filter(|((table, _), _)| table.is_loaded());
+    let records = records.map(|((table, key), value)| LoadedRecord {
+        table: *table,
+        key: key.clone(),
+        value: Some(value.clone().into()),
+    });
+    let authority = AUTHORITY.to_owned();
+    Engine::load(Config { authority }, records.collect())
+}
+
+impl World {
+    /// Clients without accounts.
+    #[expect(clippy::print_stderr, reason = "a failed run is repeated by its seed")]
+    pub fn new(seed: u64, clients: usize) -> Self {
+        eprintln!("seed {seed}");
+        let client = |i: usize| Client {
+            disk: Disk::new(),
+            engine: load(&Disk::new()),
+            events: Vec::new(),
+            network: true,
+            wake_at: Some(START),
+            changes: 0,
+            rng: ChaCha20Rng::seed_from_u64(seed * 1_000 + i as u64),
+            socket: None,
+            up: VecDeque::new(),
+            inputs: VecDeque::new(),
+        };
+        Self {
+            now: START,
+            relay: Relay::default(),
+            clients: (0..clients).map(client).collect(),
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            chaos: 0,
+            crash_in: None,
+            crashes: 0,
+            ids: u128::from(seed) << 64,
+        }
+    }
+
+    /// Clients with these names, registered and online.
+    pub fn with(seed: u64, names: &[&str]) -> Self {
+        let mut world = Self::new(seed, names.len());
+        for (i, name) in names.iter().enumerate() {
+            world.settle();
+            assert_eq!(world.create(i, name), None);
+        }
+        world.settle();
+        world
+    }
+
+    pub fn next_id(&mut self) -> String {
+        self.ids += 1;
+        format!("{:032x}", self.ids)
+    }
+
+    pub fn create(&mut self, i: usize, name: &str) -> Option<CommandError> {
+        self.ask(
+            i,
+            Command::CreateAccount {
+                username: name.into(),
+                invite: None,
+            },
+        )
+    }
+
+    pub fn start(&mut self, i: usize, name: &str) -> Option<CommandError> {
+        self.ask(
+            i,
+            Command::StartConversation {
+                username: name.into(),
+            },
+        )
+    }
+
+    pub fn send(&mut self, i: usize, to: &str, text: &str) -> Option<CommandError> {
+        self.ask(i, send(to, text))
+    }
+
+    /// Asks and lets the world run until it is quiet; the command must be answered by then.
+    pub fn ask(&mut self, i: usize, command: Command) -> Option<CommandError> {
+        let id = self.next_id();
+        self.ask_as(i, &id, command);
+        self.settle();
+        self.answer(i, &id).expect("every command is answered")
+    }
+
+    pub fn ask_as(&mut self, i: usize, id: &str, command: Command) {
+        self.input(
+            i,
+            Input::Command {
+                id: id.into(),
+                command,
+            },
+        );
+    }
+
+    /// The last answer to a command.
+    pub fn answer(&self, i: usize, id: &str) -> Option<Option<CommandError>> {
+        self.clients[i]
+            .events
+            .iter()
+            .rev()
+            .find_map(|event| match event {
+                Event::CommandDone { id: done, error } if done == id => Some(error.clone()),
+                _ => None,
+            })
+    }
+
+    pub fn alerts(&self, i: usize) -> Vec<AlertCode> {
+        let alert = |event: &Event| match event {
+            Event::Alert { alert } => Some(alert.clone()),
+            _ => None,
+        };
+        self.clients[i].events.iter().filter_map(alert).collect()
+    }
+
+    /// All lines of a conversation as the store has them.
+    pub fn history(&self, i: usize, conversation: &str) -> Vec<MessageView> {
+        let client = &self.clients[i];
+        let Ok((from, to)) = client.engine.history_range(conversation, None) else {
+            return Vec::new();
+        };
+        let range = (Table::Messages, from)..(Table::Messages, to);
+        client
+            .disk
+            .range(range)
+            .map(|((_, key), value)| client.engine.message_view(key, Some(value)))
+            .collect()
+    }
+
+    /// Texts received in a conversation, in order.
+    pub fn received(&self, i: usize, conversation: &str) -> Vec<String> {
+        let lines = self.history(i, conversation).into_iter();
+        let texts = lines.filter(|line| !line.mine && line.notice.is_none());
+        texts.map(|line| line.text).collect()
+    }
+
+    pub fn statuses(&self, i: usize, conversation: &str) -> Vec<MessageStatus> {
+        self.history(i, conversation)
+            .iter()
+            .filter_map(|line| line.status)
+            .collect()
+    }
+
+    /// One step of a client, carried out in the order commit, send, show.
+    pub fn input(&mut self, i: usize, input: Input) {
+        let crash = self.planned_crash().or_else(|| self.random_crash());
+        let client = &mut self.clients[i];
+        let step = client.engine.handle(input, self.now, &mut client.rng);
+        self.carry_out(i, step, crash);
+    }
+
+    fn planned_crash(&mut self) -> Option<Crash> {
+        let (steps, crash) = self.crash_in.take()?;
+        if steps == 0 {
+            return Some(crash);
+        }
+        self.crash_in = Some((steps - 1, crash));
+        None
+    }
+
+    fn random_crash(&mut self) -> Option<Crash> {
+        let is_chaotic = self.chaos > 0 && self.rng.next_u32() % 1_000 < self.chaos;
+        let crashes = [Crash::BeforeCommit, Crash::AfterCommit, Crash::AfterSend];
+        is_chaotic.then(|| crashes[self.rng.next_u32() as usize % 3])
+    }
+
+    pub fn carry_out(&mut self, i: usize, step: Step, crash: Option<Crash>) {
+        if crash == Some(Crash::BeforeCommit) {
+            return self.crash(i);
+        }
+        let client = &mut self.clients[i];
+        client.changes += step.changes.len();
+        for change in step.changes {
+            match change {
+                Change::Put { table, key, value } => {
+                    client.disk.insert((table, key), value.to_vec());
+                }
+                Change::Delete { table, key } => drop(client.disk.remove(&(table, key))),
+            }
+        }
+        if crash == Some(Crash::AfterCommit) {
+            return self.crash(i);
+        }
+        if client.socket.is_some() {
+            client.up.extend(step.frames);
+        }
+        match step.socket {
+            Some(SocketRequest::Open) if client.network => {
+                client.socket = Some(self.relay.accept(i));
+                client.inputs.push_back(Input::SocketOpened);
+            }
+            Some(SocketRequest::Open) => {
+                client.inputs.push_back(Input::SocketClosed { code: None });
+            }
+            Some(SocketRequest::Close) => self.pump_up(i),
+            None => {}
+        }
+        if step.socket == Some(SocketRequest::Close) {
+            self.break_connection(i, Some(1_000));
+        }
+        if crash == Some(Crash::AfterSend) {
+            return self.crash(i);
+        }
+        let client = &mut self.clients[i];
+        client.wake_at = step.wake_at;
+        client.events.extend(step.events);
+    }
+
+    /// The process dies and begins again from its disk.
+    pub fn crash(&mut self, i: usize) {
+        self.crashes += 1;
+        let client = &mut self.clients[i];
+        client.socket = None;
+        client.up.clear();
+        client.inputs.clear();
+        client.engine = load(&client.disk);
+        client.wake_at = Some(self.now);
+    }
+
+    /// The socket closes under the client.
+    pub fn break_connection(&mut self, i: usize, code: Option<u16>) {
+        let client = &mut self.clients[i];
+        if client.socket.take().is_some() {
+            client.up.clear();
+            client
+                .inputs
+                .retain(|input| !matches!(input, Input::SocketOpened));
+            client.inputs.push_back(Input::SocketClosed { code });
+        }
+    }
+
+    pub fn set_network(&mut self, i: usize, network: bool) {
+        self.clients[i].network = network;
+        if network {
+            self.clients[i].inputs.push_back(Input::NetworkUp);
+        } else {
+            self.break_connection(i, None);
+        }
+    }
+
+    /// The relay says something out of turn.
+    pub fn inject(&mut self, i: usize, frame: RelayFrame) {
+        self.input(i, Input::Frame(frame.encode()));
+    }
+
+    /// The relay ends the connection.
+    pub fn end(&mut self, i: usize, code: ConnectionError) {
+        self.inject(
+            i,
+            RelayFrame::Error {
+                code,
+                retry_after_ms: 0,
+            },
+        );
+        self.break_connection(i, Some(close_code::of(code)));
+    }
+
+    fn pump_up(&mut self, i: usize) {
+        let client = &mut self.clients[i];
+        if let Some(peer) = &mut client.socket {
+            while let Some(frame) = client.up.pop_front() {
+                if !peer.ended {
+                    self.relay.hear(peer, &frame);
+                }
+            }
+        }
+    }
+
+    /// One thing that can happen to a client now; false where nothing can.
+    fn act(&mut self, i: usize) -> bool {
+        let now = self.now;
+        let client = &mut self.clients[i];
+        if let Some(input) = client.inputs.pop_front() {
+            self.input(i, input);
+        } else if let (Some(peer), Some(frame)) = (&mut client.socket, client.up.pop_front()) {
+            if !peer.ended {
+                self.relay.hear(peer, &frame);
+            }
+        } else if let Some(frame) = client.socket.as_mut().and_then(|peer| peer.out.pop_front()) {
+            self.input(i, Input::Frame(frame));
+        } else if client.socket.as_ref().is_some_and(|peer| peer.ended) {
+            self.break_connection(i, None);
+        } else if client.wake_at.is_some_and(|at| at <= now) {
+            client.wake_at = None;
+            self.input(i, Input::Tick);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Lets things happen in random order until nothing can without time passing.
+    fn run_now(&mut self) {
+        loop {
+            for client in &mut self.clients {
+                if let Some(peer) = &mut client.socket {
+                    self.relay.deliver(peer);
+                }
+            }
+            let first = self.rng.next_u32() as usize;
+            let count = self.clients.len();
+            let happened = (0..count).any(|i| self.act((first + i) % count));
+            if !happened {
+                return;
+            }
+            if self.chaos > 0 && self.rng.next_u32() % 1_000 < self.chaos {
+                self.break_connection(first % count, None);
+            }
+        }
+    }
+
+    /// Lets time pass, jumping from one thing that is due to the next.
+    pub fn run_for(&mut self, milliseconds: u64) {
+        let end = self.now + milliseconds;
+        loop {
+            self.run_now();
+            let due = self
+                .clients
+                .iter()
+                .filter_map(|client| client.wake_at)
+                .min();
+            match due.filter(|due| *due <= end) {
+                Some(due) => self.now = self.now.max(due),
+                None => break,
+            }
+        }
+        self.now = end;
+        self.run_now();
+    }
+
+    /// Long enough for everything but pings and slow retries.
+    pub fn settle(&mut self) {
+        self.run_for(3_000);
+    }
+}
+
+pub fn send(to: &str, text: &str) -> Command {
+    Command::SendText {
+        conversation: to.into(),
+        text: text.into(),
+    }
+}
