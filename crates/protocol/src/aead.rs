@@ -1,5 +1,6 @@
-//! XChaCha20-Poly1305 in place, with a fresh random nonce kept beside the ciphertext. Knows no message
-//! format. PROTOCOL.md "Primitives".
+//! XChaCha20-Poly1305 in place.
+//! The nonce is the caller's: fresh random bytes for every message and header, kept beside the ciphertext.
+//! It knows no message format. PROTOCOL.md "Primitives".
 
 use chacha20poly1305::aead::inout::InOutBuf;
 use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};

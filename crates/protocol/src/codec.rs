@@ -1,5 +1,6 @@
-//! Reading and writing of fixed-width, big-endian fields: one encoding for every value, trailing bytes
-//! refused. Knows no record by name. PROTOCOL.md "Encoding".
+//! Reading of fixed-width, big-endian fields, and what can be wrong with bytes from outside.
+//! There is one encoding for every value; trailing bytes are refused.
+//! It knows no record by name. PROTOCOL.md "Encoding".
 
 use crate::curve::KeyError;
 

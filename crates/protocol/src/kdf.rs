@@ -1,4 +1,6 @@
-//! HKDF-SHA-256 (RFC 5869), each call one extract and one expand. Knows no label. PROTOCOL.md "Key derivation".
+//! HKDF-SHA-256 (RFC 5869), each call one extract and one expand.
+//! Secrets are read one by one, so that no concatenation of them needs to be wiped.
+//! It knows no label. PROTOCOL.md "Key derivation".
 
 use hkdf::{HkdfExtract, InvalidLength};
 use sha2::Sha256;

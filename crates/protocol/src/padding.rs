@@ -1,5 +1,6 @@
-//! Padding of plaintexts to size classes, so that the relay learns a class and not a length. Knows no
-//! ciphertext. PROTOCOL.md "Padding".
+//! Padding of plaintexts to size classes, so that the relay learns a class and not a length.
+//! Every plaintext has one padded form.
+//! It knows no ciphertext. PROTOCOL.md "Padding".
 
 /// The smallest class, in bytes.
 const SMALLEST_CLASS: usize = 160;

@@ -1,5 +1,6 @@
-//! Newtypes of secrets: wiped when dropped, never cloned, copied or printed. Knows no protocol.
-//! PROTOCOL.md "Secrets in memory".
+//! Newtypes of secrets: wiped when dropped, never cloned, copied or printed.
+//! Two are public, for what leaves this crate; the symmetric keys are made with a macro.
+//! It knows no protocol. PROTOCOL.md "Secrets in memory".
 
 use core::fmt;
 

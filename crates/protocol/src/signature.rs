@@ -1,5 +1,6 @@
-//! Ed25519 with domain separation: what is signed is always `context || fields`, and verification is always
-//! strict. Knows no record by name. PROTOCOL.md "Signatures".
+//! Ed25519 with domain separation: what is signed is always `context || fields`.
+//! Verification is always strict, and keys in another form than the canonical one are refused.
+//! It knows no record by name. PROTOCOL.md "Signatures".
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use rand_core::CryptoRng;

@@ -1,4 +1,6 @@
-//! The long-term Ed25519 key of an account. Knows no device and no username. PROTOCOL.md "Identity".
+//! The long-term Ed25519 key of an account: who somebody is.
+//! It signs certificates, account records and statements to the relay, each under its own context.
+//! It knows no device and no username. PROTOCOL.md "Identity".
 
 use core::cmp::Ordering;
 use core::fmt;

@@ -1,5 +1,6 @@
-//! A device of an account: its number, its address, its two key pairs. Knows no other device.
-//! PROTOCOL.md "Identity".
+//! A device of an account: its number, its address, its two key pairs.
+//! A local device is put together only from keys and a certificate that belong to each other.
+//! It knows no other device of the account. PROTOCOL.md "Identity".
 
 use core::num::NonZeroU32;
 

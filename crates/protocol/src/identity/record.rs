@@ -1,5 +1,6 @@
-//! The signed, numbered list of an account's devices, with the account's username, so that a relay can
-//! neither swap usernames nor slip a device in nor go back to an older list. PROTOCOL.md "Account record".
+//! The signed, numbered list of an account's devices, with the account's username.
+//! A relay can neither swap usernames nor slip a device in nor go back to an older list.
+//! It knows no relay and no trust in people. PROTOCOL.md "Account record".
 
 use super::account::{AccountKey, AccountKeyPair};
 use super::certificate::{CertificateError, DeviceCertificate};

@@ -1,5 +1,6 @@
-//! Statements to the relay, signed as they are. The bytes come from the crate that the relay shares; their
-//! prefix keeps them apart from everything that this crate signs. PROTOCOL.md "Signatures".
+//! Statements to the relay, signed as they are. The bytes come from the crate that the relay shares.
+//! Their prefix keeps them apart from everything else that is signed here.
+//! It knows nothing of what a statement says. PROTOCOL.md "Signatures".
 
 use ed25519_dalek::{Signer, SigningKey};
 

@@ -1,5 +1,6 @@
-//! One-time X25519 prekeys: each for one handshake, then erased. Not signed, as in PQXDH: a relay that
-//! swaps one only makes a handshake that its recipient cannot open. PROTOCOL.md "Prekeys".
+//! One-time X25519 prekeys: each for one handshake, then erased.
+//! Not signed, as in PQXDH: a relay that swaps one only makes a handshake that its recipient cannot open.
+//! It knows no stock. PROTOCOL.md "Prekeys".
 
 use rand_core::CryptoRng;
 

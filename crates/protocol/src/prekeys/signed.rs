@@ -1,4 +1,6 @@
-//! The signed X25519 prekey, replaced weekly. PROTOCOL.md "Prekeys".
+//! The signed X25519 prekey: the published record and the pair behind it.
+//! It is replaced weekly; how long an old one is kept is the caller's.
+//! It knows neither bundle nor handshake. PROTOCOL.md "Prekeys".
 
 use rand_core::CryptoRng;
 

@@ -1,4 +1,6 @@
-//! Why a message cannot be sealed or opened. Knows nothing of what is done about it.
+//! Why a message cannot be sealed or opened, one error for each operation.
+//! Each variant says whose fault it is where that can be known.
+//! It knows nothing of what is done about it. PROTOCOL.md "Double Ratchet".
 
 use crate::curve::NonContributory;
 

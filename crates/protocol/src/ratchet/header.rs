@@ -1,4 +1,6 @@
-//! The header of a message: what the relay must not see. Knows no body. PROTOCOL.md "Header".
+//! The header of a message, which the relay must not see: ratchet key and counters.
+//! It is sealed under its chain's header key, with the envelope's prefix as associated data.
+//! It knows no body and no state. PROTOCOL.md "Header".
 
 use crate::aead::{self, NONCE_BYTES, TAG_BYTES};
 use crate::codec::{DecodeError, Reader};

@@ -1,5 +1,6 @@
-//! Root keys, chain keys, header keys and message keys, and how one follows from another. Knows no counter
-//! and no message. PROTOCOL.md "Key derivation".
+//! Root keys, chain keys, header keys and message keys, and how one follows from another.
+//! A message key is taken by value to seal, so it can seal one message.
+//! It knows no counter and no message. PROTOCOL.md "Key derivation".
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

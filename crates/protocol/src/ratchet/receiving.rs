@@ -1,5 +1,6 @@
-//! The current receiving chain, and how far a message would move a chain on. Knows nothing of sending.
-//! PROTOCOL.md "Double Ratchet".
+//! The current receiving chain, and how far a message would move a chain on.
+//! A plan changes nothing; it is applied when its message has proved authentic.
+//! It knows nothing of sending. PROTOCOL.md "Double Ratchet".
 
 use super::error::OpenError;
 use super::keys::{ChainKey, HeaderKey, MessageKey};

@@ -1,5 +1,6 @@
 //! Message keys kept for messages that have not come yet, and the chains that have ended but for them.
-//! Knows no message. PROTOCOL.md "Limits".
+//! All that bounds them in number and in time is here.
+//! It knows no message. PROTOCOL.md "Limits".
 
 use super::keys::{HeaderKey, MessageKey};
 use super::{MAX_KEPT_KEYS, MAX_RETIRED_CHAINS, is_expired};

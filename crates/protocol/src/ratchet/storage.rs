@@ -1,4 +1,6 @@
-//! The stored form of a ratchet's state, inside that of its session. Knows no store. PROTOCOL.md "Stored session".
+//! The stored form of a ratchet's state, inside that of its session.
+//! Every count is bounded when it is read, as it was when the state was made.
+//! It knows no store. PROTOCOL.md "Stored session".
 
 use super::keys::{ChainKey, HeaderKey, MessageKey, RootKey};
 use super::receiving::ReceivingChain;
