@@ -38,6 +38,8 @@ export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   plugins: [scriptIntegrity()],
   worker: { format: 'es' },
+  // `npm run dev` beside a running relay.
+  server: { proxy: { '/api': { target: 'http://127.0.0.1:8080', ws: true } } },
   build: {
     target: 'es2023',
     assetsInlineLimit: 0,
