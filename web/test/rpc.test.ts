@@ -1,0 +1,116 @@
+/** Laws of the page's side of the worker: nothing is sent before `ready`, and everything is answered. */
+import { describe, expect, it } from 'vitest';
+
+import type { PageToWorker, WorkerState, WorkerToPage } from '../src/worker/messages';
+import { Rpc, type WorkerLike } from '../src/worker/rpc';
+import type { Event } from '../src/generated/types';
+
+class FakeWorker implements WorkerLike {
+  sent: PageToWorker[] = [];
+  #message: (event: { data: WorkerToPage }) => void = () => {};
+  #error: (event: { message?: string }) => void = () => {};
+
+  postMessage(message: PageToWorker): void {
+    this.sent.push(message);
+  }
+
+  addEventListener(type: string, listener: (event: never) => void): void {
+    if (type === 'message') this.#message = listener as (event: { data: WorkerToPage }) => void;
+    if (type === 'error') this.#error = listener;
+  }
+
+  say(message: WorkerToPage): void {
+    this.#message({ data: message });
+  }
+
+  crash(message: string): void {
+    this.#error({ message });
+  }
+
+  ids(): (string | number)[] {
+    return this.sent.map((message) => (message.type === 'networkUp' ? 'networkUp' : message.id));
+  }
+}
+
+function start() {
+  const worker = new FakeWorker();
+  const events: Event[] = [];
+  const states: WorkerState[] = [];
+  const rpc = new Rpc(worker, { event: (event) => events.push(event), state: (state) => states.push(state) });
+  return { worker, events, states, rpc };
+}
+
+const draft = { type: 'saveDraft', conversation: 'bob', text: 'he' } as const;
+const ready = { type: 'state', state: 'ready' } as const;
+const full = { type: 'state', state: 'failed', error: { code: 'storeFull', detail: '' } } as const;
+
+describe('Rpc', () => {
+  it('sends nothing before the worker is ready, and then everything in order', () => {
+    const { worker, rpc } = start();
+    void rpc.command(draft);
+    void rpc.query({ type: 'snapshot' });
+    worker.say({ type: 'state', state: 'starting' });
+    expect(worker.sent).toEqual([]);
+    worker.say(ready);
+    expect(worker.sent.map((message) => message.type)).toEqual(['command', 'query']);
+  });
+
+  it('gives every command its own id of 32 hexadecimal digits', () => {
+    const { worker, rpc } = start();
+    worker.say(ready);
+    void rpc.command(draft);
+    void rpc.command(draft);
+    const [first, second] = worker.ids();
+    expect(first).toMatch(/^[0-9a-f]{32}$/);
+    expect(second).not.toBe(first);
+  });
+
+  it('asks again, under the same id, only what is unanswered when another engine takes over', async () => {
+    const { worker, rpc } = start();
+    worker.say(ready);
+    const done = rpc.command(draft);
+    const lost = rpc.command(draft);
+    const [first, second] = worker.ids() as string[];
+    worker.say({ type: 'event', event: { type: 'commandDone', id: first ?? '', error: null } });
+    expect(await done).toBeNull();
+    worker.sent = [];
+    worker.say(ready);
+    expect(worker.ids()).toEqual([second]);
+    worker.say({ type: 'event', event: { type: 'commandDone', id: second ?? '', error: { code: 'outboxFull' } } });
+    expect(await lost).toEqual({ code: 'outboxFull' });
+  });
+
+  it('keeps answers to commands, its own and other tabs\', from the page', () => {
+    const { worker, events } = start();
+    worker.say({ type: 'event', event: { type: 'commandDone', id: 'another tab\'s', error: null } });
+    worker.say({ type: 'event', event: { type: 'connectionChanged', connection: 'online' } });
+    expect(events).toEqual([{ type: 'connectionChanged', connection: 'online' }]);
+  });
+
+  it('answers everything when the worker fails, and fails once', async () => {
+    const { worker, states, rpc } = start();
+    worker.say(ready);
+    const command = rpc.command(draft);
+    const query = rpc.query({ type: 'snapshot' });
+    worker.say(full);
+    worker.crash('later');
+    worker.say(ready);
+    expect(await command).toEqual({ code: 'storeFailed' });
+    expect(await query).toEqual({ type: 'failed', error: { code: 'storeFailed' } });
+    expect(await rpc.command(draft)).toEqual({ code: 'storeFailed' });
+    expect(states.map((state) => state.state)).toEqual(['ready', 'failed']);
+  });
+
+  it('says that the engine could not be loaded when the worker does not even start', () => {
+    const { worker, states } = start();
+    worker.crash('no such file');
+    expect(states).toEqual([{ state: 'failed', error: { code: 'wasmFailed', detail: 'no such file' } }]);
+  });
+
+  it('refuses more than a person can ask for instead of growing without end', async () => {
+    const { worker, rpc } = start();
+    worker.say(ready);
+    for (let count = 0; count < 1000; count++) void rpc.command(draft);
+    expect(await rpc.command(draft)).toEqual({ code: 'storeFailed' });
+  });
+});
