@@ -16,7 +16,7 @@ class FakeWorker implements WorkerLike {
 
   addEventListener(type: string, listener: (event: never) => void): void {
     if (type === 'message') this.#message = listener as (event: { data: WorkerToPage }) => void;
-    if (type === 'error') this.#error = listener;
+    if (type === 'error') this.#error = listener as (event: { message?: string }) => void;
   }
 
   say(message: WorkerToPage): void {

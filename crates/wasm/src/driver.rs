@@ -53,11 +53,17 @@ pub(crate) enum Ended {
 /// Leads until another tab does, or nothing works any more.
 pub(crate) async fn lead(tab: &Rc<Tab>, mut works: mpsc::Receiver<Work>) -> Ended {
     let failures = Cell::new(0);
+    let mut led = false;
     loop {
         let ended = match Driver::load(tab, &failures).await {
             Ok(mut driver) => {
+                led = true;
                 tab.lead_with(driver.store.epoch());
                 driver.run(&mut works).await
+            }
+            Err(error) if led && error.code == StartErrorCode::StoreNewer => {
+                let code = StartErrorCode::UpdatedElsewhere;
+                Stop::Unloaded(StartError { code, ..error })
             }
             Err(error) => Stop::Unloaded(error),
         };
@@ -125,6 +131,8 @@ impl<'a> Driver<'a> {
             authority: tab.config.authority.clone(),
         };
         let engine = Engine::load(config, records)?;
+        // What an earlier engine's socket said is not meant for this one.
+        tab.next_socket_number();
         let waker = Rc::clone(tab);
         Ok(Self {
             tab,

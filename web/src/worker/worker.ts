@@ -56,7 +56,9 @@ async function start(): Promise<void> {
 }
 
 function fail(detail: string): void {
-  say({ type: 'state', state: 'failed', error: { code: 'wasmFailed', detail } });
+  // Firefox reports a full disk here, too, before the transaction that met it has ended.
+  const code = detail.includes('QuotaExceeded') ? 'storeFull' : 'wasmFailed';
+  say({ type: 'state', state: 'failed', error: { code, detail } });
 }
 
 function say(message: WorkerToPage): void {
