@@ -56,9 +56,7 @@ scenario('reload: more than a page of history can be reached', {}, async (world)
   await bob.tab.waitForMessage(texts.at(-1));
   await untilValue('the oldest message', async () => {
     const log = await bob.tab.find('log', 'Messages');
-    await log.evaluate((element) => {
-      for (let node = element; node !== null; node = node.parentElement) node.scrollTop = 0;
-    });
+    await log.evaluate((element) => element.querySelector('article, [role="article"]').scrollIntoView());
     return (await bob.tab.texts()).filter((text) => /line \d{3}|hello bob/.test(text)).map((text) => /line \d{3}|hello bob/.exec(text)[0]);
   }, (seen) => seen[0] === 'hello bob');
   const seen = (await bob.tab.texts()).flatMap((text) => text.match(/line \d{3}/g) ?? []);

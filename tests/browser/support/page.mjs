@@ -9,17 +9,15 @@ const aria = (role, name) => (name === undefined ? `::-p-aria([role="${role}"])`
 /** Runs in the page: each article of the log as the text in it and, for own messages, its status. */
 function readArticles(log, statuses) {
   const hidden = (node) => node.hidden || node.getAttribute('aria-hidden') === 'true';
-  const texts = (node) => {
-    if (hidden(node)) return [];
-    const own = [...node.childNodes].filter((child) => child.nodeType === Node.TEXT_NODE);
-    const text = own.map((child) => child.data).join('');
-    const inner = [...node.children].flatMap(texts);
-    return text.trim() === '' ? inner : [text, ...inner];
+  const isStatus = (node) => node.children.length === 0 && statuses.includes(node.textContent.trim());
+  const textOf = (node, without) => {
+    if (node.nodeType === Node.TEXT_NODE) return node.data;
+    if (node.nodeType !== Node.ELEMENT_NODE || node === without || hidden(node)) return '';
+    return node.tagName === 'BR' ? '\n' : [...node.childNodes].map((child) => textOf(child, without)).join('');
   };
   return [...log.querySelectorAll('article, [role="article"]')].map((article) => {
-    const parts = texts(article);
-    const status = parts.findLast((part) => statuses.includes(part.trim()))?.trim() ?? null;
-    return { status, text: parts.filter((part) => !statuses.includes(part.trim())).join('\n') };
+    const status = [...article.querySelectorAll('*')].findLast(isStatus) ?? null;
+    return { status: status?.textContent.trim() ?? null, text: textOf(article, status) };
   });
 }
 

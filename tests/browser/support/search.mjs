@@ -8,9 +8,13 @@ function base64Cores(bytes) {
   });
 }
 
+/** Shorter texts leave nothing certain of themselves in base64. */
+const SHORTEST = 12;
+
 /** Encodings of a text: UTF-8, UTF-16 both ways, hexadecimal, base64 at each alignment, plain and URL-safe. */
 export function dresses(text) {
   const utf8 = Buffer.from(text, 'utf8');
+  if (utf8.length < SHORTEST) throw new Error(`too short to be searched for: ${text}`);
   const utf16 = Buffer.from(text, 'utf16le');
   const cores = base64Cores(utf8).flatMap((core) => [core, core.replaceAll('+', '-').replaceAll('/', '_')]);
   const texts = [...cores, utf8.toString('hex'), utf8.toString('hex').toUpperCase(), encodeURIComponent(text)];
