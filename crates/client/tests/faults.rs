@@ -30,8 +30,8 @@ fn repeat_unanswered(world: &mut World, asked: &mut Vec<Asked>) {
     }
 }
 
-/// Everybody writes to everybody while processes die and connections break.
-fn chaotic_run(seed: u64, chaos: u32) {
+/// Everybody writes to everybody while processes die and connections break; gives how many died.
+fn chaotic_run(seed: u64, chaos: u32) -> u32 {
     let mut world = World::with(seed, &NAMES);
     let mut asked = Vec::new();
     let mut sent: BTreeMap<(usize, usize), Vec<String>> = BTreeMap::new();
@@ -62,7 +62,6 @@ fn chaotic_run(seed: u64, chaos: u32) {
         }
     }
     world.chaos = 0;
-    assert!(world.crashes > 3, "seed {seed}: the faults did not happen");
     world.run_for(120_000);
     for ((from, to), texts) in &sent {
         assert_eq!(&world.received(*to, NAMES[*from]), texts, "seed {seed}");
@@ -80,16 +79,19 @@ fn chaotic_run(seed: u64, chaos: u32) {
             "seed {seed}"
         );
     }
+    world.crashes
 }
 
 #[test]
 fn everything_accepted_is_shown_exactly_once_under_rare_faults() {
-    (100..108).for_each(|seed| chaotic_run(seed, 20));
+    let crashes: u32 = (100..108).map(|seed| chaotic_run(seed, 20)).sum();
+    assert!(crashes > 20, "only {crashes} crashes");
 }
 
 #[test]
 fn everything_accepted_is_shown_exactly_once_under_frequent_faults() {
-    (200..206).for_each(|seed| chaotic_run(seed, 120));
+    let crashes: u32 = (200..206).map(|seed| chaotic_run(seed, 120)).sum();
+    assert!(crashes > 100, "only {crashes} crashes");
 }
 
 /// Crashes once, at each step of a conversation in turn, at each point of the step.

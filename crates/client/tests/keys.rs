@@ -1,0 +1,182 @@
+//! The life of private keys: on disk before their public halves leave, erased when they were used, kept
+//! full, replaced in time, few.
+
+mod support;
+
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::SeedableRng;
+
+use pawl_client::{Change, Input, SocketRequest, Table};
+use pawl_wire::{ClientFrame, KeyStock, RelayFrame};
+use support::World;
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+/// Kinds as they stand in the store's keys: signed, last-resort, one-time, one-time KEM.
+fn private_keys(world: &World, client: usize, kind: u8) -> Vec<u32> {
+    let keys = world.clients[client].disk.keys();
+    let of_kind = keys.filter(|(table, key)| *table == Table::Prekeys && key.0[0] == kind);
+    let id = |key: &[u8]| u32::from_be_bytes(key[1..].try_into().expect("an id"));
+    of_kind.map(|(_, key)| id(&key.0)).collect()
+}
+
+fn sessions(world: &World, client: usize) -> usize {
+    let tables = world.clients[client].disk.keys();
+    tables
+        .filter(|(table, _)| *table == Table::Sessions)
+        .count()
+}
+
+#[test]
+fn the_stock_is_filled_and_used_keys_are_erased_with_the_message_that_used_them() {
+    let mut world = World::with(900, &["alice", "bob"]);
+    assert_eq!(private_keys(&world, BOB, 2), (1..=100).collect::<Vec<_>>());
+    assert_eq!(private_keys(&world, BOB, 3), (1..=100).collect::<Vec<_>>());
+    world.start(ALICE, "bob");
+    world.set_network(BOB, false);
+    world.send(ALICE, "bob", "hi");
+    assert_eq!(
+        private_keys(&world, BOB, 2).len(),
+        100,
+        "claimed, not yet used"
+    );
+    world.set_network(BOB, true);
+    world.settle();
+    assert_eq!(private_keys(&world, BOB, 2), (2..=100).collect::<Vec<_>>());
+    assert_eq!(private_keys(&world, BOB, 3), (2..=100).collect::<Vec<_>>());
+}
+
+#[test]
+fn private_keys_are_committed_in_the_step_that_uploads_the_public_ones() {
+    let mut world = World::with(901, &["alice"]);
+    for round in 0..20_u32 {
+        for mailbox in world.relay.boxes.values_mut() {
+            mailbox.one_time.truncate(3);
+            mailbox.kems.truncate(24);
+        }
+        let stock = KeyStock {
+            signed_prekey: 1,
+            last_resort_kem: 1,
+            one_time_prekeys: 3,
+            one_time_kems: 24,
+        };
+        let frame = Input::Frame(RelayFrame::KeysLow(stock).encode());
+        let now = world.now;
+        let mut rng = ChaCha20Rng::seed_from_u64(1_000 + world.now);
+        let step = world.clients[ALICE].engine.handle(frame, now, &mut rng);
+        let is_key = |change: &&Change| {
+            matches!(
+                change,
+                Change::Put {
+                    table: Table::Prekeys,
+                    ..
+                }
+            )
+        };
+        let written = step.changes.iter().filter(is_key).count();
+        let uploaded = step
+            .frames
+            .iter()
+            .map(|frame| match ClientFrame::decode(frame) {
+                Ok(ClientFrame::Publish { keys, .. }) => {
+                    keys.one_time_prekeys.len() + keys.one_time_kems.len()
+                }
+                _ => 0,
+            });
+        assert_eq!(written, uploaded.sum::<usize>(), "round {round}");
+        assert_eq!(written, 100);
+        world.carry_out(ALICE, step, None);
+        world.settle();
+    }
+    for mailbox in world.relay.boxes.values() {
+        assert!(mailbox.one_time.len() == 100 && mailbox.kems.len() == 100);
+    }
+    assert!(
+        private_keys(&world, ALICE, 2).len() <= 400,
+        "claimed and never used"
+    );
+}
+
+#[test]
+fn signed_prekeys_are_replaced_weekly_and_erased_when_no_mail_can_need_them() {
+    let mut world = World::with(902, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    for week in 0..8_u64 {
+        world.now += 8 * DAY;
+        world.settle();
+        world.settle();
+        let newest = u32::try_from(week).expect("few") + 2;
+        for kind in [0, 1] {
+            let keys = private_keys(&world, BOB, kind);
+            assert_eq!(keys.last(), Some(&newest), "week {week}");
+            assert!(keys.len() <= 6, "week {week}: {keys:?}");
+        }
+        let published: Vec<_> = world.relay.boxes.values().map(|m| m.keys.clone()).collect();
+        assert!(published.iter().all(|keys| {
+            keys.signed_prekey.as_ref().map(|key| key.id) == Some(newest)
+                && keys.last_resort_kem.as_ref().map(|key| key.id) == Some(newest)
+        }));
+    }
+    world.send(ALICE, "bob", "hi");
+    assert_eq!(world.received(BOB, "alice"), ["hi"]);
+}
+
+#[test]
+fn old_sessions_are_few_and_expire() {
+    let mut world = World::with(903, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    let mut texts = Vec::new();
+    for i in 0..15 {
+        world.clients[ALICE]
+            .disk
+            .retain(|(table, _), _| *table != Table::Sessions);
+        world.crash(ALICE);
+        world.settle();
+        texts.push(format!("{i}"));
+        world.send(ALICE, "bob", &texts[i]);
+        assert!(sessions(&world, BOB) <= 9, "round {i}");
+    }
+    assert_eq!(world.received(BOB, "alice"), texts);
+    world.now += 31 * DAY;
+    world.settle();
+    world.send(ALICE, "bob", "later");
+    assert_eq!(sessions(&world, BOB), 1);
+    assert_eq!(
+        world.received(BOB, "alice").last().map(String::as_str),
+        Some("later")
+    );
+}
+
+#[test]
+fn a_session_that_was_never_answered_is_not_written_on_for_ever() {
+    let mut world = World::with(904, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.set_network(BOB, false);
+    world.send(ALICE, "bob", "one");
+    assert_eq!(sessions(&world, ALICE), 1);
+    world.now += 21 * DAY;
+    world.settle();
+    world.send(ALICE, "bob", "two");
+    assert_eq!(sessions(&world, ALICE), 2);
+    world.set_network(BOB, true);
+    world.settle();
+    assert_eq!(world.received(BOB, "alice"), ["one", "two"]);
+}
+
+#[test]
+fn without_an_account_a_step_asks_for_a_connection_once_and_writes_nothing() {
+    let mut world = World::new(905, 1);
+    let mut rng = ChaCha20Rng::seed_from_u64(1_000 + world.now);
+    let now = world.now;
+    let step = world.clients[ALICE]
+        .engine
+        .handle(Input::Tick, now, &mut rng);
+    assert!(step.changes.is_empty() && step.frames.is_empty());
+    assert_eq!(step.socket, Some(SocketRequest::Open));
+    let again = world.clients[ALICE]
+        .engine
+        .handle(Input::Tick, now, &mut rng);
+    assert_eq!(again.socket, None);
+}
