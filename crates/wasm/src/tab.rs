@@ -94,7 +94,7 @@ impl Tab {
                 }
             });
             let channel = Channel::join(&format!("{}-tabs", config.db_name), listen)
-                .expect("BroadcastChannel is as old as Web Locks, which are there");
+                .expect("check_browser has just joined one");
             Self {
                 config,
                 page,
@@ -370,6 +370,10 @@ fn check_browser() -> Result<(), StartError> {
     if !crate::leader::available() {
         let detail = "there is no navigator.locks";
         return Err(StartError::new(StartErrorCode::NoLocks, detail));
+    }
+    if !Channel::allowed() {
+        let detail = "site data is blocked: no BroadcastChannel";
+        return Err(StartError::new(StartErrorCode::NoIndexedDb, detail));
     }
     Ok(())
 }

@@ -65,6 +65,13 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
+    /// Whether a channel can be joined at all: Firefox refuses where the user has blocked site data.
+    pub(crate) fn allowed() -> bool {
+        BroadcastChannel::new("pawl-allowed")
+            .map(|probe| probe.close())
+            .is_ok()
+    }
+
     /// Joins the channel `name`.
     pub(crate) fn join(name: &str, listen: Rc<dyn Fn(Heard)>) -> Result<Self, JsValue> {
         let inner = BroadcastChannel::new(name)?;

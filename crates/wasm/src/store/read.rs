@@ -62,6 +62,10 @@ pub(super) async fn newest(
     upper: &Key,
     limit: u32,
 ) -> Result<Vec<Row>, ReadError> {
+    if lower >= upper {
+        // IndexedDB takes an empty range for an error.
+        return Ok(Vec::new());
+    }
     let table = Table::Messages;
     let bound = |key| JsValue::from(Uint8Array::from(sealer.stored_key(table, key).as_slice()));
     let range = KeyRange::bound(&bound(lower), &bound(upper), Some(false), Some(true))

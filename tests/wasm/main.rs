@@ -1,0 +1,10 @@
+//! What only a browser can show, run by `wasm-pack test --headless --firefox`: the real core, the real
+//! store in IndexedDB, and tabs that share one engine.
+#![cfg(target_arch = "wasm32")]
+
+mod core;
+mod store;
+mod support;
+mod tabs;
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
