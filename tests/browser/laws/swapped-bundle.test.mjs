@@ -65,6 +65,8 @@ scenario('swapped bundle: a relay that answers the look-up of Bob with Mallory i
   await alice.tab.waitForAlert(/./, dialog);
   assert.equal(submitsTo(world, keys.mallory.account), 0);
   assert.deepEqual(await mallory.tab.conversations(), []);
+  await alice.tab.page.keyboard.press('Escape');
+  await alice.tab.gone('dialog', 'New conversation');
   assert.deepEqual(await alice.tab.conversations(), []);
 });
 
