@@ -85,6 +85,21 @@ test('another tab\'s draft is shown, but never over what is being written here',
   expect(draft.text.value).toBe('after');
 });
 
+test('nothing changes under the cursor: another tab\'s draft waits until somebody comes back', async () => {
+  const { engine, draft } = open('lef');
+  draft.inUse = () => true;
+  draft.adopt('rig');
+  expect(draft.text.value).toBe('lef');
+  draft.catchUp();
+  expect(draft.text.value).toBe('rig');
+  draft.adopt('right');
+  draft.edit('rig, mine');
+  draft.flush();
+  await engine.done();
+  draft.catchUp();
+  expect(draft.text.value).toBe('rig, mine');
+});
+
 test('an echo of an older draft while a text is being sent does not bring it back', async () => {
   const { engine, draft } = open();
   draft.edit('hello');

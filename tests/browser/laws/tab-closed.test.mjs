@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 
 import { CLIENT, kindOf, RELAY } from '../support/protobuf.mjs';
 import { holdsSeries, mark, marksIn } from '../support/series.mjs';
-import { until } from '../support/wait.mjs';
+import { until, untilValue } from '../support/wait.mjs';
 import { scenario, talking } from '../support/world.mjs';
 
 /** Where the road is blocked while the tab dies: before the relay has the message, or before the answer. */
@@ -38,26 +38,36 @@ for (const [where, [direction, matches]] of Object.entries(BLOCKS)) {
   }
 }
 
-scenario('tab closed: right after Enter; the message is then sent once or still being written, never both, never lost', {}, async (world) => {
+/** Waits until what is being written is on disk: a second tab, which has it from there, shows it. */
+async function draftIsKept(person, text) {
+  const witness = await person.openTab('#/c/bob');
+  await untilValue('the draft in another tab', () => witness.valueOf('Message'), (value) => value === text);
+  await person.closeTab(witness);
+}
+
+async function sentOrDraft(tab, text) {
+  await tab.waitForHeading('bob');
+  await tab.waitForMessage('hello bob');
+  return until(`${text} is sent or a draft`, async () => {
+    const sent = marksIn(await tab.messages(), 'alice').includes(text);
+    const draft = (await tab.valueOf('Message')) === text;
+    return sent || draft ? { sent, draft } : null;
+  });
+}
+
+scenario('tab closed: right after Enter; what was written is then sent or still a draft, never both, never lost', {}, async (world) => {
   const { alice, bob } = await talking(world);
   for (let number = 1; number <= 4; number += 1) {
     const text = mark('alice', number);
-    await alice.tab.typeAndEnter(text);
+    await alice.tab.fill('Message', text);
+    await draftIsKept(alice, text);
+    await alice.tab.page.keyboard.press('Enter');
     await alice.closeTab();
     await alice.openTab('#/c/bob');
-    await alice.tab.waitForHeading('bob');
-    await alice.tab.waitForMessage('hello bob');
-    const state = await until('sent or draft', async () => {
-      const sent = marksIn(await alice.tab.messages(), 'alice').includes(text);
-      const draft = (await alice.tab.valueOf('Message')) === text;
-      return sent || draft ? { sent, draft } : null;
-    });
+    const state = await sentOrDraft(alice.tab, text);
     assert.notEqual(state.sent, state.draft, `${text}: sent ${state.sent}, draft ${state.draft}`);
-    if (state.draft) {
-      await (await alice.tab.find('textbox', 'Message')).focus();
-      await alice.tab.page.keyboard.press('Enter');
-      await alice.tab.waitForMessage(text);
-    }
+    if (state.draft) await alice.tab.press('button', 'Send');
+    await alice.tab.waitForMessage(text);
   }
   await holdsSeries(bob.tab, 'alice', 4);
   await holdsSeries(alice.tab, 'alice', 4);

@@ -20,6 +20,10 @@ export class Draft {
   #saving = 0;
   /** Holds something that the engine does not have. */
   #dirty = false;
+  /** What another tab wrote while the cursor was here. */
+  #offered: string | null = null;
+  /** Whether the cursor is in the box; the view says so. */
+  inUse: () => boolean = () => false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(engine: () => Engine, conversation: string, text: string) {
@@ -32,13 +36,23 @@ export class Draft {
     if (text === this.text.value) return;
     this.text.value = text;
     this.#dirty = true;
+    this.#offered = null;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => { this.flush(); }, SAVE_AFTER);
   }
 
-  /** Another tab wrote; what is being written here goes first. */
+  /** Another tab wrote; what is being written here goes first, and nothing changes under the cursor. */
   adopt(text: string): void {
-    if (!this.#dirty && this.#saving === 0 && this.#sending === 0) this.text.value = text;
+    if (this.#dirty || this.#saving > 0 || this.#sending > 0) return;
+    this.#offered = text;
+    if (!this.inUse()) this.catchUp();
+  }
+
+  /** Takes over what another tab wrote last, when somebody comes back to this one. */
+  catchUp(): void {
+    if (this.#offered === null || this.#dirty || this.#saving > 0 || this.#sending > 0) return;
+    this.text.value = this.#offered;
+    this.#offered = null;
   }
 
   /** Saves now. While a text is being sent an empty draft is not news: the send clears it. */
@@ -63,6 +77,7 @@ export class Draft {
     this.error.value = null;
     this.text.value = '';
     this.#dirty = false;
+    this.#offered = null;
     this.#sending += 1;
     const error = await this.#engine().command({ type: 'sendText', conversation: this.conversation, text });
     this.#sending -= 1;

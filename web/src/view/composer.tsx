@@ -1,5 +1,5 @@
 /** Where one writes. Enter sends, Shift+Enter begins a new line. */
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { ConversationView } from '../generated/types';
 import { commandErrorText, words } from '../words';
 import { useModel } from './context';
@@ -20,6 +20,16 @@ export function Composer({ conversation }: { conversation: ConversationView }) {
     if (!matchMedia('(pointer: coarse)').matches) box.current?.focus();
   }, []);
   useLayoutEffect(() => { fit(box.current); }, [text]);
+  useEffect(() => {
+    draft.inUse = () => box.current !== null && document.activeElement === box.current;
+    const back = () => { if (document.visibilityState === 'visible') draft.catchUp(); };
+    document.addEventListener('visibilitychange', back);
+    return () => {
+      draft.inUse = () => false;
+      draft.catchUp();
+      document.removeEventListener('visibilitychange', back);
+    };
+  }, [draft]);
   return (
     <form class="composer" onSubmit={(event) => { event.preventDefault(); void draft.send(); }}>
       {error && <p class="error" role="alert">{commandErrorText(error)}</p>}
