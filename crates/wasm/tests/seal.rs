@@ -43,8 +43,10 @@ fn no_bit_can_be_altered_and_no_byte_cut_or_added() {
 fn a_key_is_stored_alike_each_time_and_comes_back() {
     let sealer = sealer(1);
     for table in Table::ALL {
-        for length in [0_usize, 1, 8, 12, 64] {
-            let key = Key((0..length).map(|byte| byte as u8).collect());
+        // A message's key ends with eight bytes of position.
+        let shortest = if table == Table::Messages { 8 } else { 0 };
+        for length in [shortest, shortest + 1, 12, 64] {
+            let key = Key((0..length).collect());
             let stored = sealer.stored_key(table, &key);
             assert_eq!(stored, sealer.stored_key(table, &key));
             assert_eq!(sealer.key(table, &stored), Some(key));

@@ -142,7 +142,8 @@ impl Sealer {
     }
 }
 
-/// In the table of messages the position stays apart, since pages are read in its order.
+/// In the table of messages the position stays apart, since pages are read in its order; every key
+/// there ends with one.
 fn split(table: Table, key: &[u8]) -> (&[u8], &[u8]) {
     let position = if table == Table::Messages {
         POSITION
