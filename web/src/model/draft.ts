@@ -1,14 +1,11 @@
 /**
- * What is being written in one conversation. The engine keeps it on disk; it is saved soon after
- * each change and at once when the page may go away. What is typed is lost in no case: a text that
- * cannot be sent comes back into the box.
+ * What is being written in one conversation. The engine keeps it on disk: each change is saved at
+ * once, or as soon as the save before it is done, because a page that goes away takes its worker
+ * along without waiting. What cannot be sent comes back into the box.
  */
 import { signal } from '@preact/signals';
 import type { CommandError } from '../generated/types';
 import type { Engine } from './engine';
-
-/** Milliseconds of quiet before a draft is saved: a pause in typing, not every key. */
-export const SAVE_AFTER = 150;
 
 export class Draft {
   readonly #engine: () => Engine;
@@ -24,7 +21,6 @@ export class Draft {
   #offered: string | null = null;
   /** Whether the cursor is in the box; the view says so. */
   inUse: () => boolean = () => false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(engine: () => Engine, conversation: string, text: string) {
     this.#engine = engine;
@@ -37,8 +33,7 @@ export class Draft {
     this.text.value = text;
     this.#dirty = true;
     this.#offered = null;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => { this.flush(); }, SAVE_AFTER);
+    if (this.#saving === 0) this.flush();
   }
 
   /** Another tab wrote; what is being written here goes first, and nothing changes under the cursor. */
@@ -57,7 +52,6 @@ export class Draft {
 
   /** Saves now. While a text is being sent an empty draft is not news: the send clears it. */
   flush(): void {
-    clearTimeout(this.#timer);
     if (!this.#dirty || (this.#sending > 0 && this.text.value === '')) return;
     void this.#save(this.text.value);
   }
@@ -67,13 +61,13 @@ export class Draft {
     this.#saving += 1;
     const error = await this.#engine().command({ type: 'saveDraft', conversation: this.conversation, text });
     this.#saving -= 1;
-    if (error && this.text.value === text) this.#dirty = true;
+    if (!error) this.flush();
+    else if (this.text.value === text) this.#dirty = true;
   }
 
   async send(): Promise<void> {
     const text = this.text.value;
     if (text.trim() === '') return;
-    clearTimeout(this.#timer);
     this.error.value = null;
     this.text.value = '';
     this.#dirty = false;
