@@ -52,7 +52,7 @@ function AccountForm({ phase }: Props) {
       {account.refused.value && <p class="error" role="alert">{words.refused}</p>}
       {closed && <p class="error" role="alert">{words.registrationClosed}</p>}
       {registering && <p class="muted">{words.registering(phase.username)}</p>}
-      <button type="submit" class="primary" aria-readOnly={busy} aria-busy={busy}>{words.createAccount}</button>
+      <button type="submit" class="primary" aria-disabled={busy} aria-busy={busy}>{words.createAccount}</button>
     </form>
   );
 }
