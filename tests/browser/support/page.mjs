@@ -52,7 +52,8 @@ export class Tab {
   }
 
   static async open(context, url, complaints, hash = '') {
-    const tab = new Tab(await context.newPage(), url, complaints);
+    // A window each: Chromium lets questions about the accessibility of a hidden tab hang.
+    const tab = new Tab(await context.newPage({ type: 'window' }), url, complaints);
     await tab.page.evaluateOnNewDocument(() => {
       document.addEventListener('securitypolicyviolation', (event) => {
         console.error(`CSP violation: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
