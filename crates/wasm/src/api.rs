@@ -30,27 +30,17 @@ impl Tab {
     }
 
     /// A command, answered by an event `commandDone` with the same id.
-    ///
-    /// # Errors
-    /// A command that does not fit its type.
-    pub fn command(&self, id: String, command: JsValue) -> Result<(), JsError> {
-        let command = from_js(command).map_err(|error| JsError::new(&error))?;
+    pub fn command(&self, id: String, command: JsValue) {
         if let Some(tab) = &self.0 {
             tab.command(id, command);
         }
-        Ok(())
     }
 
     /// A query, answered by a reply with the same id.
-    ///
-    /// # Errors
-    /// A query that does not fit its type.
-    pub fn query(&self, id: u32, query: JsValue) -> Result<(), JsError> {
-        let query = from_js(query).map_err(|error| JsError::new(&error))?;
+    pub fn query(&self, id: u32, query: JsValue) {
         if let Some(tab) = &self.0 {
             tab.query(id, query);
         }
-        Ok(())
     }
 
     /// The machine may have a network again.

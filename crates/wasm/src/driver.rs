@@ -167,7 +167,7 @@ impl<'a> Driver<'a> {
             Work::Command { id, command } => self.step(Input::Command { id, command }).await,
             Work::Query { asker, query } => {
                 let reply = self.answer(query).await;
-                self.tab.reply(&asker, reply);
+                self.tab.reply(&asker, &reply);
                 Ok(())
             }
             Work::Socket { number, event } if number == self.tab.socket_number() => {
@@ -200,7 +200,7 @@ impl<'a> Driver<'a> {
         if let Some(request) = socket {
             self.serve(request);
         }
-        events.into_iter().for_each(|event| self.tab.show(event));
+        events.iter().for_each(|event| self.tab.show(event));
         if let Some(at) = wake_at {
             self.alarm.set(at);
         }

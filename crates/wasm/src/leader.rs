@@ -3,12 +3,14 @@
 //! a hidden tab) takes it by force. The store's fence holds even where two believe to lead.
 
 use futures_channel::oneshot;
-use js_sys::{Function, Object, Promise, Reflect};
+use js_sys::{Function, Object, Promise};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::AbortController;
+
+use crate::values::{field, object};
 
 // web-sys has these behind a flag of the compiler that everybody who builds would have to set.
 #[wasm_bindgen]
@@ -105,7 +107,6 @@ pub(crate) fn available() -> bool {
 }
 
 fn manager() -> Option<LockManager> {
-    let field = |target: &JsValue, name: &str| Reflect::get(target, &name.into()).ok();
     let navigator = field(&js_sys::global(), "navigator")?;
     field(&navigator, "locks")
         .filter(JsValue::is_object)
@@ -114,13 +115,10 @@ fn manager() -> Option<LockManager> {
 
 /// `steal` and `signal` exclude each other.
 fn options(how: How, abort: &AbortController) -> Object {
-    let options = Object::new();
-    let (name, value) = match how {
-        How::Wait => ("signal", JsValue::from(abort.signal())),
+    object(&[match how {
+        How::Wait => ("signal", abort.signal().into()),
         How::Steal => ("steal", JsValue::TRUE),
-    };
-    Reflect::set(&options, &name.into(), &value).expect("a plain object takes any field");
-    options
+    }])
 }
 
 /// A promise and what resolves it.

@@ -1,34 +1,10 @@
 //! What the worker says to its own page (web/src/worker/messages.ts, `WorkerToPage`).
 
 use js_sys::Function;
-use pawl_client::{Event, QueryReply};
-use serde::Serialize;
 use wasm_bindgen::JsValue;
 
 use crate::errors::StartError;
-use crate::values::to_js;
-
-/// One message to the page.
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "camelCase")]
-pub(crate) enum ToPage<'a> {
-    /// Where the worker stands.
-    State(WorkerState<'a>),
-    /// What the engine says.
-    Event { event: &'a Event },
-    /// The answer to a query.
-    Reply { id: u32, reply: &'a QueryReply },
-}
-
-/// See `WorkerState` in messages.ts.
-#[derive(Serialize)]
-#[serde(tag = "state", rename_all = "camelCase")]
-pub(crate) enum WorkerState<'a> {
-    /// There is an engine, here or in another tab. Said again for every new one.
-    Ready,
-    /// Final.
-    Failed { error: &'a StartError },
-}
+use crate::values::{object, to_js};
 
 /// The page of this tab.
 pub(crate) struct Page(Function);
@@ -38,10 +14,36 @@ impl Page {
         Self(on_message)
     }
 
-    pub(crate) fn tell(&self, message: &ToPage<'_>) {
+    /// There is an engine, here or in another tab. Said again for every new one.
+    pub(crate) fn ready(&self) {
+        self.tell("state", &[("state", "ready".into())]);
+    }
+
+    /// Final.
+    pub(crate) fn failed(&self, error: &StartError) {
+        self.tell(
+            "state",
+            &[("state", "failed".into()), ("error", to_js(error))],
+        );
+    }
+
+    /// What the engine says.
+    pub(crate) fn event(&self, event: &JsValue) {
+        self.tell("event", &[("event", event.clone())]);
+    }
+
+    /// The answer to a query.
+    pub(crate) fn reply(&self, id: u32, reply: &JsValue) {
+        self.tell("reply", &[("id", id.into()), ("reply", reply.clone())]);
+    }
+
+    fn tell(&self, kind: &str, fields: &[(&str, JsValue)]) {
+        let message = object(fields);
+        js_sys::Reflect::set(&message, &"type".into(), &kind.into())
+            .expect("a plain object takes any field");
         // What the listener throws is the page's fault and must not stop the engine; the browser
         // reports it.
-        if let Err(error) = self.0.call1(&JsValue::NULL, &to_js(message)) {
+        if let Err(error) = self.0.call1(&JsValue::NULL, &message) {
             web_sys::console::error_1(&error);
         }
     }

@@ -7,19 +7,21 @@ use std::rc::{Rc, Weak};
 
 use futures_channel::mpsc;
 use futures_util::future::{Either, select};
-use js_sys::{Function, Reflect};
-use pawl_client::{Command, CommandError, CommandId, Event, Query, QueryReply};
+use js_sys::Function;
+use pawl_client::{CommandError, CommandId, Event, QueryReply};
 use rand_core::Rng;
 use serde::Deserialize;
+use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::clock::{now, sleep};
 use crate::driver::{Ended, Work, lead};
 use crate::errors::{StartError, StartErrorCode};
 use crate::leader::{How, Lock, Request};
-use crate::page::{Page, ToPage, WorkerState};
+use crate::page::Page;
 use crate::random;
 use crate::tabs::{Channel, Heard, TabMessage};
+use crate::values::{field, from_js, to_js};
 
 /// What waits for the driver at most: a relay's window of frames and what some hundred tabs ask.
 const MAX_WORK: usize = 4_096;
@@ -56,11 +58,11 @@ pub(crate) enum Asker {
 
 enum Role {
     /// Of the leader whose engine has that number, if there is one.
-    Follower { epoch: Option<u64> },
+    Follower { epoch: Option<f64> },
     /// With an engine of that number, once it is loaded.
     Leader {
         works: mpsc::Sender<Work>,
-        epoch: Option<u64>,
+        epoch: Option<f64>,
     },
     /// Failed: says nothing any more.
     Ended,
@@ -83,7 +85,7 @@ impl Tab {
     pub(crate) fn start(config: TabConfig, on_message: Function) -> Option<Rc<Self>> {
         let page = Page::new(on_message);
         if let Err(error) = check_browser() {
-            page.tell(&ToPage::State(WorkerState::Failed { error: &error }));
+            page.failed(&error);
             return None;
         }
         let tab = Rc::new_cyclic(|weak: &Weak<Self>| {
@@ -111,7 +113,7 @@ impl Tab {
     }
 
     /// A page's command.
-    pub(crate) fn command(&self, id: CommandId, command: Command) {
+    pub(crate) fn command(&self, id: CommandId, command: JsValue) {
         match &mut *self.role.borrow_mut() {
             Role::Follower { .. } => self.channel.say(&TabMessage::Command { id, command }),
             Role::Leader { works, .. } => self.queue_command(works, id, command),
@@ -120,7 +122,7 @@ impl Tab {
     }
 
     /// A page's query.
-    pub(crate) fn query(&self, id: u32, query: Query) {
+    pub(crate) fn query(&self, id: u32, query: JsValue) {
         let from = self.name.clone();
         match &mut *self.role.borrow_mut() {
             Role::Follower { .. } => self.channel.say(&TabMessage::Query { from, id, query }),
@@ -155,18 +157,17 @@ impl Tab {
     }
 
     /// Shows an event to every page.
-    pub(crate) fn show(&self, event: Event) {
-        self.page.tell(&ToPage::Event { event: &event });
+    pub(crate) fn show(&self, event: &Event) {
+        let event = to_js(event);
+        self.page.event(&event);
         self.channel.say(&TabMessage::Event { event });
     }
 
     /// Answers a query.
-    pub(crate) fn reply(&self, asker: &Asker, reply: QueryReply) {
+    pub(crate) fn reply(&self, asker: &Asker, reply: &QueryReply) {
+        let reply = to_js(reply);
         match asker {
-            Asker::Page { id } => self.page.tell(&ToPage::Reply {
-                id: *id,
-                reply: &reply,
-            }),
+            Asker::Page { id } => self.page.reply(*id, &reply),
             Asker::Tab { tab, id } => self.channel.say(&TabMessage::Reply {
                 to: tab.clone(),
                 id: *id,
@@ -176,18 +177,13 @@ impl Tab {
     }
 
     /// There is a new engine in this tab: every page draws itself anew.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a whole number that counts openings"
-    )]
     pub(crate) fn lead_with(&self, number: f64) {
-        let number = Some(number as u64);
+        let number = Some(number);
         if let Role::Leader { epoch, .. } = &mut *self.role.borrow_mut() {
             *epoch = number;
         }
         self.channel.say(&TabMessage::Leader { epoch: number });
-        self.page.tell(&ToPage::State(WorkerState::Ready));
+        self.page.ready();
     }
 
     /// The number of the newest socket.
@@ -274,7 +270,7 @@ impl Tab {
     fn hear_as_leader(
         &self,
         works: &mut mpsc::Sender<Work>,
-        epoch: Option<u64>,
+        epoch: Option<f64>,
         message: TabMessage,
     ) {
         match message {
@@ -289,57 +285,70 @@ impl Tab {
         }
     }
 
-    fn hear_as_follower(&self, epoch: &mut Option<u64>, message: TabMessage) {
+    fn hear_as_follower(&self, epoch: &mut Option<f64>, message: TabMessage) {
         match message {
             TabMessage::Leader { epoch: led } => {
                 self.heard_at.set(now());
                 if led.is_some() && led != *epoch {
                     *epoch = led;
-                    self.page.tell(&ToPage::State(WorkerState::Ready));
+                    self.page.ready();
                 }
             }
             TabMessage::Event { event } if epoch.is_some() => {
                 self.heard_at.set(now());
-                self.page.tell(&ToPage::Event { event: &event });
+                self.page.event(&event);
             }
             TabMessage::Reply { to, id, reply } if to == self.name => {
                 self.heard_at.set(now());
-                self.page.tell(&ToPage::Reply { id, reply: &reply });
+                self.page.reply(id, &reply);
             }
             // Other followers', or before this tab knows of a leader.
             _ => {}
         }
     }
 
-    fn queue_command(&self, works: &mut mpsc::Sender<Work>, id: CommandId, command: Command) {
+    fn queue_command(&self, works: &mut mpsc::Sender<Work>, id: CommandId, command: JsValue) {
+        let Some(command) = understood(command) else {
+            return;
+        };
         let work = Work::Command {
             id: id.clone(),
             command,
         };
         if works.try_send(work).is_err() {
             let error = Some(busy());
-            self.show(Event::CommandDone { id, error });
+            self.show(&Event::CommandDone { id, error });
         }
     }
 
-    fn queue_query(&self, works: &mut mpsc::Sender<Work>, asker: Asker, query: Query) {
+    fn queue_query(&self, works: &mut mpsc::Sender<Work>, asker: Asker, query: JsValue) {
+        let Some(query) = understood(query) else {
+            return;
+        };
         if let Err(refused) = works.try_send(Work::Query { asker, query })
             && let Work::Query { asker, .. } = refused.into_inner()
         {
-            self.reply(&asker, QueryReply::Failed { error: busy() });
+            self.reply(&asker, &QueryReply::Failed { error: busy() });
         }
     }
 
     fn fail(&self, error: &StartError) {
         self.role.replace(Role::Ended);
-        self.page
-            .tell(&ToPage::State(WorkerState::Failed { error }));
+        self.page.failed(error);
     }
 }
 
 /// A hint; where too much waits, the network is plainly up.
 fn network_up(works: &mut mpsc::Sender<Work>) {
     let _ = works.try_send(Work::NetworkUp);
+}
+
+/// What a page asks. The generated types hold pages to it, so anything else is a fault of ours: it is
+/// reported, and does nothing.
+fn understood<T: serde::de::DeserializeOwned>(asked: JsValue) -> Option<T> {
+    from_js(asked)
+        .map_err(|error| web_sys::console::error_1(&error.into()))
+        .ok()
 }
 
 fn busy() -> CommandError {
@@ -356,10 +365,9 @@ fn random_name() -> String {
 /// What the worker cannot do without, each with its own words on the page.
 fn check_browser() -> Result<(), StartError> {
     let scope = js_sys::global();
-    let has = |name: &str| Reflect::get(&scope, &name.into()).is_ok_and(|value| value.is_object());
-    let crypto = Reflect::get(&scope, &"crypto".into()).ok();
-    let subtle = crypto.and_then(|crypto| Reflect::get(&crypto, &"subtle".into()).ok());
-    if !has("indexedDB") {
+    let database = field(&scope, "indexedDB");
+    let subtle = field(&scope, "crypto").and_then(|crypto| field(&crypto, "subtle"));
+    if !database.is_some_and(|database| database.is_object()) {
         let detail = "there is no indexedDB";
         return Err(StartError::new(StartErrorCode::NoIndexedDb, detail));
     }

@@ -1,51 +1,107 @@
 //! How the tabs of one browser profile speak to each other: one BroadcastChannel, a handful of
-//! messages. One tab leads and owns the engine; the others pass on what their pages ask. Nothing is
-//! remembered here: whatever is unanswered when a leader dies, the pages ask again under the same id
-//! (web/src/worker/rpc.ts). ARCHITECTURE.md "Tabs".
+//! messages. One tab leads and owns the engine; the others pass on what their pages ask, unread.
+//! Nothing is remembered here: whatever is unanswered when a leader dies, the pages ask again under
+//! the same id (web/src/worker/rpc.ts). ARCHITECTURE.md "Tabs".
 
 use std::rc::Rc;
 
-use js_sys::Reflect;
-use pawl_client::{Command, CommandId, Event, Query, QueryReply};
-use serde::{Deserialize, Serialize};
+use pawl_client::CommandId;
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BroadcastChannel, MessageEvent};
 
-use crate::values::{from_js, to_js};
+use crate::values::{field, object};
 
-/// Rises with every change to [`TabMessage`], [`Command`], [`Query`], [`Event`] or the store's schema:
-/// a tab that hears a higher one steps aside and says that it is outdated.
+/// Rises with every change to [`TabMessage`], to the engine's commands, queries and events or to the
+/// store's schema: a tab that hears a higher one steps aside and says that it is outdated.
 pub(crate) const VERSION: u32 = 1;
 
-/// A message between tabs.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "camelCase")]
+/// A message between tabs. What pages and engine say to each other goes through it as it is.
 pub(crate) enum TabMessage {
     /// Is there a leader?
     Hello,
     /// Here; `epoch` is the number of its engine, nothing while it is being loaded.
-    Leader { epoch: Option<u64> },
+    Leader { epoch: Option<f64> },
     /// To the leader.
-    Command { id: CommandId, command: Command },
+    Command { id: CommandId, command: JsValue },
     /// To the leader; `from` and `id` come back in the reply.
-    Query { from: String, id: u32, query: Query },
+    Query {
+        from: String,
+        id: u32,
+        query: JsValue,
+    },
     /// To the leader: the machine may have a network again.
     NetworkUp,
     /// From the leader, to all.
-    Event { event: Event },
+    Event { event: JsValue },
     /// From the leader, to one.
-    Reply {
-        to: String,
-        id: u32,
-        reply: QueryReply,
-    },
+    Reply { to: String, id: u32, reply: JsValue },
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
-    version: u32,
-    body: &'a TabMessage,
+impl TabMessage {
+    fn to_js(&self) -> JsValue {
+        let (kind, fields) = match self {
+            Self::Hello => ("hello", vec![]),
+            Self::Leader { epoch } => ("leader", vec![("epoch", (*epoch).into())]),
+            Self::Command { id, command } => (
+                "command",
+                vec![("id", id.into()), ("command", command.clone())],
+            ),
+            Self::Query { from, id, query } => {
+                let asker = [("from", from.into()), ("id", (*id).into())];
+                ("query", [&asker[..], &[("query", query.clone())]].concat())
+            }
+            Self::NetworkUp => ("networkUp", vec![]),
+            Self::Event { event } => ("event", vec![("event", event.clone())]),
+            Self::Reply { to, id, reply } => {
+                let asker = [("to", to.into()), ("id", (*id).into())];
+                ("reply", [&asker[..], &[("reply", reply.clone())]].concat())
+            }
+        };
+        let head = [("version", VERSION.into()), ("type", kind.into())];
+        object(&[&head[..], &fields].concat()).into()
+    }
+
+    fn from_js(message: &JsValue) -> Option<Self> {
+        let get = |name| field(message, name);
+        let text = |name| get(name)?.as_string();
+        let number = || whole(get("id")?.as_f64()?);
+        Some(match text("type")?.as_str() {
+            "hello" => Self::Hello,
+            "leader" => Self::Leader {
+                epoch: get("epoch").and_then(|epoch| epoch.as_f64()),
+            },
+            "command" => Self::Command {
+                id: text("id")?,
+                command: get("command")?,
+            },
+            "query" => Self::Query {
+                from: text("from")?,
+                id: number()?,
+                query: get("query")?,
+            },
+            "networkUp" => Self::NetworkUp,
+            "event" => Self::Event {
+                event: get("event")?,
+            },
+            "reply" => Self::Reply {
+                to: text("to")?,
+                id: number()?,
+                reply: get("reply")?,
+            },
+            _ => return None,
+        })
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be whole and in range"
+)]
+fn whole(number: f64) -> Option<u32> {
+    (number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number))
+        .then_some(number as u32)
 }
 
 /// What was heard on the channel.
@@ -65,13 +121,6 @@ pub(crate) struct Channel {
 }
 
 impl Channel {
-    /// Whether a channel can be joined at all: Firefox refuses where the user has blocked site data.
-    pub(crate) fn allowed() -> bool {
-        BroadcastChannel::new("pawl-allowed")
-            .map(|probe| probe.close())
-            .is_ok()
-    }
-
     /// Joins the channel `name`.
     pub(crate) fn join(name: &str, listen: Rc<dyn Fn(Heard)>) -> Result<Self, JsValue> {
         let inner = BroadcastChannel::new(name)?;
@@ -87,13 +136,16 @@ impl Channel {
         })
     }
 
+    /// Whether a channel can be joined at all: Firefox refuses where the user has blocked site data.
+    pub(crate) fn allowed() -> bool {
+        BroadcastChannel::new("pawl-allowed")
+            .map(|probe| probe.close())
+            .is_ok()
+    }
+
     pub(crate) fn say(&self, message: &TabMessage) {
-        let envelope = Envelope {
-            version: VERSION,
-            body: message,
-        };
         // It fails only on a closed channel: then this tab is going away.
-        let _ = self.inner.post_message(&to_js(&envelope));
+        let _ = self.inner.post_message(&message.to_js());
     }
 }
 
@@ -105,14 +157,13 @@ impl Drop for Channel {
 }
 
 /// Reads the version before anything else: another version's messages mean nothing here.
-fn read(data: &JsValue) -> Option<Heard> {
-    let field = |name: &str| Reflect::get(data, &name.into()).ok();
-    let version = field("version")?.as_f64()?;
+fn read(message: &JsValue) -> Option<Heard> {
+    let version = field(message, "version")?.as_f64()?;
     if version > f64::from(VERSION) {
         return Some(Heard::Newer);
     }
     if version < f64::from(VERSION) {
         return Some(Heard::Older);
     }
-    from_js(field("body")?).ok().map(Heard::Message)
+    TabMessage::from_js(message).map(Heard::Message)
 }

@@ -1,5 +1,7 @@
-//! The one place where Rust's values become JavaScript's and back: one function each way.
+//! The one place where Rust's values become JavaScript's and back: one function each way for the
+//! engine's types, and plain objects for the few that are only passed on.
 
+use js_sys::{Object, Reflect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
@@ -23,9 +25,24 @@ pub(crate) fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, String> 
     serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())
 }
 
+/// An object with these fields.
+pub(crate) fn object(fields: &[(&str, JsValue)]) -> Object {
+    let object = Object::new();
+    for (name, value) in fields {
+        Reflect::set(&object, &(*name).into(), value).expect("a plain object takes any field");
+    }
+    object
+}
+
+/// A field of an object; nothing where it is no object or has no such field.
+pub(crate) fn field(object: &JsValue, name: &str) -> Option<JsValue> {
+    let value = Reflect::get(object, &name.into()).ok()?;
+    (!value.is_undefined()).then_some(value)
+}
+
 /// What a thrown value says of itself.
 pub(crate) fn describe(error: &JsValue) -> String {
     error
         .as_string()
-        .unwrap_or_else(|| String::from(js_sys::Object::from(error.clone()).to_string()))
+        .unwrap_or_else(|| String::from(Object::from(error.clone()).to_string()))
 }

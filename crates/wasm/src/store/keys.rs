@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, Object, Promise, Uint8Array};
 use pawl_client::Table;
 use rand_core::Rng;
 use rexie::{Rexie, TransactionMode};
@@ -18,6 +18,7 @@ use super::fault::{CommitError, OpenError, ReadError};
 use super::schema::{Connection, KEYS};
 use super::seal::DataKey;
 use crate::random;
+use crate::values::object;
 
 /// Bytes of AES-GCM's nonce, in front of the wrapped key.
 const NONCE: usize = 12;
@@ -141,14 +142,6 @@ fn crypto_error(error: &JsValue) -> OpenError {
 fn gcm(nonce: &[u8; NONCE]) -> Object {
     let iv = Uint8Array::from(&nonce[..]);
     object(&[("name", "AES-GCM".into()), ("iv", iv.into())])
-}
-
-fn object(fields: &[(&str, JsValue)]) -> Object {
-    let object = Object::new();
-    for (name, value) in fields {
-        Reflect::set(&object, &(*name).into(), value).expect("a plain object takes any field");
-    }
-    object
 }
 
 impl From<ReadError> for CommitError {
