@@ -226,8 +226,9 @@ impl Tab {
             match select(&mut request.granted, pin!(sleep(SILENCE_MS))).await {
                 Either::Left((Ok(()), _)) => return Some(request.into_lock()),
                 Either::Left((Err(_), _)) => {
-                    let detail = "the browser refuses Web Locks here";
-                    self.fail(&StartError::new(StartErrorCode::NoLocks, detail));
+                    // It has them: Chromium refuses them together with the store.
+                    let detail = "site data is blocked: Web Locks are refused";
+                    self.fail(&StartError::new(StartErrorCode::NoIndexedDb, detail));
                     return None;
                 }
                 Either::Right(_) => {}
