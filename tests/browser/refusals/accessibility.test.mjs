@@ -56,6 +56,7 @@ scenario('accessibility: a whole conversation by keyboard alone', {}, async (wor
   await keyboard.press('Enter');
   const start = await alice.tab.find('button', 'New conversation');
   await alice.tab.waitForConnection('Online');
+  await alice.tab.page.bringToFront();
   await start.focus();
   await keyboard.press('Enter');
   await alice.tab.find('dialog', 'New conversation');
