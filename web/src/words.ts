@@ -133,6 +133,13 @@ function seconds(milliseconds: number): string {
   return count === 1 ? 'a second' : count < 120 ? `${count} seconds` : `${Math.ceil(count / 60)} minutes`;
 }
 
+/** A character as a person can see it. */
+function visible(character: string): string {
+  if (character === ' ') return 'A space';
+  if (/^[\p{L}\p{N}\p{P}\p{S}]/u.test(character)) return `“${character}”`;
+  return `The invisible character U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
 /** Why it did not work, and what to do. */
 export function commandErrorText(error: CommandError): string {
   switch (error.code) {
@@ -144,8 +151,8 @@ export function commandErrorText(error: CommandError): string {
       return 'That username holds an invisible control character. Type it by hand instead of pasting it.';
     case 'usernameCharacter':
       return error.lookAlike
-        ? `“${error.character}” cannot be in a username: it is not one of the plain letters a to z, even if it looks like one. Type it again on a plain keyboard.`
-        : `“${error.character}” cannot be in a username. Use letters a to z, digits, dot, underscore and hyphen.`;
+        ? `${visible(error.character)} cannot be in a username: it is not one of the plain letters a to z, even if it looks like one. Type it again on a plain keyboard.`
+        : `${visible(error.character)} cannot be in a username. Use letters a to z, digits, dot, underscore and hyphen.`;
     case 'usernameStart':
       return 'A username begins with a letter or a digit. Change the first character.';
     case 'usernameTaken':
