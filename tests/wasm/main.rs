@@ -2,6 +2,7 @@
 //! store in IndexedDB, and tabs that share one engine.
 #![cfg(target_arch = "wasm32")]
 
+mod asked;
 mod core;
 mod store;
 mod support;

@@ -136,6 +136,11 @@ async fn the_last_change_to_a_key_in_a_step_counts() {
     commit(&store, step).await;
     let expected = vec![(Table::Meta, b"a".to_vec(), Some(b"two".to_vec()))];
     assert_eq!(records(&store).await, expected);
+
+    let many = (0..200_u8).map(|round| put(Table::Meta, b"a", &[round]));
+    commit(&store, many.collect()).await;
+    let expected = vec![(Table::Meta, b"a".to_vec(), Some(vec![199]))];
+    assert_eq!(records(&store).await, expected);
 }
 
 #[wasm_bindgen_test]

@@ -6,8 +6,7 @@ use js_sys::Function;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsError, JsValue};
 
-use crate::tab::Tab as Inner;
-use crate::values::from_js;
+use crate::tab::{Tab as Inner, TabConfig};
 
 /// One tab. Everything that it has to say goes to `on_message`.
 #[wasm_bindgen]
@@ -25,7 +24,8 @@ impl Tab {
             let place = info.location().map(ToString::to_string).unwrap_or_default();
             web_sys::console::error_1(&format!("the engine stopped at {place}").into());
         }));
-        let config = from_js(config).map_err(|error| JsError::new(&error))?;
+        let fault = "a tab is started with its authority and wsUrl";
+        let config = TabConfig::from_js(&config).ok_or_else(|| JsError::new(fault))?;
         Ok(Self(Inner::start(config, on_message)))
     }
 

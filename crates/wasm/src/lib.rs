@@ -3,6 +3,7 @@
 //! of many own all that. No decision of the protocol is made here. ARCHITECTURE.md "The worker".
 
 mod api;
+pub mod asked;
 mod clock;
 mod driver;
 mod errors;

@@ -10,10 +10,10 @@ use futures_util::future::{Either, select};
 use js_sys::Function;
 use pawl_client::{CommandError, CommandId, Event, QueryReply};
 use rand_core::Rng;
-use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
+use crate::asked::{self, text};
 use crate::clock::{now, sleep};
 use crate::driver::{Ended, Work, lead};
 use crate::errors::{StartError, StartErrorCode};
@@ -21,7 +21,7 @@ use crate::leader::{How, Lock, Request};
 use crate::page::Page;
 use crate::random;
 use crate::tabs::{Channel, Heard, TabMessage};
-use crate::values::{field, from_js, to_js};
+use crate::values::{field, to_js};
 
 /// What waits for the driver at most: a relay's window of frames and what some hundred tabs ask.
 const MAX_WORK: usize = 4_096;
@@ -31,21 +31,28 @@ const SILENCE_MS: u32 = 5_000;
 /// Milliseconds after which to ask again, where too much is waiting.
 const BUSY_MS: u64 = 1_000;
 
+/// The database's name; tests have their own.
+const DATABASE: &str = "pawl";
+
 /// What the page says about where it runs.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) struct TabConfig {
     /// `host[:port]`, as in the page's address.
     pub(crate) authority: String,
     /// Where the relay's WebSocket is.
     pub(crate) ws_url: String,
-    /// The database's name; tests have their own.
-    #[serde(default = "default_name")]
+    /// The database.
     pub(crate) db_name: String,
 }
 
-fn default_name() -> String {
-    "pawl".into()
+impl TabConfig {
+    /// From `{ authority, wsUrl, dbName? }`.
+    pub(crate) fn from_js(config: &JsValue) -> Option<Self> {
+        Some(Self {
+            authority: text(config, "authority")?,
+            ws_url: text(config, "wsUrl")?,
+            db_name: text(config, "dbName").unwrap_or_else(|| DATABASE.into()),
+        })
+    }
 }
 
 /// Who asked a query.
@@ -309,7 +316,7 @@ impl Tab {
     }
 
     fn queue_command(&self, works: &mut mpsc::Sender<Work>, id: CommandId, command: JsValue) {
-        let Some(command) = understood(command) else {
+        let Some(command) = understood(asked::command(&command)) else {
             return;
         };
         let work = Work::Command {
@@ -323,7 +330,7 @@ impl Tab {
     }
 
     fn queue_query(&self, works: &mut mpsc::Sender<Work>, asker: Asker, query: JsValue) {
-        let Some(query) = understood(query) else {
+        let Some(query) = understood(asked::query(&query)) else {
             return;
         };
         if let Err(refused) = works.try_send(Work::Query { asker, query })
@@ -346,10 +353,11 @@ fn network_up(works: &mut mpsc::Sender<Work>) {
 
 /// What a page asks. The generated types hold pages to it, so anything else is a fault of ours: it is
 /// reported, and does nothing.
-fn understood<T: serde::de::DeserializeOwned>(asked: JsValue) -> Option<T> {
-    from_js(asked)
-        .map_err(|error| web_sys::console::error_1(&error.into()))
-        .ok()
+fn understood<T>(asked: Option<T>) -> Option<T> {
+    if asked.is_none() {
+        web_sys::console::error_1(&"a page asks what the engine does not know".into());
+    }
+    asked
 }
 
 fn busy() -> CommandError {

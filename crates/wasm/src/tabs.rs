@@ -10,6 +10,7 @@ use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BroadcastChannel, MessageEvent};
 
+use crate::asked::{text, whole};
 use crate::values::{field, object};
 
 /// Rises with every change to [`TabMessage`], to the engine's commands, queries and events or to the
@@ -64,8 +65,8 @@ impl TabMessage {
 
     fn from_js(message: &JsValue) -> Option<Self> {
         let get = |name| field(message, name);
-        let text = |name| get(name)?.as_string();
-        let number = || whole(get("id")?.as_f64()?);
+        let text = |name| text(message, name);
+        let number = || u32::try_from(whole(message, "id")?).ok();
         Some(match text("type")?.as_str() {
             "hello" => Self::Hello,
             "leader" => Self::Leader {
@@ -92,16 +93,6 @@ impl TabMessage {
             _ => return None,
         })
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked to be whole and in range"
-)]
-fn whole(number: f64) -> Option<u32> {
-    (number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number))
-        .then_some(number as u32)
 }
 
 /// What was heard on the channel.

@@ -1,9 +1,8 @@
-//! The one place where Rust's values become JavaScript's and back: one function each way for the
-//! engine's types, and plain objects for the few that are only passed on.
+//! The one place where Rust's values become JavaScript's (asked.rs is the way back): one function for
+//! the engine's types, and plain objects for what is only passed on.
 
 use js_sys::{Object, Reflect};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 
 /// A plain JavaScript value: nothing is `null`, numbers are numbers, enums are tagged objects.
@@ -15,14 +14,6 @@ pub(crate) fn to_js(value: &impl Serialize) -> JsValue {
     value
         .serialize(&serializer)
         .expect("our types are plain and their numbers below 2^53")
-}
-
-/// The value of a type of ours.
-///
-/// # Errors
-/// A sentence about what does not fit.
-pub(crate) fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, String> {
-    serde_wasm_bindgen::from_value(value).map_err(|error| error.to_string())
 }
 
 /// An object with these fields.

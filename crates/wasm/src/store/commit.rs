@@ -1,12 +1,11 @@
 //! One step's changes as one transaction, with the fence checked inside it. Every error path aborts:
 //! a transaction that is merely dropped commits what it has. ARCHITECTURE.md "Durability".
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures_util::future::join_all;
 use js_sys::Uint8Array;
-use pawl_client::{Change, Key, Table};
+use pawl_client::{Change, Table};
 use rexie::{Transaction, TransactionMode};
 use wasm_bindgen::JsValue;
 
@@ -22,11 +21,16 @@ const MAX_CHANGES: usize = 4_096;
 /// The fence's only key.
 const EPOCH: &str = "epoch";
 
-/// A record's stored key and its sealed value, or nothing where it is erased.
-type Write = (Vec<u8>, Option<Vec<u8>>);
+/// A record as it will be stored, or nothing where it is erased.
+struct Write {
+    table: Table,
+    stored_key: Vec<u8>,
+    sealed: Option<Vec<u8>>,
+}
 
-/// Changes as they will be stored; the last change to a key is the one that counts.
-pub(super) struct Batch(BTreeMap<Table, Vec<Write>>);
+/// Changes as they will be stored, in the order in which they were made: the browser keeps it, so the
+/// last change to a key is the one that counts.
+pub(super) struct Batch(Vec<Write>);
 
 impl Batch {
     /// Seals everything before a transaction is open: it would not outlive a wait.
@@ -34,31 +38,35 @@ impl Batch {
         if changes.len() > MAX_CHANGES {
             return Err(CommitError::Failed("too many changes in one step".into()));
         }
-        let mut tables: BTreeMap<Table, Vec<Write>> = BTreeMap::new();
-        for ((table, key), value) in last_of_each(changes) {
+        let write = |change| {
+            let (table, key, value) = match change {
+                Change::Put { table, key, value } => (table, key, Some(value)),
+                Change::Delete { table, key } => (table, key, None),
+            };
             let stored_key = sealer.stored_key(table, &key);
             let sealed = value.map(|value| sealer.seal(table, &stored_key, &value));
-            tables.entry(table).or_default().push((stored_key, sealed));
-        }
-        Ok(Self(tables))
+            Write {
+                table,
+                stored_key,
+                sealed,
+            }
+        };
+        Ok(Self(changes.into_iter().map(write).collect()))
+    }
+
+    fn of(&self, table: Table) -> impl Iterator<Item = &Write> {
+        self.0.iter().filter(move |write| write.table == table)
+    }
+
+    fn tables(&self) -> impl Iterator<Item = Table> {
+        let changed = |table: &Table| self.of(*table).next().is_some();
+        Table::ALL.into_iter().filter(changed)
     }
 
     fn stores(&self) -> Vec<&'static str> {
-        let tables = self.0.keys().map(|table| table.name());
+        let tables = self.tables().map(Table::name);
         tables.chain([FENCE]).collect()
     }
-}
-
-type Latest = BTreeMap<(Table, Key), Option<zeroize::Zeroizing<Vec<u8>>>>;
-
-fn last_of_each(changes: Vec<Change>) -> Latest {
-    changes
-        .into_iter()
-        .map(|change| match change {
-            Change::Put { table, key, value } => ((table, key), Some(value)),
-            Change::Delete { table, key } => ((table, key), None),
-        })
-        .collect()
 }
 
 /// Writes a batch, all or nothing.
@@ -133,9 +141,9 @@ async fn put_all(transaction: &Transaction, batch: &Batch, epoch: f64) -> Result
     if read_epoch(transaction).await? != epoch {
         return Err(CommitError::Fenced);
     }
-    for (table, writes) in &batch.0 {
+    for table in batch.tables() {
         let store = transaction.store(table.name())?;
-        let requests = writes.iter().map(|write| put_one(&store, write));
+        let requests = batch.of(table).map(|write| put_one(&store, write));
         // All are awaited, failed or not: a request's callback must outlive it.
         join_all(requests)
             .await
@@ -145,11 +153,11 @@ async fn put_all(transaction: &Transaction, batch: &Batch, epoch: f64) -> Result
     Ok(())
 }
 
-async fn put_one(store: &rexie::Store, (key, value): &Write) -> Result<(), rexie::Error> {
-    let key: JsValue = Uint8Array::from(key.as_slice()).into();
-    match value {
-        Some(value) => {
-            let value: JsValue = Uint8Array::from(value.as_slice()).into();
+async fn put_one(store: &rexie::Store, write: &Write) -> Result<(), rexie::Error> {
+    let key: JsValue = Uint8Array::from(write.stored_key.as_slice()).into();
+    match &write.sealed {
+        Some(sealed) => {
+            let value: JsValue = Uint8Array::from(sealed.as_slice()).into();
             store.put(&value, Some(&key)).await.map(drop)
         }
         None => store.delete(key).await,

@@ -1,0 +1,83 @@
+//! What a page asks, read from JavaScript by hand: web/src/generated/types.ts holds pages to these
+//! shapes. serde's decoders for tagged enums would be a tenth of what a first visit loads, and most
+//! of what they tell apart cannot occur here.
+
+use pawl_client::{Command, Query};
+use wasm_bindgen::JsValue;
+
+use crate::values::field;
+
+/// Largest whole number that JavaScript tells from its neighbours.
+const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+
+/// A command; nothing where it is not one.
+#[must_use]
+pub fn command(asked: &JsValue) -> Option<Command> {
+    let conversation = || text(asked, "conversation");
+    Some(match text(asked, "type")?.as_str() {
+        "createAccount" => Command::CreateAccount {
+            username: text(asked, "username")?,
+            invite: text(asked, "invite"),
+        },
+        "startConversation" => Command::StartConversation {
+            username: text(asked, "username")?,
+        },
+        "sendText" => Command::SendText {
+            conversation: conversation()?,
+            text: text(asked, "text")?,
+        },
+        "retryMessage" => Command::RetryMessage {
+            conversation: conversation()?,
+            position: whole(asked, "position")?,
+        },
+        "saveDraft" => Command::SaveDraft {
+            conversation: conversation()?,
+            text: text(asked, "text")?,
+        },
+        "markRead" => Command::MarkRead {
+            conversation: conversation()?,
+            through: whole(asked, "through")?,
+        },
+        "markVerified" => Command::MarkVerified {
+            conversation: conversation()?,
+            verified: field(asked, "verified")?.as_bool()?,
+        },
+        "acceptIdentity" => Command::AcceptIdentity {
+            conversation: conversation()?,
+        },
+        _ => return None,
+    })
+}
+
+/// A query; nothing where it is not one.
+#[must_use]
+pub fn query(asked: &JsValue) -> Option<Query> {
+    Some(match text(asked, "type")?.as_str() {
+        "snapshot" => Query::Snapshot,
+        "history" => Query::History {
+            conversation: text(asked, "conversation")?,
+            before: whole(asked, "before"),
+            limit: u32::try_from(whole(asked, "limit")?).ok()?,
+        },
+        "safetyNumber" => Query::SafetyNumber {
+            conversation: text(asked, "conversation")?,
+        },
+        _ => return None,
+    })
+}
+
+/// A field that is a string.
+pub(crate) fn text(object: &JsValue, name: &str) -> Option<String> {
+    field(object, name)?.as_string()
+}
+
+/// A field that is a whole number, not below zero.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "checked to be whole and in range"
+)]
+pub(crate) fn whole(object: &JsValue, name: &str) -> Option<u64> {
+    let number = field(object, name)?.as_f64()?;
+    (number.fract() == 0.0 && (0.0..=MAX_SAFE).contains(&number)).then_some(number as u64)
+}

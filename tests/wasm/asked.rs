@@ -1,0 +1,118 @@
+//! Whatever a page can ask arrives as it was meant, and nothing else arrives at all.
+
+use pawl_client::{Command, Query};
+use pawl_wasm::asked;
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+/// As the generated types describe it.
+fn to_js(value: &impl serde::Serialize) -> JsValue {
+    let serializer = Serializer::new().serialize_missing_as_null(true);
+    value.serialize(&serializer).expect("a plain type")
+}
+
+/// One of each kind. A new kind must be added here: the match does not compile without it.
+fn commands() -> Vec<Command> {
+    let conversation = String::from("bob");
+    let text = String::from("hé 👋");
+    let all = vec![
+        Command::CreateAccount {
+            username: "alice".into(),
+            invite: None,
+        },
+        Command::CreateAccount {
+            username: "alice".into(),
+            invite: Some("code".into()),
+        },
+        Command::StartConversation {
+            username: String::new(),
+        },
+        Command::SendText {
+            conversation: conversation.clone(),
+            text: text.clone(),
+        },
+        Command::RetryMessage {
+            conversation: conversation.clone(),
+            position: 0,
+        },
+        Command::SaveDraft {
+            conversation: conversation.clone(),
+            text,
+        },
+        Command::MarkRead {
+            conversation: conversation.clone(),
+            through: (1 << 53) - 1,
+        },
+        Command::MarkVerified {
+            conversation: conversation.clone(),
+            verified: true,
+        },
+        Command::AcceptIdentity { conversation },
+    ];
+    all.iter().for_each(|command| match command {
+        Command::CreateAccount { .. }
+        | Command::StartConversation { .. }
+        | Command::SendText { .. }
+        | Command::RetryMessage { .. }
+        | Command::SaveDraft { .. }
+        | Command::MarkRead { .. }
+        | Command::MarkVerified { .. }
+        | Command::AcceptIdentity { .. } => {}
+    });
+    all
+}
+
+fn queries() -> Vec<Query> {
+    let history = |before| Query::History {
+        conversation: "bob".into(),
+        before,
+        limit: 100,
+    };
+    let all = vec![
+        Query::Snapshot,
+        history(None),
+        history(Some(7)),
+        Query::SafetyNumber {
+            conversation: "bob".into(),
+        },
+    ];
+    all.iter().for_each(|query| match query {
+        Query::Snapshot | Query::History { .. } | Query::SafetyNumber { .. } => {}
+    });
+    all
+}
+
+#[wasm_bindgen_test]
+fn every_command_and_query_arrives_as_it_was_meant() {
+    for command in commands() {
+        assert!(asked::command(&to_js(&command)) == Some(command));
+    }
+    for query in queries() {
+        assert_eq!(asked::query(&to_js(&query)), Some(query));
+    }
+}
+
+#[wasm_bindgen_test]
+fn what_no_page_can_mean_is_not_guessed() {
+    let parse = |json: &str| js_sys::JSON::parse(json).expect("a JSON text");
+    for json in [
+        "null",
+        "7",
+        r#"{"type":"noSuchThing"}"#,
+        r#"{"type":"sendText","conversation":"bob"}"#,
+        r#"{"type":"sendText","conversation":7,"text":"x"}"#,
+        r#"{"type":"markRead","conversation":"bob","through":-1}"#,
+        r#"{"type":"markRead","conversation":"bob","through":1.5}"#,
+        r#"{"type":"markRead","conversation":"bob","through":9007199254740992}"#,
+        r#"{"type":"markVerified","conversation":"bob","verified":"yes"}"#,
+    ] {
+        assert!(asked::command(&parse(json)).is_none(), "{json}");
+    }
+    for json in [
+        "{}",
+        r#"{"type":"history","conversation":"bob","limit":4294967296}"#,
+    ] {
+        assert!(asked::query(&parse(json)).is_none(), "{json}");
+    }
+}
