@@ -1,8 +1,6 @@
 //! Beginning a session with somebody: claim a prekey bundle, verify it against the pinned account, and
 //! only then make a session of it. What is not signed by that account is refused, and nothing is sent.
 
-use std::collections::BTreeMap;
-
 use pawl_protocol::{
     AccountRecord, KemPreKey, OneTimePreKey, PreKeyBundle, Session, SignedPreKey,
     VerifiedAccountRecord, VerifiedPreKeyBundle,
@@ -14,10 +12,11 @@ use crate::contacts::{Contact, PeerId};
 use crate::engine::Engine;
 use crate::error::AlertCode;
 use crate::sessions::Slot;
+use crate::sorted::SortedMap;
 use crate::turn::Turn;
 
 /// Claims of this connection.
-pub(crate) type Claims = BTreeMap<ClaimId, PeerId>;
+pub(crate) type Claims = SortedMap<ClaimId, PeerId>;
 
 impl Engine {
     /// Claims a bundle for everybody who is to be written to and has no session.

@@ -2,8 +2,6 @@
 //! everything that does not need it goes on. Contact and conversation each hold the pinned account, so
 //! that one damaged record never turns a known person into a stranger.
 
-use std::collections::BTreeSet;
-
 use pawl_protocol::SessionTag;
 
 use crate::account::Account;
@@ -17,6 +15,7 @@ use crate::event::NoticeCause;
 use crate::outbox::{Entry, EntryId};
 use crate::records::{Record, RecordError};
 use crate::sessions::Slot;
+use crate::sorted::SortedSet;
 use crate::store::{Key, Table};
 use crate::tracked::Kept;
 use crate::turn::Turn;
@@ -30,7 +29,7 @@ pub(crate) struct Damage {
 impl Engine {
     /// Takes what the store holds.
     pub(crate) fn take_records(&mut self, records: Vec<LoadedRecord>) -> Result<(), StoreError> {
-        let mut meta = BTreeSet::new();
+        let mut meta = SortedSet::new();
         for LoadedRecord { table, key, value } in records {
             let taken = value
                 .ok_or(RecordError::Damaged)
@@ -48,7 +47,7 @@ impl Engine {
             }
         }
         // An account without its counters could use an id twice.
-        if self.account.get().0.is_some() && !meta.contains("counters") {
+        if self.account.get().0.is_some() && !meta.contains(&"counters") {
             return Err(StoreError::Corrupted(Table::Meta));
         }
         Ok(())
@@ -58,7 +57,7 @@ impl Engine {
         &mut self,
         key: &Key,
         value: &[u8],
-        seen: &mut BTreeSet<&'static str>,
+        seen: &mut SortedSet<&'static str>,
     ) -> Result<(), RecordError> {
         match key.0.as_slice() {
             b"account" => self.account = Kept::new("account", Account::decode(value)?),

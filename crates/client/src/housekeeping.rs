@@ -1,9 +1,8 @@
 //! What time does: old sessions and prekeys are erased, current prekeys replaced.
 
-use std::collections::BTreeSet;
-
 use crate::engine::Engine;
 use crate::limits::HOUSEKEEPING_INTERVAL;
+use crate::sorted::SortedSet;
 use crate::turn::Turn;
 
 impl Engine {
@@ -14,7 +13,7 @@ impl Engine {
         self.housekeeping_at = turn.now + HOUSEKEEPING_INTERVAL;
         self.rotate_prekeys(turn);
         self.prekeys.drop_expired(turn.now);
-        let active: BTreeSet<_> = self
+        let active: SortedSet<_> = self
             .contacts
             .iter()
             .filter_map(|(_, contact)| contact.active)

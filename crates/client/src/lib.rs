@@ -35,6 +35,7 @@ mod registration;
 mod rings;
 mod sending;
 mod sessions;
+mod sorted;
 mod step;
 mod store;
 mod tracked;

@@ -1,8 +1,6 @@
 //! Asking the relay who has a name: to start a conversation, to confirm a stranger's name, to see
 //! whether somebody's devices or account changed. The answer is believed only where it is signed.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use pawl_protocol::{AccountRecord, VerifiedAccountRecord};
 use pawl_wire::{ClientFrame, Username};
 
@@ -13,16 +11,17 @@ use crate::conversations::Conversation;
 use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::limits::{MAX_LOOKUPS, MAX_WAITING_COMMANDS};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::turn::Turn;
 
 /// What was asked on this connection, and who waits for an answer.
 #[derive(Default)]
 pub(crate) struct Lookups {
-    asked: BTreeSet<Username>,
+    asked: SortedSet<Username>,
     /// `StartConversation` commands by the name they asked for.
-    starting: BTreeMap<CommandId, Username>,
+    starting: SortedMap<CommandId, Username>,
     /// People whose devices or account the relay says are no longer there.
-    refreshing: BTreeSet<PeerId>,
+    refreshing: SortedSet<PeerId>,
     pub(crate) claims: Claims,
 }
 
@@ -91,7 +90,7 @@ impl Engine {
             .refreshing
             .iter()
             .filter_map(|peer| self.contacts.get(*peer));
-        let mut names: BTreeSet<Username> = refreshing.map(|c| c.username.clone()).collect();
+        let mut names: SortedSet<Username> = refreshing.map(|c| c.username.clone()).collect();
         names.extend(self.lookups.starting.values().cloned());
         names.extend(self.inbox.confirming.clone());
         for username in names {
@@ -137,12 +136,12 @@ impl Engine {
 
     fn answer_commands(
         &mut self,
-        commands: BTreeMap<CommandId, Username>,
+        commands: SortedMap<CommandId, Username>,
         username: &Username,
         answer: &Answer,
         turn: &mut Turn<'_>,
     ) {
-        for id in commands.into_keys() {
+        for (id, _) in commands {
             let result = match answer {
                 _ if self.contacts.named(username.as_str()).is_some() => Ok(()),
                 Answer::Nobody => Err(CommandError::UnknownRecipient),

@@ -1,8 +1,6 @@
 //! What is to be sent, in order, until the relay has it: each entry keeps its content, and once sealed
 //! its envelope, which is sent byte for byte until it is stored. Sealing and sending is `sending.rs`.
 
-use std::collections::BTreeMap;
-
 use pawl_wire::{AccountId, DeviceAddress, MessageId};
 use prost::Message;
 use zeroize::{Zeroize, Zeroizing};
@@ -10,6 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::contacts::PeerId;
 use crate::limits::MAX_OUTBOX_TEXTS;
 use crate::records::{self, Record, RecordError};
+use crate::sorted::SortedMap;
 use crate::store::{Change, Key, Table};
 use crate::tracked::{RecordKey, Tracked};
 
@@ -128,16 +127,16 @@ impl Record for Entry {
 /// All entries in order, and by what they are looked up.
 pub(crate) struct Outbox {
     entries: Tracked<EntryId, Entry>,
-    texts: BTreeMap<(PeerId, u64), EntryId>,
-    envelopes: BTreeMap<MessageId, EntryId>,
+    texts: SortedMap<(PeerId, u64), EntryId>,
+    envelopes: SortedMap<MessageId, EntryId>,
 }
 
 impl Outbox {
     pub(crate) fn new() -> Self {
         Self {
             entries: Tracked::new(Table::Outbox),
-            texts: BTreeMap::new(),
-            envelopes: BTreeMap::new(),
+            texts: SortedMap::new(),
+            envelopes: SortedMap::new(),
         }
     }
 

@@ -1,12 +1,11 @@
 //! The last ids of a kind, so that what comes again is known: commands that succeeded, envelopes that
 //! were opened. Blocks of ids, the oldest overwritten by the newest; bounded by construction.
 
-use std::collections::BTreeSet;
-
 use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::records::{self, Record, RecordError};
+use crate::sorted::SortedSet;
 use crate::store::{Change, Key, Table};
 
 /// A random id, of a command or of an envelope.
@@ -55,9 +54,9 @@ pub(crate) struct Ring {
     name: &'static str,
     per_block: u64,
     blocks: Vec<Block>,
-    ids: BTreeSet<Id>,
+    ids: SortedSet<Id>,
     next: u64,
-    changed: BTreeSet<usize>,
+    changed: SortedSet<usize>,
 }
 
 impl Ring {
@@ -66,9 +65,9 @@ impl Ring {
             name,
             per_block,
             blocks: (0..blocks).map(|_| Block::default()).collect(),
-            ids: BTreeSet::new(),
+            ids: SortedSet::new(),
             next: 0,
-            changed: BTreeSet::new(),
+            changed: SortedSet::new(),
         }
     }
 
@@ -83,7 +82,7 @@ impl Ring {
             return Err(RecordError::Damaged);
         }
         self.next = self.next.max(block.first + block.ids.len() as u64);
-        self.ids.extend(&block.ids);
+        self.ids.extend(block.ids.iter().copied());
         self.blocks[at] = block;
         Ok(true)
     }

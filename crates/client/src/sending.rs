@@ -2,8 +2,6 @@
 //! is sealed once; its envelope is sent byte for byte until it is stored. Envelopes of one conversation
 //! go out in order, several at once; only where the relay refuses one of them may a later one pass it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use pawl_wire::{ClientFrame, MessageId, Submit, SubmitRefusal};
 use zeroize::Zeroizing;
 
@@ -17,13 +15,14 @@ use crate::limits::{
     MAX_IN_FLIGHT, RESUBMIT_FIRST, RESUBMIT_LAST, UNANSWERED_SESSION_LIFETIME, backoff,
 };
 use crate::outbox::{Entry, EntryId, Sealed};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::turn::Turn;
 
 /// What this connection has sent, and who is to be left alone for a while.
 #[derive(Default)]
 pub(crate) struct Sending {
-    in_flight: BTreeSet<MessageId>,
-    held: BTreeMap<PeerId, Hold>,
+    in_flight: SortedSet<MessageId>,
+    held: SortedMap<PeerId, Hold>,
 }
 
 /// After refusals: nothing is sent to this person until then.
@@ -50,7 +49,7 @@ impl Sending {
 
     /// Waits before the next attempt, at least as long as the relay says.
     pub(crate) fn hold(&mut self, peer: PeerId, retry_after_ms: u64, now: u64) {
-        let hold = self.held.entry(peer).or_default();
+        let hold = self.held.get_or_default(peer);
         let wait = backoff(RESUBMIT_FIRST, RESUBMIT_LAST, hold.refusals);
         hold.until = now + wait.max(retry_after_ms.min(RESUBMIT_LAST));
         hold.refusals = hold.refusals.saturating_add(1);
@@ -99,7 +98,7 @@ impl Engine {
             return;
         }
         self.sending.end_holds(turn.now);
-        let mut blocked = BTreeSet::new();
+        let mut blocked = SortedSet::new();
         for id in self.outbox.ids().collect::<Vec<_>>() {
             if !blocked.contains(&id.peer) && !self.send_entry(id, turn) {
                 blocked.insert(id.peer);
@@ -241,7 +240,7 @@ impl Engine {
             return;
         }
         self.sending.hold(peer, retry_after_ms, turn.now);
-        let hold = self.sending.held.entry(peer).or_default();
+        let hold = self.sending.held.get_or_default(peer);
         if cause == SubmitRefusal::MailboxFull
             && !std::mem::replace(&mut hold.alerted, true)
             && let Some(username) = self.username_of(peer)

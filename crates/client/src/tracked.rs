@@ -1,9 +1,8 @@
 //! A table of the store in memory, which knows what changed: at the end of a step, each changed record
 //! is one change to commit. This is how memory and disk stay equal without anyone thinking of it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::records::Record;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::store::{Change, Key, Table};
 
 /// The key of a record, in memory and in the store.
@@ -15,16 +14,16 @@ pub(crate) trait RecordKey: Ord + Copy {
 /// Records of one kind, by key.
 pub(crate) struct Tracked<K, V> {
     table: Table,
-    records: BTreeMap<K, V>,
-    changed: BTreeSet<K>,
+    records: SortedMap<K, V>,
+    changed: SortedSet<K>,
 }
 
 impl<K: RecordKey, V: Record> Tracked<K, V> {
     pub(crate) fn new(table: Table) -> Self {
         Self {
             table,
-            records: BTreeMap::new(),
-            changed: BTreeSet::new(),
+            records: SortedMap::new(),
+            changed: SortedSet::new(),
         }
     }
 

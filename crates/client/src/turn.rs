@@ -2,8 +2,6 @@
 //! committed is known by the tables themselves ([`crate::tracked`]), but for messages, which are only
 //! ever written.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use pawl_wire::ClientFrame;
 use rand_core::CryptoRng;
 
@@ -11,6 +9,7 @@ use crate::command::CommandId;
 use crate::contacts::PeerId;
 use crate::error::{AlertCode, CommandError};
 use crate::event::{Event, MessageStatus, MessageView};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::step::SocketRequest;
 use crate::store::Change;
 
@@ -24,9 +23,9 @@ pub(crate) struct Turn<'a> {
     pub(crate) socket: Option<SocketRequest>,
     pub(crate) alerts: Vec<AlertCode>,
     /// Conversations whose summary is to be shown.
-    pub(crate) shown: BTreeSet<PeerId>,
-    pub(crate) lines: BTreeMap<PeerId, BTreeMap<u64, MessageView>>,
-    pub(crate) statuses: BTreeMap<PeerId, BTreeMap<u64, MessageStatus>>,
+    pub(crate) shown: SortedSet<PeerId>,
+    pub(crate) lines: SortedMap<PeerId, SortedMap<u64, MessageView>>,
+    pub(crate) statuses: SortedMap<PeerId, SortedMap<u64, MessageStatus>>,
     pub(crate) done: Vec<(CommandId, Option<CommandError>)>,
 }
 
@@ -39,9 +38,9 @@ impl<'a> Turn<'a> {
             frames: Vec::new(),
             socket: None,
             alerts: Vec::new(),
-            shown: BTreeSet::new(),
-            lines: BTreeMap::new(),
-            statuses: BTreeMap::new(),
+            shown: SortedSet::new(),
+            lines: SortedMap::new(),
+            statuses: SortedMap::new(),
             done: Vec::new(),
         }
     }
@@ -72,10 +71,7 @@ impl<'a> Turn<'a> {
 
     /// A line whole, which says its status, too.
     pub(crate) fn show_line(&mut self, peer: PeerId, line: MessageView) {
-        self.lines
-            .entry(peer)
-            .or_default()
-            .insert(line.position, line);
+        self.lines.get_or_default(peer).insert(line.position, line);
     }
 
     /// The new status of an own message.
@@ -87,7 +83,7 @@ impl<'a> Turn<'a> {
         match line {
             Some(line) => line.status = Some(status),
             None => {
-                let statuses = self.statuses.entry(peer).or_default();
+                let statuses = self.statuses.get_or_default(peer);
                 statuses.insert(position, status);
             }
         }
@@ -100,7 +96,7 @@ impl<'a> Turn<'a> {
             .filter_map(|(peer, lines)| {
                 Some(Event::MessagesChanged {
                     conversation: name(peer)?,
-                    messages: lines.into_values().collect(),
+                    messages: lines.into_iter().map(|(_, line)| line).collect(),
                 })
             });
         let mut events: Vec<Event> = lines.collect();
