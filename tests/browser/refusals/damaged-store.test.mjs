@@ -38,7 +38,6 @@ scenario('damaged store: a message that cannot be read is told in its place; the
   const { alice, bob } = await talked(world);
   const before = await alice.tab.texts();
   assert.equal(await damage(alice.tab, 'messages', 1), 1);
-  await alice.tab.reload();
   await alice.tab.waitForHeading('bob');
   await alice.tab.waitForMessage('answer');
   const kept = before.filter((_, i) => i !== 1);
@@ -53,8 +52,7 @@ for (const store of ['conversations', 'contacts', 'prekeys']) {
   scenario(`damaged store: every record of ${store} is broken; the page starts, says so, and keeps the rest`, {}, async (world) => {
     const { alice } = await talked(world);
     assert.ok((await damage(alice.tab, store)) > 0);
-    await alice.tab.reload();
-    await alice.tab.waitForAlert();
+      await alice.tab.waitForAlert();
     await meetsCarol(world, alice);
   });
 }
@@ -64,7 +62,6 @@ scenario('damaged store: a broken record of what is to be sent is told, and what
   world.proxy.hold('up', (payload) => kindOf(payload) === CLIENT.submit);
   await alice.tab.send('cannot leave');
   assert.ok((await damage(alice.tab, 'outbox')) > 0);
-  await alice.tab.reload();
   await alice.tab.waitForAlert();
   await alice.tab.waitForMessage('cannot leave');
   world.proxy.release();
@@ -74,7 +71,6 @@ scenario('damaged store: a broken record of what is to be sent is told, and what
 scenario('damaged store: broken sessions are told, and a new one is made without being asked', {}, async (world) => {
   const { alice, bob } = await talked(world);
   assert.ok((await damage(alice.tab, 'sessions')) > 0);
-  await alice.tab.reload();
   await alice.tab.waitForMessage('answer');
   await alice.tab.waitForAlert();
   await alice.tab.send('a new session');
@@ -86,7 +82,6 @@ scenario('damaged store: broken sessions are told, and a new one is made without
 scenario('damaged store: without its own keys the page starts nothing new over the old and says what to do', {}, async (world) => {
   const { alice } = await talked(world);
   assert.ok((await damage(alice.tab, 'meta')) > 0);
-  await alice.tab.reload();
   await alice.tab.waitForAlert();
   assert.equal(await alice.tab.has('button', 'Create account'), false);
 });

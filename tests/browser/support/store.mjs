@@ -74,7 +74,14 @@ export async function dump(tab) {
   return rows.map(([store, key, value]) => ({ store, key: Buffer.from(key, 'latin1'), value: Buffer.from(value, 'latin1') }));
 }
 
-/** Turns over bits in record number `which` of a store (all of them for `null`); how many were damaged. */
+/**
+ * Turns over bits in record number `which` of a store (all of them for `null`) while the page is not
+ * running, which would write over them, and opens the page again where it was. How many were damaged.
+ */
 export async function damage(tab, store, which = null) {
-  return tab.page.evaluate(damageInPage, store, which);
+  const { hash } = new URL(tab.page.url());
+  await tab.page.goto(`${tab.url}/favicon.svg`);
+  const damaged = await tab.page.evaluate(damageInPage, store, which);
+  await tab.goto(hash);
+  return damaged;
 }
