@@ -82,9 +82,9 @@ impl Window {
             ("wsUrl", "ws://127.0.0.1:9/api/ws".into()),
             ("dbName", database.0.into()),
         ]);
-        let tab = Tab::start(config.into(), page.listener())
-            .ok()
-            .expect("the tab starts");
+        let Ok(tab) = Tab::start(config.into(), page.listener()) else {
+            panic!("a whole configuration starts a tab");
+        };
         Self { page, tab }
     }
 
