@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
 use crate::context::Context;
@@ -90,12 +90,30 @@ pub(crate) fn compile(
         sh,
         "cargo build -p {package} --lib --target {TRIPLE} --profile {profile}"
     );
-    ctx.run(toolchain.apply(build).env(
-        "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
-        &config.rustflags,
-    ))?;
+    ctx.run(
+        toolchain
+            .apply(build)
+            .env("CARGO_ENCODED_RUSTFLAGS", flags(config)?),
+    )?;
     let name = format!("{}.wasm", package.replace('-', "_"));
     Ok(ctx.path("target").join(TRIPLE).join(profile).join(name))
+}
+
+/// The flags of wasm-pack.toml, and one that keeps the builder's home folder out of the panic messages of
+/// what everybody downloads. In Cargo's own separated form, since a home folder may hold a space.
+fn flags(config: &WasmPack) -> Result<OsString> {
+    let home = std::env::home_dir().map(|home| home.join(".cargo"));
+    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
+    let sources = cargo.context("no home folder")?.join("registry/src");
+    let mut flags = OsString::new();
+    for flag in config.rustflags.split_whitespace() {
+        flags.push(flag);
+        flags.push("\u{1f}");
+    }
+    flags.push("--remap-path-prefix=");
+    flags.push(sources);
+    flags.push("=registry");
+    Ok(flags)
 }
 
 /// wasm-bindgen's part, into an emptied folder.
