@@ -10,6 +10,9 @@ import { Logo } from './icons';
 type Props = { phase: Exclude<Phase, { type: 'ready' }> };
 
 export function Onboarding({ phase }: Props) {
+  // Once the relay has said whom it takes, the engine hangs up until there is an account: "Offline" would be
+  // true and mislead.
+  const reached = phase.type === 'noAccount' && phase.registration !== null;
   return (
     <main class="cover onboarding">
       <section class="brand">
@@ -21,7 +24,7 @@ export function Onboarding({ phase }: Props) {
         <h1>{words.welcome}</h1>
         <p class="muted">{words.welcomeText}</p>
         <AccountForm phase={phase} />
-        <ConnectionStatus />
+        {!reached && <ConnectionStatus />}
       </section>
     </main>
   );
