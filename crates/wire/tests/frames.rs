@@ -128,6 +128,13 @@ fn relay_frames() -> Vec<RelayFrame> {
             reconnect_after_ms: 1_500,
         },
     ];
+    frames.extend(numbered_frames());
+    frames
+}
+
+/// One frame for each value of each closed set.
+fn numbered_frames() -> Vec<RelayFrame> {
+    let mut frames = Vec::new();
     frames.extend(
         Registration::ALL
             .iter()
