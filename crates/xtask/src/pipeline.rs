@@ -78,7 +78,7 @@ fn size_file(ctx: &Context) -> Result<PathBuf> {
     Ok(ctx.scratch("stamps")?.join("wasm-size"))
 }
 
-/// Cargo's part; returns the raw module.
+/// Cargo's part; returns the raw module. As cdylib alone, or rustc would leave out LTO.
 pub(crate) fn compile(
     ctx: &Context,
     config: &WasmPack,
@@ -88,7 +88,7 @@ pub(crate) fn compile(
     let (package, profile) = (&config.package, &config.profile);
     let build = cmd!(
         sh,
-        "cargo build -p {package} --lib --target {TRIPLE} --profile {profile}"
+        "cargo rustc -p {package} --lib --crate-type cdylib --target {TRIPLE} --profile {profile}"
     );
     ctx.run(
         toolchain

@@ -110,8 +110,10 @@ fn build_std(ctx: &Context) -> Result<Vec<PathBuf>> {
          --target {TRIPLE} --manifest-path {manifest} --target-dir {target}"
     );
     // Debian's own rustc and rustdoc, with the unstable flag that builds std allowed for this one command.
+    // With bitcode, which the engine's LTO needs.
     ctx.run(
         build
+            .env("RUSTFLAGS", "-Cembed-bitcode=yes")
             .env("RUSTC", RUSTC)
             .env("RUSTC_BOOTSTRAP", "1")
             .env_remove("RUSTUP_TOOLCHAIN"),

@@ -2,11 +2,14 @@
 //! the one that `debian` makes from Debian's Rust source and links under a name of its own.
 //! Native code always stays with the active toolchain.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 use xshell::{Cmd, cmd};
 
 use super::debian;
 use crate::context::Context;
+use crate::stamp::Stamp;
 
 /// The rustup name of the toolchain that stands in where rustup cannot add the target.
 pub(super) const LINKED: &str = "distro";
@@ -67,9 +70,37 @@ fn rustup_adds_target(ctx: &Context) -> bool {
     .is_ok()
 }
 
-/// Links a library that needs std, and looks for the crate that wasm tests need: what is listed as
-/// installed is not asked, since a listed target can still lack its linker.
+/// Links a library that needs std, with the LTO that the engine is built with, and looks for the crate that
+/// wasm tests need: what is listed as installed is not asked, since a listed target can still lack its linker.
 fn works(ctx: &Context, toolchain: WasmToolchain) -> Result<bool> {
+    let sh = &ctx.sh;
+    let print = cmd!(sh, "rustc --print target-libdir --target {TRIPLE}");
+    let Ok(libraries) = ctx.read(toolchain.apply(print)) else {
+        return Ok(false);
+    };
+    let mut files = sh.read_dir(&libraries).unwrap_or_default();
+    if !files
+        .iter()
+        .any(|file| file.to_string_lossy().contains("/libtest-"))
+    {
+        return Ok(false);
+    }
+    // It takes seconds, so what was seen to work is remembered for as long as compiler and std are the same.
+    files.sort();
+    let version = ctx.read(toolchain.apply(cmd!(sh, "rustc --version --verbose")))?;
+    let stamp = Stamp::of(&[], &format!("{version}{files:?}"))?;
+    let name = format!("toolchain-{toolchain:?}");
+    if stamp.is_current(ctx, &name, Path::new(&libraries))? {
+        return Ok(true);
+    }
+    let links = links(ctx, toolchain)?;
+    if links {
+        stamp.keep(ctx, &name)?;
+    }
+    Ok(links)
+}
+
+fn links(ctx: &Context, toolchain: WasmToolchain) -> Result<bool> {
     let sh = &ctx.sh;
     let at = ctx.scratch("probe")?;
     let source = at.join("probe.rs");
@@ -79,15 +110,7 @@ fn works(ctx: &Context, toolchain: WasmToolchain) -> Result<bool> {
     )?;
     let compile = cmd!(
         sh,
-        "rustc --edition 2024 --crate-type cdylib --target {TRIPLE} --out-dir {at} {source}"
+        "rustc --edition 2024 --crate-type cdylib -Clto=fat -Cpanic=abort --target {TRIPLE} --out-dir {at} {source}"
     );
-    if !ctx.succeeds(toolchain.apply(compile)) {
-        return Ok(false);
-    }
-    let libdir =
-        ctx.read(toolchain.apply(cmd!(sh, "rustc --print target-libdir --target {TRIPLE}")))?;
-    let files = sh.read_dir(libdir).unwrap_or_default();
-    Ok(files
-        .iter()
-        .any(|file| file.to_string_lossy().contains("/libtest-")))
+    Ok(ctx.succeeds(toolchain.apply(compile)))
 }
