@@ -129,25 +129,29 @@ fn insert(conn: &Connection, register: &Register) -> Result<Registered, StoreErr
 }
 
 /// Sequence numbers go on from the device's own when that is ahead: a store that lost its end would
-/// otherwise give numbers twice, and the device would take new mail for old.
+/// otherwise give numbers twice, and the device would take new mail for old. What came since then waits on,
+/// under higher numbers.
 pub(super) fn open_mailbox(
     conn: &Connection,
     device: DeviceId,
     client_seq: u64,
     now: u64,
 ) -> Result<Opened, StoreError> {
-    if client_seq > 0 {
+    let held = last_seq(conn, device)?;
+    if client_seq <= held {
         mail::acknowledge(conn, device, client_seq, now)?;
-        conn.prepare_cached(
-            "UPDATE mailbox SET last_seq = ?2 WHERE device = ?1 AND last_seq < ?2",
-        )?
-        .execute(params![device, mail::to_sql(client_seq)])?;
+    } else {
+        mail::renumber(conn, device, client_seq)?;
     }
-    let last_seq = conn
-        .prepare_cached("SELECT last_seq FROM mailbox WHERE device = ?1")?
-        .query_row([device], |row| row.get::<_, i64>(0))?;
     Ok(Opened {
         stock: keys::stock(conn, device)?,
-        last_seq: last_seq.unsigned_abs(),
+        last_seq: last_seq(conn, device)?,
     })
+}
+
+fn last_seq(conn: &Connection, device: DeviceId) -> Result<u64, StoreError> {
+    let last: i64 = conn
+        .prepare_cached("SELECT last_seq FROM mailbox WHERE device = ?1")?
+        .query_row([device], |row| row.get(0))?;
+    Ok(last.unsigned_abs())
 }

@@ -164,6 +164,16 @@ pub(super) fn acknowledge(
     erase(conn, device, through)
 }
 
+/// Raises all numbers of a mailbox by `ahead`, which is above each of them, so that none meets another.
+pub(super) fn renumber(conn: &Connection, device: DeviceId, ahead: u64) -> Result<(), StoreError> {
+    let ahead = to_sql(ahead);
+    conn.prepare_cached("UPDATE mail SET seq = seq + ?2 WHERE device = ?1")?
+        .execute(params![device, ahead])?;
+    conn.prepare_cached("UPDATE mailbox SET last_seq = last_seq + ?2 WHERE device = ?1")?
+        .execute(params![device, ahead])?;
+    Ok(())
+}
+
 /// Erases up to `through` and gives the room back.
 pub(super) fn erase(conn: &Connection, device: DeviceId, through: i64) -> Result<(), StoreError> {
     let (messages, bytes): (i64, i64) = conn

@@ -264,3 +264,14 @@ async fn numbers_go_on_from_what_the_device_already_has() {
     from.store(bob.address(), message_id(), envelope(1)).await;
     assert_eq!(to.delivery().await.0, 42);
 }
+
+#[tokio::test]
+async fn mail_that_came_before_a_device_that_is_ahead_is_not_lost() {
+    let relay = Relay::start();
+    let (mut from, _, bob) = two(&relay).await;
+    from.store(bob.address(), message_id(), envelope(1)).await;
+    from.store(bob.address(), message_id(), envelope(2)).await;
+    let mut to = Client::auth(relay.address, &bob, 41).await;
+    assert_eq!(to.delivery().await.0, 42);
+    assert_eq!(to.delivery().await.0, 43);
+}
