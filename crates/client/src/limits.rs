@@ -78,3 +78,7 @@ pub(crate) const HOUSEKEEPING_INTERVAL: u64 = 6 * 60 * 60 * 1_000;
 pub(crate) fn backoff(first: u64, last: u64, failures: u32) -> u64 {
     first.saturating_mul(1 << failures.min(20)).min(last)
 }
+
+/// Receipts written in one step: each changes three records, and a step is one transaction of at most
+/// some thousands. The others follow in the next step.
+pub(crate) const MAX_RECEIPTS_PER_STEP: usize = 256;

@@ -5,7 +5,7 @@ use crate::contacts::PeerId;
 use crate::content::{Content, Receipt};
 use crate::engine::Engine;
 use crate::event::MessageStatus;
-use crate::limits::{RECEIPT_BATCH, RECEIPT_DELAY};
+use crate::limits::{MAX_RECEIPTS_PER_STEP, RECEIPT_BATCH, RECEIPT_DELAY};
 use crate::ranges::RangeSet;
 use crate::turn::Turn;
 
@@ -55,14 +55,15 @@ impl Engine {
             .iter()
             .filter(|(_, conversation)| conversation.owes_receipts())
             .map(|(peer, _)| peer)
+            .filter(|peer| {
+                let contact = self.contacts.get(*peer);
+                contact.is_some_and(|c| c.changed.is_none() && c.active.is_some())
+            })
             .collect();
-        for peer in owing {
-            let can_write = self
-                .contacts
-                .get(peer)
-                .is_some_and(|contact| contact.changed.is_none() && contact.active.is_some());
-            if !can_write {
-                continue;
+        for (written, peer) in owing.into_iter().enumerate() {
+            if written == MAX_RECEIPTS_PER_STEP {
+                self.receipts.delay(turn.now);
+                break;
             }
             if self.outbox.has_signal(peer) {
                 self.receipts.delay(turn.now);
