@@ -47,8 +47,12 @@ fn commands() -> Vec<Command> {
         Command::MarkVerified {
             conversation: conversation.clone(),
             verified: true,
+            number: vec![0, 1, 255],
         },
-        Command::AcceptIdentity { conversation },
+        Command::AcceptIdentity {
+            conversation,
+            number: Vec::new(),
+        },
     ];
     all.iter().for_each(|command| match command {
         Command::CreateAccount { .. }
@@ -105,7 +109,9 @@ fn what_no_page_can_mean_is_not_guessed() {
         r#"{"type":"markRead","conversation":"bob","through":-1}"#,
         r#"{"type":"markRead","conversation":"bob","through":1.5}"#,
         r#"{"type":"markRead","conversation":"bob","through":9007199254740992}"#,
-        r#"{"type":"markVerified","conversation":"bob","verified":"yes"}"#,
+        r#"{"type":"markVerified","conversation":"bob","verified":"yes","number":[1]}"#,
+        r#"{"type":"markVerified","conversation":"bob","verified":true}"#,
+        r#"{"type":"acceptIdentity","conversation":"bob","number":"1"}"#,
     ] {
         assert!(asked::command(&parse(json)).is_none(), "{json}");
     }

@@ -68,6 +68,8 @@ export const words = {
     `${name}’s identity has changed. It may be a new device, or somebody in between. Your messages wait until you have looked.`,
   changedDialog: (name: string) =>
     `${name}’s identity has changed since you last wrote. Ask ${name} in another way whether they have a new device before you accept it.`,
+  changedMeanwhile: (name: string) =>
+    `${name}’s identity has changed while this was open. The number shown now is another one: compare it anew before you go on.`,
   verified: 'Verified',
   theme: 'Appearance',
   yourUsername: 'Your username',
@@ -187,6 +189,12 @@ export function commandErrorText(error: CommandError): string {
       return 'The relay has a problem of its own. Try again in a while.';
     case 'keysRefused':
       return 'The relay gave keys for this person that are not signed by their account. This may be an attack. Nothing was sent; ask the person, or the relay’s operator.';
+    case 'safetyNumberDiffers':
+      return 'The identity changed before you pressed, so nothing was accepted. Compare the number that is shown now.';
+    case 'notASafetyNumber':
+      return 'That is not a safety number. Nothing was changed; compare the digits instead.';
+    case 'safetyNumberVersion':
+      return 'That safety number is of another version of Pawl. Reload the page on both devices, or compare the digits instead.';
     case 'versionMismatch':
       return 'This page and the relay are of different versions. Reload the page.';
     case 'storeFailed':

@@ -26,6 +26,9 @@ const commandErrors: { [Code in CommandError['code']]: Extract<CommandError, { c
   rateLimited: { code: 'rateLimited', retryAfterMs: 1500 },
   relayUnavailable: { code: 'relayUnavailable' },
   keysRefused: { code: 'keysRefused' },
+  safetyNumberDiffers: { code: 'safetyNumberDiffers' },
+  notASafetyNumber: { code: 'notASafetyNumber' },
+  safetyNumberVersion: { code: 'safetyNumberVersion' },
   versionMismatch: { code: 'versionMismatch' },
   storeFailed: { code: 'storeFailed' },
 };

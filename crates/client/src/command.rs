@@ -55,17 +55,23 @@ pub enum Command {
         /// Position of the newest message seen.
         through: u64,
     },
-    /// The safety number was compared (or is no longer trusted).
+    /// The safety number was compared (or is no longer trusted). Where the identity has changed, this
+    /// accepts it, too.
     MarkVerified {
         /// The other's username.
         conversation: String,
         /// Whether it matched.
         verified: bool,
+        /// What was looked at: the payload of the number that was shown, or of the code that was
+        /// scanned. Refused where the number is another one by now.
+        number: Vec<u8>,
     },
     /// The changed identity is accepted; held messages go out to it.
     AcceptIdentity {
         /// The other's username.
         conversation: String,
+        /// Payload of the number that was shown, as for `MarkVerified`.
+        number: Vec<u8>,
     },
 }
 

@@ -67,11 +67,15 @@ impl Engine {
             Command::MarkVerified {
                 conversation,
                 verified,
+                number,
             } => self
-                .peer(&conversation)
+                .looked_at(&conversation, &number)
                 .map(|peer| self.mark_verified(peer, verified, turn)),
-            Command::AcceptIdentity { conversation } => self
-                .peer(&conversation)
+            Command::AcceptIdentity {
+                conversation,
+                number,
+            } => self
+                .looked_at(&conversation, &number)
                 .map(|peer| self.accept_identity(peer, turn)),
         };
         self.done(id, result, turn);
@@ -90,7 +94,7 @@ impl Engine {
         turn.done.push((id, result.err()));
     }
 
-    fn peer(&self, conversation: &str) -> Result<PeerId, CommandError> {
+    pub(crate) fn peer(&self, conversation: &str) -> Result<PeerId, CommandError> {
         if self.account.get().ready().is_none() {
             return Err(CommandError::NoAccount);
         }

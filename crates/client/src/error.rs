@@ -91,6 +91,16 @@ pub enum CommandError {
     /// What the relay gave is not signed by the person's account: it may be an attack.
     #[error("the keys that the relay gave for this person are not theirs")]
     KeysRefused,
+    /// The safety number is not the one that was looked at or scanned: it changed meanwhile, or somebody
+    /// is in between.
+    #[error("this is not the safety number as it is now")]
+    SafetyNumberDiffers,
+    /// What was scanned is something else.
+    #[error("this is not a safety number")]
+    NotASafetyNumber,
+    /// What was scanned is a safety number of another version.
+    #[error("this is a safety number of another version")]
+    SafetyNumberVersion,
     /// This relay and this page are of different versions.
     #[error("the relay speaks another version")]
     VersionMismatch,

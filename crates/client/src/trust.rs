@@ -1,7 +1,7 @@
 //! Trust in people's identity: pinned on first use, compared by safety number, changed. While it is
 //! changed nothing is sent to them; what they write is still shown, under a notice that says so.
 
-use pawl_protocol::{SafetyNumber, VerifiedAccountRecord};
+use pawl_protocol::{SafetyNumber, ScanError, VerifiedAccountRecord};
 
 use crate::contacts::PeerId;
 use crate::engine::Engine;
@@ -58,6 +58,34 @@ impl Engine {
         turn.shown.insert(peer);
     }
 
+    /// Whom a command is about that names the safety number which the user looked at or scanned. Between
+    /// their look and their click the relay may have put another key there: that one was never looked at.
+    pub(crate) fn looked_at(
+        &self,
+        conversation: &str,
+        number: &[u8],
+    ) -> Result<PeerId, CommandError> {
+        let peer = self.peer(conversation)?;
+        match self.number_with(peer)?.matches(number) {
+            Ok(true) => Ok(peer),
+            Ok(false) => Err(CommandError::SafetyNumberDiffers),
+            Err(ScanError::NotASafetyNumber) => Err(CommandError::NotASafetyNumber),
+            Err(ScanError::UnknownVersion(_)) => Err(CommandError::SafetyNumberVersion),
+        }
+    }
+
+    fn number_with(&self, peer: PeerId) -> Result<SafetyNumber, CommandError> {
+        let own = self.account.get().ready().ok_or(CommandError::NoAccount)?;
+        let contact = self
+            .contacts
+            .get(peer)
+            .ok_or(CommandError::UnknownConversation)?;
+        Ok(SafetyNumber::between(
+            &own.keys.public(),
+            &contact.newest_account(),
+        ))
+    }
+
     /// The user compared the safety number that is shown, which is that of the newest account.
     pub(crate) fn mark_verified(&mut self, peer: PeerId, verified: bool, turn: &mut Turn<'_>) {
         if verified {
@@ -74,13 +102,12 @@ impl Engine {
     /// # Errors
     /// [`CommandError::NoAccount`], [`CommandError::UnknownConversation`].
     pub fn safety_number(&self, conversation: &str) -> Result<SafetyNumberView, CommandError> {
-        let own = self.account.get().ready().ok_or(CommandError::NoAccount)?;
+        let peer = self.peer(conversation)?;
+        let number = self.number_with(peer)?;
         let contact = self
             .contacts
-            .named(conversation)
-            .and_then(|peer| self.contacts.get(peer))
+            .get(peer)
             .ok_or(CommandError::UnknownConversation)?;
-        let number = SafetyNumber::between(&own.keys.public(), &contact.newest_account());
         Ok(SafetyNumberView {
             groups: number.to_string().split(' ').map(str::to_owned).collect(),
             qr: number.qr_payload().to_vec(),

@@ -220,6 +220,7 @@ fn both_see_the_same_safety_number_and_can_mark_it() {
     let mark = Command::MarkVerified {
         conversation: "bob".into(),
         verified: true,
+        number: bobs.qr,
     };
     assert_eq!(world.ask(ALICE, mark), None);
     world.crash(ALICE);

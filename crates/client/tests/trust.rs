@@ -1,11 +1,11 @@
 //! Whom a client believes: keys only where the pinned account signed them, names only where the relay
-//! agrees with the account, and a changed account only after the user looked.
+//! agrees with the account. What a changed account does stands in identity.rs.
 
 mod support;
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
-use pawl_client::{AlertCode, Command, CommandError, IdentityState, MessageStatus, NoticeCause};
+use pawl_client::{AlertCode, Command, CommandError, MessageStatus, NoticeCause};
 use pawl_protocol::{AccountKeyPair, AccountRecord, DeviceId, DeviceKeyPair, LocalDevice};
 use pawl_wire::{Bundle, RelayFrame};
 use support::World;
@@ -172,92 +172,6 @@ fn what_comes_behind_a_stranger_waits_for_the_name_and_survives_a_crash() {
     world.settle();
     let texts: Vec<_> = (0..100).map(|i| format!("{i}")).collect();
     assert_eq!(world.received(BOB, "alice"), texts);
-}
-
-/// Bob's name goes to a new account, which then writes to Alice.
-fn bob_begins_anew(world: &mut World) {
-    let username = "bob".parse_name();
-    let account = world.relay.names.remove(&username).expect("registered");
-    world.relay.records.remove(&account);
-    world
-        .relay
-        .boxes
-        .retain(|address, _| address.account != account);
-    world.clients[BOB].disk.clear();
-    world.break_connection(BOB, None);
-    world.crash(BOB);
-    world.settle();
-    assert_eq!(world.create(BOB, "bob"), None);
-    world.settle();
-}
-
-fn identity(world: &World, name: &str) -> IdentityState {
-    let snapshot = world.clients[ALICE].engine.snapshot();
-    let view = snapshot
-        .conversations
-        .iter()
-        .find(|view| view.username == name);
-    view.expect("a conversation").identity
-}
-
-fn accept(world: &mut World) {
-    let accept = Command::AcceptIdentity {
-        conversation: "bob".into(),
-    };
-    assert_eq!(world.ask(ALICE, accept), None);
-    assert_eq!(identity(world, "bob"), IdentityState::Unverified);
-}
-
-#[test]
-fn a_changed_identity_is_shown_and_holds_sending_until_the_user_accepts() {
-    let mut world = World::with(613, &["alice", "bob"]);
-    world.start(ALICE, "bob");
-    world.send(ALICE, "bob", "to the old bob");
-    let mark = Command::MarkVerified {
-        conversation: "bob".into(),
-        verified: true,
-    };
-    assert_eq!(world.ask(ALICE, mark), None);
-    bob_begins_anew(&mut world);
-    world.start(BOB, "alice");
-    world.send(BOB, "alice", "my disk broke");
-    assert_eq!(identity(&world, "bob"), IdentityState::Changed);
-    let notices: Vec<_> = world
-        .history(ALICE, "bob")
-        .iter()
-        .filter_map(|l| l.notice)
-        .collect();
-    assert_eq!(notices, [NoticeCause::IdentityChanged]);
-    assert_eq!(world.received(ALICE, "bob"), ["my disk broke"]);
-
-    let before = world.relay.submitted.len();
-    world.send(ALICE, "bob", "is it you?");
-    world.crash(ALICE);
-    world.run_for(600_000);
-    assert_eq!(
-        world.relay.submitted.len(),
-        before,
-        "nothing goes to an unaccepted identity"
-    );
-    assert_eq!(world.statuses(ALICE, "bob")[1], MessageStatus::Sending);
-    accept(&mut world);
-    assert_eq!(world.received(BOB, "alice"), ["is it you?"]);
-    assert_eq!(world.send(BOB, "alice", "yes"), None);
-    assert_eq!(world.received(ALICE, "bob"), ["my disk broke", "yes"]);
-}
-
-#[test]
-fn a_change_is_noticed_when_writing_too() {
-    let mut world = World::with(614, &["alice", "bob"]);
-    world.start(ALICE, "bob");
-    world.send(ALICE, "bob", "one");
-    bob_begins_anew(&mut world);
-    world.send(ALICE, "bob", "two");
-    assert_eq!(identity(&world, "bob"), IdentityState::Changed);
-    assert!(world.received(BOB, "alice").is_empty());
-    accept(&mut world);
-    assert_eq!(world.received(BOB, "alice"), ["two"]);
-    assert_eq!(world.statuses(ALICE, "bob")[1], MessageStatus::Delivered);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! shapes. serde's decoders for tagged enums would be a tenth of what a first visit loads, and most
 //! of what they tell apart cannot occur here.
 
+use js_sys::{Array, Uint8Array};
 use pawl_client::{Command, Query};
 use wasm_bindgen::JsValue;
 
@@ -41,9 +42,11 @@ pub fn command(asked: &JsValue) -> Option<Command> {
         "markVerified" => Command::MarkVerified {
             conversation: conversation()?,
             verified: field(asked, "verified")?.as_bool()?,
+            number: bytes(asked, "number")?,
         },
         "acceptIdentity" => Command::AcceptIdentity {
             conversation: conversation()?,
+            number: bytes(asked, "number")?,
         },
         _ => return None,
     })
@@ -69,6 +72,12 @@ pub fn query(asked: &JsValue) -> Option<Query> {
 /// A field that is a string.
 pub(crate) fn text(object: &JsValue, name: &str) -> Option<String> {
     field(object, name)?.as_string()
+}
+
+/// A field that is an array of numbers, each taken as a byte.
+fn bytes(object: &JsValue, name: &str) -> Option<Vec<u8>> {
+    let array = field(object, name)?;
+    Array::is_array(&array).then(|| Uint8Array::new(&array).to_vec())
 }
 
 /// A field that is a whole number, not below zero.

@@ -77,11 +77,20 @@ conversation: string,
 /**
  * Whether it matched.
  */
-verified: boolean, } | { "type": "acceptIdentity",
+verified: boolean,
+/**
+ * What was looked at: the payload of the number that was shown, or of the code that was
+ * scanned. Refused where the number is another one by now.
+ */
+number: Array<number>, } | { "type": "acceptIdentity",
 /**
  * The other's username.
  */
-conversation: string, };
+conversation: string,
+/**
+ * Payload of the number that was shown, as for `MarkVerified`.
+ */
+number: Array<number>, };
 
 /**
  * Why a command did not succeed. Nothing else is lost by it.
@@ -110,7 +119,7 @@ length: number, } | { "code": "outboxFull" } | { "code": "offline" } | { "code":
 /**
  * Milliseconds.
  */
-retryAfterMs: number, } | { "code": "relayUnavailable" } | { "code": "keysRefused" } | { "code": "versionMismatch" } | { "code": "storeFailed" };
+retryAfterMs: number, } | { "code": "relayUnavailable" } | { "code": "keysRefused" } | { "code": "safetyNumberDiffers" } | { "code": "notASafetyNumber" } | { "code": "safetyNumberVersion" } | { "code": "versionMismatch" } | { "code": "storeFailed" };
 
 /**
  * The connection to the relay.

@@ -1,6 +1,7 @@
 /** The conversations on this device, the one last active first. */
 import { computed, signal } from '@preact/signals';
-import type { CommandError, ConversationView, QueryReply } from '../generated/types';
+import type { CommandError, ConversationView } from '../generated/types';
+import { Comparison } from './comparison';
 import type { Engine } from './engine';
 
 export class Conversations {
@@ -29,16 +30,8 @@ export class Conversations {
     return this.#engine().command({ type: 'startConversation', username });
   }
 
-  safetyNumber(conversation: string): Promise<QueryReply> {
-    return this.#engine().query({ type: 'safetyNumber', conversation });
-  }
-
-  markVerified(conversation: string, verified: boolean): Promise<CommandError | null> {
-    return this.#engine().command({ type: 'markVerified', conversation, verified });
-  }
-
-  acceptIdentity(conversation: string): Promise<CommandError | null> {
-    return this.#engine().command({ type: 'acceptIdentity', conversation });
+  compare(username: string): Comparison {
+    return new Comparison(this.#engine, username);
   }
 }
 

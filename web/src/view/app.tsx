@@ -80,7 +80,7 @@ function Dialogs() {
     case 'settings':
       return <Settings onClose={close} />;
     case 'safetyNumber':
-      return current.value ? <SafetyNumber conversation={current.value} onClose={close} /> : null;
+      return current.value ? <SafetyNumber key={current.value.username} conversation={current.value} onClose={close} /> : null;
     case 'newConversation':
       return (
         <NewConversation

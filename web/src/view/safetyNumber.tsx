@@ -1,7 +1,8 @@
 /** The safety number with one person, to be compared on both devices. */
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { CommandError, ConversationView, SafetyNumberView } from '../generated/types';
+import type { ConversationView, SafetyNumberView } from '../generated/types';
+import type { Comparison } from '../model/comparison';
 import { commandErrorText, identityWord, words } from '../words';
 import { useModel } from './context';
 import { Dialog } from './dialog';
@@ -12,22 +13,20 @@ type Props = { conversation: ConversationView; onClose: () => void };
 export function SafetyNumber({ conversation, onClose }: Props) {
   const { conversations } = useModel();
   const { username, identity } = conversation;
-  const number = useSignal<SafetyNumberView | null>(null);
-  const error = useSignal<CommandError | null>(null);
-  const reload = async () => {
-    const reply = await conversations.safetyNumber(username);
-    if (reply.type === 'safetyNumber') number.value = reply.safetyNumber;
-    else if (reply.type === 'failed') error.value = reply.error;
-  };
-  useEffect(() => { void reload(); }, [username, identity]);
+  const comparison = useSignal(conversations.compare(username)).value;
+  const number = comparison.number.value;
+  const error = comparison.error.value;
+  // Whatever is new about somebody may be their identity.
+  useEffect(() => { void comparison.look(); }, [conversation]);
   return (
     <Dialog title={words.safetyNumber} wide onClose={onClose}>
       {identity === 'changed' && <p class="error">{words.changedDialog(username)}</p>}
-      {number.value && <Digits number={number.value} />}
+      {comparison.changed.value && <p class="error" role="alert">{words.changedMeanwhile(username)}</p>}
+      {number && <Digits number={number} />}
       <p class="muted">{words.safetyNumberText(username)}</p>
-      {error.value && <p class="error" role="alert">{commandErrorText(error.value)}</p>}
+      {error && <p class="error" role="alert">{commandErrorText(error)}</p>}
       {identity !== 'changed' && <p class="identity">{identityWord[identity]}</p>}
-      <Actions conversation={conversation} onError={(failed) => { error.value = failed; }} />
+      {number && <Actions number={number} identity={identity} comparison={comparison} />}
     </Dialog>
   );
 }
@@ -43,25 +42,21 @@ function Digits({ number }: { number: SafetyNumberView }) {
   );
 }
 
-type ActionProps = { conversation: ConversationView; onError: (error: CommandError | null) => void };
+type ActionProps = Pick<ConversationView, 'identity'> & { number: SafetyNumberView; comparison: Comparison };
 
-function Actions({ conversation, onError }: ActionProps) {
-  const { conversations } = useModel();
-  const { username, identity } = conversation;
-  const verify = async (verified: boolean) => {
-    const refused = identity === 'changed' ? await conversations.acceptIdentity(username) : null;
-    onError(refused ?? (await conversations.markVerified(username, verified)));
-  };
-  const accept = async () => { onError(await conversations.acceptIdentity(username)); };
+/** They decide on the number that was drawn with them, whatever has come since. */
+function Actions({ number, identity, comparison }: ActionProps) {
+  const verify = (verified: boolean) => { void comparison.verify(number, verified); };
+  const disabled = comparison.unseen.value;
   return (
     <div class="dialog-actions">
       {identity === 'changed' && (
-        <button type="button" class="button" onClick={() => { void accept(); }}>{words.accept}</button>
+        <button type="button" class="button" disabled={disabled} onClick={() => { void comparison.accept(number); }}>{words.accept}</button>
       )}
       {identity === 'verified' ? (
-        <button type="button" class="button" onClick={() => { void verify(false); }}>{words.removeVerified}</button>
+        <button type="button" class="button" disabled={disabled} onClick={() => { verify(false); }}>{words.removeVerified}</button>
       ) : (
-        <button type="button" class="primary" onClick={() => { void verify(true); }}>{words.markVerified}</button>
+        <button type="button" class="primary" disabled={disabled} onClick={() => { verify(true); }}>{words.markVerified}</button>
       )}
     </div>
   );

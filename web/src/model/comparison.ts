@@ -1,0 +1,69 @@
+/**
+ * One look at the safety number with somebody. What the person decides names the number that was on
+ * the screen, so that another one, come between look and press, is never decided on.
+ */
+import { batch, signal } from '@preact/signals';
+import type { CommandError, SafetyNumberView } from '../generated/types';
+import type { Engine } from './engine';
+
+/** Milliseconds in which nothing can be pressed after the number has changed: time to see that it has. */
+export const TIME_TO_SEE = 1500;
+
+export class Comparison {
+  readonly #engine: () => Engine;
+  readonly #conversation: string;
+  readonly number = signal<SafetyNumberView | null>(null);
+  readonly error = signal<CommandError | null>(null);
+  /** It is not the number that was shown at first. */
+  readonly changed = signal(false);
+  /** It changed a moment ago. */
+  readonly unseen = signal(false);
+  #busy = false;
+  #again = false;
+
+  constructor(engine: () => Engine, conversation: string) {
+    this.#engine = engine;
+    this.#conversation = conversation;
+  }
+
+  /** Asks for the number, once at a time: also whenever anything about the conversation has changed. */
+  async look(): Promise<void> {
+    this.#again = true;
+    if (this.#busy) return;
+    this.#busy = true;
+    while (this.#again) {
+      this.#again = false;
+      const reply = await this.#engine().query({ type: 'safetyNumber', conversation: this.#conversation });
+      if (reply.type === 'failed') this.error.value = reply.error;
+      else if (reply.type === 'safetyNumber') this.#show(reply.safetyNumber);
+    }
+    this.#busy = false;
+  }
+
+  #show(number: SafetyNumberView): void {
+    const before = this.number.value;
+    const isOther = before !== null && before.qr.join() !== number.qr.join();
+    batch(() => {
+      this.number.value = number;
+      if (!isOther) return;
+      this.changed.value = true;
+      this.error.value = null;
+      this.unseen.value = true;
+      setTimeout(() => { this.unseen.value = false; }, TIME_TO_SEE);
+    });
+  }
+
+  accept({ qr }: SafetyNumberView): Promise<void> {
+    return this.#decide({ type: 'acceptIdentity', conversation: this.#conversation, number: qr });
+  }
+
+  /** Accepts a changed identity, too. */
+  verify({ qr }: SafetyNumberView, verified: boolean): Promise<void> {
+    return this.#decide({ type: 'markVerified', conversation: this.#conversation, verified, number: qr });
+  }
+
+  async #decide(command: Parameters<Engine['command']>[0]): Promise<void> {
+    this.error.value = await this.#engine().command(command);
+    if (this.error.value) await this.look();
+  }
+}

@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { QueryReply } from '../src/generated/types';
+import { Comparison, TIME_TO_SEE } from '../src/model/comparison';
+import { settled, TestEngine } from './support';
+
+let engine: TestEngine;
+let comparison: Comparison;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  engine = new TestEngine();
+  comparison = new Comparison(() => engine, 'bob');
+});
+
+afterEach(() => { vi.useRealTimers(); });
+
+function number(byte: number): QueryReply {
+  return { type: 'safetyNumber', safetyNumber: { groups: [], qr: [1, byte], identity: 'changed' } };
+}
+
+async function look(byte: number) {
+  void comparison.look();
+  await engine.reply(number(byte));
+  return comparison.number.value ?? expect.fail('no number');
+}
+
+test('what is decided names the number that was on the screen, not one that came since', async () => {
+  const seen = await look(7);
+  await look(8);
+  void comparison.accept(seen);
+  void comparison.verify(seen, true);
+  expect(engine.commands.map((one) => one.asked)).toEqual([
+    { type: 'acceptIdentity', conversation: 'bob', number: [1, 7] },
+    { type: 'markVerified', conversation: 'bob', verified: true, number: [1, 7] },
+  ]);
+});
+
+test('another number is said to be another, and cannot be pressed on before it can be seen', async () => {
+  await look(7);
+  await look(7);
+  expect([comparison.changed.value, comparison.unseen.value]).toEqual([false, false]);
+  const now = await look(8);
+  expect(now.qr).toEqual([1, 8]);
+  expect([comparison.changed.value, comparison.unseen.value]).toEqual([true, true]);
+  vi.advanceTimersByTime(TIME_TO_SEE);
+  expect([comparison.changed.value, comparison.unseen.value]).toEqual([true, false]);
+});
+
+test('a refusal is shown, and the number is looked at anew', async () => {
+  const seen = await look(7);
+  const queries = engine.queries.length;
+  void comparison.accept(seen);
+  await engine.done({ code: 'safetyNumberDiffers' });
+  expect(comparison.error.value).toEqual({ code: 'safetyNumberDiffers' });
+  expect(engine.queries).toHaveLength(queries + 1);
+});
+
+test('however much happens, one question is on its way, and one more after it', async () => {
+  for (let i = 0; i < 5; i += 1) void comparison.look();
+  await settled();
+  expect(engine.queries).toHaveLength(1);
+  await engine.reply(number(7));
+  expect(engine.queries).toHaveLength(2);
+  await engine.reply(number(7));
+  expect(engine.queries).toHaveLength(2);
+});
