@@ -208,6 +208,8 @@ export function alertText(alert: AlertCode): string {
       return `The relay gave keys for ${alert.username} that are not signed by ${alert.username}’s account. This may be an attack. Nothing was sent; ask ${alert.username} in another way, or the relay’s operator.`;
     case 'impostorRefused':
       return `Somebody wrote under the name ${alert.username} with keys that are not ${alert.username}’s. The message was not shown. Tell ${alert.username}, and the relay’s operator.`;
+    case 'strangersRefused':
+      return 'Too many people who are new to this device wrote at once. Some of their first messages were not taken; who really knows you will write again.';
     case 'mailboxFull':
       return `${alert.username}’s mailbox on the relay is full. Your messages wait here and go out when there is room; ask ${alert.username} to come online.`;
     case 'deviceUnknown':

@@ -36,6 +36,7 @@ const commandErrors: { [Code in CommandError['code']]: Extract<CommandError, { c
 const alerts: { [Code in AlertCode['code']]: Extract<AlertCode, { code: Code }> } = {
   keysRefused: { code: 'keysRefused', username: 'eve' },
   impostorRefused: { code: 'impostorRefused', username: 'eve' },
+  strangersRefused: { code: 'strangersRefused' },
   mailboxFull: { code: 'mailboxFull', username: 'eve' },
   deviceUnknown: { code: 'deviceUnknown' },
   versionMismatch: { code: 'versionMismatch' },

@@ -262,6 +262,7 @@ impl Engine {
     fn forget_connection(&mut self, was_tried: bool, turn: &mut Turn<'_>) {
         self.sending.forget_connection();
         self.inbox.forget_connection();
+        self.strangers.forget_connection();
         self.publishing.forget_connection();
         self.fail_lookups(&CommandError::Offline, turn);
         if was_tried && self.relay.register_attempts == 0 {

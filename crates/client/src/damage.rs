@@ -17,6 +17,7 @@ use crate::records::{Record, RecordError};
 use crate::sessions::Slot;
 use crate::sorted::SortedSet;
 use crate::store::{Key, Table};
+use crate::strangers::WAITING;
 use crate::tracked::Kept;
 use crate::turn::Turn;
 
@@ -91,6 +92,7 @@ impl Engine {
                 }
                 self.sessions.load(slot.session.tag(), slot);
             }
+            Table::Prekeys if key.0.first() == Some(&WAITING) => self.strangers.load(key, value)?,
             Table::Prekeys => self.prekeys.load(key, value)?,
             Table::Outbox => {
                 let id = EntryId::from_key(key).ok_or(damaged)?;
@@ -109,6 +111,7 @@ impl Engine {
                 Table::Sessions => self.mend_session(&key),
                 Table::Outbox => self.mend_outbox(&key),
                 Table::Prekeys => {
+                    self.strangers.set_aside(&key);
                     self.prekeys.set_aside(&key);
                     None
                 }

@@ -24,6 +24,7 @@ use crate::sending::Sending;
 use crate::sessions::Sessions;
 use crate::step::{Input, Step};
 use crate::store::{Key, Table};
+use crate::strangers::Strangers;
 use crate::tracked::{Kept, Tracked};
 use crate::turn::Turn;
 
@@ -60,6 +61,7 @@ pub struct Engine {
     pub(crate) sessions: Sessions,
     pub(crate) prekeys: Prekeys,
     pub(crate) outbox: Outbox,
+    pub(crate) strangers: Strangers,
     // Only in memory: worth one connection, or one life of the engine.
     pub(crate) relay: Relay,
     pub(crate) sending: Sending,
@@ -100,6 +102,7 @@ impl Engine {
             sessions: Tracked::new(Table::Sessions),
             prekeys: Prekeys::new(),
             outbox: Outbox::new(),
+            strangers: Strangers::new(),
             relay: Relay::default(),
             sending: Sending::default(),
             lookups: Lookups::default(),
@@ -137,6 +140,7 @@ impl Engine {
         self.send_waiting(turn);
         self.claim_bundles(turn);
         self.ask_lookups(turn);
+        self.ask_strangers(turn);
         self.publish(turn);
     }
 
@@ -152,6 +156,7 @@ impl Engine {
         self.sessions.flush(&mut changes);
         self.prekeys.flush(&mut changes);
         self.outbox.flush(&mut changes);
+        self.strangers.flush(&mut changes);
         Step {
             changes,
             frames: turn.frames,
@@ -196,6 +201,7 @@ impl Engine {
         if self.relay.is_online() {
             due.push(self.receipts.due);
             due.push(self.sending.due());
+            due.push(self.strangers_due());
         }
         due.into_iter().flatten().min()
     }

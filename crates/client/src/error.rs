@@ -128,6 +128,8 @@ pub enum AlertCode {
         /// The name.
         username: String,
     },
+    /// More people wrote for the first time than can be looked up at once; what they wrote was not taken.
+    StrangersRefused,
     /// The person's mailbox is full; the messages go on trying.
     MailboxFull {
         /// Who.

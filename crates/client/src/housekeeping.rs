@@ -13,6 +13,7 @@ impl Engine {
         self.housekeeping_at = turn.now + HOUSEKEEPING_INTERVAL;
         self.rotate_prekeys(turn);
         self.prekeys.drop_expired(turn.now);
+        self.strangers.drop_expired(turn.now);
         let active: SortedSet<_> = self
             .contacts
             .iter()

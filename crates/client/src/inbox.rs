@@ -1,7 +1,8 @@
 //! From a delivery to a line: dedupe, find the session, open, commit, acknowledge. Deliveries are taken
 //! in the relay's order. What cannot be opened never blocks the queue; a stranger's name is confirmed
-//! with the relay before anything of theirs is shown, and what came after it waits in memory until then,
-//! unacknowledged, so that a crash loses nothing.
+//! with the relay before anything of theirs is shown, and until then their messages wait on disk
+//! (`strangers.rs`). Where there is no room for more, what came after waits in memory, unacknowledged, so
+//! that a crash loses nothing.
 
 use std::collections::VecDeque;
 
@@ -19,13 +20,14 @@ use crate::event::NoticeCause;
 use crate::limits::{MAX_CONVERSATIONS, RECEIVE_WINDOW};
 use crate::lookups::Answer;
 use crate::sessions::Slot;
+use crate::strangers::Taken;
 use crate::turn::Turn;
 
 /// Deliveries of this connection that are not dealt with.
 #[derive(Default)]
 pub(crate) struct Inbox {
     waiting: VecDeque<Delivery>,
-    /// The name of the stranger whose message is the first that waits.
+    /// The name of the stranger whose message is the first that waits, for want of room on disk.
     pub(crate) confirming: Option<Username>,
     /// What the relay said about it.
     confirmed: Option<(Username, Answer)>,
@@ -79,11 +81,16 @@ impl Engine {
         answer: Answer,
         turn: &mut Turn<'_>,
     ) {
-        if self.inbox.confirming.as_ref() == Some(username) {
+        self.inbox.confirmed = Some((username.clone(), answer));
+        for envelope in self.strangers.release(username) {
+            self.receive(&envelope, turn);
+        }
+        if self.inbox.confirming.is_some() {
+            // There may be room now, or the answer was about the one that waits for it.
             self.inbox.confirming = None;
-            self.inbox.confirmed = Some((username.clone(), answer));
             self.receive_waiting(turn);
         }
+        self.inbox.confirmed = None;
     }
 
     fn receive_waiting(&mut self, turn: &mut Turn<'_>) {
@@ -92,13 +99,20 @@ impl Engine {
             && let Some(delivery) = self.inbox.waiting.pop_front()
         {
             if delivery.seq > self.counters.get().last_seq {
-                match self.receive(&delivery, turn) {
+                let outcome = if self.seen.contains(&delivery.message_id.0) {
+                    Outcome::Done
+                } else {
+                    self.receive(&delivery.envelope, turn)
+                };
+                match outcome {
                     Outcome::Done => {}
                     Outcome::Opened => self.seen.push(delivery.message_id.0),
                     Outcome::Confirm(username) => {
-                        self.inbox.confirming = Some(username);
-                        self.inbox.waiting.push_front(delivery);
-                        break;
+                        if self.put_aside(&username, &delivery, turn) == Taken::NoRoom {
+                            self.inbox.confirming = Some(username);
+                            self.inbox.waiting.push_front(delivery);
+                            break;
+                        }
                     }
                 }
                 self.counters.edit().last_seq = delivery.seq;
@@ -111,11 +125,24 @@ impl Engine {
         }
     }
 
-    fn receive(&mut self, delivery: &Delivery, turn: &mut Turn<'_>) -> Outcome {
-        if self.seen.contains(&delivery.message_id.0) {
-            return Outcome::Done;
+    /// Lets a stranger's message wait until the name is confirmed.
+    fn put_aside(
+        &mut self,
+        username: &Username,
+        delivery: &Delivery,
+        turn: &mut Turn<'_>,
+    ) -> Taken {
+        let taken = self.strangers.take(username, &delivery.envelope, turn.now);
+        match taken {
+            Taken::Waits => self.seen.push(delivery.message_id.0),
+            Taken::TooMany => self.alert_of_strangers(AlertCode::StrangersRefused, turn),
+            Taken::NoRoom => {}
         }
-        let Ok(envelope) = Envelope::decode(&delivery.envelope) else {
+        taken
+    }
+
+    fn receive(&mut self, envelope: &[u8], turn: &mut Turn<'_>) -> Outcome {
+        let Ok(envelope) = Envelope::decode(envelope) else {
             return Outcome::Done;
         };
         match envelope {
@@ -236,18 +263,17 @@ impl Engine {
             .ok_or(Outcome::Done)?;
         let username =
             Username::from_canonical(introduction.username()).map_err(|_| Outcome::Done)?;
-        match self.inbox.confirmed.take() {
-            Some((name, Answer::Account(record)))
-                if name == username && record.account() == account =>
-            {
+        let confirmed = self.inbox.confirmed.as_ref();
+        match confirmed.filter(|(name, _)| *name == username) {
+            None => Err(Outcome::Confirm(username)),
+            Some((_, Answer::Account(record))) if record.account() == account => {
                 self.meet(username, introduction, turn)
             }
-            Some((name, _)) if name == username => {
+            Some(_) => {
                 let username = username.as_str().to_owned();
-                turn.alert(AlertCode::ImpostorRefused { username });
+                self.alert_of_strangers(AlertCode::ImpostorRefused { username }, turn);
                 Err(Outcome::Done)
             }
-            _ => Err(Outcome::Confirm(username)),
         }
     }
 

@@ -38,6 +38,7 @@ mod sessions;
 mod sorted;
 mod step;
 mod store;
+mod strangers;
 mod tracked;
 mod trust;
 mod turn;

@@ -42,6 +42,19 @@ pub(crate) const PREKEY_ID_JUMP: u32 = 10_000;
 pub(crate) const RECEIVE_WINDOW: u32 = 64;
 /// Names that are being looked up at once.
 pub(crate) const MAX_LOOKUPS: usize = 64;
+/// People who have written for the first time and whose names are not confirmed yet: more than anybody
+/// meets while offline, and at the pace below looked up within two minutes. What others write meanwhile is
+/// refused, since anybody can invent names without end.
+pub(crate) const MAX_STRANGER_NAMES: usize = 256;
+/// Bytes of messages that wait for their senders' names: some thousand ordinary ones. Beyond it the queue
+/// waits, since those people are being looked up.
+pub(crate) const MAX_STRANGER_BYTES: usize = 4 * 1024 * 1024;
+/// Milliseconds between two look-ups of strangers: a fifth of what a relay allows one address.
+pub(crate) const STRANGER_LOOKUP_INTERVAL: u64 = 500;
+/// Alerts about strangers per connection: anybody can cause them, and the first says it.
+pub(crate) const MAX_STRANGER_ALERTS: u32 = 3;
+/// How long mail waits at a relay.
+pub(crate) const MAIL_LIFETIME: u64 = pawl_wire::limits::MAIL_LIFETIME_MS;
 /// Conversations that are being started at once with one name: more commands than that are a fault.
 pub(crate) const MAX_WAITING_COMMANDS: usize = 256;
 /// Ranges of one kind in one receipt: fits the second padding class.

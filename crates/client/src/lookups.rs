@@ -30,6 +30,20 @@ impl Lookups {
         self.refreshing.contains(&peer)
     }
 
+    /// Whether a name is being asked for on this connection, and how many are.
+    pub(crate) fn is_asked(&self, name: &Username) -> bool {
+        self.asked.contains(name)
+    }
+
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// Whether a name is to be asked for now.
+    pub(crate) fn ask(&mut self, name: &Username) -> bool {
+        self.asked.len() < MAX_LOOKUPS && self.asked.insert(name.clone())
+    }
+
     pub(crate) fn is_starting(&self, id: &CommandId) -> bool {
         self.starting.contains_key(id)
     }
@@ -92,10 +106,8 @@ impl Engine {
             .filter_map(|peer| self.contacts.get(*peer));
         let mut names: SortedSet<Username> = refreshing.map(|c| c.username.clone()).collect();
         names.extend(self.lookups.starting.values().cloned());
-        names.extend(self.inbox.confirming.clone());
         for username in names {
-            let has_room = self.lookups.asked.len() < MAX_LOOKUPS;
-            if has_room && self.lookups.asked.insert(username.clone()) {
+            if self.lookups.ask(&username) {
                 turn.send(&ClientFrame::LookUp { username });
             }
         }

@@ -12,7 +12,7 @@ username: string, } | { "code": "impostorRefused",
 /**
  * The name.
  */
-username: string, } | { "code": "mailboxFull",
+username: string, } | { "code": "strangersRefused" } | { "code": "mailboxFull",
 /**
  * Who.
  */

@@ -8,6 +8,7 @@
 )]
 
 pub mod relay;
+pub mod stranger;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -17,7 +18,7 @@ use pawl_client::{
     AlertCode, Change, Command, CommandError, Config, Engine, Event, Input, Key, LoadedRecord,
     MessageStatus, MessageView, SocketRequest, Step, Table,
 };
-use pawl_wire::{ConnectionError, RelayFrame, close_code};
+use pawl_wire::{ConnectionError, DeviceAddress, RelayFrame, close_code};
 use relay::{AUTHORITY, Peer, Relay};
 
 /// A Monday in 2026, milliseconds since 1970.
@@ -144,6 +145,17 @@ impl World {
 
     pub fn send(&mut self, i: usize, to: &str, text: &str) -> Option<CommandError> {
         self.ask(i, send(to, text))
+    }
+
+    /// Where mail for a name goes.
+    pub fn address(&self, name: &str) -> DeviceAddress {
+        let mut names = self.relay.names.iter();
+        let found = names.find(|(username, _)| username.as_str() == name);
+        let (_, account) = found.expect("registered");
+        DeviceAddress {
+            account: *account,
+            device: 1,
+        }
     }
 
     /// Asks and lets the world run until it is quiet; the command must be answered by then.
