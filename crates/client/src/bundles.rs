@@ -76,26 +76,29 @@ impl Engine {
         let Some(contact) = self.contacts.edit(peer) else {
             return;
         };
+        // What was asked for before their identity or their devices changed is no longer wanted.
+        if contact.claim != Some(claim) {
+            return;
+        }
         contact.claim = None;
         // They may have written in the meantime, or changed.
         if contact.active.is_some() || contact.changed.is_some() {
             return;
         }
+        let account = contact.account;
         let session = verify(contact, bundle).and_then(|(record, keys)| {
-            contact.update(&record).then_some(())?;
+            self.take_devices(peer, &record).then_some(())?;
             let own = self.account.get().ready()?;
             Session::initiate(&own.device, keys, turn.rng).ok()
         });
-        match session {
-            Some(session) => {
-                contact.active = Some(session.tag());
-                let account = contact.account;
-                let active = contact.active;
-                self.sessions
-                    .insert(session.tag(), Slot::new(session, turn.now));
-                self.sessions.drop_surplus(&account, active);
-            }
-            None => self.refuse_keys(peer, turn),
+        let Some(session) = session else {
+            return self.refuse_keys(peer, turn);
+        };
+        let tag = session.tag();
+        self.sessions.insert(tag, Slot::new(session, turn.now));
+        self.sessions.drop_surplus(&account, Some(tag));
+        if let Some(contact) = self.contacts.edit(peer) {
+            contact.active = Some(tag);
         }
     }
 

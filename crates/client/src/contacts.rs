@@ -124,16 +124,24 @@ impl Contact {
         }
     }
 
-    /// Takes a newer device list of the pinned account; false where it is not one.
+    /// Takes a device list of one of this person's accounts; false where it is older than the known one,
+    /// another of the same version, or says another name.
     pub(crate) fn update(&mut self, record: &VerifiedAccountRecord) -> bool {
-        let known = self.verified_record();
-        let is_newer = record.account() == self.account
-            && record.username() == self.username.as_str()
+        let account = record.account();
+        let known = self.known_record(&account);
+        let place = match &mut self.changed {
+            Some((changed, place)) if *changed == account => place,
+            _ if self.account == account => &mut self.record,
+            _ => return false,
+        };
+        let may_replace = record.username() == self.username.as_str()
             && known.is_none_or(|known| record.supersedes(&known).is_ok());
-        if is_newer {
-            self.record = record.record().encode();
+        let bytes = record.record().encode();
+        if may_replace && *place != bytes {
+            *place = bytes;
+            self.claim = None;
         }
-        is_newer
+        may_replace
     }
 }
 

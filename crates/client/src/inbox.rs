@@ -14,6 +14,7 @@ use pawl_wire::{ClientFrame, MessageId, Username};
 
 use crate::contacts::PeerId;
 use crate::content::{Content, ContentError};
+use crate::devices::lists;
 use crate::engine::Engine;
 use crate::error::AlertCode;
 use crate::event::NoticeCause;
@@ -242,24 +243,19 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) -> Result<PeerId, Outcome> {
         let account = session.peer().account();
-        let lists = |record: &VerifiedAccountRecord| {
-            record.account() == account && record.devices().contains(session.peer().certificate())
-        };
+        let introduction = introduction.filter(|record| record.account() == account);
         if let Some(peer) = self.contacts.of_account(&account) {
-            let known = self
-                .contacts
-                .get(peer)
-                .and_then(|contact| contact.known_record(&account));
-            let is_listed =
-                known.is_some_and(|record| lists(&record)) || introduction.is_some_and(lists);
-            return if is_listed {
-                Ok(peer)
-            } else {
-                Err(Outcome::Done)
+            // One that is older than what is known says nothing; the device must be on the newest list.
+            introduction.map(|record| self.take_devices(peer, record));
+            let known = self.contacts.get(peer);
+            let known = known.and_then(|contact| contact.known_record(&account));
+            return match known.filter(|record| lists(record, session)) {
+                Some(_) => Ok(peer),
+                None => Err(Outcome::Done),
             };
         }
         let introduction = introduction
-            .filter(|record| lists(record))
+            .filter(|record| lists(record, session))
             .ok_or(Outcome::Done)?;
         let username =
             Username::from_canonical(introduction.username()).map_err(|_| Outcome::Done)?;
@@ -267,7 +263,13 @@ impl Engine {
         match confirmed.filter(|(name, _)| *name == username) {
             None => Err(Outcome::Confirm(username)),
             Some((_, Answer::Account(record))) if record.account() == account => {
-                self.meet(username, introduction, turn)
+                // Of the stranger's list and the relay's, the newer one counts.
+                let is_newest = introduction.supersedes(record).is_ok();
+                let newest = if is_newest { introduction } else { record }.clone();
+                if !lists(&newest, session) {
+                    return Err(Outcome::Done);
+                }
+                self.meet(username, &newest, turn)
             }
             Some(_) => {
                 let username = username.as_str().to_owned();

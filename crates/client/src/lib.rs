@@ -16,6 +16,7 @@ mod content;
 mod conversations;
 mod counters;
 mod damage;
+mod devices;
 mod engine;
 mod error;
 mod event;

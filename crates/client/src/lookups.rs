@@ -204,37 +204,12 @@ impl Engine {
                 // The relay contradicts itself, and a retry does not help.
                 self.fail_all(peer, turn);
             }
-            Answer::Account(record) => self.take_newer_devices(peer, record, turn),
+            Answer::Account(record) => {
+                if !self.take_devices(peer, record) {
+                    self.refuse_keys(peer, turn);
+                }
+            }
         }
-    }
-
-    fn take_newer_devices(
-        &mut self,
-        peer: PeerId,
-        record: &VerifiedAccountRecord,
-        turn: &mut Turn<'_>,
-    ) {
-        let is_newer = self
-            .contacts
-            .edit(peer)
-            .is_some_and(|contact| contact.update(record));
-        if !is_newer {
-            return self.refuse_keys(peer, turn);
-        }
-        let lists = |number| {
-            record
-                .devices()
-                .iter()
-                .any(|d| d.address().device.get() == number)
-        };
-        let active = self.contacts.get(peer).and_then(|contact| contact.active);
-        let slot = active.and_then(|tag| self.sessions.get(tag));
-        if slot.is_some_and(|slot| !lists(slot.session.peer().device().get()))
-            && let Some(contact) = self.contacts.edit(peer)
-        {
-            contact.active = None;
-        }
-        self.unseal_foreign(peer, |sealed| lists(sealed.recipient.device));
     }
 }
 

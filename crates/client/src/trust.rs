@@ -20,14 +20,15 @@ impl Engine {
         let Some(contact) = self.contacts.edit(peer) else {
             return;
         };
-        let is_known = contact.newest_account() == record.account();
+        if contact.newest_account() == record.account() {
+            self.take_devices(peer, record);
+            return;
+        }
         if contact.account != record.account() {
             contact.changed = Some((record.account(), record.record().encode()));
         }
-        if !is_known {
-            self.notice(peer, NoticeCause::IdentityChanged, turn);
-            turn.shown.insert(peer);
-        }
+        self.notice(peer, NoticeCause::IdentityChanged, turn);
+        turn.shown.insert(peer);
     }
 
     /// The user accepts the changed identity: what waited goes out to it, sealed for nobody else.

@@ -6,16 +6,19 @@ use pawl_protocol::{
     AccountKeyPair, AccountRecord, DeviceId, DeviceKeyPair, KemPreKey, LocalDevice, OneTimePreKey,
     PreKeyBundle, Session, SignedPreKey,
 };
-use pawl_wire::{DeviceAddress, MessageId, Username};
+use pawl_wire::{AccountId, DeviceAddress, MessageId, Username};
 use prost::Message;
 
 use super::World;
 
 pub struct Stranger {
+    keys: AccountKeyPair,
     device: LocalDevice,
-    record: Vec<u8>,
+    /// What introduces them.
+    pub record: Vec<u8>,
     rng: ChaCha20Rng,
     texts: u64,
+    session: Option<Session>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -47,25 +50,57 @@ impl Stranger {
         let keys = AccountKeyPair::generate(&mut rng);
         let pair = DeviceKeyPair::generate(&mut rng);
         let device = LocalDevice::certify(&keys, DeviceId::FIRST, pair);
-        let devices = vec![device.certificate().clone()];
-        let record = AccountRecord::sign(&keys, name, 1, devices).expect("valid");
-        Self {
+        let mut stranger = Self {
+            keys,
             device,
-            record: record.record().encode(),
+            record: Vec::new(),
             rng,
             texts: 0,
+            session: None,
+        };
+        stranger.record = stranger.list(name, 1, &[&stranger]);
+        stranger
+    }
+
+    /// Another device of the same account, which is on no list yet.
+    pub fn another(&mut self, number: u32) -> Self {
+        let keys = AccountKeyPair::from_bytes(self.keys.to_bytes().as_bytes()).expect("a key");
+        let number = DeviceId::new(number).expect("not zero");
+        let pair = DeviceKeyPair::generate(&mut self.rng);
+        Self {
+            device: LocalDevice::certify(&keys, number, pair),
+            keys,
+            record: self.record.clone(),
+            rng: ChaCha20Rng::from_rng(&mut self.rng),
+            texts: self.texts + 100,
+            session: None,
         }
+    }
+
+    /// A list of these devices, signed by the account.
+    pub fn list(&self, name: &str, version: u64, devices: &[&Self]) -> Vec<u8> {
+        let certificates = devices.iter().map(|it| it.device.certificate().clone());
+        let record = AccountRecord::sign(&self.keys, name, version, certificates.collect());
+        record.expect("valid").record().encode()
+    }
+
+    pub fn account(&self) -> AccountId {
+        AccountId(*self.device.address().account.as_bytes())
     }
 
     /// The relay's directory says the same.
     pub fn registered(name: &str, seed: u64, world: &mut World) -> Self {
         let stranger = Self::new(name, seed);
-        let account = stranger.device.address().account;
-        let account = pawl_wire::AccountId(*account.as_bytes());
-        let username = Username::parse(name).expect("a username");
-        world.relay.names.insert(username, account);
-        world.relay.records.insert(account, stranger.record.clone());
+        stranger.register(name, world);
         stranger
+    }
+
+    /// The relay's directory has this name and what introduces them now.
+    pub fn register(&self, name: &str, world: &mut World) {
+        let username = Username::parse(name).expect("a username");
+        let record = self.record.clone();
+        world.relay.names.insert(username, self.account());
+        world.relay.records.insert(self.account(), record);
     }
 
     /// The first envelope of a new session, with the newest keys that the relay has of a device, and a
@@ -92,7 +127,12 @@ impl Stranger {
             one_time_prekey: one_time.map(|key| OneTimePreKey::decode(&key.record).expect("a key")),
         };
         let bundle = bundle.verify(&record.account()).expect("signed");
-        let mut session = Session::initiate(&self.device, bundle, &mut self.rng).expect("another");
+        let session = Session::initiate(&self.device, bundle, &mut self.rng).expect("another");
+        self.session = Some(session);
+        self.seal(world, text)
+    }
+
+    fn seal(&mut self, world: &World, text: &str) -> Vec<u8> {
         self.texts += 1;
         let content = Content {
             kind: 1,
@@ -104,6 +144,7 @@ impl Stranger {
                 sent_at: world.now,
             }),
         };
+        let session = self.session.as_mut().expect("begun");
         let sealed = session.seal(&content.encode_to_vec(), &mut self.rng);
         sealed.expect("short")
     }
@@ -111,6 +152,16 @@ impl Stranger {
     /// Puts such an envelope into the device's mailbox.
     pub fn write(&mut self, world: &mut World, to: DeviceAddress, text: &str, one_time: bool) {
         let envelope = self.hello(world, to, text, one_time);
+        Self::post(world, to, envelope);
+    }
+
+    /// One more on the session that was begun last.
+    pub fn go_on(&mut self, world: &mut World, to: DeviceAddress, text: &str) {
+        let envelope = self.seal(world, text);
+        Self::post(world, to, envelope);
+    }
+
+    fn post(world: &mut World, to: DeviceAddress, envelope: Vec<u8>) {
         let id = world.next_id();
         let id = u128::from_str_radix(&id, 16).expect("a number");
         let mailbox = world.relay.boxes.get_mut(&to).expect("registered");

@@ -1,0 +1,262 @@
+//! The signed list of somebody's devices: it never goes back, and a device that it no longer names is
+//! heard no more.
+
+mod support;
+
+use pawl_client::{AlertCode, Key, MessageStatus, Table};
+use pawl_protocol::{AccountKeyPair, AccountRecord, DeviceId, DeviceKeyPair, LocalDevice};
+use pawl_wire::DeviceAddress;
+use prost::Message;
+use support::World;
+use support::stranger::Stranger;
+
+const ALICE: usize = 0;
+const NAME: &str = "carol";
+
+/// Alice, and Carol who has written to her from her first device.
+fn acquainted(seed: u64) -> (World, DeviceAddress, Stranger) {
+    let mut world = World::with(seed, &["alice"]);
+    let alice = world.address("alice");
+    let mut first = Stranger::registered(NAME, seed, &mut world);
+    first.write(&mut world, alice, "first", true);
+    world.settle();
+    assert_eq!(world.received(ALICE, NAME), ["first"]);
+    (world, alice, first)
+}
+
+fn sessions(world: &World) -> usize {
+    let tables = world.clients[ALICE].disk.keys();
+    tables
+        .filter(|(table, _)| *table == Table::Sessions)
+        .count()
+}
+
+#[test]
+fn a_device_that_a_newer_list_adds_is_heard_and_the_list_is_kept() {
+    let (mut world, alice, mut first) = acquainted(1_100);
+    let mut second = first.another(2);
+    second.write(&mut world, alice, "on no list", true);
+    world.settle();
+    assert_eq!(world.received(ALICE, NAME), ["first"]);
+    let both = first.list(NAME, 2, &[&first, &second]);
+    second.record.clone_from(&both);
+    second.write(&mut world, alice, "second", true);
+    // An older list, late on its way, takes nothing back: both are still on the newest.
+    first.write(&mut world, alice, "late", true);
+    world.settle();
+    second.record.clone_from(&first.record);
+    second.write(&mut world, alice, "by the old list", true);
+    world.settle();
+    world.crash(ALICE);
+    second.go_on(&mut world, alice, "and on");
+    first.go_on(&mut world, alice, "first, too");
+    world.settle();
+    assert_eq!(
+        world.received(ALICE, NAME),
+        [
+            "first",
+            "second",
+            "late",
+            "by the old list",
+            "and on",
+            "first, too"
+        ]
+    );
+}
+
+#[test]
+fn a_device_that_a_newer_list_drops_is_heard_no_more() {
+    let (mut world, alice, mut first) = acquainted(1_101);
+    first.write(&mut world, alice, "twice", true);
+    world.settle();
+    assert_eq!(sessions(&world), 2);
+    let mut second = first.another(2);
+    second.record = first.list(NAME, 2, &[&second]);
+    second.write(&mut world, alice, "second", true);
+    world.settle();
+    assert_eq!(sessions(&world), 1, "those with the first device are gone");
+    for _ in 0..2 {
+        first.go_on(&mut world, alice, "on the old session");
+        // The list that has it is signed, too, but older.
+        first.write(&mut world, alice, "by the old list", true);
+        world.settle();
+        world.crash(ALICE);
+    }
+    second.go_on(&mut world, alice, "and on");
+    world.settle();
+    let texts = ["first", "twice", "second", "and on"];
+    assert_eq!(world.received(ALICE, NAME), texts);
+    assert_eq!(sessions(&world), 1);
+}
+
+#[test]
+fn a_device_with_new_keys_under_an_old_number_takes_its_place() {
+    let (mut world, alice, mut first) = acquainted(1_102);
+    let mut again = first.another(1);
+    again.record = first.list(NAME, 2, &[&again]);
+    again.write(&mut world, alice, "reinstalled", true);
+    first.go_on(&mut world, alice, "on the old session");
+    world.settle();
+    assert_eq!(world.received(ALICE, NAME), ["first", "reinstalled"]);
+    assert_eq!(sessions(&world), 1);
+}
+
+#[test]
+fn a_list_of_the_known_version_with_other_contents_counts_for_nothing() {
+    let (mut world, alice, mut first) = acquainted(1_103);
+    let mut second = first.another(2);
+    second.record = first.list(NAME, 1, &[&second]);
+    second.write(&mut world, alice, "by a fork", true);
+    let mut third = first.another(3);
+    third.record = first.list("dave", 2, &[&third]);
+    third.write(&mut world, alice, "by a list of another name", true);
+    first.go_on(&mut world, alice, "and on");
+    world.settle();
+    assert_eq!(world.received(ALICE, NAME), ["first", "and on"]);
+}
+
+#[test]
+fn a_relay_that_goes_back_to_an_older_list_is_refused_and_nothing_is_sent() {
+    let (mut world, alice, mut first) = acquainted(1_104);
+    let mut second = first.another(2);
+    second.record = first.list(NAME, 2, &[&second]);
+    second.write(&mut world, alice, "second", true);
+    world.settle();
+    let before = world.relay.submitted.len();
+    // The relay says that the second device is gone, and offers the list with the first one again.
+    world.send(ALICE, NAME, "for whom?");
+    let username = NAME.to_owned();
+    assert!(
+        world
+            .alerts(ALICE)
+            .contains(&AlertCode::KeysRefused { username })
+    );
+    assert_eq!(world.statuses(ALICE, NAME), [MessageStatus::NotSent]);
+    let sent = &world.relay.submitted[before..];
+    assert!(sent.iter().all(|it| it.recipient.device == 2));
+    first.go_on(&mut world, alice, "me!");
+    world.settle();
+    assert_eq!(world.received(ALICE, NAME), ["first", "second"]);
+}
+
+#[test]
+fn of_a_strangers_list_and_the_relays_the_newer_one_counts() {
+    let mut world = World::with(1_105, &["alice"]);
+    let alice = world.address("alice");
+    // The relay's is newer, and has the stranger's device no more.
+    let mut old = Stranger::new("old", 1);
+    let mut new = old.another(2);
+    new.record = old.list("old", 2, &[&new]);
+    new.register("old", &mut world);
+    old.write(&mut world, alice, "from before", true);
+    world.settle();
+    assert!(world.received(ALICE, "old").is_empty());
+    // The stranger's is newer than what the relay has.
+    let mut ahead = Stranger::registered("ahead", 2, &mut world);
+    let mut second = ahead.another(2);
+    second.record = ahead.list("ahead", 2, &[&second]);
+    second.write(&mut world, alice, "from after", true);
+    ahead.write(&mut world, alice, "from before", true);
+    world.settle();
+    assert_eq!(world.received(ALICE, "ahead"), ["from after"]);
+}
+
+#[test]
+fn the_lists_of_an_account_that_is_not_accepted_yet_do_not_go_back_either() {
+    let (mut world, alice, _) = acquainted(1_106);
+    let mut first = Stranger::registered(NAME, 7, &mut world);
+    first.write(&mut world, alice, "new account", true);
+    world.settle();
+    let mut second = first.another(2);
+    second.record = first.list(NAME, 2, &[&second]);
+    second.write(&mut world, alice, "its second", true);
+    first.go_on(&mut world, alice, "on the old session");
+    first.write(&mut world, alice, "by the old list", true);
+    world.settle();
+    let texts = ["first", "new account", "its second"];
+    assert_eq!(world.received(ALICE, NAME), texts);
+}
+
+/// What a device keeps of its own account, as far as this test reads and writes it.
+#[derive(Clone, PartialEq, Message)]
+struct OwnAccount {
+    #[prost(bool, tag = "1")]
+    present: bool,
+    #[prost(string, tag = "2")]
+    username: String,
+    #[prost(bool, tag = "3")]
+    registering: bool,
+    #[prost(string, tag = "5")]
+    command: String,
+    #[prost(bytes = "vec", tag = "6")]
+    account_keys: Vec<u8>,
+    #[prost(bytes = "vec", tag = "7")]
+    device_keys: Vec<u8>,
+    #[prost(bytes = "vec", tag = "8")]
+    certificate: Vec<u8>,
+    #[prost(bytes = "vec", tag = "9")]
+    record: Vec<u8>,
+}
+
+fn own_account() -> (Table, Key) {
+    (Table::Meta, Key(b"account".to_vec()))
+}
+
+fn own(world: &World, client: usize) -> OwnAccount {
+    let record = &world.clients[client].disk[&own_account()];
+    OwnAccount::decode(&record[5..]).expect("an account")
+}
+
+/// A client becomes the second device, and the only one from now on, of another client's account.
+fn take_over(world: &mut World, client: usize, of: usize) {
+    let mut mine = own(world, client);
+    let theirs = own(world, of);
+    let keys = AccountKeyPair::from_bytes(&theirs.account_keys).expect("a key");
+    let pair = DeviceKeyPair::from_bytes(&mine.device_keys).expect("a key");
+    let device = LocalDevice::certify(&keys, DeviceId::new(2).expect("not zero"), pair);
+    let devices = vec![device.certificate().clone()];
+    let list = AccountRecord::sign(&keys, &theirs.username, 2, devices).expect("valid");
+    mine.certificate = device.certificate().encode().to_vec();
+    mine.record = list.record().encode();
+    mine.username = theirs.username;
+    mine.account_keys = theirs.account_keys;
+    mine.registering = true;
+    mine.command = world.next_id();
+    let body = mine.encode_to_vec();
+    let length = u32::try_from(body.len()).expect("short").to_be_bytes();
+    let record = [&[1][..], &length, &body].concat();
+    world.clients[client].disk.insert(own_account(), record);
+    world.crash(client);
+    world.set_network(of, false);
+    world
+        .relay
+        .boxes
+        .retain(|address, _| address.device == 2 || address.account.0 != *keys.public().as_bytes());
+    world.settle();
+}
+
+#[test]
+fn what_waits_for_a_device_that_is_gone_goes_to_the_one_on_the_newer_list() {
+    const BOB: usize = 1;
+    const SPARE: usize = 2;
+    let mut world = World::with(1_107, &["alice", "bob", "spare"]);
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "one");
+    world.send(BOB, "alice", "hi");
+    world.set_network(ALICE, false);
+    for text in ["two", "three"] {
+        world.send(ALICE, "bob", text);
+    }
+    take_over(&mut world, SPARE, BOB);
+    world.set_network(ALICE, true);
+    world.settle();
+    assert_eq!(world.received(SPARE, "alice"), ["two", "three"]);
+    assert_eq!(world.alerts(ALICE), []);
+    assert_eq!(
+        sessions(&world),
+        1,
+        "that with the device that is gone went"
+    );
+    world.send(SPARE, "alice", "here now");
+    assert_eq!(world.received(ALICE, "bob"), ["hi", "here now"]);
+}
