@@ -47,7 +47,7 @@ impl Engine {
         let Some(contact) = self.contacts.get(peer) else {
             return;
         };
-        if is_held || contact.changed.is_some() || contact.active.is_some() {
+        if is_held || !contact.changed.is_empty() || contact.active.is_some() {
             return;
         }
         let device = contact
@@ -82,7 +82,7 @@ impl Engine {
         }
         contact.claim = None;
         // They may have written in the meantime, or changed.
-        if contact.active.is_some() || contact.changed.is_some() {
+        if contact.active.is_some() || !contact.changed.is_empty() {
             return;
         }
         let account = contact.account;

@@ -210,10 +210,14 @@ impl Engine {
         if self
             .conversations
             .get(peer)
-            .is_some_and(|c| c.last_notice == Some(cause))
+            .is_some_and(|c| c.last_notice != Some(cause))
         {
-            return;
+            self.notice_again(peer, cause, turn);
         }
+    }
+
+    /// Such a line, whatever stands above it.
+    pub(crate) fn notice_again(&mut self, peer: PeerId, cause: NoticeCause, turn: &mut Turn<'_>) {
         if let Some(conversation) = self.conversations.edit(peer) {
             let position = conversation.take_position();
             self.write_line(peer, position, Line::notice(cause, turn.now), None, turn);

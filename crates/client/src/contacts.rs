@@ -37,8 +37,9 @@ pub(crate) struct Contact {
     pub(crate) record: Vec<u8>,
     /// The safety number was compared.
     pub(crate) verified: bool,
-    /// Another account that has the username now, which the user has not accepted.
-    pub(crate) changed: Option<(AccountKey, Vec<u8>)>,
+    /// Other accounts that have had the username since the user last accepted one, with their device lists;
+    /// at most [`MAX_UNACCEPTED`](crate::limits::MAX_UNACCEPTED). The last one has it now.
+    pub(crate) changed: Vec<(AccountKey, Vec<u8>)>,
     /// The session to write on.
     pub(crate) active: Option<SessionTag>,
     /// They have written since this account of theirs was pinned, so that they know who this is.
@@ -62,10 +63,10 @@ struct ContactRecord {
     record: Vec<u8>,
     #[prost(bool, tag = "4")]
     verified: bool,
-    #[prost(bytes = "vec", tag = "5")]
-    changed_account: Vec<u8>,
-    #[prost(bytes = "vec", tag = "6")]
-    changed_record: Vec<u8>,
+    #[prost(bytes = "vec", repeated, tag = "5")]
+    changed_accounts: Vec<Vec<u8>>,
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    changed_records: Vec<Vec<u8>>,
     #[prost(bytes = "vec", tag = "7")]
     active: Vec<u8>,
     #[prost(bool, tag = "8")]
@@ -83,7 +84,7 @@ impl Contact {
             account,
             record: Vec::new(),
             verified: false,
-            changed: None,
+            changed: Vec::new(),
             active: None,
             replied: false,
             claim: None,
@@ -92,17 +93,17 @@ impl Contact {
     }
 
     pub(crate) fn identity(&self) -> IdentityState {
-        match (&self.changed, self.verified) {
-            (Some(_), _) => IdentityState::Changed,
-            (None, true) => IdentityState::Verified,
-            (None, false) => IdentityState::Unverified,
+        match (self.changed.is_empty(), self.verified) {
+            (false, _) => IdentityState::Changed,
+            (true, true) => IdentityState::Verified,
+            (true, false) => IdentityState::Unverified,
         }
     }
 
     /// The account that the user would write to after looking at a change.
     pub(crate) fn newest_account(&self) -> AccountKey {
         self.changed
-            .as_ref()
+            .last()
             .map_or(self.account, |(account, _)| *account)
     }
 
@@ -114,11 +115,10 @@ impl Contact {
 
     /// The device list that is known of one of this person's accounts.
     pub(crate) fn known_record(&self, account: &AccountKey) -> Option<VerifiedAccountRecord> {
-        match &self.changed {
-            Some((changed, record)) if changed == account => {
-                AccountRecord::decode(record).ok()?.verify().ok()
-            }
-            _ => self
+        let mut changed = self.changed.iter();
+        match changed.find(|(changed, _)| changed == account) {
+            Some((_, record)) => AccountRecord::decode(record).ok()?.verify().ok(),
+            None => self
                 .verified_record()
                 .filter(|record| record.account() == *account),
         }
@@ -129,10 +129,11 @@ impl Contact {
     pub(crate) fn update(&mut self, record: &VerifiedAccountRecord) -> bool {
         let account = record.account();
         let known = self.known_record(&account);
-        let place = match &mut self.changed {
-            Some((changed, place)) if *changed == account => place,
-            _ if self.account == account => &mut self.record,
-            _ => return false,
+        let mut changed = self.changed.iter_mut();
+        let place = match changed.find(|(changed, _)| *changed == account) {
+            Some((_, place)) => place,
+            None if self.account == account => &mut self.record,
+            None => return false,
         };
         let may_replace = record.username() == self.username.as_str()
             && known.is_none_or(|known| record.supersedes(&known).is_ok());
@@ -147,17 +148,17 @@ impl Contact {
 
 impl Record for Contact {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let (changed_account, changed_record) = match &self.changed {
-            Some((account, record)) => (account.as_bytes().to_vec(), record.clone()),
-            None => (Vec::new(), Vec::new()),
-        };
+        let changed = self.changed.iter();
+        let (changed_accounts, changed_records) = changed
+            .map(|(account, record)| (account.as_bytes().to_vec(), record.clone()))
+            .unzip();
         records::write(&ContactRecord {
             username: self.username.as_str().to_owned(),
             account: self.account.as_bytes().to_vec(),
             record: self.record.clone(),
             verified: self.verified,
-            changed_account,
-            changed_record,
+            changed_accounts,
+            changed_records,
             active: self
                 .active
                 .map_or_else(Vec::new, |tag| tag.as_bytes().to_vec()),
@@ -171,10 +172,15 @@ impl Record for Contact {
 
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let record: ContactRecord = records::read(bytes)?;
-        let changed = match records::fixed_or_none(&record.changed_account)? {
-            Some(account) => Some((account_key(&account)?, record.changed_record)),
-            None => None,
-        };
+        if record.changed_accounts.len() != record.changed_records.len() {
+            return Err(RecordError::Damaged);
+        }
+        let accounts = record.changed_accounts.iter();
+        let changed = accounts
+            .map(|account| account_key(&records::fixed(account)?))
+            .zip(record.changed_records)
+            .map(|(account, list)| Ok((account?, list)))
+            .collect::<Result<_, RecordError>>()?;
         Ok(Self {
             username: Username::from_canonical(&record.username)
                 .map_err(|_| RecordError::Damaged)?,
@@ -209,8 +215,8 @@ impl Contacts {
             contact.account == *account
                 || contact
                     .changed
-                    .as_ref()
-                    .is_some_and(|(changed, _)| changed == account)
+                    .iter()
+                    .any(|(changed, _)| changed == account)
         };
         self.iter()
             .find(|(_, contact)| is_theirs(contact))

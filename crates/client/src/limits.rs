@@ -15,6 +15,10 @@ pub(crate) const MAX_OUTBOX_TEXTS: usize = 1_000;
 pub(crate) const MAX_IN_FLIGHT: usize = 32;
 /// Conversations on this device; every one is held in memory.
 pub(crate) const MAX_CONVERSATIONS: usize = 5_000;
+/// Accounts that have taken over somebody's name and that the user has not accepted, each told by one
+/// line: more than anybody goes through unnoticed. A relay that puts in ever new ones writes no more
+/// lines than that until the user has looked.
+pub(crate) const MAX_UNACCEPTED: usize = 8;
 /// Ranges in a set of message numbers. Mail comes in order, so that gaps are rare.
 pub(crate) const MAX_RANGES: usize = 64;
 /// Runs in a map from message numbers to positions; the oldest go first.

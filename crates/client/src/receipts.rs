@@ -57,7 +57,7 @@ impl Engine {
             .map(|(peer, _)| peer)
             .filter(|peer| {
                 let contact = self.contacts.get(*peer);
-                contact.is_some_and(|c| c.changed.is_none() && c.active.is_some())
+                contact.is_some_and(|c| c.changed.is_empty() && c.active.is_some())
             })
             .collect();
         for (written, peer) in owing.into_iter().enumerate() {

@@ -113,7 +113,7 @@ impl Engine {
         let is_trusted = self
             .contacts
             .get(id.peer)
-            .is_some_and(|c| c.changed.is_none());
+            .is_some_and(|c| c.changed.is_empty());
         let Some(entry) = self.outbox.get(id) else {
             return true;
         };

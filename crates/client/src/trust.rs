@@ -1,12 +1,13 @@
 //! Trust in people's identity: pinned on first use, compared by safety number, changed. While it is
 //! changed nothing is sent to them; what they write is still shown, under a notice that says so.
 
-use pawl_protocol::{SafetyNumber, ScanError, VerifiedAccountRecord};
+use pawl_protocol::{AccountKey, SafetyNumber, ScanError, VerifiedAccountRecord};
 
 use crate::contacts::PeerId;
 use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::event::{NoticeCause, SafetyNumberView};
+use crate::limits::MAX_UNACCEPTED;
 use crate::turn::Turn;
 
 impl Engine {
@@ -17,18 +18,33 @@ impl Engine {
         record: &VerifiedAccountRecord,
         turn: &mut Turn<'_>,
     ) {
+        let account = record.account();
         let Some(contact) = self.contacts.edit(peer) else {
             return;
         };
-        if contact.newest_account() == record.account() {
+        let mut seen = contact.changed.iter();
+        if let Some(at) = seen.position(|(seen, _)| *seen == account) {
+            contact.changed[at..].rotate_left(1);
+        }
+        if contact.newest_account() == account {
             self.take_devices(peer, record);
-            return;
+        } else if contact.account != account {
+            let surplus = contact.changed.len() >= MAX_UNACCEPTED;
+            let forgotten = surplus.then(|| contact.changed.remove(0).0);
+            contact.changed.push((account, record.record().encode()));
+            match forgotten {
+                Some(forgotten) => self.end_sessions(&forgotten),
+                // One line for each account, also where the last line says the same of another.
+                None => self.notice_again(peer, NoticeCause::IdentityChanged, turn),
+            }
         }
-        if contact.account != record.account() {
-            contact.changed = Some((record.account(), record.record().encode()));
-        }
-        self.notice(peer, NoticeCause::IdentityChanged, turn);
         turn.shown.insert(peer);
+    }
+
+    fn end_sessions(&mut self, account: &AccountKey) {
+        for tag in self.sessions.of_account(account) {
+            self.sessions.remove(tag);
+        }
     }
 
     /// The user accepts the changed identity: what waited goes out to it, sealed for nobody else.
@@ -36,9 +52,10 @@ impl Engine {
         let Some(contact) = self.contacts.edit(peer) else {
             return;
         };
-        let Some((account, record)) = contact.changed.take() else {
+        let Some((account, record)) = contact.changed.pop() else {
             return;
         };
+        let others = std::mem::take(&mut contact.changed);
         let previous = std::mem::replace(&mut contact.account, account);
         contact.record = record;
         contact.verified = false;
@@ -46,8 +63,9 @@ impl Engine {
         contact.lost = None;
         contact.active = self.sessions.newest_of(&account);
         contact.replied = contact.active.is_some();
-        for tag in self.sessions.of_account(&previous) {
-            self.sessions.remove(tag);
+        self.end_sessions(&previous);
+        for (other, _) in others {
+            self.end_sessions(&other);
         }
         if let Some(conversation) = self.conversations.edit(peer) {
             conversation.account = account;

@@ -3,8 +3,9 @@
 
 mod support;
 
-use pawl_client::{Command, CommandError, IdentityState, MessageStatus, NoticeCause};
+use pawl_client::{Command, CommandError, IdentityState, MessageStatus, NoticeCause, Table};
 use support::World;
+use support::stranger::Stranger;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -33,6 +34,14 @@ fn identity(world: &World, name: &str) -> IdentityState {
         .iter()
         .find(|view| view.username == name);
     view.expect("a conversation").identity
+}
+
+/// Lines that say that Bob's identity changed.
+fn changes(world: &World) -> usize {
+    let lines = world.history(ALICE, "bob").into_iter();
+    lines
+        .filter(|line| line.notice == Some(NoticeCause::IdentityChanged))
+        .count()
 }
 
 /// The payload of the number that Alice's page would show now.
@@ -78,12 +87,7 @@ fn a_changed_identity_is_shown_and_holds_sending_until_the_user_accepts() {
     world.start(BOB, "alice");
     world.send(BOB, "alice", "my disk broke");
     assert_eq!(identity(&world, "bob"), IdentityState::Changed);
-    let notices: Vec<_> = world
-        .history(ALICE, "bob")
-        .iter()
-        .filter_map(|l| l.notice)
-        .collect();
-    assert_eq!(notices, [NoticeCause::IdentityChanged]);
+    assert_eq!(changes(&world), 1);
     assert_eq!(world.received(ALICE, "bob"), ["my disk broke"]);
 
     let before = world.relay.submitted.len();
@@ -193,4 +197,82 @@ fn what_is_no_safety_number_verifies_nobody_and_says_why() {
     };
     let refusal = Some(CommandError::UnknownConversation);
     assert_eq!(world.ask(ALICE, elsewhere), refusal);
+}
+
+#[test]
+fn every_change_is_a_line_also_right_after_one_that_was_accepted() {
+    let mut world = World::with(623, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "one");
+    bob_begins_anew(&mut world);
+    world.send(ALICE, "bob", "held");
+    for count in 1..4 {
+        assert_eq!(changes(&world), count);
+        assert_eq!(identity(&world, "bob"), IdentityState::Changed);
+        // What she accepts is gone already, as the relay says once the message is to go out.
+        let number = shown(&world);
+        bob_begins_anew(&mut world);
+        assert_eq!(world.ask(ALICE, accepting(number)), None);
+        world.crash(ALICE);
+    }
+    accept(&mut world);
+    assert_eq!(changes(&world), 4);
+    assert_eq!(world.received(BOB, "alice"), ["held"]);
+}
+
+/// Accounts that take over Bob's name one after the other, and write to Alice.
+fn claimants(world: &mut World, seeds: std::ops::Range<u64>) -> Vec<Stranger> {
+    let alice = world.address("alice");
+    let claim = |seed| {
+        let mut bob = Stranger::registered("bob", seed, world);
+        bob.write(world, alice, &format!("{seed}"), false);
+        world.settle();
+        bob
+    };
+    seeds.map(claim).collect()
+}
+
+#[test]
+fn a_relay_with_ever_new_accounts_writes_few_lines_and_hides_nothing() {
+    let mut world = World::with(624, &["alice", "bob"]);
+    let alice = world.address("alice");
+    world.start(ALICE, "bob");
+    let mut bobs = claimants(&mut world, 0..20);
+    assert_eq!(changes(&world), 8);
+    // Going back and forth between known ones adds nothing, and what they write shows.
+    for round in 0..3 {
+        for bob in &mut bobs[18..] {
+            bob.register("bob", &mut world);
+            bob.go_on(&mut world, alice, &format!("again {round}"));
+            bob.write(&mut world, alice, &format!("anew {round}"), false);
+        }
+        world.settle();
+        world.crash(ALICE);
+    }
+    assert_eq!(changes(&world), 8);
+    assert_eq!(world.received(ALICE, "bob").len(), 20 + 3 * 2 * 2);
+    assert_eq!(identity(&world, "bob"), IdentityState::Changed);
+    // Whoever looks and accepts hears of the next one again, and keeps no session with the others.
+    accept(&mut world);
+    let sessions = |world: &World| {
+        let keys = world.clients[ALICE].disk.keys();
+        keys.filter(|(table, _)| *table == Table::Sessions).count()
+    };
+    assert_eq!(sessions(&world), 4, "the accepted one's");
+    claimants(&mut world, 30..31);
+    assert_eq!(changes(&world), 9);
+}
+
+#[test]
+fn what_one_wrote_shows_though_another_has_taken_the_name_since() {
+    let mut world = World::with(625, &["alice", "bob"]);
+    let alice = world.address("alice");
+    world.start(ALICE, "bob");
+    let mut bobs = claimants(&mut world, 0..3);
+    let number = shown(&world);
+    bobs[0].go_on(&mut world, alice, "late");
+    world.settle();
+    assert_eq!(world.received(ALICE, "bob"), ["0", "1", "2", "late"]);
+    assert_eq!(changes(&world), 3);
+    assert_eq!(shown(&world), number, "the last one has the name");
 }
