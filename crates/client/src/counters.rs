@@ -22,6 +22,8 @@ pub(crate) struct Counters {
     pub(crate) prekeys: [u32; 4],
     /// `Publish` requests so far.
     pub(crate) publishes: u32,
+    /// When old keys and sessions were last looked for, milliseconds since 1970.
+    pub(crate) house_kept_at: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -38,6 +40,8 @@ struct CountersRecord {
     prekeys: Vec<u32>,
     #[prost(uint32, tag = "6")]
     publishes: u32,
+    #[prost(uint64, tag = "7")]
+    house_kept_at: u64,
 }
 
 impl Counters {
@@ -66,6 +70,7 @@ impl Record for Counters {
             outbox: self.outbox,
             prekeys: self.prekeys.to_vec(),
             publishes: self.publishes,
+            house_kept_at: self.house_kept_at,
         })
     }
 
@@ -81,6 +86,7 @@ impl Record for Counters {
                 .try_into()
                 .map_err(|_| RecordError::Damaged)?,
             publishes: record.publishes,
+            house_kept_at: record.house_kept_at,
         })
     }
 }

@@ -113,6 +113,7 @@ impl Engine {
                 Table::Prekeys => {
                     self.strangers.set_aside(&key);
                     self.prekeys.set_aside(&key);
+                    self.rotate_prekeys(turn);
                     None
                 }
                 Table::Meta | Table::Messages => None,

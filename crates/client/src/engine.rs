@@ -70,7 +70,6 @@ pub struct Engine {
     pub(crate) publishing: Publishing,
     pub(crate) receipts: Receipts,
     pub(crate) damage: Vec<Damage>,
-    pub(crate) housekeeping_at: u64,
     shown: (Phase, Connection),
 }
 
@@ -110,7 +109,6 @@ impl Engine {
             publishing: Publishing::default(),
             receipts: Receipts::default(),
             damage: Vec::new(),
-            housekeeping_at: 0,
             shown: (Phase::NoAccount { registration: None }, Connection::Offline),
         }
     }
@@ -196,7 +194,8 @@ impl Engine {
 
     /// The next time at which something is due without anything happening outside.
     fn wake_at(&self) -> Option<u64> {
-        let housekeeping = self.account.get().0.as_ref().map(|_| self.housekeeping_at);
+        let housekeeping = self.account.get().0.as_ref();
+        let housekeeping = housekeeping.map(|_| self.housekeeping_due());
         let mut due = vec![self.relay.due(), housekeeping];
         if self.relay.is_online() {
             due.push(self.receipts.due);

@@ -88,8 +88,12 @@ pub(crate) const RESUBMIT_LAST: u64 = 5 * 60 * 1_000;
 pub(crate) const RECEIPT_DELAY: u64 = 200;
 /// Received texts after which receipts go out without waiting.
 pub(crate) const RECEIPT_BATCH: usize = 32;
-/// How often old keys and sessions are looked for.
+/// How often old keys and sessions are looked for, and how long the clock must have said a time before
+/// anything is erased by it.
 pub(crate) const HOUSEKEEPING_INTERVAL: u64 = 6 * 60 * 60 * 1_000;
+/// Sessions that are written because their old keys went, in one step: each has up to 45 kB, and a step is
+/// one transaction. The others follow in the next step.
+pub(crate) const MAX_SWEPT_SESSIONS: usize = 64;
 
 /// Wait before attempt `failures + 1`, doubling from `first` to `last`.
 pub(crate) fn backoff(first: u64, last: u64, failures: u32) -> u64 {

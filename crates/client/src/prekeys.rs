@@ -309,6 +309,18 @@ impl Prekeys {
         }
     }
 
+    /// Takes keys that were dated by a clock that was ahead for ones made now; `later` is the latest time
+    /// that the clock has said of late.
+    pub(crate) fn date_back(&mut self, later: u64, now: u64) {
+        self.keys.sweep(usize::MAX, |prekey| {
+            let is_ahead = prekey.made_at > later;
+            if is_ahead {
+                prekey.made_at = now;
+            }
+            is_ahead
+        });
+    }
+
     /// Erases signed and last-resort prekeys whose successor is older than mail can be, and the
     /// fingerprints that only they needed.
     pub(crate) fn drop_expired(&mut self, now: u64) {

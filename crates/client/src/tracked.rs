@@ -43,6 +43,22 @@ impl<K: RecordKey, V: Record> Tracked<K, V> {
         Some(value)
     }
 
+    /// Lets each record change itself; those that say that they did are written, at most `limit` of them.
+    /// Whether all were asked.
+    pub(crate) fn sweep(&mut self, limit: usize, mut change: impl FnMut(&mut V) -> bool) -> bool {
+        let mut changed = 0;
+        for (key, value) in self.records.iter_mut() {
+            if changed == limit {
+                return false;
+            }
+            if change(value) {
+                self.changed.insert(*key);
+                changed += 1;
+            }
+        }
+        true
+    }
+
     pub(crate) fn insert(&mut self, key: K, value: V) {
         self.changed.insert(key);
         self.records.insert(key, value);

@@ -9,6 +9,7 @@ use chacha20::rand_core::SeedableRng;
 use pawl_client::{Change, Input, SocketRequest, Table};
 use pawl_wire::{ClientFrame, KeyStock, RelayFrame};
 use support::World;
+use support::stranger::Stranger;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -139,8 +140,10 @@ fn old_sessions_are_few_and_expire() {
         assert!(sessions(&world, BOB) <= 9, "round {i}");
     }
     assert_eq!(world.received(BOB, "alice"), texts);
-    world.now += 31 * DAY;
-    world.settle();
+    for days in [31, 1] {
+        world.now += days * DAY;
+        world.settle();
+    }
     world.send(ALICE, "bob", "later");
     assert_eq!(sessions(&world, BOB), 1);
     assert_eq!(
@@ -179,4 +182,102 @@ fn without_an_account_a_step_asks_for_a_connection_once_and_writes_nothing() {
         .engine
         .handle(Input::Tick, now, &mut rng);
     assert_eq!(again.socket, None);
+}
+
+/// Whether a client's disk holds these bytes in any record.
+fn is_on_disk(world: &World, client: usize, bytes: &[u8]) -> bool {
+    let mut records = world.clients[client].disk.values();
+    records.any(|record| record.windows(bytes.len()).any(|window| window == bytes))
+}
+
+/// Message keys on a client's disk that were kept in the last ten seconds: each stands behind its number, which
+/// is below 3, and the time.
+fn skipped_keys(world: &World, client: usize) -> Vec<Vec<u8>> {
+    let number = |bytes: &[u8]| bytes.iter().fold(0, |sum, b| sum << 8 | u64::from(*b));
+    let is_kept = |window: &&[u8]| {
+        let kept_at = number(&window[4..12]);
+        number(&window[..4]) < 3 && (world.now - 10_000..=world.now).contains(&kept_at)
+    };
+    let records = world.clients[client].disk.values();
+    let windows = records
+        .flat_map(|record| record.windows(44))
+        .filter(is_kept);
+    windows.map(|window| window[12..].to_vec()).collect()
+}
+
+#[test]
+fn keys_of_messages_that_never_came_leave_the_disk_in_time_though_nothing_is_received() {
+    let mut world = World::with(906, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "one");
+    world.send(BOB, "alice", "two");
+    world.set_network(BOB, false);
+    for text in ["lost", "lost, too", "three"] {
+        world.send(ALICE, "bob", text);
+    }
+    let bob = world.address("bob");
+    let mailbox = world.relay.boxes.get_mut(&bob).expect("bob's");
+    let last = mailbox.mail.back().cloned().expect("three");
+    mailbox.mail = [last].into();
+    world.set_network(BOB, true);
+    world.settle();
+    assert_eq!(world.received(BOB, "alice"), ["one", "three"]);
+    let keys = skipped_keys(&world, BOB);
+    assert_eq!(keys.len(), 2);
+    let is_there = |world: &World| keys.iter().any(|key| is_on_disk(world, BOB, key));
+    world.set_network(ALICE, false);
+    for _ in 0..13 {
+        world.run_for(DAY / 2);
+        assert!(is_there(&world));
+    }
+    world.run_for(DAY + DAY / 4);
+    assert!(!is_there(&world), "gone half a day later at the latest");
+    world.set_network(ALICE, true);
+    world.send(ALICE, "bob", "four");
+    assert_eq!(world.received(BOB, "alice"), ["one", "three", "four"]);
+}
+
+#[test]
+fn old_keys_of_many_sessions_go_in_steps_that_fit_a_transaction() {
+    let mut world = World::with(907, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "one");
+    let bob = world.address("bob");
+    for i in 0..70 {
+        let mut stranger = Stranger::registered(&format!("eve-{i}"), i, &mut world);
+        stranger.skip(1);
+        stranger.write(&mut world, bob, "hi", false);
+    }
+    world.run_for(60_000);
+    let before = world.clients[BOB].disk.clone();
+    world.now += 8 * DAY;
+    world.clients[BOB].network = false;
+    world.break_connection(BOB, None);
+    let mut steps = Vec::new();
+    for days in [0, 1] {
+        world.now += days * DAY;
+        let now = world.now;
+        loop {
+            let mut rng = ChaCha20Rng::seed_from_u64(now);
+            let step = world.clients[BOB].engine.handle(Input::Tick, now, &mut rng);
+            let is_session = |change: &&Change| {
+                matches!(
+                    change,
+                    Change::Put {
+                        table: Table::Sessions,
+                        ..
+                    }
+                )
+            };
+            steps.push(step.changes.iter().filter(is_session).count());
+            let is_more = step.wake_at.is_some_and(|at| at <= now);
+            world.carry_out(BOB, step, None);
+            if !is_more {
+                break;
+            }
+        }
+    }
+    steps.retain(|changed| *changed > 0);
+    assert_eq!(steps, [64, 6]);
+    assert_ne!(before, world.clients[BOB].disk);
 }

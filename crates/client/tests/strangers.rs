@@ -184,7 +184,7 @@ fn a_strangers_message_goes_when_the_prekeys_it_needs_go() {
         world.settle();
     }
     assert_eq!(waiting(&world), 1);
-    for _ in 0..2 {
+    for _ in 0..3 {
         world.now += day;
         world.settle();
     }

@@ -234,6 +234,14 @@ impl Session {
         Ok(plaintext)
     }
 
+    /// Drops the keys of messages that have not come, and of chains that have ended, once they are past
+    /// [`crate::SKIPPED_KEY_LIFETIME_MS`]; whether there were any, so that the session must be stored.
+    /// [`Self::open`] does so too: this is for sessions on which nothing comes. `now` is in milliseconds
+    /// since the epoch.
+    pub fn expire(&mut self, now: u64) -> bool {
+        self.ratchet.expire(now)
+    }
+
     /// What names the session in every envelope.
     pub fn tag(&self) -> SessionTag {
         self.tag

@@ -19,6 +19,7 @@ pub struct Stranger {
     rng: ChaCha20Rng,
     texts: u64,
     session: Option<Session>,
+    skip: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -57,6 +58,7 @@ impl Stranger {
             rng,
             texts: 0,
             session: None,
+            skip: 0,
         };
         stranger.record = stranger.list(name, 1, &[&stranger]);
         stranger
@@ -74,6 +76,7 @@ impl Stranger {
             rng: ChaCha20Rng::from_rng(&mut self.rng),
             texts: self.texts + 100,
             session: None,
+            skip: 0,
         }
     }
 
@@ -86,6 +89,11 @@ impl Stranger {
 
     pub fn account(&self) -> AccountId {
         AccountId(*self.device.address().account.as_bytes())
+    }
+
+    /// Begins sessions with so many messages that are lost.
+    pub fn skip(&mut self, messages: u32) {
+        self.skip = messages;
     }
 
     /// The relay's directory says the same.
@@ -127,7 +135,10 @@ impl Stranger {
             one_time_prekey: one_time.map(|key| OneTimePreKey::decode(&key.record).expect("a key")),
         };
         let bundle = bundle.verify(&record.account()).expect("signed");
-        let session = Session::initiate(&self.device, bundle, &mut self.rng).expect("another");
+        let mut session = Session::initiate(&self.device, bundle, &mut self.rng).expect("another");
+        for _ in 0..self.skip {
+            session.seal(b"lost", &mut self.rng).expect("short");
+        }
         self.session = Some(session);
         self.seal(world, text)
     }

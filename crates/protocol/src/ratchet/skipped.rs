@@ -51,8 +51,11 @@ impl SkippedKeys {
         self.0.append(&mut later);
     }
 
-    fn expire(&mut self, now: u64) {
+    /// Drops keys past their lifetime; whether there were any.
+    fn expire(&mut self, now: u64) -> bool {
+        let before = self.0.len();
         self.0.retain(|skipped| !is_expired(skipped.stored_at, now));
+        self.0.len() < before
     }
 
     /// Drops up to `excess` keys, the oldest first, and returns what is left of the excess.
@@ -103,20 +106,22 @@ impl RetiredChains {
     }
 }
 
+/// Drops what is past its lifetime; whether there was anything.
+pub(super) fn expire(retired: &mut RetiredChains, current: &mut SkippedKeys, now: u64) -> bool {
+    let before = retired.0.len();
+    retired.0.retain(|chain| !is_expired(chain.retired_at, now));
+    let mut dropped = retired.0.len() < before;
+    for chain in &mut retired.0 {
+        dropped |= chain.skipped.expire(now);
+    }
+    dropped | current.expire(now)
+}
+
 /// Drops what is past its lifetime, and the oldest keys beyond [`MAX_KEPT_KEYS`].
 pub(super) fn prune(retired: &mut RetiredChains, current: &mut SkippedKeys, now: u64) {
-    retired.0.retain(|chain| !is_expired(chain.retired_at, now));
-    let mut kept = 0;
-    for keys in retired
-        .0
-        .iter_mut()
-        .map(|c| &mut c.skipped)
-        .chain([&mut *current])
-    {
-        keys.expire(now);
-        kept += keys.len();
-    }
-    let mut excess = kept.saturating_sub(MAX_KEPT_KEYS);
+    expire(retired, current, now);
+    let kept: usize = retired.0.iter().map(|chain| chain.skipped.len()).sum();
+    let mut excess = (kept + current.len()).saturating_sub(MAX_KEPT_KEYS);
     for keys in retired
         .0
         .iter_mut()

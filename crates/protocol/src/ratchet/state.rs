@@ -14,7 +14,7 @@ use super::header::{Header, HeaderAssociatedData};
 use super::keys::{HeaderKey, MessageKey, RootKey};
 use super::receiving::{Advance, ReceivingChain};
 use super::sending::{ActiveChain, DueChain, Sending};
-use super::skipped::{RetiredChains, SkippedKeys, prune};
+use super::skipped::{RetiredChains, SkippedKeys, expire, prune};
 use crate::aead::{NONCE_BYTES, TAG_BYTES};
 use crate::curve::{X25519Pair, X25519Public};
 use crate::envelope::{SEALED_HEAD_BYTES, SealedMessage};
@@ -156,13 +156,21 @@ impl Ratchet {
             Place::Next => self.open_next(&header, body, now)?,
             Place::Retired(index) => self.open_retired(index, &header, body, now)?,
         };
-        let mut none = SkippedKeys::default();
-        let current = self
-            .receiving
-            .as_mut()
-            .map_or(&mut none, |c| &mut c.skipped);
-        prune(&mut self.retired, current, now);
+        self.kept(|retired, current| prune(retired, current, now));
         Ok(plaintext)
+    }
+
+    /// Drops skipped keys and retired chains that are past their lifetime; whether there were any.
+    pub(crate) fn expire(&mut self, now: u64) -> bool {
+        self.kept(|retired, current| expire(retired, current, now))
+    }
+
+    /// The retired chains, and the skipped keys of the current chain.
+    fn kept<T>(&mut self, f: impl FnOnce(&mut RetiredChains, &mut SkippedKeys) -> T) -> T {
+        match &mut self.receiving {
+            Some(chain) => f(&mut self.retired, &mut chain.skipped),
+            None => f(&mut self.retired, &mut SkippedKeys::default()),
+        }
     }
 
     /// Tries each header key once: the current chain's, the next one's, the retired ones', the newest first.

@@ -97,6 +97,28 @@ fn opening_erases_what_is_past_its_lifetime_and_a_clock_that_went_back_erases_no
 }
 
 #[test]
+fn old_keys_are_erased_from_a_session_on_which_nothing_comes_and_a_clock_that_went_back_erases_nothing()
+ {
+    let rng = &mut rng(28);
+    let (mut a, mut b) = conversation(rng);
+    let envelopes = seal_many(&mut a, 60);
+    open(&mut b, &envelopes[50]);
+    let before = stored(&b);
+    for now in [0, NOW, NOW + SKIPPED_KEY_LIFETIME_MS] {
+        assert!(!b.expire(now));
+        assert!(stored(&b) == before, "at {now}");
+    }
+    assert!(b.expire(NOW + SKIPPED_KEY_LIFETIME_MS + 1));
+    assert!(!b.expire(NOW + SKIPPED_KEY_LIFETIME_MS + 1));
+    // 50 keys of 44 bytes, and the header key of the chain before, 74 bytes.
+    assert_eq!(stored(&b).len(), before.len() - 50 * 44 - 74);
+    // The session goes on as if nothing had been.
+    open(&mut b, &envelopes[51]);
+    let again = Session::from_bytes(&stored(&b)).unwrap();
+    assert!(stored(&again) == stored(&b));
+}
+
+#[test]
 fn a_retired_chain_lives_five_ratchet_steps() {
     let rng = &mut rng(26);
     let (mut a, mut b) = conversation(rng);
