@@ -210,6 +210,8 @@ export function alertText(alert: AlertCode): string {
       return `Somebody wrote under the name ${alert.username} with keys that are not ${alert.username}’s. The message was not shown. Tell ${alert.username}, and the relay’s operator.`;
     case 'strangersRefused':
       return 'Too many people who are new to this device wrote at once. Some of their first messages were not taken; who really knows you will write again.';
+    case 'handshakeRefused':
+      return `Messages of ${alert.username ?? 'somebody new'} began a new encrypted session too many times in a month and were not taken, since old ones could be passed off as new. Others are not affected.`;
     case 'mailboxFull':
       return `${alert.username}’s mailbox on the relay is full. Your messages wait here and go out when there is room; ask ${alert.username} to come online.`;
     case 'deviceUnknown':

@@ -37,6 +37,7 @@ const alerts: { [Code in AlertCode['code']]: Extract<AlertCode, { code: Code }> 
   keysRefused: { code: 'keysRefused', username: 'eve' },
   impostorRefused: { code: 'impostorRefused', username: 'eve' },
   strangersRefused: { code: 'strangersRefused' },
+  handshakeRefused: { code: 'handshakeRefused', username: null },
   mailboxFull: { code: 'mailboxFull', username: 'eve' },
   deviceUnknown: { code: 'deviceUnknown' },
   versionMismatch: { code: 'versionMismatch' },

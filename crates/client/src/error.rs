@@ -130,6 +130,12 @@ pub enum AlertCode {
     },
     /// More people wrote for the first time than can be looked up at once; what they wrote was not taken.
     StrangersRefused,
+    /// Somebody began to write anew, without a one-time key, more often than can be told from repetitions;
+    /// what they wrote was not taken.
+    HandshakeRefused {
+        /// Who it says it is, where they are known here.
+        username: Option<String>,
+    },
     /// The person's mailbox is full; the messages go on trying.
     MailboxFull {
         /// Who.

@@ -20,6 +20,7 @@ use crate::error::AlertCode;
 use crate::event::NoticeCause;
 use crate::limits::{MAX_CONVERSATIONS, RECEIVE_WINDOW};
 use crate::lookups::Answer;
+use crate::prekeys::Admission;
 use crate::sessions::Slot;
 use crate::strangers::Taken;
 use crate::turn::Turn;
@@ -191,11 +192,17 @@ impl Engine {
             return Outcome::Done;
         };
         let is_replay = self.sessions.knows_base_key(initial.base_key());
-        if is_replay || !self.prekeys.may_accept(initial) {
+        let admission = self.prekeys.admission(initial);
+        if is_replay || admission == Admission::Replayed {
             return Outcome::Done;
         }
         let claimed = initial.sender().ok().map(|sender| sender.address().account);
         let known = claimed.and_then(|account| self.contacts.of_account(&account));
+        if admission == Admission::Full {
+            let username = known.and_then(|peer| self.username_of(peer));
+            self.alert_of_strangers(AlertCode::HandshakeRefused { username }, turn);
+            return Outcome::Done;
+        }
         let Some(named) = self.prekeys.named_by(initial) else {
             return self.unopened(known, NoticeCause::KeysGone, turn);
         };

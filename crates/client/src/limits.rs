@@ -38,8 +38,12 @@ pub(crate) const PREKEY_ROTATION: u64 = 7 * DAY;
 pub(crate) const OLD_PREKEY_LIFETIME: u64 = pawl_wire::limits::MAIL_LIFETIME_MS;
 /// Private one-time prekeys of a kind: what the relay holds, and what claimed bundles may still use.
 pub(crate) const MAX_PRIVATE_ONE_TIME: usize = 400;
-/// Handshakes without any one-time key that are remembered; when full, further ones are refused.
-pub(crate) const MAX_FINGERPRINTS: usize = 2_048;
+/// Handshakes without any one-time key that are remembered until their prekeys are erased, five weeks at
+/// most; when full, further ones are refused. Under a megabyte.
+pub(crate) const MAX_FINGERPRINTS: usize = 8_192;
+/// Such handshakes of one account. An honest one begins anew when it is reinstalled or a session broke, some
+/// times a month; and it takes 128 accounts to use up all room.
+pub(crate) const MAX_FINGERPRINTS_PER_ACCOUNT: usize = 64;
 /// How far ids of prekeys jump when the relay says that they were used before.
 pub(crate) const PREKEY_ID_JUMP: u32 = 10_000;
 /// Deliveries that may be unacknowledged at once, and those that wait here for a name to be looked up.

@@ -11,7 +11,10 @@ use prost::Message;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::limits::{MAX_FINGERPRINTS, MAX_PRIVATE_ONE_TIME, OLD_PREKEY_LIFETIME, PREKEY_ROTATION};
+use crate::limits::{
+    MAX_FINGERPRINTS, MAX_FINGERPRINTS_PER_ACCOUNT, MAX_PRIVATE_ONE_TIME, OLD_PREKEY_LIFETIME,
+    PREKEY_ROTATION,
+};
 use crate::records::{self, Record, RecordError};
 use crate::store::{Change, Key, Table};
 use crate::tracked::{RecordKey, Tracked};
@@ -68,6 +71,8 @@ struct Prekey {
 struct Fingerprint {
     signed_prekey: u32,
     last_resort: u32,
+    /// Who began it.
+    account: [u8; 32],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +98,8 @@ struct FingerprintRecord {
     signed_prekey: u32,
     #[prost(uint32, tag = "2")]
     last_resort: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    account: Vec<u8>,
 }
 
 impl Record for Prekey {
@@ -120,6 +127,7 @@ impl Record for Fingerprint {
         records::write(&FingerprintRecord {
             signed_prekey: self.signed_prekey,
             last_resort: self.last_resort,
+            account: self.account.to_vec(),
         })
     }
 
@@ -128,6 +136,7 @@ impl Record for Fingerprint {
         Ok(Self {
             signed_prekey: record.signed_prekey,
             last_resort: record.last_resort,
+            account: records::fixed_or_none(&record.account)?.unwrap_or_default(),
         })
     }
 }
@@ -137,6 +146,16 @@ pub(crate) struct Named {
     pub(crate) signed: SignedPreKeyPair,
     pub(crate) kem: KemPreKeyPair,
     pub(crate) one_time: Option<OneTimePreKeyPair>,
+}
+
+/// Whether a handshake may be accepted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    Granted,
+    /// It was accepted before.
+    Replayed,
+    /// There is no room to remember another one, of this account or at all.
+    Full,
 }
 
 /// All private prekeys of this device.
@@ -179,6 +198,7 @@ impl Prekeys {
             let never = Fingerprint {
                 signed_prekey: u32::MAX,
                 last_resort: u32::MAX,
+                account: [0; 32],
             };
             self.fingerprints.insert(FingerprintId(base), never);
         }
@@ -283,11 +303,22 @@ impl Prekeys {
 
     /// Whether a handshake may be accepted: one that used no one-time key is taken once, and not at
     /// all while there is no room to remember it.
-    pub(crate) fn may_accept(&self, initial: &InitialMessage<'_>) -> bool {
+    pub(crate) fn admission(&self, initial: &InitialMessage<'_>) -> Admission {
+        if is_one_time(initial) {
+            return Admission::Granted;
+        }
         let fingerprint = FingerprintId(*initial.base_key().as_bytes());
-        is_one_time(initial)
-            || (self.fingerprints.get(fingerprint).is_none()
-                && self.fingerprints.len() < MAX_FINGERPRINTS)
+        if self.fingerprints.get(fingerprint).is_some() {
+            return Admission::Replayed;
+        }
+        let account = claimed_account(initial);
+        let all = self.fingerprints.iter();
+        let of_account = all.filter(|(_, it)| it.account == account).count();
+        if of_account < MAX_FINGERPRINTS_PER_ACCOUNT && self.fingerprints.len() < MAX_FINGERPRINTS {
+            Admission::Granted
+        } else {
+            Admission::Full
+        }
     }
 
     /// Erases the one-time keys that an accepted handshake used, or remembers it if there were none.
@@ -304,6 +335,7 @@ impl Prekeys {
                 Fingerprint {
                     signed_prekey: initial.signed_prekey_id(),
                     last_resort: initial.kem_prekey_id(),
+                    account: claimed_account(initial),
                 },
             );
         }
@@ -386,6 +418,12 @@ fn kem_id(initial: &InitialMessage<'_>) -> PrekeyId {
         KemKind::LastResort => Kind::LastResort,
     };
     PrekeyId(kind, initial.kem_prekey_id())
+}
+
+/// Who says to have begun a handshake; it is so where the handshake is accepted.
+fn claimed_account(initial: &InitialMessage<'_>) -> [u8; 32] {
+    let sender = initial.sender();
+    sender.map_or([0; 32], |sender| *sender.address().account.as_bytes())
 }
 
 /// Whether the handshake used a key that is erased with it, so that it cannot be accepted twice.

@@ -6,7 +6,7 @@ mod support;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 
-use pawl_client::{Change, Input, SocketRequest, Table};
+use pawl_client::{AlertCode, Change, Input, SocketRequest, Table};
 use pawl_wire::{ClientFrame, KeyStock, RelayFrame};
 use support::World;
 use support::stranger::Stranger;
@@ -280,4 +280,43 @@ fn old_keys_of_many_sessions_go_in_steps_that_fit_a_transaction() {
     steps.retain(|changed| *changed > 0);
     assert_eq!(steps, [64, 6]);
     assert_ne!(before, world.clients[BOB].disk);
+}
+
+#[test]
+fn an_account_that_uses_up_its_handshakes_without_one_time_keys_is_refused_alone_and_told_of() {
+    let mut world = World::with(908, &["alice", "bob"]);
+    let bob = world.address("bob");
+    let mut eve = Stranger::registered("eve", 1, &mut world);
+    let mut texts = Vec::new();
+    for i in 0..70 {
+        let text = i.to_string();
+        eve.write(&mut world, bob, &text, false);
+        world.settle();
+        texts.push(text);
+    }
+    texts.truncate(64);
+    assert_eq!(world.received(BOB, "eve"), texts);
+    let username = Some("eve".to_owned());
+    let told = AlertCode::HandshakeRefused { username };
+    assert_eq!(world.alerts(BOB), [told.clone(), told.clone(), told]);
+    // With a one-time key she is heard; and others are without.
+    eve.write(&mut world, bob, "one-time", true);
+    let mailbox = world.relay.boxes.get_mut(&bob).expect("bob's");
+    mailbox.one_time.clear();
+    mailbox.kems.clear();
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "hi");
+    assert_eq!(world.received(BOB, "alice"), ["hi"]);
+    texts.push("one-time".to_owned());
+    assert_eq!(world.received(BOB, "eve"), texts);
+    // When the prekeys that they used are gone there is room again, also after a reload.
+    world.crash(BOB);
+    for _ in 0..41 {
+        world.now += DAY;
+        world.settle();
+    }
+    eve.write(&mut world, bob, "later", false);
+    world.settle();
+    texts.push("later".to_owned());
+    assert_eq!(world.received(BOB, "eve"), texts);
 }

@@ -12,7 +12,11 @@ username: string, } | { "code": "impostorRefused",
 /**
  * The name.
  */
-username: string, } | { "code": "strangersRefused" } | { "code": "mailboxFull",
+username: string, } | { "code": "strangersRefused" } | { "code": "handshakeRefused",
+/**
+ * Who it says it is, where they are known here.
+ */
+username: string | null, } | { "code": "mailboxFull",
 /**
  * Who.
  */
