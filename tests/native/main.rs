@@ -5,3 +5,4 @@
 
 mod device;
 mod secrecy;
+mod vectors;
