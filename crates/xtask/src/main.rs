@@ -1,4 +1,4 @@
-//! Pawl's own commands: `cargo xtask setup | build | run | test | bench | tidy | types | fmt`.
+//! Pawl's own commands: `cargo xtask setup | build | run | test | bench | tidy | types | vectors | fmt`.
 //! Knows the tools and the folders; no code of the messenger is linked into it, so that it builds in
 //! seconds on a machine that has nothing yet.
 #![expect(
@@ -18,6 +18,7 @@ mod stamp;
 mod suite;
 mod tidy;
 mod types;
+mod vectors;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -40,6 +41,7 @@ cargo xtask COMMAND
   bench size         what a first visit loads: raw, gzip, Brotli
   tidy               style rules, import directions, licences
   types              write web/src/generated/types.ts from the Rust types
+  vectors            write tests/vectors/*.json from the Rust code
   fmt                format all Rust code
 ";
 
@@ -78,6 +80,10 @@ fn dispatch() -> Result<ExitCode> {
         "types" => {
             nothing_more(args)?;
             types::write(&ctx)?;
+        }
+        "vectors" => {
+            nothing_more(args)?;
+            vectors::write(&ctx)?;
         }
         "fmt" => {
             nothing_more(args)?;

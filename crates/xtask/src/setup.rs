@@ -2,6 +2,7 @@
 //! says what it does, prefers the ordinary way, and where it may not act says what to install.
 
 mod debian;
+mod python;
 mod toolchain;
 mod tools;
 
@@ -9,6 +10,7 @@ use anyhow::Result;
 
 use crate::context::Context;
 
+pub(crate) use python::python;
 pub(crate) use toolchain::WasmToolchain;
 pub(crate) use tools::{
     Browser, browser, components, firefox_driver, npm, wasm_bindgen, wasm_clippy, wasm_pack,
@@ -31,5 +33,6 @@ pub(crate) fn for_test(ctx: &Context) -> Result<()> {
     browser(ctx, Browser::Chromium)?;
     wasm_pack(ctx)?;
     firefox_driver(ctx)?;
+    python(ctx)?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use xshell::{Cmd, cmd};
 use crate::clock::{Stopwatch, human};
 use crate::context::{Context, path_with};
 use crate::setup::{self, Browser};
-use crate::{pipeline, size, tidy, types};
+use crate::{pipeline, size, tidy, types, vectors};
 
 /// What of the suite to run.
 #[derive(Default)]
@@ -88,6 +88,12 @@ const STEPS: &[Step] = &[
         what: "unit, property and integration tests",
         fast: true,
         work: native,
+    },
+    Step {
+        name: "checker",
+        what: "the protocol's vectors by an independent implementation",
+        fast: true,
+        work: vectors::check,
     },
     Step {
         name: "engine",

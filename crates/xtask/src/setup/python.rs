@@ -1,0 +1,73 @@
+//! A Python with the packages of tests/vectors/requirements.txt, in a virtual environment of our own under
+//! target/xtask: the machine's Python gets nothing installed. Versions and hashes are pinned there.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use xshell::cmd;
+
+use super::debian;
+use crate::context::{Context, which};
+use crate::stamp::Stamp;
+
+const REQUIREMENTS: &str = "tests/vectors/requirements.txt";
+
+/// The oldest Python that the pinned packages run on.
+const PYTHON: (u32, u32) = (3, 9);
+
+/// Debian's packages: the program, and what `python3 -m venv` needs there.
+const PACKAGES: [&str; 2] = ["python3", "python3-venv"];
+
+/// The environment's Python, made or renewed where it is missing or the requirements have changed.
+pub(crate) fn python(ctx: &Context) -> Result<PathBuf> {
+    let folder = ctx.scratch("python")?;
+    let python = folder.join("bin/python");
+    let requirements = ctx.path(REQUIREMENTS);
+    let stamp = Stamp::of(std::slice::from_ref(&requirements), "venv 1")?;
+    let sh = &ctx.sh;
+    // It may stand there and not run any more: the Python that it was made of is gone.
+    let runs = ctx.succeeds(cmd!(sh, "{python} --version"));
+    if runs && stamp.is_current(ctx, "python", &python)? {
+        return Ok(python);
+    }
+    let system = system_python(ctx)?;
+    sh.remove_path(&folder)?;
+    ctx.step("making a Python environment for the independent checker", || {
+        ctx.run(cmd!(sh, "{system} -m venv {folder}"))?;
+        let install = cmd!(
+            sh,
+            "{python} -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r {requirements}"
+        );
+        ctx.run(install)
+    })?;
+    stamp.keep(ctx, "python")?;
+    Ok(python)
+}
+
+/// A Python that is new enough and can make environments; installed on Debian as root, asked for elsewhere.
+fn system_python(ctx: &Context) -> Result<PathBuf> {
+    if let Some(found) = fitting(ctx) {
+        return Ok(found);
+    }
+    let (major, minor) = PYTHON;
+    if !debian::is_debian() {
+        bail!(
+            "the independent checker of the protocol's vectors needs Python {major}.{minor} or newer \
+             with its `venv` module: install it (https://www.python.org/downloads/) and run again"
+        );
+    }
+    debian::install(ctx, &PACKAGES)?;
+    fitting(ctx).context("Debian's python3 is too old, or cannot make environments")
+}
+
+fn fitting(ctx: &Context) -> Option<PathBuf> {
+    let sh = &ctx.sh;
+    let (major, minor) = PYTHON;
+    let check =
+        format!("import sys, ensurepip, venv; sys.exit(sys.version_info < ({major}, {minor}))");
+    ["python3", "python"]
+        .iter()
+        .filter_map(|name| which(&[name]))
+        .chain([PathBuf::from("/usr/bin/python3")])
+        .find(|python| python.is_file() && ctx.succeeds(cmd!(sh, "{python} -c {check}")))
+}
