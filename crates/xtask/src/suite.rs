@@ -42,6 +42,12 @@ const STEPS: &[Step] = &[
         work: tidy::files,
     },
     Step {
+        name: "claims",
+        what: "tests that the threat model names are there",
+        fast: true,
+        work: tidy::claims,
+    },
+    Step {
         name: "imports",
         what: "import directions",
         fast: true,

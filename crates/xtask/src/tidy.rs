@@ -1,6 +1,7 @@
-//! The rules that no compiler holds: the shape of files, who may know whom, and the licences of all that is
-//! linked or run. Each finding names the file, the rule and the reason.
+//! The rules that no compiler holds: the shape of files, what the threat model claims, who may know whom, and the
+//! licences of all that is linked or run. Each finding names the file, the rule and the reason.
 
+mod claims;
 mod files;
 mod imports;
 mod licences;
@@ -11,6 +12,7 @@ use anyhow::{Result, bail};
 
 use crate::context::Context;
 
+pub(crate) use claims::check as claims;
 pub(crate) use files::check as files;
 pub(crate) use imports::check as imports;
 pub(crate) use licences::check as licences;
@@ -29,9 +31,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// All three.
+/// All of them.
 pub(crate) fn all(ctx: &Context) -> Result<()> {
     files(ctx)?;
+    claims(ctx)?;
     imports(ctx)?;
     licences(ctx)
 }
