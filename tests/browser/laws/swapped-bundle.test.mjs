@@ -1,22 +1,10 @@
 import assert from 'node:assert/strict';
 
-import { CLIENT, kindOf, pick, RELAY, substitute } from '../support/protobuf.mjs';
+import { registrationOf, submitsTo } from '../support/accounts.mjs';
+import { CLIENT, kindOf, RELAY, substitute } from '../support/protobuf.mjs';
 import { scenario, talking } from '../support/world.mjs';
 
 const NAMES = { bob: 'bobby', mallory: 'mally' };
-
-/** What a person's device registered: account key, signed prekey record, account record. */
-function registrationOf(world, username) {
-  const frame = world.proxy.frames.find(({ direction, payload }) => direction === 'up' && kindOf(payload) === CLIENT.register && pick(payload, CLIENT.register, 2).toString() === username);
-  assert.ok(frame, `${username} has registered through this wire`);
-  return {
-    account: pick(frame.payload, CLIENT.register, 3, 1),
-    record: pick(frame.payload, CLIENT.register, 5),
-    signedPrekey: pick(frame.payload, CLIENT.register, 6, 1, 2),
-  };
-}
-
-const submitsTo = (world, account) => world.proxy.frames.filter(({ direction, payload }) => direction === 'up' && kindOf(payload) === CLIENT.submit && pick(payload, CLIENT.submit, 2, 1).equals(account)).length;
 
 async function cast(world) {
   const alice = await world.person('alice');

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
@@ -70,6 +70,23 @@ export class Relay {
     const gone = once(this.#child, 'exit');
     this.#child.kill(signal);
     await gone;
+  }
+
+  /**
+   * Takes a name from the account that has it, which keeps all the rest, and so frees it for another.
+   * The relay is stopped for it: the name is overwritten in its file by `other`, as long and in the
+   * same place of the order.
+   */
+  async rename(username, other) {
+    if (username.length !== other.length) throw new Error('rename: both names must be of one length');
+    await this.kill('SIGTERM');
+    const { files } = await this.stored();
+    for (const file of files) {
+      const bytes = await readFile(file);
+      if (file.endsWith('-wal') && bytes.length > 0) throw new Error('rename: the relay left a write-ahead log behind');
+      await writeFile(file, Buffer.from(bytes.toString('latin1').replaceAll(username, other), 'latin1'));
+    }
+    await this.restart();
   }
 
   /** Every byte that it keeps: database, write-ahead log, and whatever else is in its folder. */
