@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from pawl import envelope, identity, prekeys, primitives, ratchet, session, statements
+from pawl import content, envelope, identity, prekeys, primitives, ratchet, session, statements
 from pawl.encoding import LABELS, Refused
 from prove import prove
 
@@ -375,6 +375,24 @@ def check_statements(file):
     )
 
 
+def check_contents(file):
+    def made(case):
+        introduction = raw(case["introduction"])
+        if case["kind"] == "text":
+            text = case["text"].encode("utf-8")
+            fields = int(case["number"]), raw(case["id"]), text, case["sent_at"]
+            found = content.encode_text(introduction, *fields)
+        else:
+            found = content.encode_receipt(introduction, case["delivered"], case["read"])
+        same("plaintext", found, raw(case["plaintext"]))
+        content.decode(found)
+
+    yield "contents", each(file["contents"], made)
+    yield "refused contents", refusals(
+        file["refused_contents"], lambda case: content.decode(raw(case["plaintext"]))
+    )
+
+
 CHECKS = {
     "keys": check_keys,
     "identity": check_identity,
@@ -385,6 +403,7 @@ CHECKS = {
     "padding": check_padding,
     "safety_numbers": check_safety_numbers,
     "statements": check_statements,
+    "contents": check_contents,
 }
 
 

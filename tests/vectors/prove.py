@@ -17,6 +17,7 @@ VALID = {
     "padding": ["padded"],
     "safety_numbers": ["numbers"],
     "statements": ["device", "auth", "register"],
+    "contents": ["contents"],
 }
 
 # Where each label is used by a valid vector, besides in the list of them.

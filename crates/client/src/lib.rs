@@ -13,6 +13,8 @@ mod commands;
 mod connection;
 mod contacts;
 mod content;
+#[cfg(test)]
+mod content_vectors;
 mod conversations;
 mod counters;
 mod damage;
