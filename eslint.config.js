@@ -64,4 +64,5 @@ export default tseslint.config(
   directions('view', NO_WORKER, NO_PACKAGE),
   directions('model', RPC_ONLY, NO_PACKAGE, NO_VIEW),
   directions('worker', NO_VIEW, NO_MODEL, NO_PREACT),
+  directions('scanner', NO_VIEW, NO_MODEL, NO_PREACT, NO_WORKER, NO_PACKAGE),
 );

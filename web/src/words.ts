@@ -11,6 +11,7 @@ import type {
   NoticeCause,
 } from './generated/types';
 import type { StartFailure } from './model/engine';
+import type { ScanFailure } from './model/scan';
 import type { Storage, Theme } from './model/settings';
 
 export const words = {
@@ -70,6 +71,13 @@ export const words = {
     `${name}’s identity has changed since you last wrote. Ask ${name} in another way whether they have a new device before you accept it.`,
   changedMeanwhile: (name: string) =>
     `${name}’s identity has changed while this was open. The number shown now is another one: compare it anew before you go on.`,
+  scan: 'Scan QR code',
+  stopScanning: 'Stop scanning',
+  camera: 'What the camera sees',
+  scanHint: (name: string) => `Point the camera at the QR code that ${name}’s device shows under “Safety number”.`,
+  scannedSame: (name: string) => `The codes are the same: nobody is in between. ${name} is verified.`,
+  scannedOther: (name: string) =>
+    `The codes are not the same. Make sure that ${name} shows the safety number of the conversation with you, and scan again. If they still differ, somebody may be in between: write nothing here that matters.`,
   verified: 'Verified',
   theme: 'Appearance',
   yourUsername: 'Your username',
@@ -103,6 +111,13 @@ export const identityWord: Record<IdentityState, string> = {
   unverified: 'Not compared yet',
   verified: 'You have compared and verified this safety number.',
   changed: 'Changed: look before you go on',
+};
+
+export const scanFailureText: Record<ScanFailure, string> = {
+  noCamera: 'There is no camera that the browser can use. Compare the digits instead.',
+  cameraRefused: 'The browser does not let Pawl use the camera. Allow it in the browser’s settings for this site and scan again, or compare the digits instead.',
+  cameraFailed: 'The camera gives no picture. Close other programs that use it and scan again, or compare the digits instead.',
+  scannerFailed: 'The part that reads QR codes did not load. Check your connection and scan again, or compare the digits instead.',
 };
 
 export const storageWord: Record<Storage, string> = {
@@ -192,7 +207,7 @@ export function commandErrorText(error: CommandError): string {
     case 'safetyNumberDiffers':
       return 'The identity changed before you pressed, so nothing was accepted. Compare the number that is shown now.';
     case 'notASafetyNumber':
-      return 'That is not a safety number. Nothing was changed; compare the digits instead.';
+      return 'That code is not a safety number. Scan the one that the other device shows under “Safety number”.';
     case 'safetyNumberVersion':
       return 'That safety number is of another version of Pawl. Reload the page on both devices, or compare the digits instead.';
     case 'versionMismatch':

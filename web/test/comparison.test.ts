@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { QueryReply } from '../src/generated/types';
 import { Comparison, TIME_TO_SEE } from '../src/model/comparison';
+import { failureOf } from '../src/model/scan';
 import { settled, TestEngine } from './support';
 
 let engine: TestEngine;
@@ -63,4 +64,26 @@ test('however much happens, one question is on its way, and one more after it', 
   expect(engine.queries).toHaveLength(2);
   await engine.reply(number(7));
   expect(engine.queries).toHaveLength(2);
+});
+
+test('a scanned code is compared by the engine, and what came of it is said', async () => {
+  await look(7);
+  void comparison.compareWith([1, 7]);
+  expect(engine.commands.at(-1)?.asked).toEqual({ type: 'markVerified', conversation: 'bob', verified: true, number: [1, 7] });
+  await engine.done();
+  expect([comparison.scanned.value, comparison.error.value]).toEqual(['same', null]);
+  void comparison.compareWith([1, 9]);
+  await engine.done({ code: 'safetyNumberDiffers' });
+  expect([comparison.scanned.value, comparison.error.value]).toEqual(['other', null]);
+  void comparison.compareWith([]);
+  await engine.done({ code: 'notASafetyNumber' });
+  expect([comparison.scanned.value, comparison.error.value]).toEqual([null, { code: 'notASafetyNumber' }]);
+});
+
+test('each way in which a camera fails has its own words', () => {
+  const named = (name: string) => failureOf(new DOMException('', name));
+  expect(named('NotFoundError')).toBe('noCamera');
+  expect(named('NotAllowedError')).toBe('cameraRefused');
+  expect(named('NotReadableError')).toBe('cameraFailed');
+  expect(failureOf(new TypeError())).toBe('noCamera');
 });

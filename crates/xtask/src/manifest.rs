@@ -36,6 +36,8 @@ pub(crate) struct WasmPack {
 pub(crate) struct Budget {
     pub(crate) wasm: u64,
     pub(crate) first_visit: u64,
+    /// Beginnings of the names of files that a first visit does not load.
+    pub(crate) later: Vec<String>,
 }
 
 impl WasmPack {

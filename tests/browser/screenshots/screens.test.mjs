@@ -4,6 +4,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 
+import { Camera } from '../support/camera.mjs';
 import { browserName, scenario } from '../support/world.mjs';
 
 const folder = process.env.PAWL_TEST_SCREENSHOTS;
@@ -21,9 +22,22 @@ async function shoot(tab, scheme, screen) {
   }
 }
 
-for (const [scheme, own] of Object.entries(SCHEMES)) {
-  scenario(`screens in ${scheme}`, {}, async (world) => {
+/** Somebody else gets Bob's name, and writes. */
+async function changeBob(world, bob) {
+  await bob.leave();
+  world.people.splice(world.people.indexOf(bob), 1);
+  await world.relay.rename('bob', 'boa');
+  const other = await world.person('bob');
+  await other.tab.startConversation('alice');
+  await other.tab.send('New phone, finally.');
+}
+
+for (const [scheme, schemeOwn] of Object.entries(SCHEMES)) {
+  scenario(`screens in ${scheme}`, {}, async (world, t) => {
     mkdirSync(folder, { recursive: true });
+    const camera = browserName === 'chromium' ? await Camera.create() : null;
+    t.after(() => camera?.close());
+    const own = { ...schemeOwn, chromiumArgs: [...schemeOwn.chromiumArgs, ...(camera?.own.chromiumArgs ?? [])] };
     const alice = await world.visitor('alice', { own });
     if (browserName === 'chromium') await alice.tab.page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
     await alice.tab.find('button', 'Create account');
@@ -45,5 +59,17 @@ for (const [scheme, own] of Object.entries(SCHEMES)) {
     await alice.tab.press('button', 'Safety number');
     await alice.tab.find('image', 'Safety number QR code');
     await shoot(alice.tab, scheme, '5-safety-number');
+    await alice.tab.press('button', 'Scan QR code');
+    if (camera) await alice.tab.page.waitForFunction(() => document.querySelector('video')?.videoWidth > 0);
+    else await alice.tab.waitForAlert();
+    await shoot(alice.tab, scheme, '6-scan');
+    await alice.tab.page.keyboard.press('Escape');
+    await changeBob(world, bob);
+    await alice.tab.waitForMessage('New phone, finally.');
+    await alice.tab.send('Is it you?');
+    await shoot(alice.tab, scheme, '7-changed');
+    await alice.tab.press('button', 'Review');
+    await alice.tab.find('image', 'Safety number QR code');
+    await shoot(alice.tab, scheme, '8-review');
   });
 }

@@ -5,6 +5,7 @@
 import { batch, signal } from '@preact/signals';
 import type { CommandError, SafetyNumberView } from '../generated/types';
 import type { Engine } from './engine';
+import { Scan } from './scan';
 
 /** Milliseconds in which nothing can be pressed after the number has changed: time to see that it has. */
 export const TIME_TO_SEE = 1500;
@@ -14,6 +15,9 @@ export class Comparison {
   readonly #conversation: string;
   readonly number = signal<SafetyNumberView | null>(null);
   readonly error = signal<CommandError | null>(null);
+  readonly scan = new Scan();
+  /** What came of the code that was scanned last. */
+  readonly scanned = signal<'same' | 'other' | null>(null);
   /** It is not the number that was shown at first. */
   readonly changed = signal(false);
   /** It changed a moment ago. */
@@ -48,6 +52,7 @@ export class Comparison {
       if (!isOther) return;
       this.changed.value = true;
       this.error.value = null;
+      this.scanned.value = null;
       this.unseen.value = true;
       setTimeout(() => { this.unseen.value = false; }, TIME_TO_SEE);
     });
@@ -62,7 +67,32 @@ export class Comparison {
     return this.#decide({ type: 'markVerified', conversation: this.#conversation, verified, number: qr });
   }
 
+  scanAnew(): void {
+    batch(() => {
+      this.error.value = null;
+      this.scanned.value = null;
+      this.scan.begin();
+    });
+  }
+
+  /** Scans the other's code: the engine compares it, and where it is the same, that verifies them. */
+  async scanWith(video: HTMLVideoElement): Promise<void> {
+    const number = await this.scan.find(video);
+    this.scan.stop();
+    if (number) await this.compareWith(number);
+  }
+
+  async compareWith(number: number[]): Promise<void> {
+    const error = await this.#engine().command({ type: 'markVerified', conversation: this.#conversation, verified: true, number });
+    const isOther = error?.code === 'safetyNumberDiffers';
+    batch(() => {
+      this.error.value = isOther ? null : error;
+      this.scanned.value = isOther ? 'other' : error ? null : 'same';
+    });
+  }
+
   async #decide(command: Parameters<Engine['command']>[0]): Promise<void> {
+    this.scanned.value = null;
     this.error.value = await this.#engine().command(command);
     if (this.error.value) await this.look();
   }

@@ -3,10 +3,12 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ConversationView, SafetyNumberView } from '../generated/types';
 import type { Comparison } from '../model/comparison';
-import { commandErrorText, identityWord, words } from '../words';
+import { commandErrorText, identityWord, scanFailureText, words } from '../words';
 import { useModel } from './context';
 import { Dialog } from './dialog';
+import { Icon } from './icons';
 import { QrCode } from './qrCode';
+import { Viewfinder } from './scan';
 
 type Props = { conversation: ConversationView; onClose: () => void };
 
@@ -14,20 +16,50 @@ export function SafetyNumber({ conversation, onClose }: Props) {
   const { conversations } = useModel();
   const { username, identity } = conversation;
   const comparison = useSignal(conversations.compare(username)).value;
-  const number = comparison.number.value;
-  const error = comparison.error.value;
   // Whatever is new about somebody may be their identity.
   useEffect(() => { void comparison.look(); }, [conversation]);
   return (
     <Dialog title={words.safetyNumber} wide onClose={onClose}>
       {identity === 'changed' && <p class="error">{words.changedDialog(username)}</p>}
       {comparison.changed.value && <p class="error" role="alert">{words.changedMeanwhile(username)}</p>}
+      {comparison.scan.on.value
+        ? <Viewfinder username={username} comparison={comparison} />
+        : <Shown conversation={conversation} comparison={comparison} />}
+    </Dialog>
+  );
+}
+
+/** The number, and what one can do about it: never while the camera's picture stands in its place. */
+function Shown({ conversation, comparison }: Pick<Props, 'conversation'> & { comparison: Comparison }) {
+  const { username, identity } = conversation;
+  const number = comparison.number.value;
+  return (
+    <>
       {number && <Digits number={number} />}
       <p class="muted">{words.safetyNumberText(username)}</p>
-      {error && <p class="error" role="alert">{commandErrorText(error)}</p>}
+      <button type="button" class="button scan-button" disabled={comparison.unseen.value} onClick={() => { comparison.scanAnew(); }}>
+        <Icon name="scan" />
+        {words.scan}
+      </button>
+      <Findings username={username} comparison={comparison} />
       {identity !== 'changed' && <p class="identity">{identityWord[identity]}</p>}
       {number && <Actions number={number} identity={identity} comparison={comparison} />}
-    </Dialog>
+    </>
+  );
+}
+
+/** What came of a press or a scan. */
+function Findings({ username, comparison }: { username: string; comparison: Comparison }) {
+  const error = comparison.error.value;
+  const failure = comparison.scan.failure.value;
+  const scanned = comparison.scanned.value;
+  return (
+    <>
+      {error && <p class="error" role="alert">{commandErrorText(error)}</p>}
+      {failure && <p class="error" role="alert">{scanFailureText[failure]}</p>}
+      {scanned === 'other' && <p class="error" role="alert">{words.scannedOther(username)}</p>}
+      {scanned === 'same' && <p class="good" role="status">{words.scannedSame(username)}</p>}
+    </>
   );
 }
 
