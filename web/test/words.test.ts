@@ -37,7 +37,7 @@ const alerts: { [Code in AlertCode['code']]: Extract<AlertCode, { code: Code }> 
   keysRefused: { code: 'keysRefused', username: 'eve' },
   impostorRefused: { code: 'impostorRefused', username: 'eve' },
   strangersRefused: { code: 'strangersRefused' },
-  handshakeRefused: { code: 'handshakeRefused', username: null },
+  handshakeRefused: { code: 'handshakeRefused', username: 'eve' },
   mailboxFull: { code: 'mailboxFull', username: 'eve' },
   deviceUnknown: { code: 'deviceUnknown' },
   versionMismatch: { code: 'versionMismatch' },
@@ -69,6 +69,7 @@ test('every alert has a plain sentence, and names the person', () => {
     if ('username' in alert) expect(alertText(alert)).toContain('eve');
   }
   expectPlain(alertText({ code: 'recordCorrupted', username: null }), 'recordCorrupted');
+  expectPlain(alertText({ code: 'handshakeRefused', username: null }), 'handshakeRefused');
 });
 
 test('every notice and every failed start has words', () => {
