@@ -146,6 +146,7 @@ impl Device {
             frames,
             socket,
             events,
+            reads,
             ..
         } = step;
         for change in changes {
@@ -163,6 +164,12 @@ impl Device {
             let _ = connection.send(Message::Binary(frame.into()));
         }
         self.events.extend(events);
+        if !reads.is_empty() {
+            let rows = reads
+                .into_iter()
+                .map(|key| self.disk.get(&(Table::Messages, key)).cloned());
+            self.input(Input::Lines(rows.map(|row| row.map(Into::into)).collect()));
+        }
         match socket {
             Some(SocketRequest::Open) => self.open(),
             Some(SocketRequest::Close) => {

@@ -381,9 +381,11 @@ def check_contents(file):
         if case["kind"] == "text":
             text = case["text"].encode("utf-8")
             fields = int(case["number"]), raw(case["id"]), text, case["sent_at"]
-            found = content.encode_text(introduction, *fields)
+            found = content.encode_text(introduction, *fields, case.get("after", 0))
         else:
-            found = content.encode_receipt(introduction, case["delivered"], case["read"])
+            asked = [case.get(name, 0) for name in ("ask", "rounds", "echo")]
+            fields = case["delivered"], case["read"], *asked, raw(case.get("unreadable", ""))
+            found = content.encode_receipt(introduction, *fields)
         same("plaintext", found, raw(case["plaintext"]))
         content.decode(found)
 

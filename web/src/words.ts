@@ -133,9 +133,9 @@ export function noticeText(cause: NoticeCause, name: string): string {
     case 'identityChanged':
       return `${name}’s identity changed. Compare the safety number.`;
     case 'keysGone':
-      return `A message from ${name} used keys that this device no longer has. A new session is being set up; ask for the message again if it does not come.`;
+      return `A message from ${name} used keys that this device no longer has. It comes again when ${name}’s device is online.`;
     case 'unreadable':
-      return `A message from ${name} could not be opened. Ask for it again if something seems to be missing.`;
+      return `A message from ${name} could not be opened. If something is missing, it comes again when ${name}’s device is online.`;
     case 'newerVersion':
       return `A message from ${name} was written with a newer version of Pawl. Reload to update.`;
     case 'damaged':

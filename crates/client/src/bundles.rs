@@ -99,6 +99,8 @@ impl Engine {
         self.sessions.drop_surplus(&account, Some(tag));
         if let Some(contact) = self.contacts.edit(peer) {
             contact.active = Some(tag);
+            contact.remember(tag);
+            self.receipts.delay(turn.now);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Commands: checked, carried out, answered once. A command that succeeded and is asked again is only
 //! answered again; one that failed has changed nothing and is tried anew.
 
+use pawl_protocol::AccountKey;
 use pawl_wire::UsernameError;
 use pawl_wire::limits::MAX_USERNAME;
 
@@ -118,12 +119,16 @@ impl Engine {
             .conversations
             .edit(peer)
             .ok_or(CommandError::UnknownConversation)?;
-        let (number, position) = (conversation.next_number, conversation.take_position());
-        conversation.next_number += 1;
+        // Never a number twice, not even where this store is an old copy of itself.
+        let after = conversation.next_number - 1;
+        let number = conversation.next_number.max(self.born_at);
+        let position = conversation.take_position();
+        conversation.next_number = number + 1;
         conversation.own.push(number, position);
         conversation.draft.clear();
         let content = Text {
             number,
+            after,
             id: turn.random(),
             text,
             sent_at: turn.now,
@@ -136,7 +141,7 @@ impl Engine {
             id: content.id,
             sent_at: content.sent_at,
         };
-        self.enqueue(peer, number, position, &Content::Text(content));
+        self.enqueue(peer, number, position, false, &Content::Text(content));
         self.write_line(peer, position, line, Some(MessageStatus::Sending), turn);
         Ok(())
     }
@@ -185,15 +190,33 @@ impl Engine {
         Ok(())
     }
 
-    /// A text from the other, on this disk with this step.
-    pub(crate) fn receive_text(&mut self, peer: PeerId, text: Text, turn: &mut Turn<'_>) {
+    /// A text from the other, on this disk with this step. One whose number is known came before.
+    pub(crate) fn receive_text(
+        &mut self,
+        peer: PeerId,
+        sender: &AccountKey,
+        text: Text,
+        turn: &mut Turn<'_>,
+    ) {
         let Some(conversation) = self.conversations.edit(peer) else {
             return;
         };
-        let position = conversation.take_position();
-        conversation.unseen.push(text.number, position);
-        conversation.owed_delivered.insert(text.number);
+        conversation.owes = true;
         self.receipts.gather(turn.now);
+        let is_first = std::mem::take(&mut conversation.mending.amnesia);
+        let received = conversation.received_of(sender);
+        if is_first {
+            received.insert_range(1, text.number - 1);
+        }
+        // What there is no room to remember is not shown: its sender learns that, and sends it again.
+        if received.contains(text.number) || !received.try_insert(text.after + 1, text.number) {
+            return;
+        }
+        let position = conversation.take_position();
+        // Only the pinned account is told what was seen.
+        let is_pinned = conversation.account == *sender;
+        let number = if is_pinned { text.number } else { 0 };
+        conversation.unseen.push(number, position);
         let line = Line {
             own_number: None,
             text: text.text,

@@ -7,7 +7,9 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::event::IdentityState;
+use crate::limits::MAX_KNOWN_TAGS;
 use crate::records::{self, Record, RecordError};
+use crate::sessions::{tags_from_bytes, tags_to_bytes};
 use crate::store::Key;
 use crate::tracked::{RecordKey, Tracked};
 
@@ -46,8 +48,9 @@ pub(crate) struct Contact {
     pub(crate) replied: bool,
     /// The claim of a bundle that is under way; the same on every retry.
     pub(crate) claim: Option<ClaimId>,
-    /// A session whose record was damaged: what still comes on it can be told to be theirs.
-    pub(crate) lost: Option<SessionTag>,
+    /// Sessions with their pinned account, the newest last: what comes on one that is dropped, expired or
+    /// damaged can be told to be theirs.
+    pub(crate) tags: Vec<SessionTag>,
 }
 
 /// All of them.
@@ -73,8 +76,9 @@ struct ContactRecord {
     replied: bool,
     #[prost(bytes = "vec", tag = "9")]
     claim: Vec<u8>,
-    #[prost(bytes = "vec", tag = "10")]
-    lost: Vec<u8>,
+    // 10 was a session whose record was damaged.
+    #[prost(bytes = "vec", tag = "11")]
+    tags: Vec<u8>,
 }
 
 impl Contact {
@@ -88,7 +92,7 @@ impl Contact {
             active: None,
             replied: false,
             claim: None,
-            lost: None,
+            tags: Vec::new(),
         }
     }
 
@@ -97,6 +101,15 @@ impl Contact {
             (false, _) => IdentityState::Changed,
             (true, true) => IdentityState::Verified,
             (true, false) => IdentityState::Unverified,
+        }
+    }
+
+    /// Remembers whose session this is.
+    pub(crate) fn remember(&mut self, tag: SessionTag) {
+        if !self.tags.contains(&tag) {
+            let surplus = (self.tags.len() + 1).saturating_sub(MAX_KNOWN_TAGS);
+            self.tags.drain(..surplus);
+            self.tags.push(tag);
         }
     }
 
@@ -164,9 +177,7 @@ impl Record for Contact {
                 .map_or_else(Vec::new, |tag| tag.as_bytes().to_vec()),
             replied: self.replied,
             claim: self.claim.map_or_else(Vec::new, |claim| claim.0.to_vec()),
-            lost: self
-                .lost
-                .map_or_else(Vec::new, |tag| tag.as_bytes().to_vec()),
+            tags: tags_to_bytes(&self.tags),
         })
     }
 
@@ -191,7 +202,7 @@ impl Record for Contact {
             active: records::fixed_or_none(&record.active)?.map(SessionTag::from_bytes),
             replied: record.replied,
             claim: records::fixed_or_none(&record.claim)?.map(ClaimId),
-            lost: records::fixed_or_none(&record.lost)?.map(SessionTag::from_bytes),
+            tags: tags_from_bytes(&record.tags, MAX_KNOWN_TAGS)?,
         })
     }
 }
@@ -206,6 +217,13 @@ impl Contacts {
     pub(crate) fn named(&self, username: &str) -> Option<PeerId> {
         self.iter()
             .find(|(_, contact)| contact.username.as_str() == username)
+            .map(|(peer, _)| peer)
+    }
+
+    /// Whose session this is or was.
+    pub(crate) fn of_session(&self, tag: SessionTag) -> Option<PeerId> {
+        self.iter()
+            .find(|(_, contact)| contact.active == Some(tag) || contact.tags.contains(&tag))
             .map(|(peer, _)| peer)
     }
 

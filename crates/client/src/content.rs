@@ -2,12 +2,14 @@
 //! that this version does not know is told apart from damage, so that it is never lost silently.
 //! Knows no key and no session. docs/ARCHITECTURE.md, "one road": `Content`.
 
+use pawl_protocol::SessionTag;
 use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::MAX_TEXT;
-use crate::limits::MAX_RECEIPT_RANGES;
+use crate::limits::{MAX_RECEIPT_RANGES, MAX_UNREADABLE_TAGS, MEND_ROUNDS};
 use crate::ranges::RangeSet;
+use crate::sessions::{tags_from_bytes, tags_to_bytes};
 
 /// Field numbers. A number is never used again with another meaning.
 mod proto {
@@ -35,6 +37,8 @@ mod proto {
         pub(super) text: String,
         #[prost(uint64, tag = "4")]
         pub(super) sent_at: u64,
+        #[prost(uint64, tag = "5")]
+        pub(super) after: u64,
     }
 
     #[derive(Clone, PartialEq, Message)]
@@ -43,11 +47,20 @@ mod proto {
         pub(super) delivered: Vec<u64>,
         #[prost(uint64, repeated, tag = "2")]
         pub(super) read: Vec<u64>,
+        #[prost(uint64, tag = "3")]
+        pub(super) ask: u64,
+        #[prost(uint32, tag = "4")]
+        pub(super) rounds: u32,
+        #[prost(uint64, tag = "5")]
+        pub(super) echo: u64,
+        #[prost(bytes = "vec", tag = "6")]
+        pub(super) unreadable: Vec<u8>,
     }
 }
 
 const TEXT: u32 = 1;
 const RECEIPT: u32 = 2;
+/// Was a message without content; nobody sends it any more.
 const REFRESH: u32 = 3;
 
 /// One thing that a user (or their device) says to another.
@@ -55,17 +68,17 @@ const REFRESH: u32 = 3;
 pub(crate) enum Content {
     /// A message.
     Text(Text),
-    /// How far the other's texts have come. Never answered by a receipt.
+    /// How far the other's texts have come. Answered only where it asks for it.
     Receipt(Receipt),
-    /// Nothing but a message on a new session, so that the other moves to it.
-    Refresh,
 }
 
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text {
-    /// Counts the sender's texts in this conversation from 1.
+    /// Rises with the sender's texts in this conversation, from 1; never used twice.
     pub(crate) number: u64,
+    /// The sender's text before this one; numbers between the two do not exist. 0 before the first.
+    pub(crate) after: u64,
     /// Random, for edits, reactions and quotes.
     pub(crate) id: [u8; 16],
     /// 1 to [`MAX_TEXT`] bytes.
@@ -74,13 +87,21 @@ pub(crate) struct Text {
     pub(crate) sent_at: u64,
 }
 
-/// Numbers of the other's texts.
+/// All numbers of the other's texts, not only what is new: whatever was lost before, this is the truth.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Receipt {
     /// On this device's disk.
     pub(crate) delivered: RangeSet,
     /// Seen by a person.
     pub(crate) read: RangeSet,
+    /// Asks for a receipt that echoes this; 0 does not.
+    pub(crate) ask: u64,
+    /// How often the answer may ask in turn.
+    pub(crate) rounds: u32,
+    /// The other's last `ask`: everything that came before it is in this receipt.
+    pub(crate) echo: u64,
+    /// Sessions of the other's messages that cannot be opened here.
+    pub(crate) unreadable: Vec<SessionTag>,
 }
 
 /// Why a plaintext is not shown as what it says.
@@ -109,6 +130,7 @@ impl Content {
                     id: text.id.to_vec(),
                     text: text.text.clone(),
                     sent_at: text.sent_at,
+                    after: text.after,
                 });
             }
             Self::Receipt(receipt) => {
@@ -116,9 +138,12 @@ impl Content {
                 message.receipt = Some(proto::Receipt {
                     delivered: receipt.delivered.to_fields(),
                     read: receipt.read.to_fields(),
+                    ask: receipt.ask,
+                    rounds: receipt.rounds,
+                    echo: receipt.echo,
+                    unreadable: tags_to_bytes(&receipt.unreadable),
                 });
             }
-            Self::Refresh => message.kind = REFRESH,
         }
         Zeroizing::new(message.encode_to_vec())
     }
@@ -137,8 +162,12 @@ impl Content {
             (RECEIPT, None, Some(receipt)) => Ok(Self::Receipt(Receipt {
                 delivered: read_ranges(&receipt.delivered)?,
                 read: read_ranges(&receipt.read)?,
+                ask: receipt.ask,
+                rounds: receipt.rounds.min(MEND_ROUNDS),
+                echo: receipt.echo,
+                unreadable: tags_from_bytes(&receipt.unreadable, MAX_UNREADABLE_TAGS)
+                    .map_err(|_| ContentError::Malformed)?,
             })),
-            (REFRESH, None, None) => Ok(Self::Refresh),
             (0..=REFRESH, _, _) => Err(ContentError::Malformed),
             _ => Err(ContentError::Newer),
         }
@@ -148,13 +177,15 @@ impl Content {
 impl Text {
     fn from_proto(text: proto::Text) -> Result<Self, ContentError> {
         let id = text.id.try_into().map_err(|_| ContentError::Malformed)?;
-        let in_bounds =
-            (1..=MAX_TEXT).contains(&text.text.len()) && (1..u64::MAX / 2).contains(&text.number);
+        let in_bounds = (1..=MAX_TEXT).contains(&text.text.len())
+            && (1..u64::MAX / 2).contains(&text.number)
+            && text.after < text.number;
         if !in_bounds {
             return Err(ContentError::Malformed);
         }
         Ok(Self {
             number: text.number,
+            after: text.after,
             id,
             text: text.text,
             sent_at: text.sent_at,
@@ -176,6 +207,7 @@ mod tests {
     fn text(number: u64, text: &str) -> Content {
         Content::Text(Text {
             number,
+            after: number.saturating_sub(1),
             id: [7; 16],
             text: text.into(),
             sent_at: 5,
@@ -187,7 +219,9 @@ mod tests {
         let mut receipt = Receipt::default();
         receipt.delivered.insert_range(1, 9);
         receipt.read.insert(3);
-        for content in [text(1, "hi"), Content::Receipt(receipt), Content::Refresh] {
+        (receipt.ask, receipt.rounds, receipt.echo) = (5, MEND_ROUNDS, 6);
+        receipt.unreadable = vec![SessionTag::from_bytes([8; 16])];
+        for content in [text(1, "hi"), Content::Receipt(receipt)] {
             assert_eq!(
                 Content::decode(&content.encode(Some(b"record"))),
                 (Some(b"record".to_vec()), Ok(content.clone()))
@@ -204,11 +238,21 @@ mod tests {
         };
         let (_, content) = Content::decode(&newer.encode_to_vec());
         assert_eq!(content, Err(ContentError::Newer));
+        let backwards = match text(4, "hi") {
+            Content::Text(text) => Content::Text(Text { after: 4, ..text }),
+            other => other,
+        };
+        let many_tags = Content::Receipt(Receipt {
+            unreadable: vec![SessionTag::from_bytes([8; 16]); MAX_UNREADABLE_TAGS + 1],
+            ..Receipt::default()
+        });
         for bytes in [
             &b"\xff\xff"[..],
             b"",
             &text(0, "hi").encode(None),
             &text(1, "").encode(None),
+            &backwards.encode(None),
+            &many_tags.encode(None),
         ] {
             assert_eq!(
                 Content::decode(bytes).1,

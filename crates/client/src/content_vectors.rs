@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::content::{Content, ContentError};
+use crate::sessions::tags_to_bytes;
 
 fn file() -> Value {
     serde_json::from_str(include_str!("../../../tests/vectors/contents.json")).unwrap()
@@ -28,7 +29,7 @@ fn ranges(value: &Value) -> Vec<u64> {
 fn every_content_of_the_vectors_says_what_is_stated_and_is_encoded_so_again() {
     let file = file();
     let cases = file["contents"].as_array().unwrap();
-    assert!(cases.len() >= 7);
+    assert!(cases.len() >= 10);
     for case in cases {
         let plaintext = bytes(&case["plaintext"]);
         let (introduction, content) = Content::decode(&plaintext);
@@ -44,10 +45,23 @@ fn every_content_of_the_vectors_says_what_is_stated_and_is_encoded_so_again() {
             assert_eq!(text.id[..], bytes(&case["id"]));
             assert_eq!(text.text, case["text"]);
             assert_eq!(text.sent_at, case["sent_at"]);
+            assert_eq!(text.after, case["after"].as_u64().unwrap_or(0));
         }
         if let Content::Receipt(receipt) = &content {
             assert_eq!(receipt.delivered.to_fields(), ranges(&case["delivered"]));
             assert_eq!(receipt.read.to_fields(), ranges(&case["read"]));
+            let asked = [receipt.ask, u64::from(receipt.rounds), receipt.echo];
+            assert_eq!(
+                asked,
+                ["ask", "rounds", "echo"].map(|n| case[n].as_u64().unwrap_or(0))
+            );
+            let tags = tags_to_bytes(&receipt.unreadable);
+            assert_eq!(
+                tags,
+                case["unreadable"]
+                    .as_str()
+                    .map_or(Vec::new(), |_| bytes(&case["unreadable"]))
+            );
         }
         let again = content.encode(introduction.as_deref());
         assert_eq!(*again, plaintext, "{}", case["name"]);
@@ -58,7 +72,7 @@ fn every_content_of_the_vectors_says_what_is_stated_and_is_encoded_so_again() {
 fn every_plaintext_that_is_no_content_is_refused_for_the_stated_reason() {
     let file = file();
     let cases = file["refused_contents"].as_array().unwrap();
-    assert!(cases.len() >= 19);
+    assert!(cases.len() >= 22);
     for case in cases {
         let (_, content) = Content::decode(&bytes(&case["plaintext"]));
         let reason = match content.unwrap_err() {

@@ -8,7 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::contacts::{PeerId, account_key};
 use crate::event::{MessageStatus, NoticeCause};
+use crate::limits::MAX_UNACCEPTED;
 use crate::lines;
+use crate::mending::Mending;
 use crate::number_map::NumberMap;
 use crate::ranges::RangeSet;
 use crate::records::{self, Record, RecordError};
@@ -23,7 +25,7 @@ pub(crate) struct Conversation {
     pub(crate) next_position: u64,
     /// Number of the next own text, from 1.
     pub(crate) next_number: u64,
-    /// Own texts that are not known to be read.
+    /// Own texts that are not known to be read, and the newest of the others.
     pub(crate) own: NumberMap,
     /// Received texts that were not seen.
     pub(crate) unseen: NumberMap,
@@ -33,10 +35,17 @@ pub(crate) struct Conversation {
     pub(crate) read: RangeSet,
     /// Own texts that cannot be sent again, because their outbox record was damaged.
     pub(crate) lost: RangeSet,
-    /// Received texts for which a delivery receipt is due.
-    pub(crate) owed_delivered: RangeSet,
-    /// Seen texts for which a read receipt is due.
-    pub(crate) owed_read: RangeSet,
+    /// Texts of the pinned account that are on this disk. Never has a gap closed for want of room.
+    pub(crate) received: RangeSet,
+    /// Texts of accounts that are not accepted yet, the newest last.
+    unaccepted: Vec<(AccountKey, RangeSet)>,
+    /// Received texts that were seen.
+    pub(crate) seen: RangeSet,
+    /// A receipt is due.
+    pub(crate) owes: bool,
+    /// Own texts that the other had at its last word, which a device that went back in time takes back.
+    pub(crate) known: RangeSet,
+    pub(crate) mending: Mending,
     pub(crate) preview: String,
     /// Milliseconds since 1970.
     pub(crate) active_at: u64,
@@ -68,10 +77,6 @@ struct ConversationRecord {
     read: Vec<u64>,
     #[prost(uint64, repeated, tag = "9")]
     lost: Vec<u64>,
-    #[prost(uint64, repeated, tag = "10")]
-    owed_delivered: Vec<u64>,
-    #[prost(uint64, repeated, tag = "11")]
-    owed_read: Vec<u64>,
     #[prost(string, tag = "12")]
     preview: String,
     #[prost(uint64, tag = "13")]
@@ -80,6 +85,27 @@ struct ConversationRecord {
     draft: String,
     #[prost(uint32, tag = "15")]
     last_notice: u32,
+    // 10 and 11 were what receipts still had to say.
+    #[prost(uint64, repeated, tag = "16")]
+    received: Vec<u64>,
+    #[prost(message, repeated, tag = "17")]
+    unaccepted: Vec<UnacceptedRecord>,
+    #[prost(uint64, repeated, tag = "18")]
+    seen: Vec<u64>,
+    #[prost(bool, tag = "19")]
+    owes: bool,
+    #[prost(message, optional, tag = "20")]
+    mending: Option<Mending>,
+    #[prost(uint64, repeated, tag = "21")]
+    known: Vec<u64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct UnacceptedRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    account: Vec<u8>,
+    #[prost(uint64, repeated, tag = "2")]
+    received: Vec<u64>,
 }
 
 impl Conversation {
@@ -96,8 +122,12 @@ impl Conversation {
             delivered: RangeSet::default(),
             read: RangeSet::default(),
             lost: RangeSet::default(),
-            owed_delivered: RangeSet::default(),
-            owed_read: RangeSet::default(),
+            received: RangeSet::default(),
+            unaccepted: Vec::new(),
+            seen: RangeSet::default(),
+            owes: false,
+            known: RangeSet::default(),
+            mending: Mending::default(),
             preview: String::new(),
             active_at: 0,
             draft: String::new(),
@@ -125,8 +155,63 @@ impl Conversation {
         }
     }
 
-    pub(crate) fn owes_receipts(&self) -> bool {
-        !self.owed_delivered.is_empty() || !self.owed_read.is_empty()
+    /// Another account is pinned. What was sent to the old one is never sent again to the new one:
+    /// only own texts from `first` on are meant for it.
+    pub(crate) fn begin_with(&mut self, account: AccountKey, first: u64) {
+        self.account = account;
+        let unaccepted = std::mem::take(&mut self.unaccepted).into_iter();
+        let theirs = unaccepted.filter(|(sender, _)| *sender == account);
+        self.received = theirs
+            .map(|(_, received)| received)
+            .next()
+            .unwrap_or_default();
+        self.seen = RangeSet::default();
+        self.known = RangeSet::default();
+        self.owes = !self.received.is_empty();
+        self.mending = Mending {
+            first_number: first,
+            ..Mending::default()
+        };
+    }
+
+    /// Which texts of an account are on this disk. Each account has its own numbers: nobody can hide
+    /// another's texts by using theirs.
+    pub(crate) fn received_of(&mut self, sender: &AccountKey) -> &mut RangeSet {
+        if *sender == self.account {
+            return &mut self.received;
+        }
+        let known = self
+            .unaccepted
+            .iter()
+            .position(|(known, _)| known == sender);
+        let at = known.unwrap_or_else(|| {
+            if self.unaccepted.len() == MAX_UNACCEPTED {
+                self.unaccepted.remove(0);
+            }
+            self.unaccepted.push((*sender, RangeSet::default()));
+            self.unaccepted.len() - 1
+        });
+        &mut self.unaccepted[at].1
+    }
+
+    /// Own texts that the other says it has not, though it has, or has said to have, what came after
+    /// them; with their positions, the oldest first.
+    pub(crate) fn holes(&self, limit: usize) -> Vec<(u64, u64)> {
+        let mut due = self.delivered.clone();
+        due.insert_range(1, self.known.last().max(self.mending.processed));
+        let mut known = self.known.clone();
+        known.extend(&self.lost);
+        known.insert_range(1, self.mending.first_number.saturating_sub(1));
+        self.own.between(&due, &known, limit)
+    }
+
+    /// Whether all own texts have arrived.
+    pub(crate) fn all_arrived(&self) -> bool {
+        let mut all = RangeSet::default();
+        all.insert_range(self.mending.first_number.max(1), self.next_number - 1);
+        let mut known = self.known.clone();
+        known.extend(&self.lost);
+        self.own.between(&all, &known, 1).is_empty()
     }
 }
 
@@ -142,12 +227,23 @@ impl Record for Conversation {
             delivered: self.delivered.to_fields(),
             read: self.read.to_fields(),
             lost: self.lost.to_fields(),
-            owed_delivered: self.owed_delivered.to_fields(),
-            owed_read: self.owed_read.to_fields(),
             preview: self.preview.clone(),
             active_at: self.active_at,
             draft: self.draft.clone(),
             last_notice: self.last_notice.map_or(0, lines::notice_number),
+            received: self.received.to_fields(),
+            unaccepted: self
+                .unaccepted
+                .iter()
+                .map(|(sender, received)| UnacceptedRecord {
+                    account: sender.as_bytes().to_vec(),
+                    received: received.to_fields(),
+                })
+                .collect(),
+            seen: self.seen.to_fields(),
+            owes: self.owes,
+            mending: Some(self.mending.clone()),
+            known: self.known.to_fields(),
         })
     }
 
@@ -164,8 +260,19 @@ impl Record for Conversation {
             delivered: RangeSet::from_fields(&record.delivered)?,
             read: RangeSet::from_fields(&record.read)?,
             lost: RangeSet::from_fields(&record.lost)?,
-            owed_delivered: RangeSet::from_fields(&record.owed_delivered)?,
-            owed_read: RangeSet::from_fields(&record.owed_read)?,
+            received: RangeSet::from_fields(&record.received)?,
+            unaccepted: record
+                .unaccepted
+                .iter()
+                .map(|UnacceptedRecord { account, received }| {
+                    let account = account_key(&records::fixed(account)?)?;
+                    Ok((account, RangeSet::from_fields(received)?))
+                })
+                .collect::<Result<_, _>>()?,
+            seen: RangeSet::from_fields(&record.seen)?,
+            owes: record.owes,
+            mending: record.mending.unwrap_or_default(),
+            known: RangeSet::from_fields(&record.known)?,
             preview: record.preview,
             active_at: record.active_at,
             draft: record.draft,

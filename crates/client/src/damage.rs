@@ -6,7 +6,6 @@ use pawl_protocol::SessionTag;
 
 use crate::account::Account;
 use crate::contacts::{Contact, PeerId};
-use crate::content::Content;
 use crate::conversations::Conversation;
 use crate::counters::Counters;
 use crate::engine::{Engine, LoadedRecord};
@@ -108,7 +107,7 @@ impl Engine {
         for Damage { table, key } in std::mem::take(&mut self.damage) {
             let peer = match table {
                 Table::Contacts | Table::Conversations => self.mend_person(&key, turn),
-                Table::Sessions => self.mend_session(&key),
+                Table::Sessions => self.mend_session(&key, turn),
                 Table::Outbox => self.mend_outbox(&key),
                 Table::Prekeys => {
                     self.strangers.set_aside(&key);
@@ -133,7 +132,8 @@ impl Engine {
             (Some(contact), None) => {
                 // No position and no number so far can be as high as the time.
                 let username = contact.username.clone();
-                let conversation = Conversation::new(username, contact.account, turn.now);
+                let mut conversation = Conversation::new(username, contact.account, turn.now);
+                conversation.mending.amnesia = true;
                 self.conversations.insert(peer, conversation);
             }
             (None, Some(conversation)) => {
@@ -152,17 +152,12 @@ impl Engine {
         Some(peer)
     }
 
-    /// The session is gone on this side: the other is written to on another one, so that they move.
-    fn mend_session(&mut self, key: &Key) -> Option<PeerId> {
+    /// The session is gone on this side: the other is asked on another one, so that they move.
+    fn mend_session(&mut self, key: &Key, turn: &Turn<'_>) -> Option<PeerId> {
         let tag = SessionTag::from_bytes(key.0.as_slice().try_into().ok()?);
         self.sessions.erase(tag);
-        let mut contacts = self.contacts.iter();
-        let (peer, _) = contacts.find(|(_, contact)| contact.active == Some(tag))?;
-        drop(contacts);
-        let contact = self.contacts.edit(peer)?;
-        contact.active = self.sessions.newest_of(&contact.account);
-        contact.lost = Some(tag);
-        self.enqueue(peer, 0, 0, &Content::Refresh);
+        let peer = self.contacts.of_session(tag)?;
+        self.hint(peer, tag, NoticeCause::KeysGone, turn);
         Some(peer)
     }
 

@@ -15,6 +15,7 @@ use crate::event::{Connection, Event, Phase};
 use crate::inbox::Inbox;
 use crate::limits::{RECENT_COMMANDS, SEEN_BLOCKS, SEEN_PER_BLOCK};
 use crate::lookups::Lookups;
+use crate::mending::Mender;
 use crate::outbox::Outbox;
 use crate::prekeys::Prekeys;
 use crate::publishing::Publishing;
@@ -69,7 +70,10 @@ pub struct Engine {
     pub(crate) inbox: Inbox,
     pub(crate) publishing: Publishing,
     pub(crate) receipts: Receipts,
+    pub(crate) mender: Mender,
     pub(crate) damage: Vec<Damage>,
+    /// When this engine did its first step.
+    pub(crate) born_at: u64,
     shown: (Phase, Connection),
 }
 
@@ -83,6 +87,7 @@ impl Engine {
     pub fn load(config: Config, records: Vec<LoadedRecord>) -> Result<Self, StoreError> {
         let mut engine = Self::empty(config);
         engine.take_records(records)?;
+        engine.find_trouble();
         engine.relay.register_attempts = u32::from(engine.account.get().registering().is_some());
         engine.shown = (engine.phase(), engine.relay.state());
         Ok(engine)
@@ -108,7 +113,9 @@ impl Engine {
             inbox: Inbox::default(),
             publishing: Publishing::default(),
             receipts: Receipts::default(),
+            mender: Mender::default(),
             damage: Vec::new(),
+            born_at: 0,
             shown: (Phase::NoAccount { registration: None }, Connection::Offline),
         }
     }
@@ -117,12 +124,16 @@ impl Engine {
     /// in milliseconds since 1970.
     pub fn handle(&mut self, input: Input, now: u64, rng: &mut impl CryptoRng) -> Step {
         let mut turn = Turn::new(now, rng);
+        if self.born_at == 0 {
+            self.born_at = now;
+        }
         self.mend_damage(&mut turn);
         match input {
             Input::Command { id, command } => self.on_command(id, command, &mut turn),
             Input::SocketOpened => self.on_socket_opened(&turn),
             Input::Frame(bytes) => self.on_frame(&bytes, &mut turn),
             Input::SocketClosed { code } => self.on_socket_closed(code, &mut turn),
+            Input::Lines(rows) => self.on_lines(&rows, &mut turn),
             Input::Tick => {}
             Input::NetworkUp => self.on_network_up(&mut turn),
         }
@@ -134,6 +145,7 @@ impl Engine {
 
     /// Whatever can go on goes on, whatever it waited for.
     fn work(&mut self, turn: &mut Turn<'_>) {
+        self.mend(turn);
         self.write_receipts(turn);
         self.send_waiting(turn);
         self.claim_bundles(turn);
@@ -160,6 +172,7 @@ impl Engine {
             frames: turn.frames,
             socket: turn.socket,
             events,
+            reads: turn.reads,
             wake_at: self.wake_at(),
         }
     }
@@ -200,6 +213,7 @@ impl Engine {
         if self.relay.is_online() {
             due.push(self.receipts.due);
             due.push(self.sending.due());
+            due.push(self.mender.due);
             due.push(self.strangers_due());
         }
         due.into_iter().flatten().min()

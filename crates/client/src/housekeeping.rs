@@ -41,15 +41,17 @@ impl Engine {
             .iter()
             .filter_map(|(_, contact)| contact.active)
             .collect();
-        self.sessions
+        let dropped = self
+            .sessions
             .drop_expired(|tag| active.contains(&tag), earlier);
-        self.sessions.sweep(MAX_SWEPT_SESSIONS, |slot| {
+        let swept = self.sessions.sweep(MAX_SWEPT_SESSIONS, |slot| {
             let is_ahead = slot.used_at.max(slot.begun_at) > later;
             if is_ahead {
                 slot.used_at = slot.used_at.min(now);
                 slot.begun_at = slot.begun_at.min(now);
             }
             slot.session.expire(earlier) || is_ahead
-        })
+        });
+        dropped && swept
     }
 }

@@ -151,14 +151,8 @@ impl Engine {
             _ if self.sessions.get(envelope.tag()).is_some() => self.open_known(&envelope, turn),
             Envelope::Initial(initial) => self.open_initial(&initial, turn),
             Envelope::Ratchet(_) => {
-                let lost = self
-                    .contacts
-                    .iter()
-                    .find(|(_, c)| c.lost == Some(envelope.tag()));
-                if let Some((peer, _)) = lost {
-                    self.notice(peer, NoticeCause::KeysGone, turn);
-                }
-                Outcome::Done
+                let known = self.contacts.of_session(envelope.tag());
+                self.unopened(known, envelope.tag(), NoticeCause::KeysGone, turn)
             }
         }
     }
@@ -175,13 +169,12 @@ impl Engine {
                 self.opened(tag, &account, &plaintext, turn);
                 Outcome::Opened
             }
-            // A duplicate, or a handshake that somebody else put this session's tag on.
-            Err(OpenError::MessageKeyGone | OpenError::WrongSession) => Outcome::Done,
+            // A handshake that somebody else put this session's tag on.
+            Err(OpenError::WrongSession) => Outcome::Done,
+            // A key that is gone may be a duplicate under another name, or a peer that went back in time.
             Err(_) => {
-                if let Some(peer) = self.contacts.of_account(&account) {
-                    self.notice(peer, NoticeCause::Unreadable, turn);
-                }
-                Outcome::Done
+                let known = self.contacts.of_account(&account);
+                self.unopened(known, tag, NoticeCause::Unreadable, turn)
             }
         }
     }
@@ -201,10 +194,10 @@ impl Engine {
         if admission == Admission::Full {
             let username = known.and_then(|peer| self.username_of(peer));
             self.alert_of_strangers(AlertCode::HandshakeRefused { username }, turn);
-            return Outcome::Done;
+            return self.unopened(known, initial.tag(), NoticeCause::KeysGone, turn);
         }
         let Some(named) = self.prekeys.named_by(initial) else {
-            return self.unopened(known, NoticeCause::KeysGone, turn);
+            return self.unopened(known, initial.tag(), NoticeCause::KeysGone, turn);
         };
         let prekeys = ResponderPreKeys {
             signed_prekey: &named.signed,
@@ -213,7 +206,7 @@ impl Engine {
         };
         let Ok((session, plaintext)) = Session::accept(&own.device, &prekeys, initial, turn.now)
         else {
-            return self.unopened(known, NoticeCause::Unreadable, turn);
+            return self.unopened(known, initial.tag(), NoticeCause::Unreadable, turn);
         };
         let introduction = introduction(&plaintext);
         let peer = match self.identify(&session, introduction.as_ref(), turn) {
@@ -232,11 +225,12 @@ impl Engine {
     fn unopened(
         &mut self,
         known: Option<PeerId>,
+        tag: SessionTag,
         cause: NoticeCause,
-        turn: &mut Turn<'_>,
+        turn: &Turn<'_>,
     ) -> Outcome {
         if let Some(peer) = known {
-            self.notice(peer, cause, turn);
+            self.hint(peer, tag, cause, turn);
         }
         Outcome::Done
     }
@@ -322,18 +316,13 @@ impl Engine {
             .contacts
             .get(peer)
             .is_some_and(|c| c.account == *account);
-        let is_news = |c: &crate::contacts::Contact| c.active != Some(tag) || !c.replied;
-        if is_pinned
-            && self.contacts.get(peer).is_some_and(is_news)
-            && let Some(contact) = self.contacts.edit(peer)
-        {
-            contact.active = Some(tag);
-            contact.replied = true;
+        if is_pinned {
+            self.heard_on(peer, tag);
         }
         match Content::decode(plaintext.as_bytes()).1 {
-            Ok(Content::Text(text)) => self.receive_text(peer, text, turn),
+            Ok(Content::Text(text)) => self.receive_text(peer, account, text, turn),
             Ok(Content::Receipt(receipt)) if is_pinned => self.on_receipt(peer, &receipt, turn),
-            Ok(Content::Receipt(_) | Content::Refresh) => {}
+            Ok(Content::Receipt(_)) => {}
             Err(ContentError::Newer) => self.notice(peer, NoticeCause::NewerVersion, turn),
             Err(ContentError::Malformed) => self.notice(peer, NoticeCause::Unreadable, turn),
         }

@@ -13,6 +13,13 @@ pub(crate) const MAX_OUTBOX_TEXTS: usize = 1_000;
 /// Envelopes sent and not yet answered by the relay: keeps its group commit busy, and is what a lost
 /// connection sends twice at most.
 pub(crate) const MAX_IN_FLIGHT: usize = 32;
+/// Tags of sessions that are remembered per person, those that are dropped included: twice as many as
+/// can receive.
+pub(crate) const MAX_KNOWN_TAGS: usize = 18;
+/// Tags of sessions that cannot be read, in one receipt: the two that a peer writes on, and a spare each.
+pub(crate) const MAX_UNREADABLE_TAGS: usize = 4;
+/// Sessions dropped in one step: a step is one transaction.
+pub(crate) const MAX_DROPPED_PER_STEP: usize = 256;
 /// Conversations on this device; every one is held in memory.
 pub(crate) const MAX_CONVERSATIONS: usize = 5_000;
 /// Accounts that have taken over somebody's name and that the user has not accepted, each told by one
@@ -65,7 +72,7 @@ pub(crate) const MAX_STRANGER_ALERTS: u32 = 3;
 pub(crate) const MAIL_LIFETIME: u64 = pawl_wire::limits::MAIL_LIFETIME_MS;
 /// Conversations that are being started at once with one name: more commands than that are a fault.
 pub(crate) const MAX_WAITING_COMMANDS: usize = 256;
-/// Ranges of one kind in one receipt: fits the second padding class.
+/// Ranges of one kind in one receipt: one of each as a rule, two kilobytes at worst.
 pub(crate) const MAX_RECEIPT_RANGES: usize = MAX_RANGES;
 
 /// A day.
@@ -92,6 +99,43 @@ pub(crate) const RESUBMIT_LAST: u64 = 5 * 60 * 1_000;
 pub(crate) const RECEIPT_DELAY: u64 = 200;
 /// Received texts after which receipts go out without waiting.
 pub(crate) const RECEIPT_BATCH: usize = 32;
+/// How often an answer to a receipt may ask in turn: once is enough for both to know what arrived, and
+/// nobody asks for ever.
+pub(crate) const MEND_ROUNDS: u32 = 1;
+/// Wait after the first session that was begun because of a failure before the next one; doubles. Short,
+/// because a second failure at once is ordinary; the doubling is what stops a storm.
+pub(crate) const MEND_FIRST: u64 = 60 * 1_000;
+/// Longest such wait while unreadable messages come in. Without any the wait goes on doubling, so that
+/// a mailbox of somebody who is away for a month holds 16 requests at most.
+pub(crate) const MEND_LAST: u64 = DAY;
+/// After this time without a failure the wait is short again. Longer than the longest wait, so that a
+/// steady trickle of garbage never gets the short one.
+pub(crate) const MEND_FORGET: u64 = 2 * DAY;
+/// People for whom sessions are begun in one step, and how long until the next ones: a device that lost
+/// all its sessions mends them without asking the relay for thousands of bundles at once.
+pub(crate) const MAX_MENDED_PER_STEP: usize = 8;
+/// See [`MAX_MENDED_PER_STEP`].
+pub(crate) const MEND_STEP: u64 = 1_000;
+/// Own texts are with the relay, and nothing at all came from the other for so long: ask. Most of the
+/// time they are away, so not at once; a quarter of a day is soon enough for what no receipt tells.
+pub(crate) const SILENCE: u64 = 6 * 60 * 60 * 1_000;
+/// A later text arrived and an earlier one did not for so long: mail comes in order, but receipts may
+/// cross it.
+pub(crate) const HOLE_PATIENCE: u64 = 30 * 1_000;
+/// What could not be read is a line in the conversation when the other's device did not help for so
+/// long. A day, because most people's devices are on within one, and then there is nothing to tell.
+pub(crate) const NOTICE_AFTER: u64 = DAY;
+/// Texts sent again at once, then the other's word is awaited: what one wrong word can cause.
+pub(crate) const RESEND_BATCH: usize = 32;
+/// How often a text is sent again, over half an hour, before it is shown as not sent.
+pub(crate) const RESEND_TRIES: u64 = 5;
+/// Texts sent again to one person in a day: a contact who says over and over that nothing arrived
+/// costs no more.
+pub(crate) const RESENDS_PER_DAY: u64 = 1_000;
+/// Runs of own texts whose positions are kept after they were read, so that they can be sent again to a
+/// device that went back in time.
+pub(crate) const KEPT_RUNS: usize = 64;
+
 /// How often old keys and sessions are looked for, and how long the clock must have said a time before
 /// anything is erased by it.
 pub(crate) const HOUSEKEEPING_INTERVAL: u64 = 6 * 60 * 60 * 1_000;

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::limits::MAX_RUNS;
+use crate::ranges::RangeSet;
 use crate::records::RecordError;
 
 /// `count` texts in a row: numbers and positions rise together.
@@ -40,11 +41,39 @@ impl NumberMap {
         }
     }
 
-    /// Every number and its position, in order of position.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.runs
-            .iter()
-            .flat_map(|run| (0..run.count).map(|i| (run.number + i, run.position + i)))
+    /// Numbers that are in one set and not in another, with their positions, in order of position.
+    /// Steps over ranges, so that it costs what it finds and not what there is.
+    pub(crate) fn between(
+        &self,
+        inside: &RangeSet,
+        outside: &RangeSet,
+        limit: usize,
+    ) -> Vec<(u64, u64)> {
+        let mut found = Vec::new();
+        for run in &self.runs {
+            let (mut number, end) = (run.number, run.number + run.count);
+            while number < end && found.len() < limit {
+                let (is_in, in_until) = inside.span(number);
+                let (is_out, out_until) = outside.span(number);
+                let until = in_until.min(out_until).min(end - 1);
+                if is_in && !is_out {
+                    let room = (limit - found.len()) as u64;
+                    let taken = (number..=until).take(usize::try_from(room).unwrap_or(limit));
+                    found.extend(taken.map(|n| (n, run.position + (n - run.number))));
+                }
+                number = until + 1;
+            }
+        }
+        found
+    }
+
+    /// The number before one that is in it, where that is known; else itself less one.
+    pub(crate) fn before(&self, number: u64) -> u64 {
+        let at = self.runs.iter().position(|run| run.number == number);
+        let previous = at
+            .and_then(|at| at.checked_sub(1))
+            .and_then(|at| self.runs.get(at));
+        previous.map_or(number - 1, |run| run.number + run.count - 1)
     }
 
     /// How many texts are in it.
@@ -71,16 +100,12 @@ impl NumberMap {
         taken
     }
 
-    /// Forgets the oldest texts for as long as `done` says that their number is settled.
-    pub(crate) fn drop_settled(&mut self, done: impl Fn(u64) -> bool) {
-        while let Some(run) = self.runs.front_mut() {
-            let settled = (0..run.count).take_while(|i| done(run.number + i)).count() as u64;
-            if settled < run.count {
-                run.number += settled;
-                run.position += settled;
-                run.count -= settled;
-                break;
-            }
+    /// Forgets the oldest runs of which all is settled, but not the newest `keep`.
+    pub(crate) fn drop_settled(&mut self, settled: &RangeSet, keep: usize) {
+        while self.runs.len() > keep
+            && let Some(run) = self.runs.front()
+            && settled.span(run.number) >= (true, run.number + run.count - 1)
+        {
             self.runs.pop_front();
         }
     }
@@ -130,8 +155,15 @@ mod tests {
         assert_eq!(NumberMap::from_fields(&map.to_fields()), Ok(map.clone()));
         assert_eq!(map.take_through(10), [(1, 3)]);
         assert_eq!(map.count(), 998);
-        map.drop_settled(|number| number <= 1_000);
-        assert_eq!(map.iter().collect::<Vec<_>>(), [(1_001, 2_000)]);
+        let mut settled = RangeSet::default();
+        settled.insert_range(1, 999);
+        map.drop_settled(&settled, 0);
+        assert_eq!(map.count(), 998, "a run stays until all of it is settled");
+        settled.insert_range(1, 1_000);
+        map.drop_settled(&settled, 2);
+        assert_eq!(map.count(), 998, "the newest runs stay");
+        map.drop_settled(&settled, 0);
+        assert_eq!(map.to_fields(), [1_001, 2_000, 1]);
         assert_eq!(map.take_through(u64::MAX), [(1_001, 1_001)]);
         assert_eq!(map, NumberMap::default());
     }
@@ -141,6 +173,30 @@ mod tests {
         let mut map = NumberMap::default();
         (1..=MAX_RUNS as u64 + 5).for_each(|i| map.push(i, 3 * i));
         assert_eq!(map.count(), MAX_RUNS as u64);
-        assert_eq!(map.iter().next(), Some((6, 18)));
+        assert_eq!(map.to_fields()[..3], [6, 18, 1]);
+    }
+
+    #[test]
+    fn what_is_in_one_set_and_not_in_another_is_found_with_its_position() {
+        let mut map = NumberMap::default();
+        (5..=9).for_each(|i| map.push(i, i + 100));
+        (1_000_000..=1_000_009).for_each(|i| map.push(i, i + 1_000));
+        let (mut inside, mut outside) = (RangeSet::default(), RangeSet::default());
+        inside.insert_range(1, 1_000_004);
+        outside.insert_range(6, 7);
+        outside.insert_range(9, 1_000_002);
+        let found = [
+            (5, 105),
+            (8, 108),
+            (1_000_003, 1_001_003),
+            (1_000_004, 1_001_004),
+        ];
+        assert_eq!(map.between(&inside, &outside, 99), found);
+        assert_eq!(map.between(&inside, &outside, 3), found[..3]);
+        assert!(map.between(&outside, &inside, 99).is_empty());
+        assert_eq!(
+            (map.before(5), map.before(6), map.before(1_000_000)),
+            (4, 5, 9)
+        );
     }
 }

@@ -54,6 +54,8 @@ pub(crate) struct Entry {
     pub(crate) sealed: Option<Sealed>,
     /// Waits for the user to try again.
     pub(crate) failed: bool,
+    /// A text that was sent before: its status does not go back.
+    pub(crate) again: bool,
 }
 
 /// An envelope, sealed once.
@@ -80,6 +82,8 @@ struct EntryRecord {
     device: u32,
     #[prost(bytes = "vec", tag = "7")]
     envelope: Vec<u8>,
+    #[prost(bool, tag = "8")]
+    again: bool,
 }
 
 impl Record for Entry {
@@ -88,6 +92,7 @@ impl Record for Entry {
             position: self.position,
             content: self.content.to_vec(),
             failed: self.failed,
+            again: self.again,
             ..EntryRecord::default()
         };
         if let Some(sealed) = &self.sealed {
@@ -120,6 +125,7 @@ impl Record for Entry {
             content,
             sealed,
             failed: record.failed,
+            again: record.again,
         })
     }
 }

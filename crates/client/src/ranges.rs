@@ -21,6 +21,33 @@ impl RangeSet {
         self.ranges.is_empty()
     }
 
+    /// The highest number; 0 where there is none.
+    pub(crate) fn last(&self) -> u64 {
+        self.ranges.last().map_or(0, |range| range.1)
+    }
+
+    /// Whether a number is in it, and the last one up to which that stays so.
+    pub(crate) fn span(&self, number: u64) -> (bool, u64) {
+        let at = self.ranges.partition_point(|range| range.1 < number);
+        match self.ranges.get(at) {
+            Some((first, last)) if *first <= number => (true, *last),
+            Some((first, _)) => (false, first - 1),
+            None => (false, u64::MAX),
+        }
+    }
+
+    /// Adds `first..=last` if that does not make a gap be closed to stay within the bound.
+    pub(crate) fn try_insert(&mut self, first: u64, last: u64) -> bool {
+        let touches = |range: &(u64, u64)| {
+            range.1.saturating_add(1) >= first && range.0 <= last.saturating_add(1)
+        };
+        let fits = self.ranges.len() < MAX_RANGES || self.ranges.iter().any(touches);
+        if fits {
+            self.insert_range(first, last);
+        }
+        fits
+    }
+
     pub(crate) fn insert(&mut self, number: u64) {
         self.insert_range(number, number);
     }

@@ -1,11 +1,11 @@
 //! Receipts: telling others what arrived and what was seen, gathered into few messages; and believing
-//! theirs, about texts that were sent. A receipt never causes a receipt.
+//! theirs, about texts that were sent. A receipt causes one only where it asks for it.
 
 use crate::contacts::PeerId;
 use crate::content::{Content, Receipt};
 use crate::engine::Engine;
 use crate::event::MessageStatus;
-use crate::limits::{MAX_RECEIPTS_PER_STEP, RECEIPT_BATCH, RECEIPT_DELAY};
+use crate::limits::{KEPT_RUNS, MAX_RECEIPTS_PER_STEP, RECEIPT_BATCH, RECEIPT_DELAY};
 use crate::ranges::RangeSet;
 use crate::turn::Turn;
 
@@ -53,12 +53,13 @@ impl Engine {
         let owing: Vec<PeerId> = self
             .conversations
             .iter()
-            .filter(|(_, conversation)| conversation.owes_receipts())
-            .map(|(peer, _)| peer)
-            .filter(|peer| {
+            .filter(|(peer, conversation)| {
                 let contact = self.contacts.get(*peer);
-                contact.is_some_and(|c| c.changed.is_empty() && c.active.is_some())
+                conversation.owes
+                    && contact.is_some_and(|c| c.active.is_some())
+                    && self.may_send_signal(*peer)
             })
+            .map(|(peer, _)| peer)
             .collect();
         for (written, peer) in owing.into_iter().enumerate() {
             if written == MAX_RECEIPTS_PER_STEP {
@@ -67,14 +68,46 @@ impl Engine {
             }
             if self.outbox.has_signal(peer) {
                 self.receipts.delay(turn.now);
-            } else if let Some(conversation) = self.conversations.edit(peer) {
-                let receipt = Receipt {
-                    delivered: std::mem::take(&mut conversation.owed_delivered),
-                    read: std::mem::take(&mut conversation.owed_read),
-                };
-                self.enqueue(peer, 0, 0, &Content::Receipt(receipt));
+            } else {
+                self.enqueue_receipt(peer, None, turn.now);
             }
         }
+    }
+
+    /// Whether a receipt to a person could go out.
+    pub(crate) fn may_send_signal(&self, peer: PeerId) -> bool {
+        let contact = self.contacts.get(peer);
+        contact.is_some_and(|c| c.changed.is_empty()) && !self.sending.is_given_up(peer)
+    }
+
+    /// Puts a receipt into the outbox, which asks for one where the answer may ask so often in turn, or
+    /// where one is to be asked for anyway.
+    pub(crate) fn enqueue_receipt(&mut self, peer: PeerId, rounds: Option<u32>, now: u64) {
+        let Some(conversation) = self.conversations.edit(peer) else {
+            return;
+        };
+        conversation.owes = false;
+        let newest = conversation.next_number - 1;
+        let mending = &mut conversation.mending;
+        let rounds = rounds.or(mending.ask_next.then_some(0));
+        let mut receipt = Receipt {
+            delivered: conversation.received.clone(),
+            read: conversation.seen.clone(),
+            echo: mending.echo,
+            ..Receipt::default()
+        };
+        if mending.amnesia {
+            receipt.delivered.insert_range(1, u64::MAX / 2);
+        }
+        if let Some(rounds) = rounds {
+            mending.ask(newest, now);
+            mending.ask_next = false;
+            receipt.ask = mending.asked;
+            receipt.rounds = rounds;
+            receipt.unreadable = mending.unreadable();
+            self.trouble(peer);
+        }
+        self.enqueue(peer, 0, 0, false, &Content::Receipt(receipt));
     }
 
     /// The person has seen everything up to a position.
@@ -87,8 +120,9 @@ impl Engine {
             return;
         }
         for (first, last) in seen {
-            conversation.owed_read.insert_range(first, last);
+            conversation.seen.insert_range(first, last);
         }
+        conversation.owes = true;
         turn.shown.insert(peer);
         self.receipts.delay(turn.now);
     }
@@ -102,21 +136,54 @@ impl Engine {
         let read = up_to(&receipt.read, sent);
         let mut delivered = up_to(&receipt.delivered, sent);
         delivered.extend(&read);
-        let changes: Vec<_> = conversation
+        let mut news = conversation
             .own
-            .iter()
-            .filter(|(number, _)| delivered.contains(*number))
+            .between(&delivered, &conversation.delivered, usize::MAX);
+        news.extend(
+            conversation
+                .own
+                .between(&read, &conversation.read, usize::MAX),
+        );
+        let changes: Vec<_> = news
+            .into_iter()
             .map(|(number, position)| (number, position, conversation.status_of_sent(number)))
             .collect();
         conversation.delivered.extend(&delivered);
         conversation.read.extend(&read);
-        let is_read = conversation.read.clone();
+        conversation.own.drop_settled(&conversation.read, KEPT_RUNS);
         conversation
-            .own
-            .drop_settled(|number| is_read.contains(number));
+            .mending
+            .keep_resent(|number| !delivered.contains(number));
+        conversation.known = delivered;
+        conversation.mending.silent_since = match conversation.all_arrived() {
+            true => 0,
+            false => turn.now,
+        };
         for (number, position, before) in changes {
             self.show_receipt(peer, number, position, before, turn);
         }
+        self.on_asked(peer, receipt, turn);
+    }
+
+    /// What the other asks, and whether it has answered what was asked.
+    fn on_asked(&mut self, peer: PeerId, receipt: &Receipt, turn: &mut Turn<'_>) {
+        let Some(conversation) = self.conversations.edit(peer) else {
+            return;
+        };
+        let mending = &mut conversation.mending;
+        if receipt.echo > 0 && receipt.echo == mending.asked {
+            mending.answered();
+            // No more is on its way: what is missing now is missing.
+            mending.hole_since = 1;
+        }
+        if receipt.ask > 0 {
+            mending.echo = receipt.ask;
+            mending.ask_next |= receipt.rounds > 0;
+            conversation.owes = true;
+            self.receipts.delay(turn.now);
+        }
+        self.write_elsewhere(peer, &receipt.unreadable);
+        self.trouble(peer);
     }
 
     fn show_receipt(
@@ -129,7 +196,7 @@ impl Engine {
     ) {
         if let Some((id, entry)) = self.outbox.text(peer, number) {
             // They have what the relay has not confirmed yet; what was never sealed they cannot have.
-            if entry.sealed.is_some() {
+            if entry.sealed.is_some() || entry.again {
                 self.settle(id, turn);
             }
             return;

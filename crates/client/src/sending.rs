@@ -23,6 +23,8 @@ use crate::turn::Turn;
 pub(crate) struct Sending {
     in_flight: SortedSet<MessageId>,
     held: SortedMap<PeerId, Hold>,
+    /// People to whom nothing goes out by itself: no receipts, until they or the user give a reason.
+    given_up: SortedSet<PeerId>,
 }
 
 /// After refusals: nothing is sent to this person until then.
@@ -36,6 +38,11 @@ struct Hold {
 impl Sending {
     pub(crate) fn forget_connection(&mut self) {
         self.in_flight.clear();
+        self.given_up.clear();
+    }
+
+    pub(crate) fn is_given_up(&self, peer: PeerId) -> bool {
+        self.given_up.contains(&peer)
     }
 
     /// When somebody who is left alone may be tried again.
@@ -58,6 +65,7 @@ impl Sending {
     /// Tries at once.
     pub(crate) fn release(&mut self, peer: PeerId) {
         self.held.remove(&peer);
+        self.given_up.remove(&peer);
     }
 
     pub(crate) fn is_held(&self, peer: PeerId, now: u64) -> bool {
@@ -73,14 +81,23 @@ impl Sending {
 }
 
 impl Engine {
-    /// Puts something into the outbox; `number` and `position` are 0 for what is not a text.
-    pub(crate) fn enqueue(&mut self, peer: PeerId, number: u64, position: u64, content: &Content) {
+    /// Puts something into the outbox; `number` and `position` are 0 for what is not a text, `again` is
+    /// for a text that was sent before.
+    pub(crate) fn enqueue(
+        &mut self,
+        peer: PeerId,
+        number: u64,
+        position: u64,
+        again: bool,
+        content: &Content,
+    ) {
         let order = self.counters.edit().next_outbox();
         let entry = Entry {
             position,
             content: content.encode(None),
             sealed: None,
             failed: false,
+            again,
         };
         self.outbox.insert(
             EntryId {
@@ -146,18 +163,15 @@ impl Engine {
     /// Seals an entry on the active session; false where there is none.
     fn seal(&mut self, id: EntryId, turn: &mut Turn<'_>) -> bool {
         self.retire_unanswered(id.peer, turn.now);
-        let introduction = match self.contacts.get(id.peer) {
-            Some(contact) if contact.replied => None,
-            _ => self
-                .account
-                .get()
-                .ready()
-                .map(|own| own.record.record().encode()),
-        };
-        let active = self
-            .contacts
-            .get(id.peer)
-            .and_then(|contact| contact.active);
+        let contact = self.contacts.get(id.peer);
+        let active = contact.and_then(|contact| contact.active);
+        // Who answers on a session knows who this is; after a failure they may know nothing any more.
+        let is_known = contact.is_some_and(|contact| contact.replied)
+            && active
+                .and_then(|tag| self.sessions.get(tag))
+                .is_some_and(|slot| !slot.session.awaits_reply());
+        let own = self.account.get().ready().filter(|_| !is_known);
+        let introduction = own.map(|own| own.record.record().encode());
         let Some((entry, slot)) = self
             .outbox
             .get(id)
@@ -216,10 +230,17 @@ impl Engine {
         let Some(entry) = self.outbox.remove(id) else {
             return;
         };
-        if id.number > 0
-            && let Some(conversation) = self.conversations.get(id.peer)
-        {
-            let status = conversation.status_of_sent(id.number);
+        let Some(conversation) = self.conversations.get(id.peer).filter(|_| id.number > 0) else {
+            return;
+        };
+        let status = conversation.status_of_sent(id.number);
+        if status == MessageStatus::Sent && conversation.mending.silent_since == 0 {
+            if let Some(conversation) = self.conversations.edit(id.peer) {
+                conversation.mending.silent_since = turn.now;
+            }
+            self.trouble(id.peer);
+        }
+        if !entry.again {
             turn.show_status(id.peer, entry.position, status);
         }
     }
@@ -249,11 +270,20 @@ impl Engine {
         }
     }
 
-    /// Nothing to this person can go out by itself: the user decides when to try again.
+    /// Nothing to this person can go out by itself: the user decides when to try again. What their device
+    /// is owed beside that is made anew when there is a reason to try.
     pub(crate) fn fail_all(&mut self, peer: PeerId, turn: &mut Turn<'_>) {
+        self.sending.given_up.insert(peer);
         for id in self.outbox.ids_of(peer) {
-            if id.number == 0 {
+            let is_text = self
+                .outbox
+                .get(id)
+                .is_some_and(|e| id.number > 0 && !e.again);
+            if !is_text {
                 self.outbox.remove(id);
+                if let Some(conversation) = self.conversations.edit(peer) {
+                    conversation.owes = true;
+                }
             } else if self.outbox.set_failed(id, true)
                 && let Some(entry) = self.outbox.get(id)
             {

@@ -5,7 +5,7 @@ use pawl_protocol::{AccountKey, BaseKey, Session, SessionTag};
 use prost::Message;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::limits::{MAX_OLD_SESSIONS, OLD_SESSION_LIFETIME};
+use crate::limits::{MAX_DROPPED_PER_STEP, MAX_OLD_SESSIONS, OLD_SESSION_LIFETIME};
 use crate::records::{self, Record, RecordError};
 use crate::store::Key;
 use crate::tracked::{RecordKey, Tracked};
@@ -23,6 +23,8 @@ pub(crate) struct Slot {
     pub(crate) begun_at: u64,
     /// The last time that something was opened or, on an own one, that it was begun.
     pub(crate) used_at: u64,
+    /// Only receives: the other cannot read it, or another one was begun because of a failure.
+    pub(crate) retired: bool,
 }
 
 /// All of them.
@@ -36,6 +38,8 @@ struct SlotRecord {
     begun_at: u64,
     #[prost(uint64, tag = "3")]
     used_at: u64,
+    #[prost(bool, tag = "4")]
+    retired: bool,
 }
 
 impl Slot {
@@ -44,6 +48,7 @@ impl Slot {
             session,
             begun_at: now,
             used_at: now,
+            retired: false,
         }
     }
 }
@@ -54,6 +59,7 @@ impl Record for Slot {
             session: self.session.to_bytes().as_bytes().to_vec(),
             begun_at: self.begun_at,
             used_at: self.used_at,
+            retired: self.retired,
         };
         let bytes = records::write(&record);
         record.session.zeroize();
@@ -67,6 +73,7 @@ impl Record for Slot {
             session: Session::from_bytes(&session).map_err(|_| RecordError::Damaged)?,
             begun_at: record.begun_at,
             used_at: record.used_at,
+            retired: record.retired,
         })
     }
 }
@@ -80,10 +87,10 @@ impl Sessions {
             .collect()
     }
 
-    /// The account's session that was used last.
+    /// The account's session to write on that was used last.
     pub(crate) fn newest_of(&self, account: &AccountKey) -> Option<SessionTag> {
         self.iter()
-            .filter(|(_, slot)| slot.session.peer().account() == *account)
+            .filter(|(_, slot)| slot.session.peer().account() == *account && !slot.retired)
             .max_by_key(|(_, slot)| slot.used_at)
             .map(|(tag, _)| tag)
     }
@@ -105,16 +112,51 @@ impl Sessions {
         }
     }
 
-    /// Drops sessions that are not active and were not used for as long as mail may wait.
-    pub(crate) fn drop_expired(&mut self, is_active: impl Fn(SessionTag) -> bool, now: u64) {
+    /// Drops sessions that are not active and were not used for as long as mail may wait, as many as one
+    /// step may; false where some are left.
+    pub(crate) fn drop_expired(
+        &mut self,
+        is_active: impl Fn(SessionTag) -> bool,
+        now: u64,
+    ) -> bool {
         let expired = |slot: &Slot| now.saturating_sub(slot.used_at) > OLD_SESSION_LIFETIME;
         let gone: Vec<_> = self
             .iter()
             .filter(|(tag, slot)| expired(slot) && !is_active(*tag))
             .map(|(tag, _)| tag)
+            .take(MAX_DROPPED_PER_STEP)
             .collect();
-        for tag in gone {
-            self.remove(tag);
+        for tag in &gone {
+            self.remove(*tag);
+        }
+        gone.len() < MAX_DROPPED_PER_STEP
+    }
+
+    /// From now on these only receive.
+    pub(crate) fn retire(&mut self, tags: &[SessionTag]) {
+        for tag in tags {
+            if self.get(*tag).is_some_and(|slot| !slot.retired)
+                && let Some(slot) = self.edit(*tag)
+            {
+                slot.retired = true;
+            }
         }
     }
+}
+
+/// Tags as they stand in records and in receipts, one after the other.
+pub(crate) fn tags_to_bytes(tags: &[SessionTag]) -> Vec<u8> {
+    tags.iter().flat_map(|tag| *tag.as_bytes()).collect()
+}
+
+/// Reads what [`tags_to_bytes`] gave.
+pub(crate) fn tags_from_bytes(bytes: &[u8], most: usize) -> Result<Vec<SessionTag>, RecordError> {
+    let (tags, rest) = bytes.as_chunks::<16>();
+    if !rest.is_empty() || tags.len() > most {
+        return Err(RecordError::Damaged);
+    }
+    Ok(tags
+        .iter()
+        .map(|tag| SessionTag::from_bytes(*tag))
+        .collect())
 }

@@ -1,8 +1,10 @@
 //! One step of the engine: what goes in, and what comes out to be committed, sent and shown.
 
+use zeroize::Zeroizing;
+
 use crate::command::{Command, CommandId};
 use crate::event::Event;
-use crate::store::Change;
+use crate::store::{Change, Key};
 
 /// What happened outside.
 pub enum Input {
@@ -22,6 +24,9 @@ pub enum Input {
         /// The WebSocket close code, where there was one.
         code: Option<u16>,
     },
+    /// The records that `Step::reads` asked for, in that order; nothing where there is none or it is
+    /// damaged.
+    Lines(Vec<Option<Zeroizing<Vec<u8>>>>),
     /// The time in `Step::wake_at` has come (also right after loading, to begin).
     Tick,
     /// The machine says that it has a network again: try now rather than at the next attempt.
@@ -48,6 +53,9 @@ pub struct Step {
     pub socket: Option<SocketRequest>,
     /// Third.
     pub events: Vec<Event>,
+    /// Keys in [`crate::Table::Messages`] to be read when the rest is done, and answered with one
+    /// `Input::Lines`; where the driver fails before that, the engine that is loaded asks again.
+    pub reads: Vec<Key>,
     /// When to call with `Input::Tick` at the latest, milliseconds since 1970; replaces the one
     /// before.
     pub wake_at: Option<u64>,

@@ -60,16 +60,14 @@ impl Engine {
         contact.record = record;
         contact.verified = false;
         contact.claim = None;
-        contact.lost = None;
+        contact.tags = self.sessions.of_account(&account);
         contact.active = self.sessions.newest_of(&account);
         contact.replied = contact.active.is_some();
         self.end_sessions(&previous);
         for (other, _) in others {
             self.end_sessions(&other);
         }
-        if let Some(conversation) = self.conversations.edit(peer) {
-            conversation.account = account;
-        }
+        self.begin_conversation_with(peer, account);
         self.unseal_foreign(peer, |sealed| {
             sealed.recipient.account.0 == *account.as_bytes()
         });

@@ -11,7 +11,7 @@ use crate::error::{AlertCode, CommandError};
 use crate::event::{Event, MessageStatus, MessageView};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::step::SocketRequest;
-use crate::store::Change;
+use crate::store::{Change, Key};
 
 /// What one call of `Engine::handle` works with.
 pub(crate) struct Turn<'a> {
@@ -19,6 +19,7 @@ pub(crate) struct Turn<'a> {
     pub(crate) now: u64,
     pub(crate) rng: &'a mut dyn CryptoRng,
     pub(crate) changes: Vec<Change>,
+    pub(crate) reads: Vec<Key>,
     pub(crate) frames: Vec<Vec<u8>>,
     pub(crate) socket: Option<SocketRequest>,
     pub(crate) alerts: Vec<AlertCode>,
@@ -35,6 +36,7 @@ impl<'a> Turn<'a> {
             now,
             rng,
             changes: Vec::new(),
+            reads: Vec::new(),
             frames: Vec::new(),
             socket: None,
             alerts: Vec::new(),

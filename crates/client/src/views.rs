@@ -61,9 +61,9 @@ impl Engine {
     fn status(&self, peer: PeerId, number: u64) -> MessageStatus {
         match (self.outbox.text(peer, number), self.conversations.get(peer)) {
             (Some((_, entry)), _) if entry.failed => MessageStatus::NotSent,
-            (Some(_), _) => MessageStatus::Sending,
-            (None, Some(conversation)) => conversation.status_of_sent(number),
-            (None, None) => MessageStatus::Sent,
+            (Some((_, entry)), _) if !entry.again => MessageStatus::Sending,
+            (_, Some(conversation)) => conversation.status_of_sent(number),
+            (_, None) => MessageStatus::Sent,
         }
     }
 

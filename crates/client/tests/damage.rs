@@ -70,18 +70,16 @@ fn a_damaged_session_is_replaced_and_the_other_moves_to_the_new_one() {
 }
 
 #[test]
-fn what_was_written_to_a_damaged_session_is_a_notice() {
+fn what_was_written_to_a_damaged_session_comes_again_on_another() {
     let mut world = talking(801);
     world.set_network(ALICE, false);
-    world.send(BOB, "alice", "lost");
+    world.send(BOB, "alice", "not lost");
     damage(&mut world, Table::Sessions, |_| 0);
     world.set_network(ALICE, true);
     world.settle();
-    assert_eq!(
-        notices(&world),
-        [NoticeCause::Damaged, NoticeCause::KeysGone]
-    );
-    assert_talking(&mut world);
+    assert_eq!(notices(&world), [NoticeCause::Damaged]);
+    assert_eq!(world.received(ALICE, "bob"), ["two", "not lost"]);
+    assert_eq!(world.statuses(BOB, "alice"), [MessageStatus::Delivered; 2]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use futures_channel::mpsc;
 use futures_util::StreamExt;
 use pawl_client::{
-    Command, CommandError, CommandId, Config, Engine, Input, MessageView, Query, QueryReply,
+    Command, CommandError, CommandId, Config, Engine, Input, Key, MessageView, Query, QueryReply,
     SocketRequest, Step,
 };
 
@@ -16,7 +16,7 @@ use crate::clock::{Alarm, now, sleep};
 use crate::errors::{StartError, StartErrorCode};
 use crate::random;
 use crate::socket::{Socket, SocketEvent};
-use crate::store::{CommitError, Store};
+use crate::store::{CommitError, ReadError, Store};
 use crate::tab::{Asker, Tab};
 
 /// Failed steps in a row after which the store is given up.
@@ -180,14 +180,27 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// The one road: nothing is sent or shown before the state that it came from is on disk.
+    /// One step, and those that follow from what it asks of the store.
     async fn step(&mut self, input: Input) -> Result<(), Stop> {
+        let mut reads = self.one_step(input).await?;
+        while !reads.is_empty() {
+            let rows = self.store.messages(&reads).await;
+            let rows = rows.map_err(|ReadError(cause)| Stop::Commit(CommitError::Failed(cause)))?;
+            reads = self.one_step(Input::Lines(rows)).await?;
+        }
+        Ok(())
+    }
+
+    /// The one road: nothing is sent or shown before the state that it came from is on disk. Gives what
+    /// the engine wants to read.
+    async fn one_step(&mut self, input: Input) -> Result<Vec<Key>, Stop> {
         let step = self.engine.handle(input, now(), &mut random::generator());
         let Step {
             changes,
             frames,
             socket,
             events,
+            reads,
             wake_at,
         } = step;
         if !changes.is_empty() {
@@ -204,7 +217,7 @@ impl<'a> Driver<'a> {
         if let Some(at) = wake_at {
             self.alarm.set(at);
         }
-        Ok(())
+        Ok(reads)
     }
 
     /// A request for the socket is always answered: by the browser, or at once where there is nothing

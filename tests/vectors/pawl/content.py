@@ -3,7 +3,7 @@
 from .encoding import Refused
 
 TEXT, RECEIPT, NEWEST = 1, 2, 3
-MAX_TEXT, MAX_RANGES = 65536, 64
+MAX_TEXT, MAX_RANGES, MAX_UNREADABLE = 65536, 64, 4
 
 
 def _varint(value):
@@ -22,14 +22,17 @@ def _bytes(tag, value):
     return _varint(tag << 3 | 2) + _varint(len(value)) + value
 
 
-def encode_text(introduction, number, identifier, text, sent_at):
-    fields = _number(1, number) + _bytes(2, identifier) + _bytes(3, text) + _number(4, sent_at)
+def encode_text(introduction, number, identifier, text, sent_at, after):
+    fields = _number(1, number) + _bytes(2, identifier) + _bytes(3, text)
+    fields += _number(4, sent_at) + _number(5, after)
     return _number(1, TEXT) + _introduced(introduction) + _bytes(3, fields)
 
 
-def encode_receipt(introduction, delivered, read):
+def encode_receipt(introduction, delivered, read, ask, rounds, echo, unreadable):
     packed = lambda tag, values: _bytes(tag, b"".join(map(_varint, values))) if values else b""
     fields = packed(1, delivered) + packed(2, read)
+    fields += _number(3, ask) + _number(4, rounds) + _number(5, echo)
+    fields += _bytes(6, unreadable) if unreadable else b""
     return _number(1, RECEIPT) + _introduced(introduction) + _bytes(4, fields)
 
 
@@ -75,6 +78,9 @@ def decode(plaintext):
         return kind, _check_text(_fields(text))
     if kind == RECEIPT and receipt is not None and text is None:
         found = _fields(receipt)
+        tags = len(found.get(6, b""))
+        if tags % 16 or tags > 16 * MAX_UNREADABLE:
+            raise Refused("malformed content")
         return kind, [_ranges(found.get(tag, b"")) for tag in (1, 2)]
     raise Refused("malformed content")
 
@@ -86,6 +92,8 @@ def _check_text(fields):
     except UnicodeDecodeError as wrong:
         raise Refused("malformed content") from wrong
     if len(identifier) != 16 or not 1 <= len(text) <= MAX_TEXT or not 1 <= number < 2**63 - 1:
+        raise Refused("malformed content")
+    if fields.get(5, 0) >= number:
         raise Refused("malformed content")
     return fields
 

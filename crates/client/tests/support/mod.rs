@@ -43,6 +43,8 @@ pub struct Client {
     pub network: bool,
     pub wake_at: Option<u64>,
     pub changes: usize,
+    /// Most changes in one step.
+    pub largest_step: usize,
     rng: ChaCha20Rng,
     socket: Option<Peer>,
     up: VecDeque<Vec<u8>>,
@@ -91,6 +93,7 @@ impl World {
             network: true,
             wake_at: Some(START),
             changes: 0,
+            largest_step: 0,
             rng: ChaCha20Rng::seed_from_u64(seed * 1_000 + i as u64),
             socket: None,
             up: VecDeque::new(),
@@ -253,6 +256,7 @@ impl World {
         }
         let client = &mut self.clients[i];
         client.changes += step.changes.len();
+        client.largest_step = client.largest_step.max(step.changes.len());
         for change in step.changes {
             match change {
                 Change::Put { table, key, value } => {
@@ -287,6 +291,12 @@ impl World {
         let client = &mut self.clients[i];
         client.wake_at = step.wake_at;
         client.events.extend(step.events);
+        if !step.reads.is_empty() {
+            let read = |key| client.disk.get(&(Table::Messages, key)).cloned();
+            let rows = step.reads.into_iter().map(|key| read(key).map(Into::into));
+            let lines = Input::Lines(rows.collect());
+            client.inputs.push_back(lines);
+        }
     }
 
     /// The process dies and begins again from its disk.
@@ -298,6 +308,23 @@ impl World {
         client.inputs.clear();
         client.engine = load(&client.disk);
         client.wake_at = Some(self.now);
+    }
+
+    /// The client begins again from what its disk held once, as after a restored backup.
+    pub fn roll_back(&mut self, i: usize, disk: Disk) {
+        self.clients[i].disk = disk;
+        self.break_connection(i, None);
+        // Whoever restores a disk takes longer than a millisecond.
+        self.now += 1_000;
+        self.crash(i);
+    }
+
+    /// Records vanish from a client's disk, and it begins again.
+    pub fn lose(&mut self, i: usize, gone: impl Fn(Table, &Key) -> bool) {
+        let disk = &mut self.clients[i].disk;
+        disk.retain(|(table, key), _| !gone(*table, key));
+        self.break_connection(i, None);
+        self.crash(i);
     }
 
     /// The socket closes under the client.

@@ -300,10 +300,14 @@ impl Relay {
         };
         let mailbox = &self.boxes[&device];
         let last = mailbox.seq;
+        let open = |seq: u64| seq > peer.acknowledged && seq <= peer.sent;
+        let unacknowledged = mailbox.mail.iter().filter(|(seq, ..)| open(*seq)).count();
+        let room = usize::try_from(peer.window).expect("few");
         let next: Vec<_> = mailbox
             .mail
             .iter()
-            .filter(|(seq, ..)| *seq > peer.sent && *seq <= peer.acknowledged + peer.window)
+            .filter(|(seq, ..)| *seq > peer.sent)
+            .take(room.saturating_sub(unacknowledged))
             .cloned()
             .collect();
         for (seq, message_id, envelope) in next {

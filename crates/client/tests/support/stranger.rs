@@ -32,6 +32,8 @@ struct Text {
     text: String,
     #[prost(uint64, tag = "4")]
     sent_at: u64,
+    #[prost(uint64, tag = "5")]
+    after: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -153,6 +155,7 @@ impl Stranger {
                 id: vec![0; 16],
                 text: text.to_owned(),
                 sent_at: world.now,
+                after: self.texts - 1,
             }),
         };
         let session = self.session.as_mut().expect("begun");

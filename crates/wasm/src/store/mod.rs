@@ -85,4 +85,15 @@ impl Store {
     ) -> Result<Vec<Row>, ReadError> {
         read::newest(&self.database, &self.sealer, lower, upper, limit).await
     }
+
+    /// Messages with these keys, in their order; nothing for one that is not there or is damaged.
+    ///
+    /// # Errors
+    /// [`ReadError`] where the database does not answer.
+    pub async fn messages(
+        &self,
+        keys: &[Key],
+    ) -> Result<Vec<Option<Zeroizing<Vec<u8>>>>, ReadError> {
+        read::messages(&self.database, &self.sealer, keys).await
+    }
 }

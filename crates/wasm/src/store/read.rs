@@ -4,6 +4,7 @@ use js_sys::{ArrayBuffer, Uint8Array};
 use pawl_client::{Key, LoadedRecord, Table};
 use rexie::{Direction, KeyRange, Rexie, Transaction, TransactionMode};
 use wasm_bindgen::{JsCast, JsValue};
+use zeroize::Zeroizing;
 
 use super::Row;
 use super::fault::ReadError;
@@ -79,6 +80,24 @@ pub(super) async fn newest(
         .iter()
         .map(|(key, value)| unseal(sealer, table, key, value));
     Ok(records.map(|record| (record.key, record.value)).collect())
+}
+
+/// Messages by their keys.
+pub(super) async fn messages(
+    database: &Rexie,
+    sealer: &Sealer,
+    keys: &[Key],
+) -> Result<Vec<Option<Zeroizing<Vec<u8>>>>, ReadError> {
+    let table = Table::Messages;
+    let transaction = database.transaction(&[table.name()], TransactionMode::ReadOnly)?;
+    let store = transaction.store(table.name())?;
+    let mut rows = Vec::with_capacity(keys.len());
+    for key in keys {
+        let stored_key = JsValue::from(Uint8Array::from(sealer.stored_key(table, key).as_slice()));
+        let stored = store.get(stored_key.clone()).await?;
+        rows.push(stored.and_then(|stored| unseal(sealer, table, &stored_key, &stored).value));
+    }
+    Ok(rows)
 }
 
 /// The bytes of a key (an ArrayBuffer) or of a value (a Uint8Array).

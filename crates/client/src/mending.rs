@@ -1,0 +1,344 @@
+//! Sessions that mend themselves: when to begin one anew because of a failure, what to ask the other, and
+//! when to tell the user. A message that does not open is only a hint; what the other's device says inside
+//! an opened message decides. Sending again is `resending.rs`. docs/PROTOCOL.md, "Mending".
+
+use pawl_protocol::{Envelope, SessionTag};
+use prost::Message;
+
+use crate::contacts::{Contact, PeerId};
+use crate::conversations::Conversation;
+use crate::engine::Engine;
+use crate::event::NoticeCause;
+use crate::limits::{
+    MAX_MENDED_PER_STEP, MAX_UNREADABLE_TAGS, MEND_FIRST, MEND_FORGET, MEND_LAST, MEND_ROUNDS,
+    MEND_STEP, NOTICE_AFTER, SILENCE, backoff,
+};
+use crate::lines;
+use crate::outbox::Sealed;
+use crate::sorted::SortedSet;
+use crate::turn::Turn;
+
+/// The incident was told to the user.
+const TOLD: u64 = u64::MAX;
+
+/// What is known of a person's trouble, as it stands in the conversation's record. Times are
+/// milliseconds since 1970; 0 is never.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct Mending {
+    /// When a session was last begun because of a failure, or an answer asked for.
+    #[prost(uint64, tag = "1")]
+    pub(crate) tried_at: u64,
+    /// How often since all was well for [`MEND_FORGET`].
+    #[prost(uint32, tag = "2")]
+    pub(crate) tries: u32,
+    /// Something came that does not open, since the last try.
+    #[prost(bool, tag = "3")]
+    pub(crate) hinted: bool,
+    /// When the first of what cannot be read came, since the other last answered; or [`TOLD`].
+    #[prost(uint64, tag = "4")]
+    pub(crate) incident_at: u64,
+    /// What it was.
+    #[prost(uint32, tag = "5")]
+    pub(crate) cause: u32,
+    /// On which sessions.
+    #[prost(bytes = "vec", tag = "6")]
+    pub(crate) unreadable: Vec<u8>,
+    /// What this device asked and the other has not echoed; 0 for nothing.
+    #[prost(uint64, tag = "7")]
+    pub(crate) asked: u64,
+    /// The newest own text when it asked.
+    #[prost(uint64, tag = "8")]
+    pub(crate) asked_number: u64,
+    /// The next receipt asks.
+    #[prost(bool, tag = "9")]
+    pub(crate) ask_next: bool,
+    /// What the other asked last.
+    #[prost(uint64, tag = "10")]
+    pub(crate) echo: u64,
+    /// Everything up to this own text was there for the other to read before its last answer.
+    #[prost(uint64, tag = "11")]
+    pub(crate) processed: u64,
+    /// Since when there are own texts that the relay has and the other is not known to have, or when
+    /// the other was last heard of since.
+    #[prost(uint64, tag = "12")]
+    pub(crate) silent_since: u64,
+    /// Since when the other is known to lack a text.
+    #[prost(uint64, tag = "13")]
+    pub(crate) hole_since: u64,
+    /// Number and count of each text that was sent again and is not known to have arrived.
+    #[prost(uint64, repeated, tag = "14")]
+    pub(crate) resent: Vec<u64>,
+    #[prost(uint64, tag = "15")]
+    pub(crate) resent_at: u64,
+    /// Texts sent again since `day_at`.
+    #[prost(uint64, tag = "16")]
+    pub(crate) resent_today: u64,
+    #[prost(uint64, tag = "17")]
+    pub(crate) day_at: u64,
+    /// The first own text that was written to the pinned account.
+    #[prost(uint64, tag = "18")]
+    pub(crate) first_number: u64,
+    /// Which texts were received is lost to damage: all before the next one.
+    #[prost(bool, tag = "19")]
+    pub(crate) amnesia: bool,
+}
+
+/// Who has trouble, in memory.
+#[derive(Default)]
+pub(crate) struct Mender {
+    troubled: SortedSet<PeerId>,
+    /// Whose session to write on is missing.
+    broken: SortedSet<PeerId>,
+    pub(crate) due: Option<u64>,
+    /// Whose lines are being read from the store: numbers and positions.
+    pub(crate) reading: Option<(PeerId, Vec<(u64, u64)>)>,
+}
+
+impl Mending {
+    /// A failure after a long time without any begins with the short wait.
+    fn forget(&mut self, now: u64) {
+        self.tried_at = self.tried_at.min(now);
+        self.resent_at = self.resent_at.min(now);
+        if self.asked == 0 && now - self.tried_at >= MEND_FORGET {
+            self.tries = 0;
+        }
+    }
+
+    /// When a session is to be begun, where there is a reason for it.
+    fn due(&self, is_broken: bool) -> Option<u64> {
+        let is_hinted = self.hinted || is_broken;
+        let last = if is_hinted { MEND_LAST } else { u64::MAX };
+        let paced = match self.tries.checked_sub(1) {
+            Some(waits) => self.tried_at + backoff(MEND_FIRST, last, waits),
+            None => 0,
+        };
+        if is_hinted || self.asked > 0 {
+            Some(paced)
+        } else if self.silent_since > 0 {
+            Some(paced.max(self.silent_since + SILENCE))
+        } else {
+            None
+        }
+    }
+
+    fn notice_due(&self) -> Option<u64> {
+        let is_open = self.incident_at > 0 && self.incident_at != TOLD;
+        is_open.then(|| self.incident_at + NOTICE_AFTER)
+    }
+
+    /// Whether there is anything to look after.
+    fn is_troubled(&self) -> bool {
+        let times = [self.asked, self.silent_since, self.hole_since];
+        self.hinted || times != [0; 3] || self.notice_due().is_some()
+    }
+
+    /// Something is asked: it is asked again, but not at once.
+    pub(crate) fn ask(&mut self, newest_number: u64, now: u64) {
+        self.asked = now.max(self.asked + 1);
+        self.asked_number = newest_number;
+        self.tried_at = now;
+        self.tries = self.tries.max(1);
+    }
+
+    /// The other has answered what was asked: nothing that came before is open any more.
+    pub(crate) fn answered(&mut self) {
+        self.processed = self.processed.max(self.asked_number);
+        self.asked = 0;
+        self.hinted = false;
+        self.incident_at = 0;
+        self.unreadable.clear();
+    }
+
+    pub(crate) fn unreadable(&self) -> Vec<SessionTag> {
+        let (tags, _) = self.unreadable.as_chunks::<16>();
+        tags.iter()
+            .map(|tag| SessionTag::from_bytes(*tag))
+            .collect()
+    }
+}
+
+impl Engine {
+    /// After loading: who was in trouble, and whose session is not there.
+    pub(crate) fn find_trouble(&mut self) {
+        let troubled = |(peer, c): (PeerId, &Conversation)| c.mending.is_troubled().then_some(peer);
+        self.mender.troubled = self.conversations.iter().filter_map(troubled).collect();
+        for (peer, contact) in self.contacts.iter() {
+            let active = contact.active;
+            if active.is_some_and(|tag| self.sessions.get(tag).is_none()) {
+                self.mender.troubled.insert(peer);
+                self.mender.broken.insert(peer);
+            }
+        }
+        self.mender.due = Some(0);
+    }
+
+    /// Somebody's trouble is to be looked at in this step.
+    pub(crate) fn trouble(&mut self, peer: PeerId) {
+        self.mender.troubled.insert(peer);
+        self.mender.due = Some(0);
+    }
+
+    /// Something came that does not open, and says that it is from this person. Anybody can make such a
+    /// thing: it changes nothing but that their device is asked, at a bounded rate.
+    pub(crate) fn hint(
+        &mut self,
+        peer: PeerId,
+        tag: SessionTag,
+        cause: NoticeCause,
+        turn: &Turn<'_>,
+    ) {
+        let Some(mending) = self.conversations.get(peer).map(|c| &c.mending) else {
+            return;
+        };
+        let tags = mending.unreadable();
+        let is_news = tags.len() < MAX_UNREADABLE_TAGS && !tags.contains(&tag);
+        if mending.hinted && mending.incident_at > 0 && !is_news {
+            return;
+        }
+        if let Some(conversation) = self.conversations.edit(peer) {
+            let mending = &mut conversation.mending;
+            mending.hinted = true;
+            if mending.incident_at == 0 {
+                mending.incident_at = turn.now;
+                mending.cause = lines::notice_number(cause);
+            }
+            if is_news {
+                mending.unreadable.extend_from_slice(tag.as_bytes());
+            }
+        }
+        self.trouble(peer);
+    }
+
+    /// Something of the pinned account was opened: it is written to on that session, unless the session
+    /// only receives, and at once.
+    pub(crate) fn heard_on(&mut self, peer: PeerId, tag: SessionTag) {
+        self.sending.release(peer);
+        let only_receives = self.sessions.get(tag).is_none_or(|slot| slot.retired);
+        let is_news = |c: &Contact| {
+            !c.replied || !c.tags.contains(&tag) || (c.active != Some(tag) && !only_receives)
+        };
+        if self.contacts.get(peer).is_some_and(is_news)
+            && let Some(contact) = self.contacts.edit(peer)
+        {
+            contact.remember(tag);
+            contact.replied = true;
+            if !only_receives {
+                contact.active = Some(tag);
+            }
+        }
+    }
+
+    /// Looks after everybody who is in trouble, where it is time.
+    pub(crate) fn mend(&mut self, turn: &mut Turn<'_>) {
+        let is_due = self.mender.due.is_some_and(|due| due <= turn.now);
+        if !is_due || !self.relay.is_online() || self.account.get().ready().is_none() {
+            return;
+        }
+        let (mut next, mut begun) = (u64::MAX, 0);
+        for peer in std::mem::take(&mut self.mender.troubled) {
+            if begun == MAX_MENDED_PER_STEP {
+                self.mender.troubled.insert(peer);
+                next = next.min(turn.now + MEND_STEP);
+                continue;
+            }
+            let begins = self.mend_session_of(peer, turn);
+            begun += usize::from(begins);
+            if let Some(due) = self.next_trouble(peer, turn) {
+                self.mender.troubled.insert(peer);
+                next = next.min(due);
+            }
+        }
+        self.mender.due = (next < u64::MAX).then_some(next);
+    }
+
+    /// When this person's trouble is to be looked at again; nothing where there is none. Notices and
+    /// texts to send again that are due are dealt with.
+    fn next_trouble(&mut self, peer: PeerId, turn: &mut Turn<'_>) -> Option<u64> {
+        let is_broken = self.mender.broken.contains(&peer);
+        let mending = &self.conversations.get(peer)?.mending;
+        if mending.notice_due().is_some_and(|due| due <= turn.now) {
+            let cause = lines::notice_from_number(mending.cause).ok().flatten();
+            self.notice(peer, cause.unwrap_or(NoticeCause::Unreadable), turn);
+            self.conversations.edit(peer)?.mending.incident_at = TOLD;
+        }
+        let resend = self.resend_due(peer, turn);
+        let mending = &self.conversations.get(peer)?.mending;
+        if !mending.is_troubled() && !is_broken && resend.is_none() {
+            return None;
+        }
+        let due = [mending.due(is_broken), mending.notice_due(), resend];
+        // What is due and could not be done now waits for what lets it be done.
+        let later = |due: &u64| *due > turn.now;
+        Some(
+            due.into_iter()
+                .flatten()
+                .filter(later)
+                .min()
+                .unwrap_or(u64::MAX),
+        )
+    }
+
+    /// Begins a session anew where that is due and may be.
+    fn mend_session_of(&mut self, peer: PeerId, turn: &mut Turn<'_>) -> bool {
+        let is_broken = self.mender.broken.contains(&peer);
+        let may_send = self.may_send_signal(peer);
+        let Some(conversation) = self.conversations.get(peer) else {
+            return false;
+        };
+        let mut mending = conversation.mending.clone();
+        mending.forget(turn.now);
+        if mending.tried_at < conversation.mending.tried_at
+            && let Some(conversation) = self.conversations.edit(peer)
+        {
+            // The clock went back: what would be far in the future is a wait from now on.
+            conversation.mending.clone_from(&mending);
+        }
+        let is_due = mending.due(is_broken).is_some_and(|due| due <= turn.now);
+        if !is_due || !may_send {
+            return false;
+        }
+        mending.tries = mending.tries.saturating_add(1);
+        mending.hinted = false;
+        if let Some(conversation) = self.conversations.edit(peer) {
+            conversation.mending = mending;
+        }
+        self.mender.broken.remove(&peer);
+        self.begin_anew(peer);
+        for id in self.outbox.ids_of(peer) {
+            if id.number == 0 {
+                self.outbox.remove(id);
+            }
+        }
+        self.enqueue_receipt(peer, Some(MEND_ROUNDS), turn.now);
+        true
+    }
+
+    /// Sessions that the other cannot read, as they say inside one that works: nothing more is written on
+    /// them, and what was sealed on them and waits is sealed anew.
+    pub(crate) fn write_elsewhere(&mut self, peer: PeerId, unreadable: &[SessionTag]) {
+        let Some(contact) = self.contacts.get(peer) else {
+            return;
+        };
+        let mut tags = self.sessions.of_account(&contact.account);
+        tags.retain(|tag| unreadable.contains(tag) && contact.active != Some(*tag));
+        if tags.is_empty() {
+            return;
+        }
+        self.sessions.retire(&tags);
+        let is_readable = |sealed: &Sealed| {
+            let envelope = Envelope::decode(&sealed.envelope);
+            envelope.is_ok_and(|envelope| !tags.contains(&envelope.tag()))
+        };
+        self.unseal_foreign(peer, is_readable);
+    }
+
+    /// Every session with a person so far only receives; the next thing to send claims a fresh bundle.
+    fn begin_anew(&mut self, peer: PeerId) {
+        let Some(contact) = self.contacts.edit(peer) else {
+            return;
+        };
+        contact.active = None;
+        let tags = self.sessions.of_account(&contact.account);
+        self.sessions.retire(&tags);
+    }
+}

@@ -1,0 +1,177 @@
+//! Sending texts again that the other's device says it does not have. Their contents are read from the
+//! store, where the conversation's own lines stand; number and id stay, so that who has a text already
+//! knows it. Decides nothing about sessions (`mending.rs`). docs/PROTOCOL.md, "Mending".
+
+use pawl_protocol::AccountKey;
+use zeroize::Zeroizing;
+
+use crate::contacts::PeerId;
+use crate::content::{Content, Text};
+use crate::engine::Engine;
+use crate::limits::{
+    DAY, HOLE_PATIENCE, MEND_FIRST, MEND_LAST, RESEND_BATCH, RESEND_TRIES, RESENDS_PER_DAY, backoff,
+};
+use crate::lines::{self, Line};
+use crate::mending::Mending;
+use crate::records::Record;
+use crate::turn::Turn;
+
+impl Mending {
+    fn tries_of(&self, number: u64) -> u64 {
+        let (resent, _) = self.resent.as_chunks::<2>();
+        let found = resent.iter().find(|[resent, _]| *resent == number);
+        found.map_or(0, |[_, tries]| *tries)
+    }
+
+    fn count_try(&mut self, number: u64) {
+        let tries = self.tries_of(number) + 1;
+        self.keep_resent(|resent| resent != number);
+        self.resent.extend([number, tries]);
+    }
+
+    /// Forgets about texts that arrived, or never will.
+    pub(crate) fn keep_resent(&mut self, keep: impl Fn(u64) -> bool) {
+        let (resent, _) = self.resent.as_chunks::<2>();
+        let kept = resent.iter().filter(|[number, _]| keep(*number));
+        self.resent = kept.flatten().copied().collect();
+    }
+
+    /// When these texts may go out again: with each try later, and so many a day.
+    fn resend_at(&self, holes: &[(u64, u64)]) -> u64 {
+        let tries = holes.iter().map(|(number, _)| self.tries_of(*number));
+        let waits = u32::try_from(tries.max().unwrap_or(0)).unwrap_or(u32::MAX);
+        let paced = match waits.checked_sub(1) {
+            Some(waits) => self.resent_at + backoff(MEND_FIRST, MEND_LAST, waits),
+            None => self.hole_since + HOLE_PATIENCE,
+        };
+        if self.resent_today >= RESENDS_PER_DAY {
+            paced.max(self.day_at + DAY)
+        } else {
+            paced
+        }
+    }
+}
+
+impl Engine {
+    /// When texts are to be sent again to a person; reads them where that is now. While an answer is
+    /// awaited, nothing is: it may say that they arrived.
+    pub(crate) fn resend_due(&mut self, peer: PeerId, turn: &mut Turn<'_>) -> Option<u64> {
+        let conversation = self.conversations.get(peer)?;
+        if conversation.mending.asked > 0 || !self.may_send_signal(peer) {
+            return None;
+        }
+        let holes = conversation.holes(RESEND_BATCH);
+        if holes.is_empty() {
+            if conversation.mending.hole_since > 0 {
+                self.conversations.edit(peer)?.mending.hole_since = 0;
+            }
+            return None;
+        }
+        if conversation.mending.hole_since == 0 {
+            self.conversations.edit(peer)?.mending.hole_since = turn.now;
+        }
+        let due = self.conversations.get(peer)?.mending.resend_at(&holes);
+        if due <= turn.now && self.mender.reading.is_none() {
+            self.read_again(peer, holes, turn);
+        }
+        Some(due)
+    }
+
+    /// Asks for the lines of texts that the other does not have; gives up on those tried too often.
+    fn read_again(&mut self, peer: PeerId, mut holes: Vec<(u64, u64)>, turn: &mut Turn<'_>) {
+        holes.retain(|(number, _)| self.outbox.text(peer, *number).is_none());
+        let Some(conversation) = self.conversations.get(peer) else {
+            return;
+        };
+        let is_hopeless =
+            |(number, _): &(u64, u64)| conversation.mending.tries_of(*number) >= RESEND_TRIES;
+        let (hopeless, holes): (Vec<_>, Vec<_>) = holes.into_iter().partition(is_hopeless);
+        for (number, position) in hopeless {
+            self.give_up(peer, number, position, turn);
+        }
+        let keys = holes
+            .iter()
+            .map(|(_, position)| lines::key(peer, *position));
+        turn.reads.extend(keys);
+        if !holes.is_empty() {
+            self.mender.reading = Some((peer, holes));
+        }
+    }
+
+    /// A text that cannot be sent again, or was in vain: the user sees that it was not sent.
+    fn give_up(&mut self, peer: PeerId, number: u64, position: u64, turn: &mut Turn<'_>) {
+        if let Some(conversation) = self.conversations.edit(peer) {
+            conversation.lost.insert(number);
+            conversation.mending.keep_resent(|resent| resent != number);
+            turn.show_status(peer, position, conversation.status_of_sent(number));
+        }
+        self.trouble(peer);
+    }
+
+    /// The lines that were asked for: into the outbox with them, and then the other is asked whether
+    /// they arrived.
+    pub(crate) fn on_lines(&mut self, rows: &[Option<Zeroizing<Vec<u8>>>], turn: &mut Turn<'_>) {
+        let Some((peer, wanted)) = self.mender.reading.take() else {
+            return;
+        };
+        self.trouble(peer);
+        for ((number, position), row) in wanted.into_iter().zip(rows) {
+            let line = row.as_ref().and_then(|bytes| Line::decode(bytes).ok());
+            match line.filter(|line| line.own_number == Some(number)) {
+                Some(line) if !self.outbox.is_full() => {
+                    self.send_again(peer, number, position, line, turn.now);
+                }
+                Some(_) => {}
+                None => self.give_up(peer, number, position, turn),
+            }
+        }
+        if let Some(conversation) = self.conversations.edit(peer) {
+            conversation.mending.resent_at = turn.now;
+            conversation.mending.ask_next = true;
+            conversation.owes = true;
+            self.receipts.hurry(turn.now);
+        }
+    }
+
+    /// Another account is pinned: what was sent to the one before is not for it.
+    pub(crate) fn begin_conversation_with(&mut self, peer: PeerId, account: AccountKey) {
+        let mut first = None;
+        for id in self.outbox.ids_of(peer) {
+            let is_new = self
+                .outbox
+                .get(id)
+                .is_some_and(|e| id.number > 0 && !e.again);
+            if is_new {
+                first = first.or(Some(id.number));
+            } else {
+                self.outbox.remove(id);
+            }
+        }
+        if let Some(conversation) = self.conversations.edit(peer) {
+            conversation.begin_with(account, first.unwrap_or(conversation.next_number));
+        }
+    }
+
+    fn send_again(&mut self, peer: PeerId, number: u64, position: u64, line: Line, now: u64) {
+        let Some(conversation) = self.conversations.edit(peer) else {
+            return;
+        };
+        if conversation.known.contains(number) || self.outbox.text(peer, number).is_some() {
+            return;
+        }
+        let mending = &mut conversation.mending;
+        mending.count_try(number);
+        if now.abs_diff(mending.day_at) >= DAY {
+            (mending.day_at, mending.resent_today) = (now, 0);
+        }
+        mending.resent_today += 1;
+        let text = Text {
+            number,
+            after: conversation.own.before(number),
+            id: line.id,
+            text: line.text,
+            sent_at: line.sent_at,
+        };
+        self.enqueue(peer, number, position, true, &Content::Text(text));
+    }
+}

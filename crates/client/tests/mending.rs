@@ -1,0 +1,362 @@
+//! Sessions mend themselves: whatever became of one side's keys, both end in a working conversation, and
+//! every text that its sender still has arrives once, without the user doing anything.
+
+mod support;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
+use pawl_client::{Command, MessageStatus, Table};
+use pawl_wire::{MessageId, RelayFrame};
+use support::{World, send};
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+const NAMES: [&str; 2] = ["alice", "bob"];
+const MINUTE: u64 = 60_000;
+const DAY: u64 = 24 * 60 * MINUTE;
+
+/// Alice and Bob, after a few messages both ways.
+fn talking(seed: u64) -> World {
+    let mut world = World::with(seed, &NAMES);
+    world.start(ALICE, "bob");
+    for round in 0..3 {
+        world.send(ALICE, "bob", &format!("a{round}"));
+        world.send(BOB, "alice", &format!("b{round}"));
+    }
+    world
+}
+
+/// Every own text in either history is in the other's once, delivered; no line says that anything is
+/// wrong; and both can still write.
+fn assert_mended(world: &mut World, what: &str) {
+    for (i, other) in [(ALICE, "bob"), (BOB, "alice")] {
+        let id = world.next_id();
+        world.ask_as(i, &id, send(other, &format!("still there, {other}?")));
+    }
+    world.run_for(20 * MINUTE);
+    for (from, to) in [(ALICE, BOB), (BOB, ALICE)] {
+        let received = world.received(to, NAMES[from]);
+        let distinct: BTreeSet<_> = received.iter().collect();
+        assert_eq!(
+            distinct.len(),
+            received.len(),
+            "{what}: shown twice, {received:?}"
+        );
+        for line in world.history(from, NAMES[to]) {
+            assert!(line.notice.is_none(), "{what}: a line {:?}", line.notice);
+            if line.mine {
+                assert!(
+                    received.contains(&line.text),
+                    "{what}: {} is lost",
+                    line.text
+                );
+                let arrived = [MessageStatus::Delivered, MessageStatus::Read];
+                assert!(
+                    line.status.is_some_and(|status| arrived.contains(&status)),
+                    "{what}: {} is {:?}",
+                    line.text,
+                    line.status
+                );
+            }
+        }
+    }
+}
+
+/// Deliveries get lost, come twice, and come under other names, by this chance in ten each.
+fn unreliable(seed: u64, chance: u32) -> support::relay::Bend {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut names = 0_u128;
+    Box::new(move |_, frame| {
+        let RelayFrame::Deliver { seq, envelope, .. } = &frame else {
+            return vec![frame];
+        };
+        names += 1;
+        let renamed = RelayFrame::Deliver {
+            seq: *seq,
+            message_id: MessageId((names << 64).to_be_bytes()),
+            envelope: envelope.clone(),
+        };
+        match rng.next_u32() % 10 {
+            roll if roll < chance => Vec::new(),
+            roll if roll < 2 * chance => vec![frame.clone(), frame],
+            roll if roll < 3 * chance => vec![renamed, frame],
+            _ => vec![frame],
+        }
+    })
+}
+
+#[test]
+fn both_begin_at_once_while_messages_get_lost_and_repeated() {
+    for seed in 1_000..1_012 {
+        let mut world = World::with(seed, &NAMES);
+        world.relay.bend = Some(unreliable(seed, 3));
+        for (i, other) in [(ALICE, "bob"), (BOB, "alice")] {
+            world.start(i, other);
+            for text in 0..4 {
+                let id = world.next_id();
+                world.ask_as(i, &id, send(other, &format!("{text}")));
+            }
+        }
+        world.run_for(MINUTE);
+        world.relay.bend = None;
+        world.run_for(DAY);
+        assert_mended(&mut world, &format!("seed {seed}"));
+    }
+}
+
+#[test]
+fn a_device_that_lost_its_sessions_and_prekeys_talks_again_and_gets_what_it_missed() {
+    for (seed, loser) in [(1_020, ALICE), (1_021, BOB)] {
+        let mut world = talking(seed);
+        world.set_network(loser, false);
+        world.send(1 - loser, NAMES[loser], "while away");
+        world.lose(loser, |table, _| {
+            matches!(table, Table::Sessions | Table::Prekeys)
+        });
+        world.set_network(loser, true);
+        world.settle();
+        assert!(
+            world
+                .received(loser, NAMES[1 - loser])
+                .contains(&"while away".to_owned())
+        );
+        assert_mended(&mut world, NAMES[loser]);
+    }
+}
+
+#[test]
+fn both_devices_may_have_lost_their_sessions() {
+    let mut world = talking(1_025);
+    for (i, other) in [(ALICE, "bob"), (BOB, "alice")] {
+        world.set_network(i, false);
+        world.send(i, other, &format!("unsent by {i}"));
+    }
+    for i in [ALICE, BOB] {
+        world.lose(i, |table, _| table == Table::Sessions);
+        world.set_network(i, true);
+    }
+    assert_mended(&mut world, "both");
+}
+
+#[test]
+fn a_store_that_went_back_in_time_loses_only_its_own_later_lines() {
+    for (seed, who, texts) in [
+        (1_030, ALICE, 1),
+        (1_031, BOB, 1),
+        (1_032, ALICE, 5),
+        (1_033, BOB, 5),
+    ] {
+        let mut world = talking(seed);
+        let old = world.clients[who].disk.clone();
+        let other = 1 - who;
+        for round in 0..texts {
+            world.send(who, NAMES[other], &format!("forgotten {round}"));
+            world.send(other, NAMES[who], &format!("again {round}"));
+        }
+        let read = Command::MarkRead {
+            conversation: NAMES[other].into(),
+            through: u64::MAX / 2,
+        };
+        world.ask(who, read);
+        world.roll_back(who, old);
+        world.settle();
+        world.send(who, NAMES[other], "new life");
+        world.run_for(10 * MINUTE);
+        let received = world.received(other, NAMES[who]);
+        assert!(
+            received.contains(&"new life".to_owned()),
+            "{who}: {received:?}"
+        );
+        assert!(received.contains(&"forgotten 0".to_owned()), "they keep it");
+        let received = world.received(who, NAMES[other]);
+        for round in 0..texts {
+            assert!(
+                received.contains(&format!("again {round}")),
+                "{who}: {received:?}"
+            );
+        }
+        assert_mended(&mut world, &format!("{who} {texts}"));
+    }
+}
+
+#[test]
+fn a_store_that_went_back_before_it_knew_the_other_meets_them_again() {
+    let mut world = World::with(1_036, &NAMES);
+    let old = world.clients[BOB].disk.clone();
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "hello");
+    world.send(BOB, "alice", "forgotten");
+    world.roll_back(BOB, old);
+    world.settle();
+    world.send(ALICE, "bob", "are you there?");
+    world.run_for(DAY);
+    assert_eq!(world.received(BOB, "alice"), ["hello", "are you there?"]);
+    assert_mended(&mut world, "met again");
+}
+
+#[test]
+fn a_session_that_is_missing_on_one_side_is_replaced() {
+    for (seed, who) in [(1_040, ALICE), (1_041, BOB)] {
+        let mut world = talking(seed);
+        world.lose(who, |table, _| table == Table::Sessions);
+        world.send(1 - who, NAMES[who], "to nobody");
+        world.run_for(MINUTE);
+        assert!(
+            world
+                .received(who, NAMES[1 - who])
+                .contains(&"to nobody".to_owned())
+        );
+        assert_mended(&mut world, NAMES[who]);
+    }
+}
+
+/// Flips bits in a stored session so that it still decodes, at places all over the ratchet.
+#[test]
+fn a_session_that_decodes_but_cannot_open_is_replaced() {
+    let mut decoded = 0;
+    for (i, from_end) in [40, 75, 110, 145, 180, 215, 250].into_iter().enumerate() {
+        for who in [ALICE, BOB] {
+            let mut world = talking(1_050 + i as u64);
+            let sessions = world.clients[who].disk.iter_mut();
+            for ((table, _), value) in sessions {
+                let length = value.len();
+                if *table == Table::Sessions {
+                    value[length - from_end] ^= 0x10;
+                }
+            }
+            world.break_connection(who, None);
+            world.crash(who);
+            world.settle();
+            if !world.alerts(who).is_empty() {
+                continue;
+            }
+            decoded += 1;
+            for text in 0..2 {
+                world.send(who, NAMES[1 - who], &format!("from {who} {text}"));
+                world.send(1 - who, NAMES[who], &format!("to {who} {text}"));
+            }
+            assert_mended(&mut world, &format!("{who}, {from_end} from the end"));
+        }
+    }
+    assert!(decoded >= 6, "only {decoded} decoded");
+}
+
+/// Replays what Alice sent, under other names, after Bob lost the session, too.
+#[test]
+fn first_messages_that_are_replayed_are_shown_once() {
+    for (seed, one_time) in [(1_070, true), (1_071, false)] {
+        let mut world = World::with(seed, &NAMES);
+        if !one_time {
+            world.relay.boxes.values_mut().for_each(|mailbox| {
+                mailbox.one_time.clear();
+                mailbox.kems.clear();
+            });
+        }
+        world.start(ALICE, "bob");
+        world.send(ALICE, "bob", "one");
+        let initial = world.relay.submitted[0].clone();
+        for (name, lose) in [(1_u8, false), (2, true), (3, false)] {
+            if lose {
+                world.lose(BOB, |table, _| table == Table::Sessions);
+            }
+            let mailbox = world
+                .relay
+                .boxes
+                .get_mut(&initial.recipient)
+                .expect("bob's");
+            mailbox.store(MessageId([name; 16]), initial.envelope.clone());
+            world.run_for(MINUTE);
+            assert_eq!(
+                world.received(BOB, "alice"),
+                ["one"],
+                "one-time keys: {one_time}"
+            );
+        }
+        assert_mended(&mut world, "replayed");
+    }
+}
+
+#[test]
+fn last_resort_keys_serve_several_handshakes_and_several_mendings() {
+    let names = ["alice", "bob", "carol", "dave"];
+    let mut world = World::with(1_080, &names);
+    let no_keys: support::relay::Bend = Box::new(|_, frame| match frame {
+        RelayFrame::Bundle { claim, mut bundle } => {
+            bundle.one_time_prekey = None;
+            vec![RelayFrame::Bundle { claim, bundle }]
+        }
+        frame => vec![frame],
+    });
+    world.relay.bend = Some(no_keys);
+    for mailbox in world.relay.boxes.values_mut() {
+        mailbox.kems.clear();
+    }
+    for i in [ALICE, 2, 3] {
+        world.start(i, "bob");
+        world.send(i, "bob", "hello");
+    }
+    for round in 0..3 {
+        world.lose(ALICE, |table, _| table == Table::Sessions);
+        for mailbox in world.relay.boxes.values_mut() {
+            mailbox.kems.clear();
+        }
+        world.run_for(10 * MINUTE);
+        world.send(BOB, "alice", &format!("round {round}"));
+        world.run_for(10 * MINUTE);
+    }
+    assert_mended(&mut world, "last resort");
+    for i in [2, 3] {
+        assert_eq!(world.received(BOB, names[i]), ["hello"]);
+        assert_eq!(world.send(BOB, names[i], "hello to you"), None);
+        assert_eq!(world.received(i, "bob"), ["hello to you"]);
+    }
+}
+
+/// What the relay lost after it confirmed it is noticed by what came after it.
+#[test]
+fn a_hole_in_what_arrived_is_filled_from_the_senders_history() {
+    let mut world = talking(1_090);
+    let dropped = Rc::new(RefCell::new(0));
+    let drops = dropped.clone();
+    world.relay.bend = Some(Box::new(move |client, frame| match frame {
+        RelayFrame::Deliver { .. } if client == BOB && *drops.borrow() < 3 => {
+            *drops.borrow_mut() += 1;
+            Vec::new()
+        }
+        frame => vec![frame],
+    }));
+    for i in 0..5 {
+        world.send(ALICE, "bob", &format!("text {i}"));
+    }
+    assert_eq!(*dropped.borrow(), 3);
+    world.run_for(2 * MINUTE);
+    let received = world.received(BOB, "alice");
+    let last = ["text 3", "text 4", "text 0", "text 1", "text 2"];
+    assert_eq!(received[3..], last);
+    assert_mended(&mut world, "a hole");
+}
+
+#[test]
+fn the_last_text_is_asked_after_when_nothing_comes_back() {
+    let mut world = talking(1_091);
+    world.relay.bend = Some(Box::new(|client, frame| match frame {
+        RelayFrame::Deliver { .. } if client == BOB => Vec::new(),
+        frame => vec![frame],
+    }));
+    world.send(ALICE, "bob", "the last one");
+    world.relay.bend = None;
+    assert_eq!(
+        world.statuses(ALICE, "bob").last(),
+        Some(&MessageStatus::Sent)
+    );
+    world.run_for(7 * 60 * MINUTE);
+    assert_eq!(
+        world.statuses(ALICE, "bob").last(),
+        Some(&MessageStatus::Delivered)
+    );
+    assert_mended(&mut world, "silence");
+}
