@@ -111,10 +111,10 @@ pub(crate) const MEND_LAST: u64 = DAY;
 /// After this time without a failure the wait is short again. Longer than the longest wait, so that a
 /// steady trickle of garbage never gets the short one.
 pub(crate) const MEND_FORGET: u64 = 2 * DAY;
-/// People for whom sessions are begun in one step, and how long until the next ones: a device that lost
-/// all its sessions mends them without asking the relay for thousands of bundles at once.
-pub(crate) const MAX_MENDED_PER_STEP: usize = 8;
-/// See [`MAX_MENDED_PER_STEP`].
+/// People for whom sessions are begun within [`MEND_STEP`]: a device that lost all its sessions mends them
+/// without asking the relay for thousands of bundles at once.
+pub(crate) const MAX_MENDED_AT_ONCE: usize = 8;
+/// See [`MAX_MENDED_AT_ONCE`].
 pub(crate) const MEND_STEP: u64 = 1_000;
 /// Own texts are with the relay, and nothing at all came from the other for so long: ask. Most of the
 /// time they are away, so not at once; a quarter of a day is soon enough for what no receipt tells.

@@ -10,7 +10,7 @@ use crate::conversations::Conversation;
 use crate::engine::Engine;
 use crate::event::NoticeCause;
 use crate::limits::{
-    MAX_MENDED_PER_STEP, MAX_UNREADABLE_TAGS, MEND_FIRST, MEND_FORGET, MEND_LAST, MEND_ROUNDS,
+    MAX_MENDED_AT_ONCE, MAX_UNREADABLE_TAGS, MEND_FIRST, MEND_FORGET, MEND_LAST, MEND_ROUNDS,
     MEND_STEP, NOTICE_AFTER, SILENCE, backoff,
 };
 use crate::lines;
@@ -90,6 +90,8 @@ pub(crate) struct Mender {
     /// Whose session to write on is missing.
     broken: SortedSet<PeerId>,
     pub(crate) due: Option<u64>,
+    /// For how many people sessions were begun since then.
+    begun: (u64, usize),
     /// Whose lines are being read from the store: numbers and positions.
     pub(crate) reading: Option<(PeerId, Vec<(u64, u64)>)>,
 }
@@ -99,6 +101,7 @@ impl Mending {
     fn forget(&mut self, now: u64) {
         self.tried_at = self.tried_at.min(now);
         self.resent_at = self.resent_at.min(now);
+        self.day_at = self.day_at.min(now);
         if self.asked == 0 && now - self.tried_at >= MEND_FORGET {
             self.tries = 0;
         }
@@ -234,20 +237,24 @@ impl Engine {
         if !is_due || !self.relay.is_online() || self.account.get().ready().is_none() {
             return;
         }
-        let (mut next, mut begun) = (u64::MAX, 0);
+        let (since, mut begun) = self.mender.begun;
+        let is_over = turn.now.abs_diff(since) >= MEND_STEP;
+        let since = if is_over { turn.now } else { since };
+        begun = if is_over { 0 } else { begun };
+        let mut next = u64::MAX;
         for peer in std::mem::take(&mut self.mender.troubled) {
-            if begun == MAX_MENDED_PER_STEP {
+            if begun == MAX_MENDED_AT_ONCE {
                 self.mender.troubled.insert(peer);
                 next = next.min(turn.now + MEND_STEP);
                 continue;
             }
-            let begins = self.mend_session_of(peer, turn);
-            begun += usize::from(begins);
+            begun += usize::from(self.mend_session_of(peer, turn));
             if let Some(due) = self.next_trouble(peer, turn) {
                 self.mender.troubled.insert(peer);
                 next = next.min(due);
             }
         }
+        self.mender.begun = (since, begun);
         self.mender.due = (next < u64::MAX).then_some(next);
     }
 
@@ -287,7 +294,7 @@ impl Engine {
         };
         let mut mending = conversation.mending.clone();
         mending.forget(turn.now);
-        if mending.tried_at < conversation.mending.tried_at
+        if mending != conversation.mending
             && let Some(conversation) = self.conversations.edit(peer)
         {
             // The clock went back: what would be far in the future is a wait from now on.

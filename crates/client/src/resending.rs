@@ -50,6 +50,15 @@ impl Mending {
             paced
         }
     }
+
+    /// How many more texts may be sent again within a day of the first.
+    fn resends_left(&mut self, now: u64) -> usize {
+        if now.abs_diff(self.day_at) >= DAY {
+            (self.day_at, self.resent_today) = (now, 0);
+        }
+        let left = RESENDS_PER_DAY.saturating_sub(self.resent_today);
+        usize::try_from(left).unwrap_or(usize::MAX)
+    }
 }
 
 impl Engine {
@@ -80,9 +89,10 @@ impl Engine {
     /// Asks for the lines of texts that the other does not have; gives up on those tried too often.
     fn read_again(&mut self, peer: PeerId, mut holes: Vec<(u64, u64)>, turn: &mut Turn<'_>) {
         holes.retain(|(number, _)| self.outbox.text(peer, *number).is_none());
-        let Some(conversation) = self.conversations.get(peer) else {
+        let Some(conversation) = self.conversations.edit(peer) else {
             return;
         };
+        holes.truncate(conversation.mending.resends_left(turn.now));
         let is_hopeless =
             |(number, _): &(u64, u64)| conversation.mending.tries_of(*number) >= RESEND_TRIES;
         let (hopeless, holes): (Vec<_>, Vec<_>) = holes.into_iter().partition(is_hopeless);
@@ -119,7 +129,7 @@ impl Engine {
             let line = row.as_ref().and_then(|bytes| Line::decode(bytes).ok());
             match line.filter(|line| line.own_number == Some(number)) {
                 Some(line) if !self.outbox.is_full() => {
-                    self.send_again(peer, number, position, line, turn.now);
+                    self.send_again(peer, number, position, line);
                 }
                 Some(_) => {}
                 None => self.give_up(peer, number, position, turn),
@@ -152,7 +162,7 @@ impl Engine {
         }
     }
 
-    fn send_again(&mut self, peer: PeerId, number: u64, position: u64, line: Line, now: u64) {
+    fn send_again(&mut self, peer: PeerId, number: u64, position: u64, line: Line) {
         let Some(conversation) = self.conversations.edit(peer) else {
             return;
         };
@@ -161,9 +171,6 @@ impl Engine {
         }
         let mending = &mut conversation.mending;
         mending.count_try(number);
-        if now.abs_diff(mending.day_at) >= DAY {
-            (mending.day_at, mending.resent_today) = (now, 0);
-        }
         mending.resent_today += 1;
         let text = Text {
             number,

@@ -19,6 +19,7 @@ use pawl_client::{
     MessageStatus, MessageView, SocketRequest, Step, Table,
 };
 use pawl_wire::{ConnectionError, DeviceAddress, RelayFrame, close_code};
+use prost::encoding::decode_varint;
 use relay::{AUTHORITY, Peer, Relay};
 
 /// A Monday in 2026, milliseconds since 1970.
@@ -327,6 +328,20 @@ impl World {
         self.crash(i);
     }
 
+    /// The client no longer knows which texts it has received, though its sessions work: what it says in
+    /// its next receipts is wrong.
+    pub fn forget_received(&mut self, i: usize) {
+        const RECEIVED: u64 = 16;
+        const SEEN: u64 = 18;
+        for ((table, _), value) in &mut self.clients[i].disk {
+            if *table == Table::Conversations {
+                *value = without_fields(value, &[RECEIVED, SEEN]);
+            }
+        }
+        self.break_connection(i, None);
+        self.crash(i);
+    }
+
     /// The socket closes under the client.
     pub fn break_connection(&mut self, i: usize, code: Option<u16>) {
         let client = &mut self.clients[i];
@@ -442,6 +457,27 @@ impl World {
     pub fn settle(&mut self) {
         self.run_for(3_000);
     }
+}
+
+/// A stored record without some fields of its protobuf message.
+fn without_fields(record: &[u8], fields: &[u64]) -> Vec<u8> {
+    const HEAD: usize = 5;
+    let mut rest = &record[HEAD..];
+    let mut kept = Vec::new();
+    while !rest.is_empty() {
+        let whole = rest;
+        let tag = decode_varint(&mut rest).expect("a tag");
+        let value = decode_varint(&mut rest).expect("a number or a length");
+        // All fields of these records are numbers or have a length.
+        if tag & 7 == 2 {
+            rest = &rest[usize::try_from(value).expect("small")..];
+        }
+        if !fields.contains(&(tag >> 3)) {
+            kept.extend_from_slice(&whole[..whole.len() - rest.len()]);
+        }
+    }
+    let length = u32::try_from(kept.len()).expect("small");
+    [&record[..1], &length.to_be_bytes(), &kept].concat()
 }
 
 pub fn send(to: &str, text: &str) -> Command {
