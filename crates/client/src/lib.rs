@@ -22,6 +22,8 @@ mod devices;
 mod engine;
 mod error;
 mod event;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod housekeeping;
 mod inbox;
 mod limits;

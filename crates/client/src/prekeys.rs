@@ -62,13 +62,13 @@ impl PrekeyId {
 
 /// A private prekey in its stored form: expanding a KEM key costs as much as making one, so that is
 /// done when it is used.
-struct Prekey {
+pub(crate) struct Prekey {
     made_at: u64,
     secret: Zeroizing<Vec<u8>>,
 }
 
 /// A handshake without any one-time key, which could be replayed for as long as its prekeys live.
-struct Fingerprint {
+pub(crate) struct Fingerprint {
     signed_prekey: u32,
     last_resort: u32,
     /// Who began it.

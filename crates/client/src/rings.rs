@@ -13,7 +13,7 @@ type Id = [u8; 16];
 
 /// One record of a ring.
 #[derive(Default)]
-struct Block {
+pub(crate) struct Block {
     /// How many ids were in the ring before this block's first.
     first: u64,
     ids: Vec<Id>,

@@ -38,7 +38,7 @@ impl Number {
     }
 }
 
-struct Waiting {
+pub(crate) struct Waiting {
     /// The name that the message gives.
     username: Username,
     came_at: u64,

@@ -1,4 +1,4 @@
-//! Pawl's own commands: `cargo xtask setup | build | run | test | bench | tidy | types | vectors | fmt`.
+//! Pawl's own commands: `cargo xtask setup | build | run | test | bench | fuzz | tidy | types | vectors | fmt`.
 //! Knows the tools and the folders; no code of the messenger is linked into it, so that it builds in
 //! seconds on a machine that has nothing yet.
 #![expect(
@@ -10,6 +10,7 @@
 mod bench;
 mod clock;
 mod context;
+mod fuzz;
 mod manifest;
 mod pipeline;
 mod setup;
@@ -39,6 +40,8 @@ cargo xtask COMMAND
   build              wasm, page, relay: target/release/pawl-server
   bench crypto       JSON rows, native and wasm, beside published packages
   bench size         what a first visit loads: raw, gzip, Brotli
+  fuzz [TARGET] [--seconds N] [--keep]
+                     libFuzzer on one target or each (600 s); --keep renews tests/fuzz/corpus
   tidy               style rules, import directions, licences
   types              write web/src/generated/types.ts from the Rust types
   vectors            write tests/vectors/*.json from the Rust code
@@ -73,6 +76,7 @@ fn dispatch() -> Result<ExitCode> {
         "run" => run_command(&ctx, args)?,
         "test" => return test_command(&ctx, args),
         "bench" => bench_command(&ctx, args)?,
+        "fuzz" => fuzz_command(&ctx, args)?,
         "tidy" => {
             nothing_more(args)?;
             tidy::all(&ctx)?;
@@ -151,6 +155,19 @@ fn test_command(ctx: &Context, mut args: lexopt::Parser) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+fn fuzz_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
+    let mut choice = fuzz::Choice::default();
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("seconds") => choice.seconds = args.value()?.parse()?,
+            Long("keep") => choice.keep = true,
+            Value(target) if choice.target.is_none() => choice.target = Some(target.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    fuzz::run(ctx, &choice)
 }
 
 fn bench_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {

@@ -175,6 +175,24 @@ pub(crate) fn firefox_driver(ctx: &Context) -> Result<PathBuf> {
     cargo_tool(ctx, "geckodriver")
 }
 
+/// What libFuzzer's sanitizers need.
+pub(crate) const NIGHTLY: &str = "nightly";
+
+/// A nightly compiler and cargo-fuzz.
+pub(crate) fn fuzzing(ctx: &Context) -> Result<()> {
+    let sh = &ctx.sh;
+    if !ctx.succeeds(cmd!(sh, "rustup run {NIGHTLY} rustc --version")) {
+        ctx.step("adding a nightly Rust toolchain", || {
+            ctx.run(cmd!(
+                sh,
+                "rustup toolchain install {NIGHTLY} --profile minimal"
+            ))
+        })?;
+    }
+    cargo_tool(ctx, "cargo-fuzz")?;
+    Ok(())
+}
+
 fn cargo_tool(ctx: &Context, name: &str) -> Result<PathBuf> {
     if let Some(found) = which(&[name]) {
         return Ok(found);

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::manifest::{Member, members};
 
 /// A package, and those of ours that it may know.
-const MAY_KNOW: [(&str, &[&str]); 9] = [
+const MAY_KNOW: [(&str, &[&str]); 10] = [
     ("pawl-protocol", &[]),
     ("pawl-wire", &[]),
     ("pawl-client", &["pawl-protocol", "pawl-wire"]),
@@ -16,6 +16,7 @@ const MAY_KNOW: [(&str, &[&str]); 9] = [
     ("pawl-cli", &["pawl-client"]),
     ("pawl-server", &["pawl-wire"]),
     ("pawl-bench", &["pawl-protocol"]),
+    ("pawl-fuzz", &["pawl-protocol", "pawl-wire", "pawl-client"]),
     ("xtask", &[]),
     ("pawl", &[]),
 ];

@@ -1,0 +1,5 @@
+//! The target `client_records` for libFuzzer; what it does is in the library.
+#![no_main]
+#![forbid(unsafe_code)]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pawl_fuzz::run("client_records", bytes));

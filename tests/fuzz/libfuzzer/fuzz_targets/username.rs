@@ -1,0 +1,5 @@
+//! The target `username` for libFuzzer; what it does is in the library.
+#![no_main]
+#![forbid(unsafe_code)]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| pawl_fuzz::run("username", bytes));
