@@ -234,6 +234,8 @@ class Ratchet:
             header_key, ratchet_key = reader.bytes(32), x25519_check(reader.bytes(32))
             chain_key, number = reader.bytes(32), reader.integer(4)
             receiving = Chain(header_key, ratchet_key, chain_key, number, _read_skipped(reader))
+            if any(skipped >= number for skipped in receiving.skipped):
+                raise Refused("bad field: skipped keys")
         count = reader.integer(1)
         retired = []
         for _ in range(min(count, MAX_RETIRED + 1)):

@@ -25,7 +25,7 @@ impl SkippedKeys {
         rising.then_some(Self(keys))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &SkippedKey> {
+    pub(super) fn iter(&self) -> core::slice::Iter<'_, SkippedKey> {
         self.0.iter()
     }
 

@@ -121,13 +121,18 @@ impl ReceivingChain {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
+        let chain = Self {
             header_key: HeaderKey::from_bytes(reader.array()?),
             ratchet_key: X25519Public::from_bytes(reader.array()?)?,
             chain: ChainKey::from_bytes(reader.array()?),
             next: reader.u32()?,
             skipped: SkippedKeys::read(reader)?,
-        })
+        };
+        // Keys that the chain steps over later are put behind these.
+        match chain.skipped.iter().next_back() {
+            Some(last) if last.number >= chain.next => Err(DecodeError::BadField("skipped keys")),
+            _ => Ok(chain),
+        }
     }
 }
 

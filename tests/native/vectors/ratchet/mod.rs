@@ -6,6 +6,7 @@ mod script;
 
 use pawl_protocol::{SealError, Session};
 
+use super::crypt::array;
 use super::handshakes::{Handshake, NOW, stored};
 use super::json::{Json, hex, object};
 use super::people::{Person, Tape};
@@ -79,6 +80,9 @@ fn refused_states(active: &[u8], due: &[u8]) -> Vec<Json> {
         let keys: Vec<_> = numbers.iter().flat_map(key).collect();
         due_with("skipped", &[&count.to_be_bytes(), &keys[..]].concat())
     };
+    let next = [u32::from_be_bytes(array(
+        Stored::parse(due).get("receiving_number"),
+    ))];
     let retired = [&[6][..], &[0; 6 * 74]].concat();
     let cases = [
         ("truncated by one byte", due[..due.len() - 1].to_vec()),
@@ -90,6 +94,7 @@ fn refused_states(active: &[u8], due: &[u8]) -> Vec<Json> {
         ("receiving flag 2", due_with("receiving", &[2])),
         ("skipped keys in falling order", skipped(&[5, 4])),
         ("a skipped key twice", skipped(&[4, 4])),
+        ("a skipped key of the next message", skipped(&next)),
         (
             "1,001 skipped keys",
             skipped(&(0..1001).collect::<Vec<_>>()),
