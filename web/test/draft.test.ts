@@ -42,6 +42,18 @@ test('a sent text leaves the box at once and is saved no more', async () => {
   expect(draft.error.value).toBeNull();
 });
 
+test('what is not saved yet is saved before it is sent', () => {
+  const { engine, draft } = open();
+  draft.edit('h');
+  draft.edit('hello');
+  void draft.send();
+  expect(engine.commands.map((one) => one.asked)).toEqual([
+    { type: 'saveDraft', conversation: 'bob', text: 'h' },
+    { type: 'saveDraft', conversation: 'bob', text: 'hello' },
+    { type: 'sendText', conversation: 'bob', text: 'hello' },
+  ]);
+});
+
 test('a text that cannot be sent comes back with the reason', async () => {
   const { engine, draft } = open();
   draft.edit('abc');

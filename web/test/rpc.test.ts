@@ -1,5 +1,5 @@
 /** Laws of the page's side of the worker: nothing is sent before `ready`, and everything is answered. */
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { PageToWorker, WorkerState, WorkerToPage } from '../src/worker/messages';
 import { Rpc, type WorkerLike } from '../src/worker/rpc';
@@ -28,7 +28,7 @@ class FakeWorker implements WorkerLike {
   }
 
   ids(): (string | number)[] {
-    return this.sent.map((message) => (message.type === 'networkUp' ? 'networkUp' : message.id));
+    return this.sent.map((message) => ('id' in message ? message.id : message.type));
   }
 }
 
@@ -112,5 +112,51 @@ describe('Rpc', () => {
     worker.say(ready);
     for (let count = 0; count < 1000; count++) void rpc.command(draft);
     expect(await rpc.command(draft)).toEqual({ code: 'storeFailed' });
+  });
+});
+
+describe('a page that goes away', () => {
+  beforeEach(() => { vi.stubGlobal('crossOriginIsolated', true); });
+  afterEach(() => { vi.unstubAllGlobals(); });
+
+  /** A worker that answers queries at once, and a page that does not hear it: its event loop stands still. */
+  function blocked() {
+    const worker = new FakeWorker();
+    let cell: Int32Array = new Int32Array(1);
+    const queries: number[] = [];
+    const answer = { queries: true };
+    const post = worker.postMessage.bind(worker);
+    worker.postMessage = (message) => {
+      post(message);
+      if (message.type === 'answered') cell = message.answered;
+      if (message.type !== 'query') return;
+      queries.push(message.id);
+      if (answer.queries) Atomics.store(cell, 0, message.id);
+    };
+    const rpc = new Rpc(worker, { event: () => undefined, state: () => undefined });
+    worker.say(ready);
+    return { worker, rpc, queries, answer };
+  }
+
+  it('asks after what was asked before, and comes back when that is answered', () => {
+    const { worker, rpc, queries } = blocked();
+    expect(worker.sent[0]?.type).toBe('answered');
+    void rpc.command(draft);
+    rpc.settle();
+    expect(worker.ids().slice(-2)).toEqual([expect.any(String), queries[0]]);
+  });
+
+  it('waits for nothing where nothing was asked', () => {
+    const { rpc, queries } = blocked();
+    rpc.settle();
+    expect(queries).toEqual([]);
+  });
+
+  it('comes back although nobody answers', () => {
+    const { rpc, answer, queries } = blocked();
+    answer.queries = false;
+    void rpc.command(draft);
+    rpc.settle();
+    expect(queries).toHaveLength(1);
   });
 });

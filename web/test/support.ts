@@ -16,6 +16,8 @@ export class TestEngine implements Engine {
     return new Promise((answer) => this.queries.push({ asked, answer }));
   }
 
+  settle(): void {}
+
   ofType(type: Command['type']): Command[] {
     return this.commands.map((one) => one.asked).filter((one) => one.type === type);
   }

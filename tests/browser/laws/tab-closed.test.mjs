@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { CLIENT, kindOf, RELAY } from '../support/protobuf.mjs';
 import { holdsSeries, mark, marksIn } from '../support/series.mjs';
@@ -55,20 +56,68 @@ async function sentOrDraft(tab, text) {
   });
 }
 
-scenario('tab closed: right after Enter; what was written is then sent or still a draft, never both, never lost', {}, async (world) => {
-  const { alice, bob } = await talking(world);
-  for (let number = 1; number <= 4; number += 1) {
-    const text = mark('alice', number);
-    await alice.tab.fill('Message', text);
-    await draftIsKept(alice, text);
-    await alice.tab.page.keyboard.press('Enter');
-    await alice.closeTab();
-    await alice.openTab('#/c/bob');
+/** Milliseconds between Enter and the end. */
+const MOMENTS = [0, 0, 5, 10, 20, 50, 100];
+
+/** Exactly one of message and draft after reopening, whatever the moment; each text is then sent, and arrives once. */
+async function endedAtMany({ alice, bob }, write, end) {
+  for (const [index, moment] of MOMENTS.entries()) {
+    const text = mark('alice', index + 1);
+    await write(alice, text, async () => {
+      await pause(moment);
+      await end(alice);
+    });
+    if (alice.tabs.length === 0) await alice.openTab('#/c/bob');
     const state = await sentOrDraft(alice.tab, text);
-    assert.notEqual(state.sent, state.draft, `${text}: sent ${state.sent}, draft ${state.draft}`);
+    assert.notEqual(state.sent, state.draft, `${text}, ${moment} ms: sent ${state.sent}, draft ${state.draft}`);
     if (state.draft) await alice.tab.press('button', 'Send');
     await alice.tab.waitForMessage(text);
   }
-  await holdsSeries(bob.tab, 'alice', 4);
-  await holdsSeries(alice.tab, 'alice', 4);
+  await holdsSeries(bob.tab, 'alice', MOMENTS.length);
+  await holdsSeries(alice.tab, 'alice', MOMENTS.length);
+  assert.equal(await alice.tab.valueOf('Message'), '');
+}
+
+/** Text and Enter in one go, before anything of it can be on disk; the end is on its way when Enter is. */
+async function writeInOneGo({ tab }, text, end) {
+  await tab.focusMessage();
+  const pressing = tab.page.evaluate(pasteAndEnter, text).catch(() => undefined);
+  await Promise.all([pressing, end()]);
+}
+
+/** Runs in the page. */
+function pasteAndEnter(text) {
+  document.execCommand('insertText', false, text);
+  document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));
+}
+
+/** A draft that is on disk, then Enter. */
+async function writeAndKeep(alice, text, end) {
+  await alice.tab.fill('Message', text);
+  await draftIsKept(alice, text);
+  await alice.tab.page.keyboard.press('Enter');
+  await end();
+}
+
+const GOES = {
+  'is closed': async (person) => person.closeTab(),
+  'is loaded anew': async (person) => person.tab.reload(),
+};
+
+for (const [how, end] of Object.entries(GOES)) {
+  scenario(`tab closed: the tab ${how} at any moment after text and Enter at once; it is sent or still a draft, never both, never lost`, {}, async (world) => {
+    await endedAtMany(await talking(world), writeInOneGo, end);
+  });
+}
+
+scenario('tab closed: the browser is killed at any moment after Enter; what was on disk is sent or still a draft, never both, never lost', {}, async (world) => {
+  await endedAtMany(await talking(world, { alice: { own: {} } }), writeAndKeep, async (person) => person.crash());
+});
+
+scenario('tab closed: a second tab, which works through the first, at any moment after text and Enter at once; sent or still a draft', {}, async (world) => {
+  const { alice, bob } = await talking(world);
+  // The first tab stays, and leads; each one that is opened from here on works through it.
+  alice.tabs.shift();
+  await (await alice.openTab('#/c/bob')).waitForMessage('hello bob');
+  await endedAtMany({ alice, bob }, writeInOneGo, GOES['is closed']);
 });

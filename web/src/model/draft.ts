@@ -1,7 +1,7 @@
 /**
  * What is being written in one conversation. The engine keeps it on disk: each change is saved at
- * once, or as soon as the save before it is done, because a page that goes away takes its worker
- * along without waiting. What cannot be sent comes back into the box.
+ * once, or as soon as the save before it is done, and the last one before it is sent. What cannot be
+ * sent comes back into the box.
  */
 import { signal } from '@preact/signals';
 import type { CommandError } from '../generated/types';
@@ -69,6 +69,8 @@ export class Draft {
     const text = this.text.value;
     if (text.trim() === '') return;
     this.error.value = null;
+    // On disk before it leaves the box; the engine clears it with the same commit that makes it a message.
+    this.flush();
     this.text.value = '';
     this.#dirty = false;
     this.#offered = null;

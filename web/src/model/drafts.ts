@@ -24,6 +24,12 @@ export class Drafts {
     this.#all.get(conversation.username)?.adopt(conversation.draft);
   }
 
+  /** Everything that was written is on disk when this comes back, as a draft or as a message. */
+  settle(): void {
+    this.flush();
+    this.#engine().settle();
+  }
+
   /** The page may go away, or another conversation is opened. */
   flush(): void {
     for (const draft of this.#all.values()) draft.flush();

@@ -8,6 +8,8 @@ import type { StartErrorCode, WorkerState } from '../worker/rpc';
 export type Engine = {
   command(command: Command): Promise<CommandError | null>;
   query(query: Query): Promise<QueryReply>;
+  /** Waits, for a moment and without its event loop, until what was asked is done. */
+  settle(): void;
 };
 
 export type EngineListener = { event(event: Event): void; state(state: WorkerState): void };
@@ -23,4 +25,5 @@ export type Start = { state: 'starting' } | { state: 'ready' } | { state: 'faile
 export const noEngine: Engine = {
   command: () => Promise.resolve({ code: 'storeFailed' }),
   query: () => Promise.resolve({ type: 'failed', error: { code: 'storeFailed' } }),
+  settle: () => undefined,
 };

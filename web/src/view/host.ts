@@ -15,7 +15,7 @@ export function attach(model: Model): void {
     look();
     if (document.visibilityState === 'hidden') model.drafts.flush();
   });
-  addEventListener('pagehide', () => { model.drafts.flush(); });
+  addEventListener('pagehide', () => { model.drafts.settle(); });
   effect(() => { document.title = title(model); });
   effect(() => { document.documentElement.dataset.theme = model.settings.theme.value; });
 }

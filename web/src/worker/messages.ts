@@ -38,6 +38,8 @@ export type WorkerState =
   | { state: 'failed'; error: StartError };
 
 export type PageToWorker =
+  /** Where the worker writes the id of each query that it has answered, so that a page can see it without its event loop. */
+  | { type: 'answered'; answered: Int32Array }
   /** `id`: 32 hexadecimal digits; the same id never does anything twice. */
   | { type: 'command'; id: string; command: Command }
   | { type: 'query'; id: number; query: Query }

@@ -24,6 +24,9 @@ export type RpcListener = {
 /** More than a person can ask for; past it the worker is plainly not answering. */
 const MAX_PENDING = 1000;
 
+/** Milliseconds that a page that goes away waits for what it asked: browsers end it at about half a second. */
+const SETTLE_MS = 400;
+
 type Pending<T> = { message: PageToWorker; resolve: (answer: T) => void };
 
 export class Rpc {
@@ -33,6 +36,8 @@ export class Rpc {
   readonly #queries = new Map<number, Pending<QueryReply>>();
   #state: WorkerState['state'] = 'starting';
   #nextQuery = 1;
+  /** The newest query that is answered, written by the worker; nothing where the browser shares no memory. */
+  readonly #answered = globalThis.crossOriginIsolated ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
 
   constructor(worker: WorkerLike, on: RpcListener) {
     this.#worker = worker;
@@ -40,6 +45,7 @@ export class Rpc {
     worker.addEventListener('message', (event) => { this.#receive(event.data); });
     worker.addEventListener('error', (event) => { this.#fail(event.message ?? 'the worker did not load'); });
     worker.addEventListener('messageerror', () => { this.#fail('a message could not be read'); });
+    if (this.#answered) worker.postMessage({ type: 'answered', answered: this.#answered });
     // Not every browser tells a worker, and a page that comes back into view should be connected.
     globalThis.addEventListener?.('online', () => { this.#networkUp(); });
     globalThis.document?.addEventListener('visibilitychange', () => {
@@ -63,6 +69,19 @@ export class Rpc {
     return new Promise((resolve) => {
       this.#ask(this.#queries, id, { message: { type: 'query', id, query }, resolve });
     });
+  }
+
+  /**
+   * For a page that goes away, which takes its worker along: comes back when all that was asked before is
+   * on disk or refused. Blocks, since nothing else holds a page; a query is answered in its turn, after the
+   * commands before it.
+   */
+  settle(): void {
+    if (!this.#answered || this.#state !== 'ready' || this.#commands.size === 0) return;
+    const id = this.#nextQuery++;
+    const end = performance.now() + SETTLE_MS;
+    this.#worker.postMessage({ type: 'query', id, query: { type: 'snapshot' } });
+    while (Atomics.load(this.#answered, 0) < id && performance.now() < end);
   }
 
   /**

@@ -19,6 +19,7 @@ type Scope = {
 
 const scope = self as unknown as Scope;
 let tab: Tab | undefined;
+let answered: Int32Array | undefined;
 
 scope.addEventListener('message', (event) => { receive(event.data); });
 // A panic of the engine arrives here: nothing in this worker can be trusted any more.
@@ -27,6 +28,10 @@ scope.addEventListener('unhandledrejection', (event) => { fail(String(event.reas
 void start();
 
 function receive(message: PageToWorker): void {
+  if (message.type === 'answered') {
+    answered = message.answered;
+    return;
+  }
   if (tab === undefined) {
     say({ type: 'state', state: 'starting' });
     return;
@@ -63,5 +68,6 @@ function fail(detail: string): void {
 
 function say(message: WorkerToPage): void {
   scope.postMessage(message);
+  if (message.type === 'reply' && answered) Atomics.store(answered, 0, message.id);
   if (message.type === 'state' && message.state === 'failed') scope.close();
 }
