@@ -249,6 +249,16 @@ impl Record for Conversation {
 
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let record: ConversationRecord = records::read(bytes)?;
+        // Before there was any mending, neither side's numbers were kept whole.
+        let mending = record.mending.unwrap_or_else(|| Mending {
+            amnesia: true,
+            ..Mending::default()
+        });
+        let mut known = RangeSet::from_fields(&record.known)?;
+        if mending.amnesia {
+            known.extend(&RangeSet::from_fields(&record.delivered)?);
+            known.extend(&RangeSet::from_fields(&record.read)?);
+        }
         Ok(Self {
             username: Username::from_canonical(&record.username)
                 .map_err(|_| RecordError::Damaged)?,
@@ -271,12 +281,49 @@ impl Record for Conversation {
                 .collect::<Result<_, _>>()?,
             seen: RangeSet::from_fields(&record.seen)?,
             owes: record.owes,
-            mending: record.mending.unwrap_or_default(),
-            known: RangeSet::from_fields(&record.known)?,
+            mending,
+            known,
             preview: record.preview,
             active_at: record.active_at,
             draft: record.draft,
             last_notice: lines::notice_from_number(record.last_notice)?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chacha20::rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn a_record_from_before_there_was_mending_asks_for_nothing_again() {
+        let mut rng = chacha20::ChaCha20Rng::from_seed([7; 32]);
+        let account = pawl_protocol::AccountKeyPair::generate(&mut rng).public();
+        let old = ConversationRecord {
+            username: "bob".into(),
+            account: account.as_bytes().to_vec(),
+            next_position: 9,
+            next_number: 6,
+            own: vec![1, 1, 5],
+            delivered: vec![1, 4],
+            read: vec![1, 2],
+            ..ConversationRecord::default()
+        };
+        let conversation = Conversation::decode(&records::write(&old)).expect("decodes");
+        assert!(
+            conversation.mending.amnesia,
+            "what came before is not said to be missing"
+        );
+        assert!(
+            conversation.holes(9).is_empty(),
+            "what arrived is not sent again"
+        );
+        let again = Conversation::decode(&conversation.encode()).expect("decodes");
+        assert!(again.mending.amnesia && again.known == conversation.known);
+        let new = Conversation::new(conversation.username, account, 1);
+        let new = Conversation::decode(&new.encode()).expect("decodes");
+        assert!(!new.mending.amnesia);
     }
 }

@@ -26,8 +26,9 @@ impl Engine {
         is_taken
     }
 
-    /// Ends the sessions with devices that are not on the list. What waited for them is sealed anew.
-    fn end_unlisted(&mut self, peer: PeerId, record: &VerifiedAccountRecord) {
+    /// Ends the sessions with devices that are not on the list, and says whether there were any. What waited
+    /// for them is sealed anew.
+    pub(crate) fn end_unlisted(&mut self, peer: PeerId, record: &VerifiedAccountRecord) -> bool {
         let account = record.account();
         let mut ended = self.sessions.of_account(&account);
         ended.retain(|tag| {
@@ -53,5 +54,6 @@ impl Engine {
                 Envelope::decode(&sealed.envelope).is_ok_and(|it| ended.contains(&it.tag()));
             is_listed(sealed.recipient.device) && !is_ended
         });
+        !ended.is_empty()
     }
 }

@@ -184,16 +184,19 @@ impl Engine {
         let Some(own) = self.account.get().ready() else {
             return Outcome::Done;
         };
-        let is_replay = self.sessions.knows_base_key(initial.base_key());
-        let admission = self.prekeys.admission(initial);
-        if is_replay || admission == Admission::Replayed {
+        if self.sessions.knows_base_key(initial.base_key()) {
             return Outcome::Done;
         }
+        let admission = self.prekeys.admission(initial);
         let claimed = initial.sender().ok().map(|sender| sender.address().account);
         let known = claimed.and_then(|account| self.contacts.of_account(&account));
         if admission == Admission::Full {
             let username = known.and_then(|peer| self.username_of(peer));
             self.alert_of_strangers(AlertCode::HandshakeRefused { username }, turn);
+            return self.unopened(known, initial.tag(), NoticeCause::KeysGone, turn);
+        }
+        // Taken before, and its session is gone: a repetition, or one that the other goes on with.
+        if admission == Admission::Replayed {
             return self.unopened(known, initial.tag(), NoticeCause::KeysGone, turn);
         }
         let Some(named) = self.prekeys.named_by(initial) else {

@@ -125,10 +125,15 @@ pub(crate) const HOLE_PATIENCE: u64 = 30 * 1_000;
 /// What could not be read is a line in the conversation when the other's device did not help for so
 /// long. A day, because most people's devices are on within one, and then there is nothing to tell.
 pub(crate) const NOTICE_AFTER: u64 = DAY;
+/// How long the other's device has to answer at least, on a connection, before that line.
+pub(crate) const NOTICE_PATIENCE: u64 = 60 * 1_000;
 /// Texts sent again at once, then the other's word is awaited: what one wrong word can cause.
 pub(crate) const RESEND_BATCH: usize = 32;
 /// How often a text is sent again, over half an hour, before it is shown as not sent.
 pub(crate) const RESEND_TRIES: u64 = 5;
+/// Texts whose tries are remembered: twice what is sent again at once. Those tried longest ago are
+/// forgotten first.
+pub(crate) const MAX_RESENT: usize = 64;
 /// Texts sent again to one person in a day: a contact who says over and over that nothing arrived
 /// costs no more.
 pub(crate) const RESENDS_PER_DAY: u64 = 1_000;

@@ -201,8 +201,11 @@ impl Engine {
                 self.change_identity(peer, record, turn);
             }
             Answer::Account(record) if contact.record == record.record().encode() => {
-                // The relay contradicts itself, and a retry does not help.
-                self.fail_all(peer, turn);
+                // The relay contradicts itself, and a retry does not help; unless it is a session that says
+                // to be with a device which was never there.
+                if !self.end_unlisted(peer, record) {
+                    self.fail_all(peer, turn);
+                }
             }
             Answer::Account(record) => {
                 if !self.take_devices(peer, record) {

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::event::NoticeCause;
 use crate::limits::{
     MAX_MENDED_AT_ONCE, MAX_UNREADABLE_TAGS, MEND_FIRST, MEND_FORGET, MEND_LAST, MEND_ROUNDS,
-    MEND_STEP, NOTICE_AFTER, SILENCE, backoff,
+    MEND_STEP, NOTICE_AFTER, NOTICE_PATIENCE, SILENCE, backoff,
 };
 use crate::lines;
 use crate::outbox::Sealed;
@@ -81,6 +81,9 @@ pub(crate) struct Mending {
     /// Which texts were received is lost to damage: all before the next one.
     #[prost(bool, tag = "19")]
     pub(crate) amnesia: bool,
+    /// What is asked lets the answer ask in turn: then both know what came until the answer.
+    #[prost(bool, tag = "20")]
+    pub(crate) asks_back: bool,
 }
 
 /// Who has trouble, in memory.
@@ -90,6 +93,8 @@ pub(crate) struct Mender {
     /// Whose session to write on is missing.
     broken: SortedSet<PeerId>,
     pub(crate) due: Option<u64>,
+    /// When this connection began; 0 where there is none.
+    online_at: u64,
     /// For how many people sessions were begun since then.
     begun: (u64, usize),
     /// Whose lines are being read from the store: numbers and positions.
@@ -99,9 +104,17 @@ pub(crate) struct Mender {
 impl Mending {
     /// A failure after a long time without any begins with the short wait.
     fn forget(&mut self, now: u64) {
-        self.tried_at = self.tried_at.min(now);
-        self.resent_at = self.resent_at.min(now);
-        self.day_at = self.day_at.min(now);
+        let mut times = [
+            &mut self.tried_at,
+            &mut self.resent_at,
+            &mut self.day_at,
+            &mut self.silent_since,
+            &mut self.hole_since,
+        ];
+        times.iter_mut().for_each(|time| **time = now.min(**time));
+        if self.incident_at != TOLD {
+            self.incident_at = self.incident_at.min(now);
+        }
         if self.asked == 0 && now - self.tried_at >= MEND_FORGET {
             self.tries = 0;
         }
@@ -124,29 +137,37 @@ impl Mending {
         }
     }
 
-    fn notice_due(&self) -> Option<u64> {
+    /// When the user is told: not before the other could have answered, also where it is this device that
+    /// was away.
+    fn notice_due(&self, online_at: u64) -> Option<u64> {
         let is_open = self.incident_at > 0 && self.incident_at != TOLD;
-        is_open.then(|| self.incident_at + NOTICE_AFTER)
+        let answered_by = self.tried_at.max(online_at) + NOTICE_PATIENCE;
+        is_open.then(|| answered_by.max(self.incident_at + NOTICE_AFTER))
     }
 
     /// Whether there is anything to look after.
     fn is_troubled(&self) -> bool {
         let times = [self.asked, self.silent_since, self.hole_since];
-        self.hinted || times != [0; 3] || self.notice_due().is_some()
+        self.hinted || times != [0; 3] || self.notice_due(0).is_some()
     }
 
     /// Something is asked: it is asked again, but not at once.
-    pub(crate) fn ask(&mut self, newest_number: u64, now: u64) {
+    pub(crate) fn ask(&mut self, newest_number: u64, asks_back: bool, now: u64) {
+        self.asks_back = asks_back;
         self.asked = now.max(self.asked + 1);
         self.asked_number = newest_number;
         self.tried_at = now;
         self.tries = self.tries.max(1);
     }
 
-    /// The other has answered what was asked: nothing that came before is open any more.
+    /// The other has answered what was asked: nothing that came before is open any more. What came between
+    /// a question and an answer that does not ask in turn is.
     pub(crate) fn answered(&mut self) {
         self.processed = self.processed.max(self.asked_number);
         self.asked = 0;
+        if self.hinted && !self.asks_back {
+            return;
+        }
         self.hinted = false;
         self.incident_at = 0;
         self.unreadable.clear();
@@ -161,13 +182,18 @@ impl Mending {
 }
 
 impl Engine {
-    /// After loading: who was in trouble, and whose session is not there.
+    /// After loading: who was in trouble, and whose session is not there or says to be another's.
     pub(crate) fn find_trouble(&mut self) {
         let troubled = |(peer, c): (PeerId, &Conversation)| c.mending.is_troubled().then_some(peer);
         self.mender.troubled = self.conversations.iter().filter_map(troubled).collect();
         for (peer, contact) in self.contacts.iter() {
-            let active = contact.active;
-            if active.is_some_and(|tag| self.sessions.get(tag).is_none()) {
+            let Some(tag) = contact.active else {
+                continue;
+            };
+            let slot = self.sessions.get(tag);
+            let account = slot.map(|slot| slot.session.peer().account());
+            if account != Some(contact.account) {
+                self.sessions.remove(tag);
                 self.mender.troubled.insert(peer);
                 self.mender.broken.insert(peer);
             }
@@ -215,6 +241,9 @@ impl Engine {
     /// Something of the pinned account was opened: it is written to on that session, unless the session
     /// only receives, and at once.
     pub(crate) fn heard_on(&mut self, peer: PeerId, tag: SessionTag) {
+        if self.sending.is_given_up(peer) {
+            self.mender.due = Some(0);
+        }
         self.sending.release(peer);
         let only_receives = self.sessions.get(tag).is_none_or(|slot| slot.retired);
         let is_news = |c: &Contact| {
@@ -233,8 +262,16 @@ impl Engine {
 
     /// Looks after everybody who is in trouble, where it is time.
     pub(crate) fn mend(&mut self, turn: &mut Turn<'_>) {
+        if !self.relay.is_online() {
+            self.mender.online_at = 0;
+            return;
+        }
+        if self.mender.online_at == 0 {
+            // Whoever could not be helped on the connection before is looked at again.
+            (self.mender.online_at, self.mender.due) = (turn.now, Some(0));
+        }
         let is_due = self.mender.due.is_some_and(|due| due <= turn.now);
-        if !is_due || !self.relay.is_online() || self.account.get().ready().is_none() {
+        if !is_due || self.account.get().ready().is_none() {
             return;
         }
         let (since, mut begun) = self.mender.begun;
@@ -262,8 +299,12 @@ impl Engine {
     /// texts to send again that are due are dealt with.
     fn next_trouble(&mut self, peer: PeerId, turn: &mut Turn<'_>) -> Option<u64> {
         let is_broken = self.mender.broken.contains(&peer);
+        let online_at = self.mender.online_at;
         let mending = &self.conversations.get(peer)?.mending;
-        if mending.notice_due().is_some_and(|due| due <= turn.now) {
+        if mending
+            .notice_due(online_at)
+            .is_some_and(|due| due <= turn.now)
+        {
             let cause = lines::notice_from_number(mending.cause).ok().flatten();
             self.notice(peer, cause.unwrap_or(NoticeCause::Unreadable), turn);
             self.conversations.edit(peer)?.mending.incident_at = TOLD;
@@ -273,7 +314,11 @@ impl Engine {
         if !mending.is_troubled() && !is_broken && resend.is_none() {
             return None;
         }
-        let due = [mending.due(is_broken), mending.notice_due(), resend];
+        let due = [
+            mending.due(is_broken),
+            mending.notice_due(online_at),
+            resend,
+        ];
         // What is due and could not be done now waits for what lets it be done.
         let later = |due: &u64| *due > turn.now;
         Some(
@@ -347,5 +392,41 @@ impl Engine {
         contact.active = None;
         let tags = self.sessions.of_account(&contact.account);
         self.sessions.retire(&tags);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::DAY;
+
+    #[test]
+    fn what_came_between_a_question_and_an_answer_that_does_not_ask_is_asked_about() {
+        for asks_back in [true, false] {
+            let mut mending = Mending::default();
+            mending.ask(7, asks_back, 1_000);
+            mending.hinted = true;
+            mending.incident_at = 2_000;
+            mending.answered();
+            assert_eq!((mending.asked, mending.processed), (0, 7));
+            // After an answer that asks in turn, this side's own answer says what it lacks.
+            assert_eq!(mending.hinted, !asks_back);
+            assert_eq!(mending.due(false).is_some(), !asks_back);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_makes_nobody_wait_for_it() {
+        let mut mending = Mending::default();
+        mending.ask(1, true, 90 * DAY);
+        (mending.incident_at, mending.silent_since) = (91 * DAY, 92 * DAY);
+        (mending.hole_since, mending.day_at, mending.resent_at) = (DAY, 93 * DAY, 94 * DAY);
+        mending.forget(2 * DAY);
+        assert!(mending.due(false).is_some_and(|due| due < 3 * DAY));
+        assert!(mending.notice_due(0).is_some_and(|due| due <= 3 * DAY));
+        assert!(mending.resend_at(&[(1, 1)]) < 3 * DAY);
+        mending.incident_at = TOLD;
+        mending.forget(3 * DAY);
+        assert_eq!(mending.incident_at, TOLD);
     }
 }

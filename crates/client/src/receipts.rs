@@ -100,7 +100,7 @@ impl Engine {
             receipt.delivered.insert_range(1, u64::MAX / 2);
         }
         if let Some(rounds) = rounds {
-            mending.ask(newest, now);
+            mending.ask(newest, rounds > 0, now);
             mending.ask_next = false;
             receipt.ask = mending.asked;
             receipt.rounds = rounds;

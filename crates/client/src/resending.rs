@@ -9,7 +9,8 @@ use crate::contacts::PeerId;
 use crate::content::{Content, Text};
 use crate::engine::Engine;
 use crate::limits::{
-    DAY, HOLE_PATIENCE, MEND_FIRST, MEND_LAST, RESEND_BATCH, RESEND_TRIES, RESENDS_PER_DAY, backoff,
+    DAY, HOLE_PATIENCE, MAX_RESENT, MEND_FIRST, MEND_LAST, RESEND_BATCH, RESEND_TRIES,
+    RESENDS_PER_DAY, backoff,
 };
 use crate::lines::{self, Line};
 use crate::mending::Mending;
@@ -27,6 +28,8 @@ impl Mending {
         let tries = self.tries_of(number) + 1;
         self.keep_resent(|resent| resent != number);
         self.resent.extend([number, tries]);
+        let surplus = self.resent.len().saturating_sub(2 * MAX_RESENT);
+        self.resent.drain(..surplus);
     }
 
     /// Forgets about texts that arrived, or never will.
@@ -37,7 +40,7 @@ impl Mending {
     }
 
     /// When these texts may go out again: with each try later, and so many a day.
-    fn resend_at(&self, holes: &[(u64, u64)]) -> u64 {
+    pub(crate) fn resend_at(&self, holes: &[(u64, u64)]) -> u64 {
         let tries = holes.iter().map(|(number, _)| self.tries_of(*number));
         let waits = u32::try_from(tries.max().unwrap_or(0)).unwrap_or(u32::MAX);
         let paced = match waits.checked_sub(1) {
@@ -166,10 +169,13 @@ impl Engine {
         let Some(conversation) = self.conversations.edit(peer) else {
             return;
         };
-        if conversation.known.contains(number) || self.outbox.text(peer, number).is_some() {
+        let mending = &mut conversation.mending;
+        // While the line was read another account may have been pinned, for which it was not meant.
+        let is_theirs = number >= mending.first_number;
+        let is_known = conversation.known.contains(number);
+        if !is_theirs || is_known || self.outbox.text(peer, number).is_some() {
             return;
         }
-        let mending = &mut conversation.mending;
         mending.count_try(number);
         mending.resent_today += 1;
         let text = Text {
@@ -180,5 +186,20 @@ impl Engine {
             sent_at: line.sent_at,
         };
         self.enqueue(peer, number, position, true, &Content::Text(text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_are_counted_for_the_texts_tried_last() {
+        let mut mending = Mending::default();
+        for number in (1..=500).chain([500, 500]) {
+            mending.count_try(number);
+        }
+        assert_eq!(mending.resent.len(), 2 * MAX_RESENT);
+        assert_eq!((mending.tries_of(1), mending.tries_of(500)), (0, 3));
     }
 }

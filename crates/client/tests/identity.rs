@@ -120,6 +120,31 @@ fn a_change_is_noticed_when_writing_too() {
     assert_eq!(world.statuses(ALICE, "bob")[1], MessageStatus::Delivered);
 }
 
+/// A text that did not arrive is being read, to be sent again, while its recipient changes.
+#[test]
+fn what_was_meant_for_the_old_account_is_not_sent_again_to_the_new_one() {
+    let mut world = World::with(619, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "one");
+    world.relay.bend = Some(Box::new(|client, frame| match frame {
+        pawl_wire::RelayFrame::Deliver { .. } if client == BOB => Vec::new(),
+        frame => vec![frame],
+    }));
+    world.send(ALICE, "bob", "for the old account");
+    world.relay.bend = None;
+    world.send(ALICE, "bob", "three");
+    world.holds_lines = true;
+    world.run_for(60_000);
+    bob_begins_anew(&mut world);
+    world.send(ALICE, "bob", "for the new account");
+    assert_eq!(identity(&world, "bob"), IdentityState::Changed);
+    accept(&mut world);
+    assert_eq!(world.hand_over(ALICE), 1);
+    world.holds_lines = false;
+    world.run_for(60_000);
+    assert_eq!(world.received(BOB, "alice"), ["for the new account"]);
+}
+
 #[test]
 fn a_swap_between_look_and_click_accepts_nothing_and_verifies_nothing() {
     let mut world = World::with(620, &["alice", "bob"]);

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use pawl_client::{Command, MessageStatus, Table};
-use pawl_wire::{MessageId, RelayFrame};
+use pawl_wire::{BundleRefusal, MessageId, RelayFrame};
 use support::{World, send};
 
 const ALICE: usize = 0;
@@ -245,6 +245,28 @@ fn a_session_that_decodes_but_cannot_open_is_replaced() {
     assert!(decoded >= 6, "only {decoded} decoded");
 }
 
+/// Account and device number of the other, as they stand in a session's record.
+#[test]
+fn a_session_that_says_to_be_with_somebody_else_is_replaced() {
+    for (seed, place) in [(1_064, 0), (1_065, 35)] {
+        let mut world = talking(seed);
+        let bob = world.address("bob").account.0;
+        let mut altered = 0;
+        for ((table, _), value) in &mut world.clients[ALICE].disk {
+            let at = value.windows(32).position(|bytes| *bytes == bob);
+            if let (Table::Sessions, Some(at)) = (table, at) {
+                value[at + place] ^= 4;
+                altered += 1;
+            }
+        }
+        assert!(altered > 0);
+        world.break_connection(ALICE, None);
+        world.crash(ALICE);
+        world.send(ALICE, "bob", "for you");
+        assert_mended(&mut world, &format!("byte {place}"));
+    }
+}
+
 /// Replays what Alice sent, under other names, after Bob lost the session, too.
 #[test]
 fn first_messages_that_are_replayed_are_shown_once() {
@@ -359,4 +381,59 @@ fn the_last_text_is_asked_after_when_nothing_comes_back() {
         Some(&MessageStatus::Delivered)
     );
     assert_mended(&mut world, "silence");
+}
+
+/// An envelope of Alice's for Bob, with one bit wrong.
+fn spoil(world: &mut World) {
+    let bob = world.address("bob");
+    let mut to_bob = world.relay.submitted.iter().rev();
+    let last = to_bob.find(|it| it.recipient == bob).expect("written to");
+    let mut envelope = last.envelope.clone();
+    *envelope.last_mut().expect("long") ^= 1;
+    let name = MessageId([0xEE; 16]);
+    let mailbox = world.relay.boxes.get_mut(&bob).expect("registered");
+    mailbox.store(name, envelope);
+}
+
+#[test]
+fn who_could_not_be_asked_on_one_connection_is_asked_on_the_next() {
+    let mut world = talking(1_092);
+    let alice = world.address("alice");
+    // The relay says that Alice's device is not there, and that her list is the old one.
+    world.relay.bend = Some(Box::new(|_, frame| match frame {
+        RelayFrame::Bundle { claim, .. } => vec![RelayFrame::NoBundle {
+            claim,
+            cause: BundleRefusal::UnknownDevice,
+            retry_after_ms: 0,
+        }],
+        frame => vec![frame],
+    }));
+    spoil(&mut world);
+    world.run_for(10 * MINUTE);
+    world.relay.bend = None;
+    world.run_for(10 * MINUTE);
+    let asked = |world: &World| {
+        let submitted = world.relay.submitted.iter();
+        submitted.filter(|it| it.recipient == alice).count()
+    };
+    let before = asked(&world);
+    world.break_connection(BOB, None);
+    world.run_for(MINUTE);
+    assert!(asked(&world) > before);
+    assert_mended(&mut world, "the next connection");
+}
+
+#[test]
+fn no_line_is_written_because_this_device_was_away() {
+    let mut world = talking(1_093);
+    world.set_network(ALICE, false);
+    spoil(&mut world);
+    world.settle();
+    world.set_network(BOB, false);
+    world.set_network(ALICE, true);
+    // Her answer waits for him.
+    world.run_for(2 * DAY);
+    world.set_network(BOB, true);
+    world.run_for(MINUTE);
+    assert_mended(&mut world, "away");
 }

@@ -8,6 +8,7 @@
 )]
 
 pub mod relay;
+pub mod store;
 pub mod stranger;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +20,6 @@ use pawl_client::{
     MessageStatus, MessageView, SocketRequest, Step, Table,
 };
 use pawl_wire::{ConnectionError, DeviceAddress, RelayFrame, close_code};
-use prost::encoding::decode_varint;
 use relay::{AUTHORITY, Peer, Relay};
 
 /// A Monday in 2026, milliseconds since 1970.
@@ -51,6 +51,8 @@ pub struct Client {
     up: VecDeque<Vec<u8>>,
     /// What the driver has to tell the engine.
     inputs: VecDeque<Input>,
+    /// Lines that were read and are not handed over yet, where the world holds them.
+    held: Vec<Input>,
 }
 
 pub struct World {
@@ -64,6 +66,8 @@ pub struct World {
     pub crash_in: Option<(u64, Crash)>,
     /// How often a process died so far.
     pub crashes: u32,
+    /// What is read from a store is handed over only by [`World::hand_over`].
+    pub holds_lines: bool,
     ids: u128,
 }
 
@@ -99,6 +103,7 @@ impl World {
             socket: None,
             up: VecDeque::new(),
             inputs: VecDeque::new(),
+            held: Vec::new(),
         };
         Self {
             now: START,
@@ -108,6 +113,7 @@ impl World {
             chaos: 0,
             crash_in: None,
             crashes: 0,
+            holds_lines: false,
             ids: u128::from(seed) << 64,
         }
     }
@@ -296,7 +302,11 @@ impl World {
             let read = |key| client.disk.get(&(Table::Messages, key)).cloned();
             let rows = step.reads.into_iter().map(|key| read(key).map(Into::into));
             let lines = Input::Lines(rows.collect());
-            client.inputs.push_back(lines);
+            if self.holds_lines {
+                client.held.push(lines);
+            } else {
+                client.inputs.push_back(lines);
+            }
         }
     }
 
@@ -307,6 +317,7 @@ impl World {
         client.socket = None;
         client.up.clear();
         client.inputs.clear();
+        client.held.clear();
         client.engine = load(&client.disk);
         client.wake_at = Some(self.now);
     }
@@ -324,20 +335,6 @@ impl World {
     pub fn lose(&mut self, i: usize, gone: impl Fn(Table, &Key) -> bool) {
         let disk = &mut self.clients[i].disk;
         disk.retain(|(table, key), _| !gone(*table, key));
-        self.break_connection(i, None);
-        self.crash(i);
-    }
-
-    /// The client no longer knows which texts it has received, though its sessions work: what it says in
-    /// its next receipts is wrong.
-    pub fn forget_received(&mut self, i: usize) {
-        const RECEIVED: u64 = 16;
-        const SEEN: u64 = 18;
-        for ((table, _), value) in &mut self.clients[i].disk {
-            if *table == Table::Conversations {
-                *value = without_fields(value, &[RECEIVED, SEEN]);
-            }
-        }
         self.break_connection(i, None);
         self.crash(i);
     }
@@ -457,27 +454,6 @@ impl World {
     pub fn settle(&mut self) {
         self.run_for(3_000);
     }
-}
-
-/// A stored record without some fields of its protobuf message.
-fn without_fields(record: &[u8], fields: &[u64]) -> Vec<u8> {
-    const HEAD: usize = 5;
-    let mut rest = &record[HEAD..];
-    let mut kept = Vec::new();
-    while !rest.is_empty() {
-        let whole = rest;
-        let tag = decode_varint(&mut rest).expect("a tag");
-        let value = decode_varint(&mut rest).expect("a number or a length");
-        // All fields of these records are numbers or have a length.
-        if tag & 7 == 2 {
-            rest = &rest[usize::try_from(value).expect("small")..];
-        }
-        if !fields.contains(&(tag >> 3)) {
-            kept.extend_from_slice(&whole[..whole.len() - rest.len()]);
-        }
-    }
-    let length = u32::try_from(kept.len()).expect("small");
-    [&record[..1], &length.to_be_bytes(), &kept].concat()
 }
 
 pub fn send(to: &str, text: &str) -> Command {

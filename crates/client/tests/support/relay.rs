@@ -27,6 +27,8 @@ pub struct Relay {
     /// Every `Submit` that came in.
     pub submitted: Vec<Submit>,
     pub bend: Option<Bend>,
+    /// Gives out no one-time keys, though it has some.
+    pub stingy: bool,
     nonces: u8,
 }
 
@@ -67,6 +69,7 @@ impl Default for Relay {
             boxes: BTreeMap::new(),
             submitted: Vec::new(),
             bend: None,
+            stingy: false,
             nonces: 0,
         }
     }
@@ -263,6 +266,7 @@ impl Relay {
     }
 
     fn claim(&mut self, claim: ClaimId, device: DeviceAddress) -> RelayFrame {
+        let is_stingy = self.stingy;
         let Some(mailbox) = self.boxes.get_mut(&device) else {
             let cause = BundleRefusal::UnknownDevice;
             return RelayFrame::NoBundle {
@@ -280,12 +284,12 @@ impl Relay {
                     .signed_prekey
                     .clone()
                     .expect("registered with one"),
-                kem_prekey: mailbox
-                    .kems
-                    .pop_front()
+                kem_prekey: (!is_stingy)
+                    .then(|| mailbox.kems.pop_front())
+                    .flatten()
                     .or(last_resort)
                     .expect("registered with one"),
-                one_time_prekey: mailbox.one_time.pop_front(),
+                one_time_prekey: (!is_stingy).then(|| mailbox.one_time.pop_front()).flatten(),
             };
             mailbox.claims.insert(claim, bundle);
         }

@@ -1,0 +1,51 @@
+//! What can happen to what a client has stored, and between its reading and its writing.
+
+use pawl_client::Table;
+use prost::encoding::decode_varint;
+
+use super::World;
+
+impl World {
+    /// Hands over lines that were read and held; how many times there were some.
+    pub fn hand_over(&mut self, i: usize) -> usize {
+        let held = std::mem::take(&mut self.clients[i].held);
+        let count = held.len();
+        self.clients[i].inputs.extend(held);
+        count
+    }
+
+    /// The client no longer knows which texts it has received, though its sessions work: what it says in
+    /// its next receipts is wrong.
+    pub fn forget_received(&mut self, i: usize) {
+        const RECEIVED: u64 = 16;
+        const SEEN: u64 = 18;
+        for ((table, _), value) in &mut self.clients[i].disk {
+            if *table == Table::Conversations {
+                *value = without_fields(value, &[RECEIVED, SEEN]);
+            }
+        }
+        self.break_connection(i, None);
+        self.crash(i);
+    }
+}
+
+/// A stored record without some fields of its protobuf message.
+fn without_fields(record: &[u8], fields: &[u64]) -> Vec<u8> {
+    const HEAD: usize = 5;
+    let mut rest = &record[HEAD..];
+    let mut kept = Vec::new();
+    while !rest.is_empty() {
+        let whole = rest;
+        let tag = decode_varint(&mut rest).expect("a tag");
+        let value = decode_varint(&mut rest).expect("a number or a length");
+        // All fields of these records are numbers or have a length.
+        if tag & 7 == 2 {
+            rest = &rest[usize::try_from(value).expect("small")..];
+        }
+        if !fields.contains(&(tag >> 3)) {
+            kept.extend_from_slice(&whole[..whole.len() - rest.len()]);
+        }
+    }
+    let length = u32::try_from(kept.len()).expect("small");
+    [&record[..1], &length.to_be_bytes(), &kept].concat()
+}
