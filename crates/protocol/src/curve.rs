@@ -8,7 +8,7 @@ use core::fmt;
 use rand_core::CryptoRng;
 use x25519_dalek::{PublicKey, SharedSecret, StaticSecret};
 
-use crate::secret::opaque_debug;
+use crate::secret::{opaque_debug, scrubbed};
 
 /// Why 32 bytes are not a public key. Blame: whoever sent them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,7 +91,8 @@ pub(crate) fn is_reduced(bytes: &[u8; 32]) -> bool {
 
 /// An X25519 private key with its public key. Wiped when dropped.
 pub(crate) struct X25519Pair {
-    secret: StaticSecret,
+    /// Boxed, so that moving the pair leaves no copy behind.
+    secret: Box<StaticSecret>,
     public: X25519Public,
 }
 
@@ -99,16 +100,16 @@ opaque_debug!(X25519Pair);
 
 impl X25519Pair {
     pub(crate) fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
-        Self::from_secret(StaticSecret::random_from_rng(rng))
+        scrubbed(|| Self::from_secret(Box::new(StaticSecret::random_from_rng(rng))))
     }
 
     /// Restores a stored pair; the public half is computed again, so the halves cannot disagree.
     pub(crate) fn from_bytes(secret: &[u8; 32]) -> Self {
-        Self::from_secret(StaticSecret::from(*secret))
+        scrubbed(|| Self::from_secret(Box::new(StaticSecret::from(*secret))))
     }
 
-    fn from_secret(secret: StaticSecret) -> Self {
-        let public = X25519Public(PublicKey::from(&secret));
+    fn from_secret(secret: Box<StaticSecret>) -> Self {
+        let public = X25519Public(PublicKey::from(&*secret));
         Self { secret, public }
     }
 

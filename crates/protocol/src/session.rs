@@ -16,7 +16,7 @@ use crate::handshake::{Agreements, AssociatedData, Transcript};
 use crate::identity::{CertificateError, LocalDevice, PeerIdentity};
 use crate::prekeys::{ResponderPreKeys, VerifiedPreKeyBundle};
 use crate::ratchet::{OpenError, Ratchet, SealError};
-use crate::secret::{Plaintext, SecretBytes, opaque_debug};
+use crate::secret::{Plaintext, SecretBytes, opaque_debug, scrubbed};
 
 /// Version of a session's stored form.
 const STORED_VERSION: u8 = 1;
@@ -66,7 +66,8 @@ pub struct Session {
     peer: PeerIdentity,
     /// The prefix of an initial message, repeated until the first reply is opened.
     initial_prefix: Option<Box<[u8]>>,
-    ratchet: Ratchet,
+    /// Boxed, so that moving the session leaves no copy of its keys behind.
+    ratchet: Box<Ratchet>,
 }
 
 opaque_debug!(Session);
@@ -78,6 +79,14 @@ impl Session {
     /// # Errors
     /// [`InitiateError`].
     pub fn initiate(
+        local: &LocalDevice,
+        bundle: VerifiedPreKeyBundle,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, InitiateError> {
+        scrubbed(|| Self::begin(local, bundle, rng))
+    }
+
+    fn begin(
         local: &LocalDevice,
         bundle: VerifiedPreKeyBundle,
         rng: &mut (impl CryptoRng + ?Sized),
@@ -128,7 +137,7 @@ impl Session {
             base_key,
             associated_data,
             initial_prefix: Some(handshake.initial_prefix(tag).into_boxed_slice()),
-            ratchet: Ratchet::initiate(agreements.derive(&associated_data), rng),
+            ratchet: Box::new(Ratchet::initiate(agreements.derive(&associated_data), rng)),
             peer: bundle.peer,
         })
     }
@@ -140,6 +149,15 @@ impl Session {
     /// # Errors
     /// [`AcceptError`].
     pub fn accept(
+        local: &LocalDevice,
+        prekeys: &ResponderPreKeys<'_>,
+        initial: &InitialMessage<'_>,
+        now: u64,
+    ) -> Result<(Self, Plaintext), AcceptError> {
+        scrubbed(|| Self::answer(local, prekeys, initial, now))
+    }
+
+    fn answer(
         local: &LocalDevice,
         prekeys: &ResponderPreKeys<'_>,
         initial: &InitialMessage<'_>,
@@ -189,7 +207,7 @@ impl Session {
             associated_data,
             peer,
             initial_prefix: None,
-            ratchet,
+            ratchet: Box::new(ratchet),
         };
         Ok((session, plaintext))
     }
@@ -205,13 +223,13 @@ impl Session {
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Vec<u8>, SealError> {
         let data = &self.associated_data;
-        match &self.initial_prefix {
+        scrubbed(|| match &self.initial_prefix {
             Some(prefix) => self.ratchet.seal(data, prefix, plaintext, rng),
             None => {
                 let prefix = ratchet_prefix(self.tag);
                 self.ratchet.seal(data, &prefix, plaintext, rng)
             }
-        }
+        })
     }
 
     /// Opens an envelope of this session, whether it repeats the handshake or not. `now` is in milliseconds
@@ -227,9 +245,8 @@ impl Session {
         if envelope.tag() != self.tag || !same_handshake {
             return Err(OpenError::WrongSession);
         }
-        let plaintext = self
-            .ratchet
-            .open(&self.associated_data, envelope.sealed(), now)?;
+        let (ratchet, data) = (&mut self.ratchet, &self.associated_data);
+        let plaintext = scrubbed(|| ratchet.open(data, envelope.sealed(), now))?;
         self.initial_prefix = None;
         Ok(plaintext)
     }
@@ -300,7 +317,7 @@ impl Session {
                 true => Some(reader.bytes(PREFIX_BYTES + HANDSHAKE_BYTES)?.into()),
                 false => None,
             },
-            ratchet: Ratchet::read(&mut reader)?,
+            ratchet: scrubbed(|| Ratchet::read(&mut reader).map(Box::new))?,
         };
         reader.finish()?;
         Ok(session)

@@ -12,7 +12,7 @@ use rand_core::CryptoRng;
 use super::statement::{StatementError, sign_statement};
 use crate::codec::{DecodeError, Reader};
 use crate::curve::KeyError;
-use crate::secret::{SecretBytes, opaque_debug};
+use crate::secret::{SecretBytes, opaque_debug, scrubbed};
 use crate::signature::{self, SIGNATURE_BYTES};
 
 /// Version of an account key pair's stored form.
@@ -75,7 +75,7 @@ impl fmt::Debug for AccountKey {
 
 /// The key pair of this account. Wiped when dropped.
 pub struct AccountKeyPair {
-    key: SigningKey,
+    key: Box<SigningKey>,
     public: AccountKey,
 }
 
@@ -84,11 +84,12 @@ opaque_debug!(AccountKeyPair);
 impl AccountKeyPair {
     /// Makes a new account.
     pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
-        Self::from_key(signature::generate(rng))
+        scrubbed(|| Self::from_key(signature::generate(rng)))
     }
 
     fn from_key(key: SigningKey) -> Self {
         let public = AccountKey(key.verifying_key());
+        let key = Box::new(key);
         Self { key, public }
     }
 
@@ -112,9 +113,9 @@ impl AccountKeyPair {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         reader.version(STORED_VERSION)?;
-        let key = SigningKey::from_bytes(reader.array()?);
+        let seed = reader.array()?;
         reader.finish()?;
-        Ok(Self::from_key(key))
+        Ok(scrubbed(|| Self::from_key(SigningKey::from_bytes(seed))))
     }
 
     /// Signs exactly `statement`, a statement to the relay.

@@ -12,7 +12,7 @@ use super::certificate::{CertificateError, DeviceCertificate, PeerIdentity};
 use super::statement::{StatementError, sign_statement};
 use crate::codec::{DecodeError, Reader};
 use crate::curve::{X25519Pair, X25519Public};
-use crate::secret::{SecretBytes, opaque_debug};
+use crate::secret::{SecretBytes, opaque_debug, scrubbed};
 use crate::signature::{self, SIGNATURE_BYTES};
 
 /// Version of a device key pair's stored form.
@@ -59,7 +59,7 @@ pub struct Address {
 
 /// A device's Ed25519 signing key and X25519 identity key. Wiped when dropped.
 pub struct DeviceKeyPair {
-    signing: SigningKey,
+    signing: Box<SigningKey>,
     identity: X25519Pair,
 }
 
@@ -69,7 +69,7 @@ impl DeviceKeyPair {
     /// Makes the keys of a new device.
     pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
         Self {
-            signing: signature::generate(rng),
+            signing: scrubbed(|| Box::new(signature::generate(rng))),
             identity: X25519Pair::generate(rng),
         }
     }
@@ -100,7 +100,8 @@ impl DeviceKeyPair {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         reader.version(STORED_VERSION)?;
-        let signing = SigningKey::from_bytes(reader.array()?);
+        let seed = reader.array()?;
+        let signing = scrubbed(|| Box::new(SigningKey::from_bytes(seed)));
         let identity = X25519Pair::from_bytes(reader.array()?);
         reader.finish()?;
         Ok(Self { signing, identity })
