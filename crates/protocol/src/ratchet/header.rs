@@ -88,3 +88,24 @@ impl HeaderAssociatedData {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(at: usize, bytes: &[u8]) -> Option<u32> {
+        let mut text = [0; HEADER_BYTES];
+        text[0] = 9; // the base point
+        text[at..at + bytes.len()].copy_from_slice(bytes);
+        Header::decode(&text).ok().map(|header| header.number)
+    }
+
+    #[test]
+    fn each_field_is_held_to_what_it_may_say() {
+        assert_eq!(decoded(36, &[0, 0, 0, 3]), Some(3));
+        assert_eq!(decoded(36, &[0xff, 0xff, 0xff, 0xfe]), Some(u32::MAX - 1));
+        assert_eq!(decoded(36, &[0xff; 4]), None, "the last number");
+        assert_eq!(decoded(40, &[0, 1]), None, "a post-quantum field");
+        assert_eq!(decoded(0, &[0]), None, "a key of small order");
+    }
+}

@@ -131,3 +131,74 @@ pub(super) fn prune(retired: &mut RetiredChains, current: &mut SkippedKeys, now:
         excess = keys.drop_oldest(excess);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curve::X25519Pair;
+    use crate::ratchet::SKIPPED_KEY_LIFETIME_MS;
+
+    const NOW: u64 = 1_700_000_000_000;
+    const LONG_AGO: u64 = NOW - SKIPPED_KEY_LIFETIME_MS - 1;
+
+    fn keys(numbers: impl IntoIterator<Item = u32>, stored_at: u64) -> Vec<SkippedKey> {
+        let key = |number| SkippedKey {
+            number,
+            stored_at,
+            key: Box::new(MessageKey::from_bytes(&[1; 32])),
+        };
+        numbers.into_iter().map(key).collect()
+    }
+
+    fn retired(retired_at: u64, keys: Vec<SkippedKey>) -> RetiredChains {
+        RetiredChains(vec![RetiredChain {
+            header_key: HeaderKey::from_bytes(&[2; 32]),
+            ratchet_key: X25519Pair::from_bytes(&[3; 32]).public(),
+            retired_at,
+            skipped: SkippedKeys(keys),
+        }])
+    }
+
+    #[test]
+    fn no_number_stands_twice() {
+        assert!(SkippedKeys::from_rising(keys([1, 2], NOW)).is_some());
+        assert!(SkippedKeys::from_rising(keys([1, 1], NOW)).is_none());
+        assert!(SkippedKeys::from_rising(keys([2, 1], NOW)).is_none());
+    }
+
+    #[test]
+    fn what_is_past_its_lifetime_goes_wherever_it_is_and_that_is_told() {
+        let times = [NOW, LONG_AGO];
+        for (chain_at, key_at, current_at) in times
+            .iter()
+            .flat_map(|chain| times.map(|key| (*chain, key)))
+            .flat_map(|(chain, key)| times.map(|current| (chain, key, current)))
+        {
+            let mut old = retired(chain_at, keys([1], key_at));
+            let mut current = SkippedKeys(keys([1], current_at));
+            let told = expire(&mut old, &mut current, NOW);
+            assert_eq!(told, [chain_at, key_at, current_at].contains(&LONG_AGO));
+            assert_eq!(old.0.len(), usize::from(chain_at == NOW));
+            let left: usize = old.0.iter().map(|chain| chain.skipped.len()).sum();
+            assert_eq!(left, usize::from(chain_at == NOW && key_at == NOW));
+            assert_eq!(current.len(), usize::from(current_at == NOW));
+            assert!(
+                !expire(&mut old, &mut current, NOW),
+                "nothing is left to drop"
+            );
+        }
+    }
+
+    #[test]
+    fn the_oldest_keys_go_first_and_no_more_than_must() {
+        let kept = u32::try_from(MAX_KEPT_KEYS).unwrap();
+        for (in_current, first) in [(kept - 2, 0), (kept - 1, 0), (kept, 0), (kept + 1, 1)] {
+            let mut old = retired(NOW, keys([5, 7], NOW));
+            let mut current = SkippedKeys(keys(0..in_current, NOW));
+            prune(&mut old, &mut current, NOW);
+            let left = old.0[0].skipped.len();
+            assert_eq!(left + current.len(), MAX_KEPT_KEYS);
+            assert_eq!(current.0[0].number, first);
+        }
+    }
+}

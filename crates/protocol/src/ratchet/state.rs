@@ -122,6 +122,12 @@ impl Ratchet {
         let (head, body) = bytes.split_at_mut(body_at);
         let tag = key.seal(&body_nonce, head, body);
         bytes.extend_from_slice(&tag);
+        debug_assert_eq!(
+            bytes.capacity(),
+            capacity,
+            "a growing buffer leaves the text behind"
+        );
+        debug_assert_eq!(bytes.len(), capacity);
         bytes.drain(..front);
         Ok(bytes)
     }

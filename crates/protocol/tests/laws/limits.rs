@@ -1,6 +1,6 @@
 //! Laws of the bounds: how far a message may skip, how many keys are kept, and how long.
 
-use crate::common::{NOW, conversation, open, rng, stored};
+use crate::common::{NOW, Party, conversation, open, rng, stored};
 use pawl_protocol::{
     Envelope, MAX_KEPT_KEYS, MAX_RETIRED_CHAINS, MAX_SKIP, OpenError, Plaintext,
     SKIPPED_KEY_LIFETIME_MS, Session,
@@ -150,4 +150,24 @@ fn a_late_duplicate_of_a_retired_chain_is_known_for_one() {
     open(&mut b, &next);
     let result = try_open(&mut b, &envelope, NOW);
     assert_eq!(result.unwrap_err(), OpenError::MessageKeyGone);
+}
+
+/// Whoever answers for the first time has had no chain before.
+#[test]
+fn a_first_reply_that_ends_a_chain_that_never_was_is_refused() {
+    let rng = &mut rng(29);
+    let (alice, bob) = (Party::new(rng), Party::new(rng));
+    let mut a = alice.initiate(&bob, rng);
+    let (b, _) = bob.accept(&a.seal(b"first", rng).unwrap());
+    // Behind version, tag, base key, associated data, certificate, flag, root key, header key, state, key, header key.
+    let previous_length = 246 + 64 + 1 + 64 + 3;
+    let mut state = stored(&b);
+    for (value, refused) in [(1, Some(OpenError::InvalidHeader)), (0, None)] {
+        state[previous_length] = value;
+        let mut b = Session::from_bytes(&state).unwrap();
+        let reply = b.seal(b"reply", rng).unwrap();
+        let before = stored(&a);
+        assert_eq!(try_open(&mut a, &reply, NOW).err(), refused);
+        assert_eq!(stored(&a) == before, refused.is_some());
+    }
 }
