@@ -138,6 +138,8 @@ export function noticeText(cause: NoticeCause, name: string): string {
       return `A message from ${name} could not be opened. If something is missing, it comes again when ${name}’s device is online.`;
     case 'newerVersion':
       return `A message from ${name} was written with a newer version of Pawl. Reload to update.`;
+    case 'identityReturned':
+      return `The name ${name} is again the account’s that you knew. What others wrote under it stands above.`;
     case 'damaged':
       return 'A message here is damaged in this device’s storage and cannot be shown. The others are not affected.';
   }
@@ -221,6 +223,8 @@ export function alertText(alert: AlertCode): string {
   switch (alert.code) {
     case 'keysRefused':
       return `The relay gave keys for ${alert.username} that are not signed by ${alert.username}’s account. This may be an attack. Nothing was sent; ask ${alert.username} in another way, or the relay’s operator.`;
+    case 'devicesRefused':
+      return `The relay gave a list of ${alert.username}’s devices that is older than the one known here, or contradicts it. This may be an attack. Nothing was sent; ask ${alert.username} in another way, or the relay’s operator.`;
     case 'impostorRefused':
       return `Somebody wrote under the name ${alert.username} with keys that are not ${alert.username}’s. The message was not shown. Tell ${alert.username}, and the relay’s operator.`;
     case 'strangersRefused':

@@ -35,6 +35,7 @@ const commandErrors: { [Code in CommandError['code']]: Extract<CommandError, { c
 
 const alerts: { [Code in AlertCode['code']]: Extract<AlertCode, { code: Code }> } = {
   keysRefused: { code: 'keysRefused', username: 'eve' },
+  devicesRefused: { code: 'devicesRefused', username: 'eve' },
   impostorRefused: { code: 'impostorRefused', username: 'eve' },
   strangersRefused: { code: 'strangersRefused' },
   handshakeRefused: { code: 'handshakeRefused', username: 'eve' },
@@ -45,7 +46,7 @@ const alerts: { [Code in AlertCode['code']]: Extract<AlertCode, { code: Code }> 
   recordCorrupted: { code: 'recordCorrupted', username: 'eve' },
 };
 
-const notices: Record<NoticeCause, true> = { identityChanged: true, keysGone: true, unreadable: true, newerVersion: true, damaged: true };
+const notices: Record<NoticeCause, true> = { identityChanged: true, keysGone: true, unreadable: true, newerVersion: true, damaged: true, identityReturned: true };
 
 const failures: Record<StartFailure, true> = {
   insecureContext: true, noWorker: true, noIndexedDb: true, noLocks: true, noWebCrypto: true, storeDamaged: true,

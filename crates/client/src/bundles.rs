@@ -86,13 +86,15 @@ impl Engine {
             return;
         }
         let account = contact.account;
+        let mut is_old = false;
         let session = verify(contact, bundle).and_then(|(record, keys)| {
-            self.take_devices(peer, &record).then_some(())?;
+            is_old = !self.take_devices(peer, &record);
+            (!is_old).then_some(())?;
             let own = self.account.get().ready()?;
             Session::initiate(&own.device, keys, turn.rng).ok()
         });
         let Some(session) = session else {
-            return self.refuse_keys(peer, turn);
+            return self.refuse_keys(peer, is_old, turn);
         };
         let tag = session.tag();
         self.sessions.insert(tag, Slot::new(session, turn.now));
@@ -104,10 +106,14 @@ impl Engine {
         }
     }
 
-    /// The relay gave keys that are not this person's: say so, send nothing.
-    pub(crate) fn refuse_keys(&mut self, peer: PeerId, turn: &mut Turn<'_>) {
+    /// The relay gave keys that are not this person's, or that are by an old list of their devices: say so,
+    /// send nothing.
+    pub(crate) fn refuse_keys(&mut self, peer: PeerId, is_old: bool, turn: &mut Turn<'_>) {
         if let Some(username) = self.username_of(peer) {
-            turn.alert(AlertCode::KeysRefused { username });
+            turn.alert(match is_old {
+                true => AlertCode::DevicesRefused { username },
+                false => AlertCode::KeysRefused { username },
+            });
         }
         self.fail_all(peer, turn);
     }

@@ -162,8 +162,10 @@ impl Engine {
             .outbox
             .ids_of(peer)
             .into_iter()
-            .find(|id| id.number > 0 && at_position(id))
-            .ok_or(CommandError::UnknownMessage)?;
+            .find(|id| id.number > 0 && at_position(id));
+        let Some(id) = id else {
+            return self.retry_lost(peer, position, turn);
+        };
         self.outbox.set_failed(id, false);
         self.sending.release(peer);
         turn.show_status(peer, position, MessageStatus::Sending);

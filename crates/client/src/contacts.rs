@@ -51,6 +51,8 @@ pub(crate) struct Contact {
     /// Sessions with their pinned account, the newest last: what comes on one that is dropped, expired or
     /// damaged can be told to be theirs.
     pub(crate) tags: Vec<SessionTag>,
+    /// The version that the pinned account's list had at least when it was lost to damage.
+    pub(crate) least_version: u64,
 }
 
 /// All of them.
@@ -79,6 +81,8 @@ struct ContactRecord {
     // 10 was a session whose record was damaged.
     #[prost(bytes = "vec", tag = "11")]
     tags: Vec<u8>,
+    #[prost(uint64, tag = "12")]
+    least_version: u64,
 }
 
 impl Contact {
@@ -93,6 +97,7 @@ impl Contact {
             replied: false,
             claim: None,
             tags: Vec::new(),
+            least_version: 0,
         }
     }
 
@@ -142,13 +147,15 @@ impl Contact {
     pub(crate) fn update(&mut self, record: &VerifiedAccountRecord) -> bool {
         let account = record.account();
         let known = self.known_record(&account);
+        let is_old = account == self.account && record.version() < self.least_version;
         let mut changed = self.changed.iter_mut();
         let place = match changed.find(|(changed, _)| *changed == account) {
             Some((_, place)) => place,
             None if self.account == account => &mut self.record,
             None => return false,
         };
-        let may_replace = record.username() == self.username.as_str()
+        let may_replace = !is_old
+            && record.username() == self.username.as_str()
             && known.is_none_or(|known| record.supersedes(&known).is_ok());
         let bytes = record.record().encode();
         if may_replace && *place != bytes {
@@ -178,6 +185,7 @@ impl Record for Contact {
             replied: self.replied,
             claim: self.claim.map_or_else(Vec::new, |claim| claim.0.to_vec()),
             tags: tags_to_bytes(&self.tags),
+            least_version: self.least_version,
         })
     }
 
@@ -203,6 +211,7 @@ impl Record for Contact {
             replied: record.replied,
             claim: records::fixed_or_none(&record.claim)?.map(ClaimId),
             tags: tags_from_bytes(&record.tags, MAX_KNOWN_TAGS)?,
+            least_version: record.least_version,
         })
     }
 }

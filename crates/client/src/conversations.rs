@@ -21,6 +21,8 @@ pub(crate) struct Conversation {
     pub(crate) username: Username,
     /// The account pinned for it, so that a damaged contact record does not lose the pin.
     pub(crate) account: AccountKey,
+    /// The version of its device list, so that a damaged contact record does not let it go back.
+    pub(crate) list_version: u64,
     /// Position of the next line, from 1.
     pub(crate) next_position: u64,
     /// Number of the next own text, from 1.
@@ -98,6 +100,8 @@ struct ConversationRecord {
     mending: Option<Mending>,
     #[prost(uint64, repeated, tag = "21")]
     known: Vec<u64>,
+    #[prost(uint64, tag = "22")]
+    list_version: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -115,6 +119,7 @@ impl Conversation {
         Self {
             username,
             account,
+            list_version: 0,
             next_position: first,
             next_number: first,
             own: NumberMap::default(),
@@ -159,6 +164,7 @@ impl Conversation {
     /// only own texts from `first` on are meant for it.
     pub(crate) fn begin_with(&mut self, account: AccountKey, first: u64) {
         self.account = account;
+        self.list_version = 0;
         let unaccepted = std::mem::take(&mut self.unaccepted).into_iter();
         let theirs = unaccepted.filter(|(sender, _)| *sender == account);
         self.received = theirs
@@ -244,6 +250,7 @@ impl Record for Conversation {
             owes: self.owes,
             mending: Some(self.mending.clone()),
             known: self.known.to_fields(),
+            list_version: self.list_version,
         })
     }
 
@@ -263,6 +270,7 @@ impl Record for Conversation {
             username: Username::from_canonical(&record.username)
                 .map_err(|_| RecordError::Damaged)?,
             account: account_key(&records::fixed(&record.account)?)?,
+            list_version: record.list_version,
             next_position: record.next_position,
             next_number: record.next_number,
             own: NumberMap::from_fields(&record.own)?,

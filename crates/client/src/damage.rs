@@ -135,9 +135,11 @@ impl Engine {
                 let mut conversation = Conversation::new(username, contact.account, turn.now);
                 conversation.mending.amnesia = true;
                 self.conversations.insert(peer, conversation);
+                self.note_version(peer);
             }
             (None, Some(conversation)) => {
                 let mut contact = Contact::new(conversation.username.clone(), conversation.account);
+                contact.least_version = conversation.list_version;
                 contact.active = self.sessions.newest_of(&contact.account);
                 contact.replied = contact.active.is_some();
                 self.contacts.insert(peer, contact);

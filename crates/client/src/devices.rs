@@ -21,9 +21,22 @@ impl Engine {
             .edit(peer)
             .is_some_and(|contact| contact.update(record));
         if is_taken {
+            self.note_version(peer);
             self.end_unlisted(peer, record);
         }
         is_taken
+    }
+
+    /// Keeps the version of the pinned account's list in the conversation, too.
+    pub(crate) fn note_version(&mut self, peer: PeerId) {
+        let contact = self.contacts.get(peer);
+        let version = contact.and_then(|contact| Some(contact.verified_record()?.version()));
+        let known = self.conversations.get(peer).map(|c| c.list_version);
+        if version > known
+            && let (Some(version), Some(conversation)) = (version, self.conversations.edit(peer))
+        {
+            conversation.list_version = version;
+        }
     }
 
     /// Ends the sessions with devices that are not on the list, and says whether there were any. What waited

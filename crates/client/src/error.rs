@@ -123,6 +123,12 @@ pub enum AlertCode {
         /// Who.
         username: String,
     },
+    /// The relay gave a list of this person's devices that is older than the known one, or contradicts it;
+    /// nothing was sent.
+    DevicesRefused {
+        /// Who.
+        username: String,
+    },
     /// Someone wrote under a name that the relay says is another's; it was not shown.
     ImpostorRefused {
         /// The name.

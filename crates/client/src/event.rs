@@ -193,6 +193,8 @@ pub enum NoticeCause {
     NewerVersion,
     /// A record of this device's own store is damaged.
     Damaged,
+    /// The name is again the account's that it was before it changed hands.
+    IdentityReturned,
 }
 
 /// Everything a page needs to draw itself.

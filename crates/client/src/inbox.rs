@@ -12,7 +12,7 @@ use pawl_protocol::{
 };
 use pawl_wire::{ClientFrame, MessageId, Username};
 
-use crate::contacts::PeerId;
+use crate::contacts::{Contact, PeerId};
 use crate::content::{Content, ContentError};
 use crate::devices::lists;
 use crate::engine::Engine;
@@ -166,7 +166,11 @@ impl Engine {
         match slot.session.open(envelope, turn.now) {
             Ok(plaintext) => {
                 slot.used_at = turn.now;
-                self.opened(tag, &account, &plaintext, turn);
+                self.take_introduction(&account, &plaintext);
+                // By its own newest list the device may be none of theirs any more.
+                if self.sessions.get(tag).is_some() {
+                    self.opened(tag, &account, &plaintext, turn);
+                }
                 Outcome::Opened
             }
             // A handshake that somebody else put this session's tag on.
@@ -176,6 +180,24 @@ impl Engine {
                 let known = self.contacts.of_account(&account);
                 self.unopened(known, tag, NoticeCause::Unreadable, turn)
             }
+        }
+    }
+
+    /// A newer device list of an account that is known, on a session with it.
+    fn take_introduction(&mut self, account: &AccountKey, plaintext: &Plaintext) {
+        let (Some(bytes), _) = Content::decode(plaintext.as_bytes()) else {
+            return;
+        };
+        let Some(peer) = self.contacts.of_account(account) else {
+            return;
+        };
+        // Most say what is known.
+        let is_known = |contact: &Contact| contact.record == bytes;
+        if !self.contacts.get(peer).is_some_and(is_known)
+            && let Some(record) = verified(&bytes)
+            && record.account() == *account
+        {
+            self.take_devices(peer, &record);
         }
     }
 
@@ -335,5 +357,9 @@ impl Engine {
 /// The signed account record that a plaintext carries.
 fn introduction(plaintext: &Plaintext) -> Option<VerifiedAccountRecord> {
     let (introduction, _) = Content::decode(plaintext.as_bytes());
-    AccountRecord::decode(&introduction?).ok()?.verify().ok()
+    verified(&introduction?)
+}
+
+fn verified(record: &[u8]) -> Option<VerifiedAccountRecord> {
+    AccountRecord::decode(record).ok()?.verify().ok()
 }

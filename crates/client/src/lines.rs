@@ -109,6 +109,7 @@ pub(crate) fn notice_number(notice: NoticeCause) -> u32 {
         NoticeCause::Unreadable => 3,
         NoticeCause::NewerVersion => 4,
         NoticeCause::Damaged => 5,
+        NoticeCause::IdentityReturned => 6,
     }
 }
 
@@ -121,6 +122,7 @@ pub(crate) fn notice_from_number(number: u32) -> Result<Option<NoticeCause>, Rec
         3 => NoticeCause::Unreadable,
         4 => NoticeCause::NewerVersion,
         5 => NoticeCause::Damaged,
+        6 => NoticeCause::IdentityReturned,
         _ => return Err(RecordError::Damaged),
     }))
 }

@@ -94,6 +94,13 @@ impl Engine {
         self.lookups.refreshing.insert(peer);
     }
 
+    /// Asks whether names that changed hands still are those others'.
+    pub(crate) fn refresh_changed(&mut self) {
+        let changed = self.contacts.iter().filter(|(_, c)| !c.changed.is_empty());
+        let changed: Vec<_> = changed.map(|(peer, _)| peer).collect();
+        self.lookups.refreshing.extend(changed);
+    }
+
     /// Asks for every name that somebody waits for, once per connection at a time.
     pub(crate) fn ask_lookups(&mut self, turn: &mut Turn<'_>) {
         if !self.relay.is_online() {
@@ -184,6 +191,7 @@ impl Engine {
         conversation.active_at = turn.now;
         let mut contact = Contact::new(username, record.account());
         contact.record = record.record().encode();
+        conversation.list_version = record.version();
         self.contacts.insert(peer, contact);
         self.conversations.insert(peer, conversation);
         turn.shown.insert(peer);
@@ -194,9 +202,16 @@ impl Engine {
         let Some(contact) = self.contacts.get(peer) else {
             return;
         };
+        if !contact.changed.is_empty() {
+            // Nothing is to be sent until the user has looked: all that counts is whose the name is now.
+            if let Answer::Account(record) = answer {
+                self.change_identity(peer, record, turn);
+            }
+            return;
+        }
         match answer {
             Answer::Nobody => self.fail_all(peer, turn),
-            Answer::Refused => self.refuse_keys(peer, turn),
+            Answer::Refused => self.refuse_keys(peer, false, turn),
             Answer::Account(record) if record.account() != contact.account => {
                 self.change_identity(peer, record, turn);
             }
@@ -209,7 +224,7 @@ impl Engine {
             }
             Answer::Account(record) => {
                 if !self.take_devices(peer, record) {
-                    self.refuse_keys(peer, turn);
+                    self.refuse_keys(peer, true, turn);
                 }
             }
         }

@@ -269,6 +269,7 @@ impl Engine {
         if self.mender.online_at == 0 {
             // Whoever could not be helped on the connection before is looked at again.
             (self.mender.online_at, self.mender.due) = (turn.now, Some(0));
+            self.refresh_changed();
         }
         let is_due = self.mender.due.is_some_and(|due| due <= turn.now);
         if !is_due || self.account.get().ready().is_none() {

@@ -76,6 +76,13 @@ impl NumberMap {
         previous.map_or(number - 1, |run| run.number + run.count - 1)
     }
 
+    /// The number of the text at a position.
+    pub(crate) fn number_at(&self, position: u64) -> Option<u64> {
+        let holds = |run: &&Run| (run.position..run.position + run.count).contains(&position);
+        let run = self.runs.iter().find(holds)?;
+        Some(run.number + (position - run.position))
+    }
+
     /// How many texts are in it.
     pub(crate) fn count(&self) -> u64 {
         self.runs.iter().map(|run| run.count).sum()
@@ -193,6 +200,8 @@ mod tests {
         ];
         assert_eq!(map.between(&inside, &outside, 99), found);
         assert_eq!(map.between(&inside, &outside, 3), found[..3]);
+        let at = [104, 105, 109, 110, 1_001_003].map(|position| map.number_at(position));
+        assert_eq!(at, [None, Some(5), Some(9), None, Some(1_000_003)]);
         assert!(map.between(&outside, &inside, 99).is_empty());
         assert_eq!(
             (map.before(5), map.before(6), map.before(1_000_000)),

@@ -74,6 +74,18 @@ impl RangeSet {
         }
     }
 
+    /// Takes a number out; where there is no room for one more range, all of the range above it.
+    pub(crate) fn remove(&mut self, number: u64) {
+        let at = self.ranges.partition_point(|range| range.1 < number);
+        if let Some((first, last)) = self.ranges.get(at).copied().filter(|it| it.0 <= number) {
+            let is_full = self.ranges.len() == MAX_RANGES;
+            let parts = [(first, number - 1), (number + 1, last)];
+            let parts = parts.into_iter().filter(|(first, last)| first <= last);
+            let most = if is_full { 1 } else { 2 };
+            self.ranges.splice(at..=at, parts.take(most));
+        }
+    }
+
     pub(crate) fn extend(&mut self, other: &Self) {
         for (first, last) in &other.ranges {
             self.insert_range(*first, *last);
@@ -152,6 +164,27 @@ mod tests {
             prop_assert!(numbers.iter().all(|number| set.contains(*number)));
             prop_assert_eq!(RangeSet::from_fields(&set.to_fields()), Ok(set));
         }
+    }
+
+    #[test]
+    fn a_number_that_is_taken_out_is_not_in_it() {
+        let mut set = RangeSet::default();
+        set.insert_range(4, 8);
+        for (number, left) in [
+            (9, vec![(4, 8)]),
+            (6, vec![(4, 5), (7, 8)]),
+            (4, vec![(5, 5), (7, 8)]),
+            (5, vec![(7, 8)]),
+            (8, vec![(7, 7)]),
+        ] {
+            set.remove(number);
+            assert_eq!(set.iter().collect::<Vec<_>>(), left);
+        }
+        (1..=MAX_RANGES as u64).for_each(|i| set.insert_range(10 * i, 10 * i + 2));
+        let before = set.iter().count();
+        set.remove(31);
+        assert!(set.contains(30) && !set.contains(31) && !set.contains(32));
+        assert_eq!(set.iter().count(), before);
     }
 
     #[test]

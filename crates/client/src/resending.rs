@@ -7,7 +7,9 @@ use zeroize::Zeroizing;
 
 use crate::contacts::PeerId;
 use crate::content::{Content, Text};
+use crate::conversations::Conversation;
 use crate::engine::Engine;
+use crate::error::CommandError;
 use crate::limits::{
     DAY, HOLE_PATIENCE, MAX_RESENT, MEND_FIRST, MEND_LAST, RESEND_BATCH, RESEND_TRIES,
     RESENDS_PER_DAY, backoff,
@@ -119,6 +121,29 @@ impl Engine {
             turn.show_status(peer, position, conversation.status_of_sent(number));
         }
         self.trouble(peer);
+    }
+
+    /// The user tries again what was given up.
+    pub(crate) fn retry_lost(
+        &mut self,
+        peer: PeerId,
+        position: u64,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), CommandError> {
+        let lost = |c: &Conversation| c.own.number_at(position).filter(|it| c.lost.contains(*it));
+        let number = self.conversations.get(peer).and_then(lost);
+        let (Some(number), Some(conversation)) = (number, self.conversations.edit(peer)) else {
+            return Err(CommandError::UnknownMessage);
+        };
+        conversation.lost.remove(number);
+        let mending = &mut conversation.mending;
+        mending.processed = mending.processed.max(number);
+        mending.hole_since = 1;
+        let status = conversation.status_of_sent(number);
+        turn.show_status(peer, position, status);
+        self.sending.release(peer);
+        self.trouble(peer);
+        Ok(())
     }
 
     /// The lines that were asked for: into the outbox with them, and then the other is asked whether

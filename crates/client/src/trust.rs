@@ -22,13 +22,16 @@ impl Engine {
         let Some(contact) = self.contacts.edit(peer) else {
             return;
         };
+        if contact.account == account {
+            return self.give_back(peer, record, turn);
+        }
         let mut seen = contact.changed.iter();
         if let Some(at) = seen.position(|(seen, _)| *seen == account) {
             contact.changed[at..].rotate_left(1);
         }
         if contact.newest_account() == account {
             self.take_devices(peer, record);
-        } else if contact.account != account {
+        } else {
             let surplus = contact.changed.len() >= MAX_UNACCEPTED;
             let forgotten = surplus.then(|| contact.changed.remove(0).0);
             contact.changed.push((account, record.record().encode()));
@@ -39,6 +42,24 @@ impl Engine {
             }
         }
         turn.shown.insert(peer);
+    }
+
+    /// The username is the pinned account's again: there is nothing to accept any more, and what waited is
+    /// for whom it was written.
+    fn give_back(&mut self, peer: PeerId, record: &VerifiedAccountRecord, turn: &mut Turn<'_>) {
+        self.take_devices(peer, record);
+        let Some(contact) = self.contacts.edit(peer) else {
+            return;
+        };
+        let others = std::mem::take(&mut contact.changed);
+        for (other, _) in &others {
+            self.end_sessions(other);
+        }
+        if !others.is_empty() {
+            self.notice_again(peer, NoticeCause::IdentityReturned, turn);
+            self.sending.release(peer);
+            self.trouble(peer);
+        }
     }
 
     fn end_sessions(&mut self, account: &AccountKey) {
@@ -58,6 +79,7 @@ impl Engine {
         let others = std::mem::take(&mut contact.changed);
         let previous = std::mem::replace(&mut contact.account, account);
         contact.record = record;
+        contact.least_version = 0;
         contact.verified = false;
         contact.claim = None;
         contact.tags = self.sessions.of_account(&account);
@@ -68,6 +90,7 @@ impl Engine {
             self.end_sessions(&other);
         }
         self.begin_conversation_with(peer, account);
+        self.note_version(peer);
         self.unseal_foreign(peer, |sealed| {
             sealed.recipient.account.0 == *account.as_bytes()
         });

@@ -2,7 +2,9 @@
 
 mod support;
 
-use pawl_client::{AlertCode, CommandError, MessageStatus, NoticeCause, StoreError, Table};
+use pawl_client::{
+    AlertCode, Command, CommandError, MessageStatus, NoticeCause, StoreError, Table,
+};
 use support::{World, try_load};
 
 const ALICE: usize = 0;
@@ -137,6 +139,22 @@ fn a_damaged_outbox_record_is_a_message_not_sent() {
     world.set_network(ALICE, true);
     world.settle();
     assert_talking(&mut world);
+    // Its line is whole, so that it can be tried again.
+    let lost = world.history(ALICE, "bob");
+    let lost = lost.iter().find(|line| line.text == "three");
+    let retry = Command::RetryMessage {
+        conversation: "bob".into(),
+        position: lost.expect("a line").position,
+    };
+    assert_eq!(world.ask(ALICE, retry.clone()), None);
+    world.settle();
+    assert!(world.received(BOB, "alice").contains(&"three".to_owned()));
+    let delivered = |status| status == &MessageStatus::Delivered;
+    assert!(world.statuses(ALICE, "bob").iter().all(delivered));
+    assert_eq!(
+        world.ask(ALICE, retry),
+        Some(pawl_client::CommandError::UnknownMessage)
+    );
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn a_relay_that_goes_back_to_an_older_list_is_refused_and_nothing_is_sent() {
     assert!(
         world
             .alerts(ALICE)
-            .contains(&AlertCode::KeysRefused { username })
+            .contains(&AlertCode::DevicesRefused { username })
     );
     assert_eq!(world.statuses(ALICE, NAME), [MessageStatus::NotSent]);
     let sent = &world.relay.submitted[before..];
@@ -137,6 +137,70 @@ fn a_relay_that_goes_back_to_an_older_list_is_refused_and_nothing_is_sent() {
     first.go_on(&mut world, alice, "me!");
     world.settle();
     assert_eq!(world.received(ALICE, NAME), ["first", "second"]);
+}
+
+/// Whether Alice's store has this list of Carol's.
+fn is_kept(world: &World, list: &[u8]) -> bool {
+    let mut contacts = world.clients[ALICE].disk.iter();
+    contacts.any(|((table, _), value)| {
+        *table == Table::Contacts && value.windows(list.len()).any(|bytes| bytes == list)
+    })
+}
+
+#[test]
+fn a_newer_list_on_a_session_that_is_known_counts() {
+    let (mut world, alice, mut first) = acquainted(1_108);
+    let second = first.another(2);
+    let newer = first.list(NAME, 3, &[&first, &second]);
+    let old = std::mem::replace(&mut first.record, newer);
+    first.go_on(&mut world, alice, "two devices now");
+    world.settle();
+    assert!(is_kept(&world, &first.record));
+    // An older one, and one of another account, do not.
+    let newest = std::mem::replace(&mut first.record, old);
+    first.go_on(&mut world, alice, "one");
+    first.record = Stranger::new(NAME, 77).record;
+    first.go_on(&mut world, alice, "another's");
+    world.settle();
+    assert!(is_kept(&world, &newest));
+    // By its own newest list this device is none of theirs.
+    first.record = first.list(NAME, 4, &[&second]);
+    first.go_on(&mut world, alice, "by nobody");
+    world.settle();
+    assert!(is_kept(&world, &first.record));
+    assert_eq!(sessions(&world), 0);
+    let texts = ["first", "two devices now", "one", "another's"];
+    assert_eq!(world.received(ALICE, NAME), texts);
+}
+
+#[test]
+fn a_damaged_contact_does_not_let_the_list_go_back() {
+    for (seed, restart) in [(1_109, false), (1_110, true)] {
+        let (mut world, alice, mut first) = acquainted(seed);
+        let mut second = first.another(2);
+        second.record = first.list(NAME, 2, &[&second]);
+        second.write(&mut world, alice, "second", true);
+        world.settle();
+        for ((table, _), value) in &mut world.clients[ALICE].disk {
+            if *table == Table::Contacts {
+                value.truncate(value.len() / 2);
+            }
+        }
+        world.break_connection(ALICE, None);
+        world.crash(ALICE);
+        world.settle();
+        if restart {
+            world.crash(ALICE);
+        }
+        // The relay still has the list with the first device, and so has the first device.
+        first.write(&mut world, alice, "by the old list", true);
+        world.send(ALICE, NAME, "for whom?");
+        assert_eq!(world.received(ALICE, NAME), ["first", "second"]);
+        second.write(&mut world, alice, "by the newest", true);
+        world.settle();
+        let texts = ["first", "second", "by the newest"];
+        assert_eq!(world.received(ALICE, NAME), texts);
+    }
 }
 
 #[test]

@@ -120,6 +120,39 @@ fn a_change_is_noticed_when_writing_too() {
     assert_eq!(world.statuses(ALICE, "bob")[1], MessageStatus::Delivered);
 }
 
+#[test]
+fn a_name_that_is_given_back_needs_no_look_and_what_waited_goes_out() {
+    let mut world = World::with(618, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "one");
+    let username = pawl_wire::Username::parse("bob").expect("a username");
+    let owner = world.relay.names[&username];
+    let mut thief = Stranger::registered("bob", 77, &mut world);
+    let alice = world.address("alice");
+    thief.write(&mut world, alice, "trust me", true);
+    world.settle();
+    world.send(ALICE, "bob", "two");
+    world.break_connection(ALICE, None);
+    world.settle();
+    assert_eq!(identity(&world, "bob"), IdentityState::Changed);
+    assert_eq!(world.received(BOB, "alice"), ["one"]);
+    let looked_at = shown(&world);
+    world.relay.names.insert(username, owner);
+    world.break_connection(ALICE, None);
+    world.settle();
+    assert_eq!(identity(&world, "bob"), IdentityState::Unverified);
+    assert_eq!(world.received(BOB, "alice"), ["one", "two"]);
+    let last = world.history(ALICE, "bob").pop().and_then(|it| it.notice);
+    assert_eq!(last, Some(NoticeCause::IdentityReturned));
+    // What was looked at before is nobody's number any more, and the other is a stranger again.
+    let refusal = Some(CommandError::SafetyNumberDiffers);
+    assert_eq!(world.ask(ALICE, accepting(looked_at)), refusal);
+    thief.go_on(&mut world, alice, "still me");
+    world.settle();
+    assert_eq!(world.received(ALICE, "bob"), ["trust me"]);
+    assert_eq!(identity(&world, "bob"), IdentityState::Unverified);
+}
+
 /// A text that did not arrive is being read, to be sent again, while its recipient changes.
 #[test]
 fn what_was_meant_for_the_old_account_is_not_sent_again_to_the_new_one() {

@@ -383,6 +383,41 @@ fn the_last_text_is_asked_after_when_nothing_comes_back() {
     assert_mended(&mut world, "silence");
 }
 
+#[test]
+fn what_five_tries_did_not_bring_is_not_sent_and_can_be_tried_again() {
+    let mut world = talking(1_094);
+    let is_lost = Rc::new(RefCell::new(true));
+    let lost = is_lost.clone();
+    let bob = world.address("bob");
+    // All but the small ones: receipts arrive, a long text does not.
+    world.relay.bend = Some(Box::new(move |client, frame| match frame {
+        RelayFrame::Deliver { ref envelope, .. } if client == BOB && *lost.borrow() => {
+            let is_long = envelope.len() > 4_000;
+            if is_long { Vec::new() } else { vec![frame] }
+        }
+        frame => vec![frame],
+    }));
+    world.send(ALICE, "bob", &"long ".repeat(1_000));
+    world.send(ALICE, "bob", "short");
+    world.run_for(DAY);
+    let line = |world: &World| {
+        let mut lines = world.history(ALICE, "bob").into_iter();
+        lines.rfind(|line| line.text.len() > 4_000).expect("a line")
+    };
+    assert_eq!(line(&world).status, Some(MessageStatus::NotSent));
+    let long = |it: &&pawl_wire::Submit| it.recipient == bob && it.envelope.len() > 4_000;
+    assert_eq!(world.relay.submitted.iter().filter(long).count(), 6);
+    *is_lost.borrow_mut() = false;
+    let retry = Command::RetryMessage {
+        conversation: "bob".into(),
+        position: line(&world).position,
+    };
+    assert_eq!(world.ask(ALICE, retry), None);
+    world.run_for(MINUTE);
+    assert_eq!(line(&world).status, Some(MessageStatus::Delivered));
+    assert_mended(&mut world, "tried again");
+}
+
 /// An envelope of Alice's for Bob, with one bit wrong.
 fn spoil(world: &mut World) {
     let bob = world.address("bob");

@@ -8,6 +8,10 @@ export type AlertCode = { "code": "keysRefused",
 /**
  * Who.
  */
+username: string, } | { "code": "devicesRefused",
+/**
+ * Who.
+ */
 username: string, } | { "code": "impostorRefused",
 /**
  * The name.
@@ -246,7 +250,7 @@ notice: NoticeCause | null, };
 /**
  * A line that is not a message.
  */
-export type NoticeCause = "identityChanged" | "keysGone" | "unreadable" | "newerVersion" | "damaged";
+export type NoticeCause = "identityChanged" | "keysGone" | "unreadable" | "newerVersion" | "damaged" | "identityReturned";
 
 /**
  * Where this device stands.
