@@ -233,6 +233,8 @@ export function alertText(alert: AlertCode): string {
       return `Messages of ${alert.username ?? 'somebody new'} began a new encrypted session too many times in a month and were not taken, since old ones could be passed off as new. Others are not affected.`;
     case 'mailboxFull':
       return `${alert.username}’s mailbox on the relay is full. Your messages wait here and go out when there is room; ask ${alert.username} to come online.`;
+    case 'prekeysLost':
+      return 'The relay keeps losing the keys that this device gives it. Who writes to you for the first time may have to wait; tell the relay’s operator.';
     case 'deviceUnknown':
       return 'The relay does not know this device. What you have here stays readable; ask the relay’s operator what happened.';
     case 'versionMismatch':

@@ -40,6 +40,7 @@ const alerts: { [Code in AlertCode['code']]: Extract<AlertCode, { code: Code }> 
   strangersRefused: { code: 'strangersRefused' },
   handshakeRefused: { code: 'handshakeRefused', username: 'eve' },
   mailboxFull: { code: 'mailboxFull', username: 'eve' },
+  prekeysLost: { code: 'prekeysLost' },
   deviceUnknown: { code: 'deviceUnknown' },
   versionMismatch: { code: 'versionMismatch' },
   replaced: { code: 'replaced' },

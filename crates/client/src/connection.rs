@@ -300,7 +300,7 @@ impl Engine {
                 self.on_challenge(versions, nonce, epoch, turn);
             }
             (Link::Answering { epoch, .. }, RelayFrame::AuthOk(stock)) => {
-                self.on_auth_ok(epoch, stock, turn);
+                self.on_auth_ok(epoch, &stock, turn);
             }
             (Link::Online { ping_at, .. }, frame) => {
                 self.relay.link = Link::Online {
@@ -343,7 +343,7 @@ impl Engine {
                 self.on_no_bundle(claim, cause, retry_after_ms, turn);
             }
             RelayFrame::Published { request } => self.publishing.on_published(request),
-            RelayFrame::KeysLow(stock) => self.publishing.on_stock(stock),
+            RelayFrame::KeysLow(stock) => self.on_stock(&stock, false, turn),
             RelayFrame::Pong { .. } => {}
             RelayFrame::Drain { reconnect_after_ms } => {
                 self.relay.stay_away(reconnect_after_ms, false);
@@ -407,19 +407,24 @@ impl Engine {
         };
     }
 
-    fn on_auth_ok(&mut self, epoch: Epoch, stock: KeyStock, turn: &mut Turn<'_>) {
+    fn on_auth_ok(&mut self, epoch: Epoch, stock: &KeyStock, turn: &mut Turn<'_>) {
         self.relay.failures = 0;
         self.relay.link = Link::Online {
             heard_at: turn.now,
             ping_at: turn.now + PING_INTERVAL_MS,
             probe_by: None,
         };
+        let is_restored = self
+            .counters
+            .get()
+            .epoch
+            .is_some_and(|known| known != epoch);
         if self.counters.get().epoch != Some(epoch) {
             let counters = self.counters.edit();
             counters.epoch = Some(epoch);
             counters.last_seq = 0;
         }
-        self.publishing.on_stock(stock);
+        self.on_stock(stock, is_restored, turn);
         self.complete_registration(turn);
     }
 

@@ -5,7 +5,10 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::contacts::PeerId;
+use crate::limits::{UPLOAD_BURST, UPLOAD_INTERVAL};
 use crate::records::{self, Record, RecordError};
+
+const UPLOAD_WINDOW: u64 = UPLOAD_BURST * UPLOAD_INTERVAL;
 
 /// See the fields.
 #[derive(Default)]
@@ -24,6 +27,8 @@ pub(crate) struct Counters {
     pub(crate) publishes: u32,
     /// When old keys and sessions were last looked for, milliseconds since 1970.
     pub(crate) house_kept_at: u64,
+    /// When what was uploaded so far would have been allowed at a steady pace.
+    uploads_until: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -42,6 +47,8 @@ struct CountersRecord {
     publishes: u32,
     #[prost(uint64, tag = "7")]
     house_kept_at: u64,
+    #[prost(uint64, tag = "8")]
+    uploads_until: u64,
 }
 
 impl Counters {
@@ -59,6 +66,27 @@ impl Counters {
         self.publishes = self.publishes.wrapping_add(1);
         self.publishes
     }
+
+    /// When so much may be uploaded; none for now.
+    pub(crate) fn when_to_upload(&self, cost: u64, now: u64) -> Option<u64> {
+        let after = self.uploads_after(cost, now);
+        (after > now + UPLOAD_WINDOW).then(|| after - UPLOAD_WINDOW)
+    }
+
+    pub(crate) fn count_upload(&mut self, cost: u64, now: u64) {
+        self.uploads_until = self.uploads_after(cost, now);
+    }
+
+    fn uploads_after(&self, cost: u64, now: u64) -> u64 {
+        // Later than it can be: the clock was ahead.
+        let is_possible = self.uploads_until <= now + UPLOAD_WINDOW;
+        let until = if is_possible {
+            self.uploads_until.max(now)
+        } else {
+            now
+        };
+        until + cost * UPLOAD_INTERVAL
+    }
 }
 
 impl Record for Counters {
@@ -71,6 +99,7 @@ impl Record for Counters {
             prekeys: self.prekeys.to_vec(),
             publishes: self.publishes,
             house_kept_at: self.house_kept_at,
+            uploads_until: self.uploads_until,
         })
     }
 
@@ -87,6 +116,7 @@ impl Record for Counters {
                 .map_err(|_| RecordError::Damaged)?,
             publishes: record.publishes,
             house_kept_at: record.house_kept_at,
+            uploads_until: record.uploads_until,
         })
     }
 }

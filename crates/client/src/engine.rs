@@ -215,6 +215,7 @@ impl Engine {
             due.push(self.sending.due());
             due.push(self.mender.due);
             due.push(self.strangers_due());
+            due.push(self.publishing.due);
         }
         due.into_iter().flatten().min()
     }

@@ -147,6 +147,9 @@ pub enum AlertCode {
         /// Who.
         username: String,
     },
+    /// Time and again the relay has other keys than this device gave it, or none: who writes for the first
+    /// time may have to wait. They are given to it again, ever more slowly.
+    PrekeysLost,
     /// The relay does not know this device (any more).
     DeviceUnknown,
     /// This relay and this page are of different versions: reload.

@@ -32,6 +32,7 @@ mod lookups;
 mod mending;
 mod number_map;
 mod outbox;
+mod prekey_stock;
 mod prekeys;
 mod publishing;
 mod ranges;

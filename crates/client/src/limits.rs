@@ -43,7 +43,11 @@ pub(crate) const UNANSWERED_SESSION_LIFETIME: u64 = 20 * DAY;
 pub(crate) const PREKEY_ROTATION: u64 = 7 * DAY;
 /// How long replaced ones are kept: as long as mail may wait.
 pub(crate) const OLD_PREKEY_LIFETIME: u64 = pawl_wire::limits::MAIL_LIFETIME_MS;
-/// Private one-time prekeys of a kind: what the relay holds, and what claimed bundles may still use.
+/// How long a one-time prekey is kept that the relay has no more: whoever claimed it has a signed prekey, too,
+/// that is replaced and erased within this time, and can write nothing that opens from then on.
+pub(crate) const GONE_PREKEY_LIFETIME: u64 = PREKEY_ROTATION + OLD_PREKEY_LIFETIME;
+/// Private one-time prekeys of a kind: what the relay holds, what is on its way there, and three hundred that
+/// claimed bundles may still use. More than a relay has while a device is away; and anybody can claim more.
 pub(crate) const MAX_PRIVATE_ONE_TIME: usize = 400;
 /// Handshakes without any one-time key that are remembered until their prekeys are erased, five weeks at
 /// most; when full, further ones are refused. Under a megabyte.
@@ -51,6 +55,13 @@ pub(crate) const MAX_FINGERPRINTS: usize = 8_192;
 /// Such handshakes of one account. An honest one begins anew when it is reinstalled or a session broke, some
 /// times a month; and it takes 128 accounts to use up all room.
 pub(crate) const MAX_FINGERPRINTS_PER_ACCOUNT: usize = 64;
+/// Uploads of prekeys at once: twenty times what fills an empty relay for the first time and mends it a few
+/// times, too. A relay that loses keys, or says so, gets no more than these.
+pub(crate) const UPLOAD_BURST: u64 = 100;
+/// And one more in this time: 4,800 keys of a kind in a day.
+pub(crate) const UPLOAD_INTERVAL: u64 = 15 * 60 * 1_000;
+/// What it counts as to replace all keys, because the relay has others than it was given: ten times at once.
+pub(crate) const REPAIR_COST: u64 = 10;
 /// How far ids of prekeys jump when the relay says that they were used before.
 pub(crate) const PREKEY_ID_JUMP: u32 = 10_000;
 /// Deliveries that may be unacknowledged at once, and those that wait here for a name to be looked up.

@@ -6,14 +6,13 @@ use pawl_protocol::{
     DeviceKeyPair, InitialMessage, KemKind, KemPreKeyPair, OneTimePreKeyPair, SecretBytes,
     SignedPreKeyPair,
 };
-use pawl_wire::KeyRecord;
+use pawl_wire::{KeyRecord, digest};
 use prost::Message;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::limits::{
-    MAX_FINGERPRINTS, MAX_FINGERPRINTS_PER_ACCOUNT, MAX_PRIVATE_ONE_TIME, OLD_PREKEY_LIFETIME,
-    PREKEY_ROTATION,
+    MAX_FINGERPRINTS, MAX_FINGERPRINTS_PER_ACCOUNT, OLD_PREKEY_LIFETIME, PREKEY_ROTATION,
 };
 use crate::records::{self, Record, RecordError};
 use crate::store::{Change, Key, Table};
@@ -65,6 +64,10 @@ impl PrekeyId {
 pub(crate) struct Prekey {
     made_at: u64,
     secret: Zeroizing<Vec<u8>>,
+    /// Of the public half; of one-time keys only.
+    pub(crate) digest: u64,
+    /// When a one-time key was first known to be no more with the relay; 0 while it may be there.
+    pub(crate) gone_at: u64,
 }
 
 /// A handshake without any one-time key, which could be replayed for as long as its prekeys live.
@@ -90,6 +93,10 @@ struct PrekeyRecord {
     made_at: u64,
     #[prost(bytes = "vec", tag = "2")]
     secret: Vec<u8>,
+    #[prost(fixed64, tag = "3")]
+    digest: u64,
+    #[prost(uint64, tag = "4")]
+    gone_at: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -107,6 +114,8 @@ impl Record for Prekey {
         let mut record = PrekeyRecord {
             made_at: self.made_at,
             secret: self.secret.to_vec(),
+            digest: self.digest,
+            gone_at: self.gone_at,
         };
         let bytes = records::write(&record);
         record.secret.zeroize();
@@ -118,6 +127,8 @@ impl Record for Prekey {
         Ok(Self {
             made_at: record.made_at,
             secret: Zeroizing::new(record.secret),
+            digest: record.digest,
+            gone_at: record.gone_at,
         })
     }
 }
@@ -160,7 +171,7 @@ pub(crate) enum Admission {
 
 /// All private prekeys of this device.
 pub(crate) struct Prekeys {
-    keys: Tracked<PrekeyId, Prekey>,
+    pub(crate) keys: Tracked<PrekeyId, Prekey>,
     fingerprints: Tracked<FingerprintId, Fingerprint>,
 }
 
@@ -209,7 +220,9 @@ impl Prekeys {
         self.fingerprints.flush(changes);
     }
 
-    /// Makes one prekey and gives its public half. A one-time kind loses its oldest past the bound.
+    /// Makes one prekey and gives its public half. Here and in [`Self::public`] only are there public halves,
+    /// and both take them from what this step commits or an earlier one did: none leaves before its private one
+    /// is on disk.
     pub(crate) fn generate(
         &mut self,
         id: PrekeyId,
@@ -232,24 +245,24 @@ impl Prekeys {
                 (pair.to_bytes(), pair.public().encode())
             }
         };
-        self.insert(id, &secret, now);
-        KeyRecord { id: number, record }
+        let key = KeyRecord { id: number, record };
+        self.insert(id, &secret, digest::of_key(&key), now);
+        key
     }
 
-    fn insert(&mut self, id: PrekeyId, secret: &SecretBytes, now: u64) {
+    fn insert(&mut self, id: PrekeyId, secret: &SecretBytes, digest: u64, now: u64) {
         let secret = Zeroizing::new(secret.as_bytes().to_vec());
         self.keys.insert(
             id,
             Prekey {
                 made_at: now,
                 secret,
+                digest,
+                gone_at: 0,
             },
         );
         if matches!(id.0, Kind::OneTime | Kind::OneTimeKem) {
-            let all: Vec<_> = self.keys.keys().filter(|other| other.0 == id.0).collect();
-            for old in &all[..all.len().saturating_sub(MAX_PRIVATE_ONE_TIME)] {
-                self.keys.remove(*old);
-            }
+            self.drop_surplus(id.0);
         }
     }
 
@@ -261,7 +274,7 @@ impl Prekeys {
             .map(|(id, prekey)| (id, prekey.made_at))
     }
 
-    /// The public half of a signed or last-resort prekey.
+    /// The public half of a prekey. It costs as much as making one.
     pub(crate) fn public(&self, id: PrekeyId) -> Option<KeyRecord> {
         let secret = &self.keys.get(id)?.secret;
         let record = match id.0 {
@@ -345,16 +358,17 @@ impl Prekeys {
     /// that the clock has said of late.
     pub(crate) fn date_back(&mut self, later: u64, now: u64) {
         self.keys.sweep(usize::MAX, |prekey| {
-            let is_ahead = prekey.made_at > later;
+            let is_ahead = prekey.made_at.max(prekey.gone_at) > later;
             if is_ahead {
-                prekey.made_at = now;
+                prekey.made_at = prekey.made_at.min(now);
+                prekey.gone_at = prekey.gone_at.min(now);
             }
             is_ahead
         });
     }
 
     /// Erases signed and last-resort prekeys whose successor is older than mail can be, and the
-    /// fingerprints that only they needed.
+    /// fingerprints that only they needed; and one-time prekeys that were given out as long ago.
     pub(crate) fn drop_expired(&mut self, now: u64) {
         for kind in [Kind::Signed, Kind::LastResort] {
             let all: Vec<_> = self.keys.iter().filter(|(id, _)| id.0 == kind).collect();
@@ -367,6 +381,7 @@ impl Prekeys {
                 self.keys.remove(id);
             }
         }
+        self.drop_gone(now);
         let is_possible = |fingerprint: &Fingerprint| {
             let unknown = fingerprint.signed_prekey == u32::MAX;
             unknown

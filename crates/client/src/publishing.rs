@@ -1,100 +1,200 @@
-//! Keeping the relay's stock of this device's public prekeys full and current. The relay says what it
-//! has; what is missing is made, committed and uploaded in one step, in batches that fit a frame.
+//! Keeping the relay's stock of this device's public prekeys full, current and this device's own. The relay
+//! says what it has, with a digest; what is missing is made, committed and uploaded in one step, in batches that
+//! fit a frame. Where it has something else than it was given (a relay or a device that went back in time), all
+//! of a kind is published anew. How often is bounded: a relay can say what it likes.
 
 use pawl_wire::limits::{LOW_ONE_TIME_KEYS, MAX_KEYS_PER_PUBLISH, MAX_ONE_TIME_KEYS};
-use pawl_wire::{ClientFrame, KeyRecord, KeyStock, PublishedKeys};
+use pawl_wire::{ClientFrame, KeyRecord, KeyStock, PublishedKeys, digest};
 
 use crate::engine::Engine;
-use crate::limits::PREKEY_ID_JUMP;
-use crate::prekeys::Kind;
+use crate::error::AlertCode;
+use crate::limits::{PREKEY_ID_JUMP, REPAIR_COST};
+use crate::prekeys::{Kind, PrekeyId};
 use crate::turn::Turn;
+
+/// The one-time kinds, in the order of the arrays below.
+const ONE_TIME: [Kind; 2] = [Kind::OneTime, Kind::OneTimeKem];
 
 /// What the relay has, as far as this connection knows.
 #[derive(Default)]
 pub(crate) struct Publishing {
-    stock: Option<KeyStock>,
+    has: Option<Has>,
     /// One kind ran low: it is filled to the brim before this ends.
     filling: bool,
-    /// The request under way, and what the relay has once it is answered.
-    pending: Option<(u32, KeyStock)>,
+    /// The relay has other one-time keys than it was given, and nothing was done about it yet.
+    drifted: bool,
+    /// The request under way, and how many one-time keys it has.
+    pending: Option<(u32, [usize; 2])>,
+    /// Nothing may be uploaded before.
+    pub(crate) due: Option<u64>,
+    /// The user knows that the relay does not keep this device's keys.
+    told: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Has {
+    /// Ids of the signed and the last-resort prekey; 0 where it is none of this device's.
+    signed: [u32; 2],
+    one_time: [usize; 2],
+    /// So many of the newest one-time keys are on this device's disk and not known to be with the relay.
+    unsure: [usize; 2],
 }
 
 impl Publishing {
     pub(crate) fn forget_connection(&mut self) {
-        *self = Self::default();
-    }
-
-    /// The relay tells what it has. While an upload is under way the numbers are about to change.
-    pub(crate) fn on_stock(&mut self, stock: KeyStock) {
-        if self.pending.is_none() {
-            let low = stock.one_time_prekeys.min(stock.one_time_kems);
-            self.filling |= usize::try_from(low).unwrap_or(usize::MAX) < LOW_ONE_TIME_KEYS;
-            self.stock = Some(stock);
-        }
+        *self = Self {
+            told: self.told,
+            ..Self::default()
+        };
     }
 
     pub(crate) fn on_published(&mut self, request: u32) {
-        if let Some((pending, stock)) = self.pending
-            && pending == request
-        {
-            self.pending = None;
-            self.stock = Some(stock);
+        let Some((_, uploaded)) = self.pending.take_if(|(pending, _)| *pending == request) else {
+            return;
+        };
+        if let Some(has) = &mut self.has {
+            for (i, uploaded) in uploaded.into_iter().enumerate() {
+                has.one_time[i] += uploaded;
+                has.unsure[i] -= uploaded;
+            }
         }
     }
 }
 
 impl Engine {
+    /// The relay tells what it has. While an upload is under way that is about to change. After the relay was
+    /// restored nothing that it has can be relied on: it may have been given to somebody before.
+    pub(crate) fn on_stock(&mut self, stock: &KeyStock, is_restored: bool, turn: &Turn<'_>) {
+        if self.publishing.pending.is_some() {
+            return;
+        }
+        let digests = stock.digests;
+        let own = |kind, id, digest| {
+            let key = self.prekeys.public(PrekeyId(kind, id));
+            let is_own = key.is_some_and(|key| digest::of_key(&key) == digest);
+            if is_own { id } else { 0 }
+        };
+        let mut has = Has {
+            signed: [
+                own(Kind::Signed, stock.signed_prekey, digests.signed_prekey),
+                own(
+                    Kind::LastResort,
+                    stock.last_resort_kem,
+                    digests.last_resort_kem,
+                ),
+            ],
+            one_time: [stock.one_time_prekeys, stock.one_time_kems]
+                .map(|count| usize::try_from(count).unwrap_or(usize::MAX)),
+            unsure: [0; 2],
+        };
+        let digests = [digests.one_time_prekeys, digests.one_time_kems];
+        for (i, kind) in ONE_TIME.into_iter().enumerate() {
+            let count = has.one_time[i];
+            let unsure = self.prekeys.compare(kind, count, digests[i], turn.now);
+            match unsure.filter(|_| !is_restored || count == 0) {
+                Some(unsure) => has.unsure[i] = unsure,
+                None => {
+                    has.one_time[i] = 0;
+                    self.publishing.drifted = true;
+                }
+            }
+            self.publishing.filling |= has.one_time[i] < LOW_ONE_TIME_KEYS;
+        }
+        self.publishing.has = Some(has);
+    }
+
     /// Uploads the next batch of what is missing.
     pub(crate) fn publish(&mut self, turn: &mut Turn<'_>) {
-        let (Some(mut stock), None) = (self.publishing.stock, self.publishing.pending) else {
+        let (Some(has), None) = (self.publishing.has, self.publishing.pending) else {
             return;
         };
         if !self.relay.is_online() || self.account.get().ready().is_none() {
             return;
         }
-        let mut keys = PublishedKeys {
-            signed_prekey: self.outdated(Kind::Signed, &mut stock.signed_prekey),
-            last_resort_kem: self.outdated(Kind::LastResort, &mut stock.last_resort_kem),
-            ..PublishedKeys::default()
-        };
-        if self.publishing.filling {
-            keys.one_time_prekeys = self.batch(Kind::OneTime, &mut stock.one_time_prekeys, turn);
-            keys.one_time_kems = self.batch(Kind::OneTimeKem, &mut stock.one_time_kems, turn);
-            self.publishing.filling =
-                !(keys.one_time_prekeys.is_empty() && keys.one_time_kems.is_empty());
-        }
-        if keys == PublishedKeys::default() {
+        let outdated = [Kind::Signed, Kind::LastResort].map(|kind| {
+            let (newest, _) = self.prekeys.newest(kind)?;
+            (newest.1 != has.signed[kind as usize]).then_some(newest)
+        });
+        let wanted = [0, 1].map(|i| self.wanted(&has, i));
+        if outdated == [None; 2] && wanted == [0; 2] {
+            self.publishing.filling = false;
             return;
         }
+        let cost = if self.publishing.drifted {
+            REPAIR_COST
+        } else {
+            1
+        };
+        if !self.may_publish(cost, turn) {
+            return;
+        }
+        self.publishing.drifted = false;
+        let [signed_prekey, last_resort_kem] = outdated.map(|id| self.prekeys.public(id?));
+        let [one_time_prekeys, one_time_kems] = [0, 1].map(|i| self.batch(i, wanted[i], turn));
+        let keys = PublishedKeys {
+            signed_prekey,
+            last_resort_kem,
+            one_time_prekeys,
+            one_time_kems,
+        };
+        if let Some(has) = &mut self.publishing.has {
+            for (held, id) in has.signed.iter_mut().zip(outdated) {
+                *held = id.map_or(*held, |id| id.1);
+            }
+        }
+        let uploaded = [keys.one_time_prekeys.len(), keys.one_time_kems.len()];
         let request = self.counters.edit().next_publish();
-        self.publishing.pending = Some((request, stock));
+        self.publishing.pending = Some((request, uploaded));
         turn.send(&ClientFrame::Publish { request, keys });
     }
 
-    /// The current prekey of a kind, where the relay has another one.
-    fn outdated(&self, kind: Kind, relay_has: &mut u32) -> Option<KeyRecord> {
-        let (newest, _) = self.prekeys.newest(kind)?;
-        if newest.1 == *relay_has {
-            return None;
+    /// How many one-time keys of a kind the next batch has.
+    fn wanted(&self, has: &Has, i: usize) -> usize {
+        let missing = match has.unsure[i] {
+            0 if self.publishing.filling => MAX_ONE_TIME_KEYS.saturating_sub(has.one_time[i]),
+            unsure => unsure,
+        };
+        missing.min(MAX_KEYS_PER_PUBLISH)
+    }
+
+    /// What was made for an upload that did not arrive goes again, the same keys under the same ids; only then
+    /// are others made. So the relay's keys have no gaps, and no key is made for nothing.
+    fn batch(&mut self, i: usize, wanted: usize, turn: &mut Turn<'_>) -> Vec<KeyRecord> {
+        let unsure = self.publishing.has.map_or(0, |has| has.unsure[i]);
+        if unsure > 0 {
+            return self.prekeys.newest_public(ONE_TIME[i], unsure, wanted);
         }
-        *relay_has = newest.1;
-        self.prekeys.public(newest)
+        let made = (0..wanted).map_while(|_| self.new_prekey(ONE_TIME[i], turn));
+        let made: Vec<_> = made.collect();
+        if let Some(has) = &mut self.publishing.has {
+            has.unsure[i] = made.len();
+        }
+        made
     }
 
-    fn batch(&mut self, kind: Kind, relay_has: &mut u32, turn: &mut Turn<'_>) -> Vec<KeyRecord> {
-        let held = usize::try_from(*relay_has).unwrap_or(usize::MAX);
-        let missing = MAX_ONE_TIME_KEYS
-            .saturating_sub(held)
-            .min(MAX_KEYS_PER_PUBLISH);
-        let batch: Vec<_> = (0..missing)
-            .filter_map(|_| self.new_prekey(kind, turn))
-            .collect();
-        *relay_has += u32::try_from(batch.len()).expect("at most one batch");
-        batch
+    /// Whether so much may be uploaded now; if not, when, and the user is told that the relay loses keys.
+    fn may_publish(&mut self, cost: u64, turn: &mut Turn<'_>) -> bool {
+        self.publishing.due = self.counters.get().when_to_upload(cost, turn.now);
+        if self.publishing.due.is_none() {
+            self.counters.edit().count_upload(cost, turn.now);
+        } else if !std::mem::replace(&mut self.publishing.told, true) {
+            turn.alert(AlertCode::PrekeysLost);
+        }
+        self.publishing.due.is_none()
     }
 
-    /// The relay has seen these ids with other keys: leave a gap, and make the signed ones anew.
+    /// The relay has seen these ids with other keys: forget what it did not take, leave a gap, and make the
+    /// signed ones anew.
     pub(crate) fn skip_prekey_ids(&mut self, turn: &mut Turn<'_>) {
+        let is_asked =
+            self.publishing.pending.is_some() || self.account.get().registering().is_some();
+        if !is_asked || !self.may_publish(REPAIR_COST, turn) {
+            return;
+        }
+        let unsure = self.publishing.has.map_or([0; 2], |has| has.unsure);
+        for (kind, unsure) in ONE_TIME.into_iter().zip(unsure) {
+            self.prekeys.forget_newest(kind, unsure);
+        }
         for last in &mut self.counters.edit().prekeys {
             *last = last.saturating_add(PREKEY_ID_JUMP);
         }

@@ -7,7 +7,7 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 
 use pawl_client::{AlertCode, Change, Input, SocketRequest, Table};
-use pawl_wire::{ClientFrame, KeyStock, RelayFrame};
+use pawl_wire::{ClientFrame, RelayFrame};
 use support::World;
 use support::stranger::Stranger;
 
@@ -53,30 +53,22 @@ fn the_stock_is_filled_and_used_keys_are_erased_with_the_message_that_used_them(
 fn private_keys_are_committed_in_the_step_that_uploads_the_public_ones() {
     let mut world = World::with(901, &["alice"]);
     for round in 0..20_u32 {
-        for mailbox in world.relay.boxes.values_mut() {
-            mailbox.one_time.truncate(3);
-            mailbox.kems.truncate(24);
-        }
-        let stock = KeyStock {
-            signed_prekey: 1,
-            last_resort_kem: 1,
-            one_time_prekeys: 3,
-            one_time_kems: 24,
-        };
-        let frame = Input::Frame(RelayFrame::KeysLow(stock).encode());
+        let alice = world.address("alice");
+        let mailbox = world.relay.boxes.get_mut(&alice).expect("alice's");
+        mailbox.one_time.drain(..97);
+        mailbox.kems.drain(..76);
+        let frame = Input::Frame(RelayFrame::KeysLow(mailbox.stock()).encode());
         let now = world.now;
         let mut rng = ChaCha20Rng::seed_from_u64(1_000 + world.now);
         let step = world.clients[ALICE].engine.handle(frame, now, &mut rng);
-        let is_key = |change: &&Change| {
-            matches!(
-                change,
-                Change::Put {
-                    table: Table::Prekeys,
-                    ..
-                }
-            )
+        let disk = &world.clients[ALICE].disk;
+        let is_new = |change: &&Change| match change {
+            Change::Put { table, key, .. } => {
+                *table == Table::Prekeys && !disk.contains_key(&(*table, key.clone()))
+            }
+            Change::Delete { .. } => false,
         };
-        let written = step.changes.iter().filter(is_key).count();
+        let written = step.changes.iter().filter(is_new).count();
         let uploaded = step
             .frames
             .iter()

@@ -1,12 +1,13 @@
 //! Frames and public records that Pawl's client and relay share: bytes in, types out.
 //!
 //! Owns the protobuf encoding of every frame, the statements that are signed on a connection, the
-//! username rule and the limits both sides agree on. Knows no secret and no cryptography: keys,
-//! signatures and envelopes are bytes here (`crates/protocol` gives them meaning, which the relay
+//! username rule and the limits both sides agree on. Knows no secret and no cryptography but a
+//! hash: keys, signatures and envelopes are bytes here (`crates/protocol` gives them meaning, which the relay
 //! must not know). docs/ARCHITECTURE.md lists which frame answers which.
 
 mod client_frame;
 mod codec;
+pub mod digest;
 mod ids;
 pub mod limits;
 mod proto;
@@ -20,7 +21,7 @@ pub use codec::FrameError;
 pub use ids::{
     AccountId, ClaimId, DeviceAddress, Epoch, MessageId, Nonce, SignatureBytes, SigningKeyBytes,
 };
-pub use records::{Bundle, KeyRecord, KeyStock, PublishedKeys};
+pub use records::{Bundle, KeyDigests, KeyRecord, KeyStock, PublishedKeys};
 pub use relay_frame::{
     BundleRefusal, ConnectionError, Registration, RelayFrame, SubmitRefusal, close_code,
 };

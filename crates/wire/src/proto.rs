@@ -161,6 +161,14 @@ pub(crate) struct Stock {
     pub one_time_prekeys: u32,
     #[prost(uint32, tag = "4")]
     pub one_time_kems: u32,
+    #[prost(fixed64, tag = "5")]
+    pub signed_prekey_digest: u64,
+    #[prost(fixed64, tag = "6")]
+    pub last_resort_kem_digest: u64,
+    #[prost(fixed64, tag = "7")]
+    pub one_time_prekeys_digest: u64,
+    #[prost(fixed64, tag = "8")]
+    pub one_time_kems_digest: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -79,4 +79,19 @@ pub struct KeyStock {
     pub one_time_prekeys: u32,
     /// One-time ML-KEM prekeys left.
     pub one_time_kems: u32,
+    /// Of the keys themselves.
+    pub digests: KeyDigests,
+}
+
+/// Digests of what the relay holds for a device ([`crate::digest`]); each 0 where it holds none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyDigests {
+    /// Of the signed prekey.
+    pub signed_prekey: u64,
+    /// Of the last-resort ML-KEM prekey.
+    pub last_resort_kem: u64,
+    /// Of all one-time X25519 prekeys.
+    pub one_time_prekeys: u64,
+    /// Of all one-time ML-KEM prekeys.
+    pub one_time_kems: u64,
 }

@@ -4,7 +4,7 @@ use crate::codec::{self, FrameError};
 use crate::ids::{ClaimId, Epoch, MessageId, Nonce};
 use crate::limits::{MAX_ACCOUNT_RECORD, MAX_ENVELOPE};
 use crate::proto::{self, relay_frame::Kind};
-use crate::records::{Bundle, KeyStock};
+use crate::records::{Bundle, KeyDigests, KeyStock};
 use crate::username::Username;
 
 macro_rules! numbered {
@@ -382,6 +382,10 @@ impl From<KeyStock> for proto::Stock {
             last_resort_kem: stock.last_resort_kem,
             one_time_prekeys: stock.one_time_prekeys,
             one_time_kems: stock.one_time_kems,
+            signed_prekey_digest: stock.digests.signed_prekey,
+            last_resort_kem_digest: stock.digests.last_resort_kem,
+            one_time_prekeys_digest: stock.digests.one_time_prekeys,
+            one_time_kems_digest: stock.digests.one_time_kems,
         }
     }
 }
@@ -393,6 +397,12 @@ impl From<proto::Stock> for KeyStock {
             last_resort_kem: stock.last_resort_kem,
             one_time_prekeys: stock.one_time_prekeys,
             one_time_kems: stock.one_time_kems,
+            digests: KeyDigests {
+                signed_prekey: stock.signed_prekey_digest,
+                last_resort_kem: stock.last_resort_kem_digest,
+                one_time_prekeys: stock.one_time_prekeys_digest,
+                one_time_kems: stock.one_time_kems_digest,
+            },
         }
     }
 }

@@ -4,7 +4,7 @@
 use pawl_wire::limits::{MAX_ENVELOPE, MAX_FRAME, MAX_KEY_RECORD, MAX_KEYS_PER_PUBLISH};
 use pawl_wire::{
     AccountId, Auth, Bundle, BundleRefusal, ClaimId, ClientFrame, ConnectionError, DeviceAddress,
-    Epoch, FrameError, KeyRecord, KeyStock, MessageId, Nonce, PublishedKeys, Register,
+    Epoch, FrameError, KeyDigests, KeyRecord, KeyStock, MessageId, Nonce, PublishedKeys, Register,
     Registration, RelayFrame, SignatureBytes, SigningKeyBytes, Submit, SubmitRefusal, Username,
 };
 use proptest::prelude::*;
@@ -81,13 +81,23 @@ fn submit(len: usize) -> ClientFrame {
     })
 }
 
-fn relay_frames() -> Vec<RelayFrame> {
-    let stock = KeyStock {
+fn stock() -> KeyStock {
+    KeyStock {
         signed_prekey: 1,
         last_resort_kem: 2,
         one_time_prekeys: 3,
         one_time_kems: 4,
-    };
+        digests: KeyDigests {
+            signed_prekey: 5,
+            last_resort_kem: u64::MAX,
+            one_time_prekeys: 1 << 63,
+            one_time_kems: 6,
+        },
+    }
+}
+
+fn relay_frames() -> Vec<RelayFrame> {
+    let stock = stock();
     let key = KeyRecord {
         id: 1,
         record: vec![1; 40],
@@ -174,6 +184,20 @@ fn every_frame_decodes_to_itself() {
     for frame in relay_frames() {
         assert_eq!(RelayFrame::decode(&frame.encode()), Ok(frame));
     }
+}
+
+#[test]
+fn a_stock_has_one_encoding() {
+    let fields = [0x08, 1, 0x10, 2, 0x18, 3, 0x20, 4];
+    let digests = [(0x29, 5_u64), (0x31, u64::MAX), (0x39, 1 << 63), (0x41, 6)];
+    let mut bytes = vec![0x12, 44];
+    bytes.extend(fields);
+    for (tag, digest) in digests {
+        bytes.push(tag);
+        bytes.extend(digest.to_le_bytes());
+    }
+    assert_eq!(RelayFrame::AuthOk(stock()).encode(), bytes);
+    assert_eq!(RelayFrame::AuthOk(KeyStock::default()).encode(), [0x12, 0]);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 //!
 //! A claim is kept for a while, so that a retry under its id gets the same keys.
 
-use pawl_wire::limits::LOW_ONE_TIME_KEYS;
 use pawl_wire::{Bundle, ClaimId, DeviceAddress, KeyRecord};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -54,11 +53,9 @@ pub(super) fn claim(
         one_time_prekey: keys::take(conn, device, Kind::Prekey)?,
     };
     remember(conn, claim, device, &bundle, kem_one_time, now)?;
-    let stock = keys::stock(conn, device)?;
-    let is_low = stock.one_time_prekeys.min(stock.one_time_kems) < LOW_ONE_TIME_KEYS as u32;
     Ok(Claimed::Bundle {
         bundle: Box::new(bundle),
-        low: is_low.then_some(device),
+        low: keys::is_low(conn, device)?.then_some(device),
     })
 }
 

@@ -2,9 +2,13 @@
 //!
 //! Ids only rise. The floor of a kind is the highest one-time id ever accepted; an id at or below it
 //! is taken only as a repetition of the very same key, and then changes nothing. Design, section 3.
+//!
+//! What is held is told with a digest of it (`pawl_wire::digest`). It is kept beside the floors: a claim takes
+//! its key out of it, an upload reads all keys anew, so that whatever changed behind the relay's back is told
+//! once and then mended.
 
-use pawl_wire::limits::MAX_ONE_TIME_KEYS;
-use pawl_wire::{KeyRecord, KeyStock, PublishedKeys};
+use pawl_wire::limits::{LOW_ONE_TIME_KEYS, MAX_ONE_TIME_KEYS};
+use pawl_wire::{KeyDigests, KeyRecord, KeyStock, PublishedKeys, digest};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{DeviceId, StoreError};
@@ -21,6 +25,13 @@ impl Kind {
         match self {
             Self::Prekey => "prekey_floor",
             Self::Kem => "kem_floor",
+        }
+    }
+
+    fn digest_column(self) -> &'static str {
+        match self {
+            Self::Prekey => "prekey_digest",
+            Self::Kem => "kem_digest",
         }
     }
 
@@ -77,7 +88,17 @@ fn check_signed(
     device: DeviceId,
     keys: &PublishedKeys,
 ) -> Result<bool, StoreError> {
-    let held: [KeyRecord; 2] = conn
+    let held = signed_keys(conn, device)?;
+    let fresh = |new: &Option<KeyRecord>, held: &KeyRecord| {
+        new.as_ref()
+            .is_none_or(|new| new.id > held.id || new == held)
+    };
+    Ok(fresh(&keys.signed_prekey, &held[0]) && fresh(&keys.last_resort_kem, &held[1]))
+}
+
+/// The signed prekey and the last-resort prekey that are held.
+fn signed_keys(conn: &Connection, device: DeviceId) -> Result<[KeyRecord; 2], StoreError> {
+    let held = conn
         .prepare_cached(
             "SELECT signed_prekey_id, signed_prekey, last_resort_id, last_resort FROM device
              WHERE id = ?1",
@@ -91,11 +112,7 @@ fn check_signed(
             };
             Ok([key(0, 1)?, key(2, 3)?])
         })?;
-    let fresh = |new: &Option<KeyRecord>, held: &KeyRecord| {
-        new.as_ref()
-            .is_none_or(|new| new.id > held.id || new == held)
-    };
-    Ok(fresh(&keys.signed_prekey, &held[0]) && fresh(&keys.last_resort_kem, &held[1]))
+    Ok(held)
 }
 
 fn replace_signed(
@@ -192,7 +209,43 @@ fn add(
               ORDER BY key_id LIMIT ?3)",
     )?
     .execute(params![device, kind as u32, surplus])?;
+    digest_kind(conn, device, kind)?;
     Ok(())
+}
+
+/// Digests what is held of a kind: all of it is read.
+fn digest_kind(conn: &Connection, device: DeviceId, kind: Kind) -> rusqlite::Result<()> {
+    let mut held = conn.prepare_cached(
+        "SELECT key_id, record FROM one_time_key WHERE device = ?1 AND kind = ?2",
+    )?;
+    let keys = held.query_map(params![device, kind as u32], key_record)?;
+    let mut all = 0;
+    for key in keys {
+        all ^= digest::of_key(&key?);
+    }
+    let column = kind.digest_column();
+    conn.prepare_cached(&format!("UPDATE device SET {column} = ?2 WHERE id = ?1"))?
+        .execute(params![device, all.cast_signed()])?;
+    Ok(())
+}
+
+/// Digests what is held of every device, where a store was made before there were digests.
+pub(super) fn digest_all(conn: &Connection) -> rusqlite::Result<()> {
+    let mut devices = conn.prepare("SELECT id FROM device")?;
+    for device in devices.query_map([], |row| row.get(0))? {
+        let device = device?;
+        for kind in [Kind::Prekey, Kind::Kem] {
+            digest_kind(conn, device, kind)?;
+        }
+    }
+    Ok(())
+}
+
+fn key_record(row: &rusqlite::Row<'_>) -> rusqlite::Result<KeyRecord> {
+    Ok(KeyRecord {
+        id: row.get(0)?,
+        record: row.get(1)?,
+    })
 }
 
 /// Takes the oldest one-time key out; it goes to this one claim and never comes back.
@@ -207,14 +260,24 @@ pub(super) fn take(
                  (SELECT min(key_id) FROM one_time_key WHERE device = ?1 AND kind = ?2)
              RETURNING key_id, record",
         )?
-        .query_row(params![device, kind as u32], |row| {
-            Ok(KeyRecord {
-                id: row.get(0)?,
-                record: row.get(1)?,
-            })
-        })
+        .query_row(params![device, kind as u32], key_record)
         .optional()?;
+    if let Some(key) = &taken {
+        // Exclusive or, which SQLite does not have: what either has less what both have.
+        let column = kind.digest_column();
+        conn.prepare_cached(&format!(
+            "UPDATE device SET {column} = ({column} | ?2) - ({column} & ?2) WHERE id = ?1"
+        ))?
+        .execute(params![device, digest::of_key(key).cast_signed()])?;
+    }
     Ok(taken)
+}
+
+/// Whether the device should be told to publish more.
+pub(super) fn is_low(conn: &Connection, device: DeviceId) -> Result<bool, StoreError> {
+    let prekeys = count(conn, device, Kind::Prekey)?;
+    let left = prekeys.min(count(conn, device, Kind::Kem)?);
+    Ok(left < LOW_ONE_TIME_KEYS as u32)
 }
 
 fn count(conn: &Connection, device: DeviceId, kind: Kind) -> Result<u32, StoreError> {
@@ -225,13 +288,20 @@ fn count(conn: &Connection, device: DeviceId, kind: Kind) -> Result<u32, StoreEr
 }
 
 pub(super) fn stock(conn: &Connection, device: DeviceId) -> Result<KeyStock, StoreError> {
-    let (signed_prekey, last_resort_kem) = conn
-        .prepare_cached("SELECT signed_prekey_id, last_resort_id FROM device WHERE id = ?1")?
+    let [signed, last_resort] = signed_keys(conn, device)?;
+    let (prekeys, kems): (i64, i64) = conn
+        .prepare_cached("SELECT prekey_digest, kem_digest FROM device WHERE id = ?1")?
         .query_row([device], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(KeyStock {
-        signed_prekey,
-        last_resort_kem,
+        signed_prekey: signed.id,
+        last_resort_kem: last_resort.id,
         one_time_prekeys: count(conn, device, Kind::Prekey)?,
         one_time_kems: count(conn, device, Kind::Kem)?,
+        digests: KeyDigests {
+            signed_prekey: digest::of_key(&signed),
+            last_resort_kem: digest::of_key(&last_resort),
+            one_time_prekeys: prekeys.cast_unsigned(),
+            one_time_kems: kems.cast_unsigned(),
+        },
     })
 }

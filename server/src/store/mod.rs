@@ -230,14 +230,13 @@ impl Store {
             .await
     }
 
-    /// What the relay holds of a device's keys.
+    /// What the relay holds of a device's keys, on the writer's thread: behind the uploads that are on
+    /// their way, so that it is never told after an upload's answer what was held before that upload.
     pub(crate) async fn stock(
         &self,
         device: DeviceId,
     ) -> Result<Pending<pawl_wire::KeyStock>, StoreError> {
-        self.readers
-            .submit(move |conn| keys::stock(conn, device))
-            .await
+        self.write(move |conn| keys::stock(conn, device)).await
     }
 
     /// Claims a bundle; `low` runs after the commit when few one-time keys are left.

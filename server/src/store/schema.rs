@@ -8,13 +8,13 @@ use std::path::Path;
 use pawl_wire::Epoch;
 use rusqlite::{Connection, OpenFlags};
 
-use super::OpenError;
+use super::{OpenError, keys};
 
 /// "Pawl" in the file's header: `PRAGMA application_id`.
 const APPLICATION_ID: i32 = 0x5061_776c;
 
 /// Version of the tables below: `PRAGMA user_version`. Every change of them raises it.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 
 /// Prepared statements kept per connection: all that the relay has, with room.
 const STATEMENTS: usize = 64;
@@ -44,6 +44,8 @@ CREATE TABLE device (
     last_resort BLOB NOT NULL,
     prekey_floor INTEGER NOT NULL DEFAULT 0,
     kem_floor INTEGER NOT NULL DEFAULT 0,
+    prekey_digest INTEGER NOT NULL DEFAULT 0,
+    kem_digest INTEGER NOT NULL DEFAULT 0,
     UNIQUE (account, number)
 ) STRICT;
 CREATE TABLE one_time_key (
@@ -92,6 +94,12 @@ CREATE TABLE delivered (
 CREATE UNIQUE INDEX delivered_by_message ON delivered (device, message_id);
 ";
 
+/// Version 1 knew no digests. The added columns stand at the end of the table there.
+const FROM_1: &str = "
+ALTER TABLE device ADD COLUMN prekey_digest INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE device ADD COLUMN kem_digest INTEGER NOT NULL DEFAULT 0;
+";
+
 /// Opens the file for the writer thread, makes the tables where there are none, and reads the epoch.
 ///
 /// # Errors
@@ -126,7 +134,7 @@ fn check_owner(conn: &Connection) -> Result<(), OpenError> {
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     match (owner, version) {
         (0, 0) if tables == 0 => Ok(()),
-        (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
+        (APPLICATION_ID, 1..=SCHEMA_VERSION) => Ok(()),
         (APPLICATION_ID, version) => Err(OpenError::OtherVersion {
             found: version,
             known: SCHEMA_VERSION,
@@ -142,8 +150,12 @@ fn prepare(conn: &mut Connection, fresh: Epoch) -> Result<Epoch, OpenError> {
         begun.execute_batch(TABLES)?;
         begun.execute("INSERT INTO relay (id, epoch) VALUES (1, ?1)", [fresh.0])?;
         begun.pragma_update(None, "application_id", APPLICATION_ID)?;
-        begun.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     }
+    if version == 1 {
+        begun.execute_batch(FROM_1)?;
+        keys::digest_all(&begun)?;
+    }
+    begun.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     let epoch = begun.query_row("SELECT epoch FROM relay", [], |row| row.get(0))?;
     begun.commit()?;
     Ok(Epoch(epoch))

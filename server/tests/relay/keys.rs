@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pawl_wire::limits::{LOW_ONE_TIME_KEYS, MAX_ONE_TIME_KEYS};
 use pawl_wire::{
     Bundle, BundleRefusal, ClaimId, ClientFrame, ConnectionError, KeyStock, PublishedKeys,
-    RelayFrame,
+    RelayFrame, digest,
 };
 
 use crate::support::{Client, Device, Relay, key, random};
@@ -251,4 +251,152 @@ async fn key_ids_begin_at_one() {
         .send(&ClientFrame::Publish { request: 1, keys })
         .await;
     assert_eq!(client.end().await.error, Some(ConnectionError::Malformed));
+}
+
+/// The digest of these one-time keys, X25519 and ML-KEM.
+fn digests(ids: std::ops::RangeInclusive<u32>) -> (u64, u64) {
+    let keys = one_time(ids);
+    (
+        digest::of_keys(&keys.one_time_prekeys),
+        digest::of_keys(&keys.one_time_kems),
+    )
+}
+
+fn told(stock: &KeyStock) -> (u64, u64) {
+    (stock.digests.one_time_prekeys, stock.digests.one_time_kems)
+}
+
+#[tokio::test]
+async fn the_digest_is_of_the_keys_that_are_held_whatever_happened_to_them() {
+    let relay = Relay::start();
+    let (alice, bob) = (Device::new("alice"), Device::new("bob"));
+    let mut claimer = Client::register(relay.address, &alice).await;
+    let mut owner = Client::register(relay.address, &bob).await;
+    let first = stock(&relay, &bob).await;
+    assert_eq!(told(&first), (0, 0));
+    assert_eq!(
+        first.digests.signed_prekey,
+        digest::of_key(&key(1, "signed"))
+    );
+    assert_eq!(
+        first.digests.last_resort_kem,
+        digest::of_key(&key(1, "last resort"))
+    );
+    owner = reconnected(owner, &relay, &bob).await;
+    publish(&mut owner, one_time(1..=50)).await;
+    let id = ClaimId(random());
+    for id in [id, ClaimId(random()), id] {
+        claim(&mut claimer, &bob, id).await;
+    }
+    assert_eq!(told(&stock(&relay, &bob).await), digests(3..=50));
+    owner = reconnected(owner, &relay, &bob).await;
+    // A retried upload changes nothing; a surplus pushes out the oldest.
+    publish(&mut owner, one_time(1..=50)).await;
+    assert_eq!(told(&stock(&relay, &bob).await), digests(3..=50));
+    owner = reconnected(owner, &relay, &bob).await;
+    publish(&mut owner, one_time(51..=100)).await;
+    publish(&mut owner, one_time(101..=110)).await;
+    let newer = PublishedKeys {
+        signed_prekey: Some(key(7, "signed")),
+        ..PublishedKeys::default()
+    };
+    publish(&mut owner, newer).await;
+    let last = stock(&relay, &bob).await;
+    assert_eq!(told(&last), digests(11..=110));
+    assert_eq!(
+        last.digests.signed_prekey,
+        digest::of_key(&key(7, "signed"))
+    );
+    assert_eq!(last.digests.last_resort_kem, first.digests.last_resort_kem);
+}
+
+/// The same device again, after somebody else looked at its stock.
+async fn reconnected(before: Client, relay: &Relay, device: &Device) -> Client {
+    drop(before);
+    Client::auth(relay.address, device, 0).await
+}
+
+fn by_hand(folder: &std::path::Path, sql: &str) {
+    let conn = rusqlite::Connection::open(folder.join("relay.db")).expect("a store");
+    conn.execute_batch(sql).expect("it can write");
+}
+
+#[tokio::test]
+async fn keys_that_vanish_behind_the_relays_back_are_noticed_and_an_upload_mends_the_digest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bob = Device::new("bob");
+    let relay = Relay::start_in(folder.path(), |_| ());
+    let mut owner = Client::register(relay.address, &bob).await;
+    publish(&mut owner, one_time(1..=50)).await;
+    drop((owner, relay));
+    by_hand(
+        folder.path(),
+        "DELETE FROM one_time_key WHERE key_id IN (7, 50)",
+    );
+    let relay = Relay::start_in(folder.path(), |_| ());
+    let after = stock(&relay, &bob).await;
+    assert_eq!(
+        (after.one_time_prekeys, told(&after)),
+        (48, digests(1..=50))
+    );
+    let mut owner = Client::auth(relay.address, &bob, 0).await;
+    publish(&mut owner, one_time(51..=100)).await;
+    publish(&mut owner, one_time(101..=150)).await;
+    assert_eq!(told(&stock(&relay, &bob).await), digests(51..=150));
+}
+
+#[tokio::test]
+async fn a_store_from_before_there_were_digests_gets_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (alice, bob) = (Device::new("alice"), Device::new("bob"));
+    let relay = Relay::start_in(folder.path(), |_| ());
+    for (device, last) in [(&alice, 3), (&bob, 50)] {
+        let mut owner = Client::register(relay.address, device).await;
+        publish(&mut owner, one_time(1..=last)).await;
+    }
+    drop(relay);
+    by_hand(
+        folder.path(),
+        "ALTER TABLE device DROP COLUMN prekey_digest; ALTER TABLE device DROP COLUMN kem_digest;
+         PRAGMA user_version = 1",
+    );
+    for _ in 0..2 {
+        let relay = Relay::start_in(folder.path(), |_| ());
+        assert_eq!(told(&stock(&relay, &alice).await), digests(1..=3));
+        assert_eq!(told(&stock(&relay, &bob).await), digests(1..=50));
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_behind_an_uploads_answer_holds_that_upload() {
+    let relay = Relay::start();
+    let (alice, bob) = (Device::new("alice"), Device::new("bob"));
+    let mut claimer = Client::register(relay.address, &alice).await;
+    let mut owner = Client::register(relay.address, &bob).await;
+    publish(&mut owner, one_time(1..=20)).await;
+    let last = 20 + 30;
+    let claims = tokio::spawn(async move {
+        for _ in 0..15 {
+            claim(&mut claimer, &bob, ClaimId(random())).await;
+        }
+    });
+    for id in 21..=last {
+        let (request, keys) = (id, one_time(id..=id));
+        owner.send(&ClientFrame::Publish { request, keys }).await;
+    }
+    let (mut published, mut told_low) = (20, 0);
+    while published < last || told_low == 0 {
+        match owner.next().await {
+            RelayFrame::Published { request } => published = request,
+            RelayFrame::KeysLow(stock) => {
+                told_low += 1;
+                let held = stock.one_time_prekeys;
+                let is_of = |end: u32| told(&stock) == digests(end - held + 1..=end);
+                assert!((published..=last).any(is_of), "{published}: {stock:?}");
+            }
+            RelayFrame::QueueEmpty { .. } => (),
+            other => panic!("{other:?}"),
+        }
+    }
+    claims.await.expect("claimed");
 }

@@ -7,6 +7,7 @@
     reason = "each test file uses its own part"
 )]
 
+pub mod private;
 pub mod relay;
 pub mod store;
 pub mod stranger;
@@ -382,6 +383,7 @@ impl World {
         if let Some(peer) = &mut client.socket {
             while let Some(frame) = client.up.pop_front() {
                 if !peer.ended {
+                    private::are_on_disk(&frame, &client.disk);
                     self.relay.hear(peer, &frame);
                 }
             }
@@ -396,6 +398,7 @@ impl World {
             self.input(i, input);
         } else if let (Some(peer), Some(frame)) = (&mut client.socket, client.up.pop_front()) {
             if !peer.ended {
+                private::are_on_disk(&frame, &client.disk);
                 self.relay.hear(peer, &frame);
             }
         } else if let Some(frame) = client.socket.as_mut().and_then(|peer| peer.out.pop_front()) {

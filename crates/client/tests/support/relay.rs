@@ -7,8 +7,8 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use pawl_wire::limits::FRAME_VERSION;
 use pawl_wire::{
     AccountId, Auth, Bundle, BundleRefusal, ClaimId, ClientFrame, ConnectionError, DeviceAddress,
-    Epoch, KeyRecord, KeyStock, MessageId, Nonce, PublishedKeys, Register, Registration,
-    RelayFrame, SigningKeyBytes, Submit, SubmitRefusal, Username, statement,
+    Epoch, KeyDigests, KeyRecord, KeyStock, MessageId, Nonce, PublishedKeys, Register,
+    Registration, RelayFrame, SigningKeyBytes, Submit, SubmitRefusal, Username, digest, statement,
 };
 
 pub const AUTHORITY: &str = "relay.example:8080";
@@ -26,6 +26,8 @@ pub struct Relay {
     pub boxes: BTreeMap<DeviceAddress, Mailbox>,
     /// Every `Submit` that came in.
     pub submitted: Vec<Submit>,
+    /// Every `Publish` that came in.
+    pub published: Vec<(DeviceAddress, PublishedKeys)>,
     pub bend: Option<Bend>,
     /// Gives out no one-time keys, though it has some.
     pub stingy: bool,
@@ -41,7 +43,7 @@ pub struct Mailbox {
     pub one_time: VecDeque<KeyRecord>,
     pub kems: VecDeque<KeyRecord>,
     pub claims: BTreeMap<ClaimId, Bundle>,
-    floors: (u32, u32),
+    pub floors: (u32, u32),
 }
 
 /// One connection, on the relay's side.
@@ -68,6 +70,7 @@ impl Default for Relay {
             records: BTreeMap::new(),
             boxes: BTreeMap::new(),
             submitted: Vec::new(),
+            published: Vec::new(),
             bend: None,
             stingy: false,
             nonces: 0,
@@ -145,6 +148,7 @@ impl Relay {
                 self.say(peer, reply);
             }
             (Some(device), ClientFrame::Publish { request, keys }) => {
+                self.published.push((device, keys.clone()));
                 match self
                     .boxes
                     .get_mut(&device)
@@ -352,40 +356,66 @@ impl Mailbox {
         self.mail.push_back((self.seq, message_id, envelope));
     }
 
-    fn stock(&self) -> KeyStock {
+    pub fn stock(&self) -> KeyStock {
+        let of_key = |key: &Option<KeyRecord>| key.as_ref().map_or(0, digest::of_key);
         let id = |key: &Option<KeyRecord>| key.as_ref().map_or(0, |key| key.id);
         KeyStock {
             signed_prekey: id(&self.keys.signed_prekey),
             last_resort_kem: id(&self.keys.last_resort_kem),
             one_time_prekeys: u32::try_from(self.one_time.len()).expect("few"),
             one_time_kems: u32::try_from(self.kems.len()).expect("few"),
+            digests: KeyDigests {
+                signed_prekey: of_key(&self.keys.signed_prekey),
+                last_resort_kem: of_key(&self.keys.last_resort_kem),
+                one_time_prekeys: digest::of_keys(&self.one_time),
+                one_time_kems: digest::of_keys(&self.kems),
+            },
         }
     }
 
     fn publish(&mut self, keys: PublishedKeys) -> Result<(), ConnectionError> {
-        let rises = |keys: &[KeyRecord], floor: u32| keys.first().is_none_or(|key| key.id > floor);
-        if !rises(&keys.one_time_prekeys, self.floors.0)
-            || !rises(&keys.one_time_kems, self.floors.1)
+        let is_fresh = |new: &Option<KeyRecord>, held: &Option<KeyRecord>| match (new, held) {
+            (Some(new), Some(held)) => new.id > held.id || new == held,
+            _ => true,
+        };
+        let claimed = |key: &KeyRecord| {
+            self.claims.values().any(|bundle| {
+                bundle.one_time_prekey.as_ref() == Some(key) || bundle.kem_prekey == *key
+            })
+        };
+        let is_taken = |keys: &[KeyRecord], held: &VecDeque<KeyRecord>, floor: u32| {
+            keys.iter()
+                .all(|key| key.id > floor || held.contains(key) || claimed(key))
+        };
+        if !is_fresh(&keys.signed_prekey, &self.keys.signed_prekey)
+            || !is_fresh(&keys.last_resort_kem, &self.keys.last_resort_kem)
+            || !is_taken(&keys.one_time_prekeys, &self.one_time, self.floors.0)
+            || !is_taken(&keys.one_time_kems, &self.kems, self.floors.1)
         {
             return Err(ConnectionError::KeyReused);
         }
         self.keys.signed_prekey = keys.signed_prekey.or(self.keys.signed_prekey.take());
         self.keys.last_resort_kem = keys.last_resort_kem.or(self.keys.last_resort_kem.take());
-        self.floors.0 = keys
-            .one_time_prekeys
-            .last()
-            .map_or(self.floors.0, |key| key.id);
-        self.floors.1 = keys
-            .one_time_kems
-            .last()
-            .map_or(self.floors.1, |key| key.id);
-        self.one_time.extend(keys.one_time_prekeys);
-        self.kems.extend(keys.one_time_kems);
-        assert!(
-            self.one_time.len() <= 100 && self.kems.len() <= 100,
-            "the stock is bounded"
+        add(
+            keys.one_time_prekeys,
+            &mut self.one_time,
+            &mut self.floors.0,
         );
+        add(keys.one_time_kems, &mut self.kems, &mut self.floors.1);
         Ok(())
+    }
+}
+
+/// Takes what is above the floor and pushes out the oldest.
+fn add(keys: Vec<KeyRecord>, held: &mut VecDeque<KeyRecord>, floor: &mut u32) {
+    for key in keys {
+        if key.id > *floor {
+            *floor = key.id;
+            held.push_back(key);
+        }
+    }
+    while held.len() > 100 {
+        held.pop_front();
     }
 }
 

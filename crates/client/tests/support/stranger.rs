@@ -175,7 +175,7 @@ impl Stranger {
         Self::post(world, to, envelope);
     }
 
-    fn post(world: &mut World, to: DeviceAddress, envelope: Vec<u8>) {
+    pub fn post(world: &mut World, to: DeviceAddress, envelope: Vec<u8>) {
         let id = world.next_id();
         let id = u128::from_str_radix(&id, 16).expect("a number");
         let mailbox = world.relay.boxes.get_mut(&to).expect("registered");
