@@ -1,4 +1,5 @@
 //! Embeds the page: see `embed.rs`. Where there is no built page, the relay is built without one.
+#![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
     reason = "a build script speaks to Cargo on standard output"

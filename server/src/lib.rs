@@ -2,6 +2,7 @@
 //!
 //! Owns accounts' names, public keys and mailboxes; sees no plaintext and no private key. Knows
 //! `pawl-wire` and nothing of the protocol inside an envelope. Design, section 6; docs/OPERATIONS.md.
+#![forbid(unsafe_code)]
 
 mod assets;
 mod clock;

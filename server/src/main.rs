@@ -1,4 +1,5 @@
 //! The binary: flags, log, signals; the rest is the library's.
+#![forbid(unsafe_code)]
 
 use std::io::Write;
 use std::net::SocketAddr;

@@ -1,5 +1,6 @@
 //! What only a browser can show, run by `wasm-pack test --headless --firefox`: the real core, the real
 //! store in IndexedDB, and tabs that share one engine.
+#![forbid(unsafe_code)]
 #![cfg(target_arch = "wasm32")]
 
 mod asked;

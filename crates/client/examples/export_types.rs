@@ -1,6 +1,7 @@
 //! Prints the TypeScript declarations of commands, queries, events and replies as one file:
 //! `cargo run -p pawl-client --features types --example export_types > web/src/generated/types.ts`.
 //! The page is type-checked against what this prints, so a change of shape here breaks its build there.
+#![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -5,6 +5,7 @@
 //! in that order and no other (docs/ARCHITECTURE.md, "one road"). When a commit fails, the driver
 //! throws the engine away and loads it again from the store: memory is never ahead of the disk.
 //! Knows `pawl-protocol` and `pawl-wire`; knows no browser, socket, database or page.
+#![forbid(unsafe_code)]
 
 mod account;
 mod bundles;

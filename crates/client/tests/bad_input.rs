@@ -1,4 +1,5 @@
 //! Bad input, full stores, unfriendly relays: each gets its own clear answer, and nothing else is lost.
+#![forbid(unsafe_code)]
 
 mod support;
 

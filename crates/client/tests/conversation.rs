@@ -1,4 +1,5 @@
 //! Two people talk: the ordinary road, in the order and with the statuses that the page promises.
+#![forbid(unsafe_code)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Damaged records: one that is damaged is set aside and said to be so, and everything else works.
+#![forbid(unsafe_code)]
 
 mod support;
 

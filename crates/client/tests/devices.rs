@@ -1,5 +1,6 @@
 //! The signed list of somebody's devices: it never goes back, and a device that it no longer names is
 //! heard no more.
+#![forbid(unsafe_code)]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! The one law under faults: everything accepted is shown exactly once, in order per sender, and
 //! nothing is shown that was not sent. Each run prints its seed.
+#![forbid(unsafe_code)]
 
 mod support;
 

@@ -1,6 +1,7 @@
 //! Whatever happens to keys, stores, processes and mail, in any order: when it is over, everybody can write
 //! to everybody, each text that its sender still has is there once, and nothing goes to and fro for ever.
 //! Seeded: a failed run prints its seed, and `PAWL_SEEDS=from..to` runs others.
+#![forbid(unsafe_code)]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! A changed account: shown at once and under a notice, written to only after the user looked, and only
 //! as what the user looked at.
+#![forbid(unsafe_code)]
 
 mod support;
 

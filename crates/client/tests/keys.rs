@@ -1,5 +1,6 @@
 //! The life of private keys: on disk before their public halves leave, erased when they were used, kept
 //! full, replaced in time, few.
+#![forbid(unsafe_code)]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! Sessions mend themselves: whatever became of one side's keys, both end in a working conversation, and
 //! every text that its sender still has arrives once, without the user doing anything.
+#![forbid(unsafe_code)]
 
 mod support;
 

@@ -1,6 +1,7 @@
 //! No storms: clients that can read nothing of each other, stores that go back over and over, and garbage
 //! without end cost few sessions, few messages and few lines, and all of it ends when its cause does.
 //! The numbers are those of docs/PROTOCOL.md, "Mending".
+#![forbid(unsafe_code)]
 
 mod support;
 

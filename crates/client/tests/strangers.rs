@@ -1,5 +1,6 @@
 //! First messages of people whom a device does not know: nobody else's mail waits for them, they are
 //! looked up at a pace, they survive a crash, and there is an end to how many may wait.
+#![forbid(unsafe_code)]
 
 mod support;
 

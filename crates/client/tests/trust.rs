@@ -1,5 +1,6 @@
 //! Whom a client believes: keys only where the pinned account signed them, names only where the relay
 //! agrees with the account. What a changed account does stands in identity.rs.
+#![forbid(unsafe_code)]
 
 mod support;
 

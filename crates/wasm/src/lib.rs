@@ -2,6 +2,8 @@
 //! then send, then show), keeps its records sealed in IndexedDB, holds the WebSocket, and lets one tab
 //! of many own all that. No decision of the protocol is made here. ARCHITECTURE.md "The worker".
 
+#![forbid(unsafe_code)]
+
 mod api;
 pub mod asked;
 mod clock;

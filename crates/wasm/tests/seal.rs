@@ -1,5 +1,6 @@
 //! The laws of sealing: a record opens in its own place under its own data key and nowhere else; keys
 //! are stored alike each time and tell nothing but a message's position.
+#![forbid(unsafe_code)]
 
 use pawl_client::{Key, Table};
 use pawl_wasm::store::{DataKey, Sealer};

@@ -4,6 +4,7 @@
 //! username rule and the limits both sides agree on. Knows no secret and no cryptography but a
 //! hash: keys, signatures and envelopes are bytes here (`crates/protocol` gives them meaning, which the relay
 //! must not know). docs/ARCHITECTURE.md lists which frame answers which.
+#![forbid(unsafe_code)]
 
 mod client_frame;
 mod codec;

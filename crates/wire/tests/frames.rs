@@ -1,5 +1,6 @@
 //! Laws of the frame codec: what was encoded decodes to itself; what is not a frame is an error and
 //! never a panic; every limit is held on the way in.
+#![forbid(unsafe_code)]
 
 use pawl_wire::limits::{MAX_ENVELOPE, MAX_FRAME, MAX_KEY_RECORD, MAX_KEYS_PER_PUBLISH};
 use pawl_wire::{

@@ -1,6 +1,7 @@
 //! Pawl's own commands: `cargo xtask setup | build | run | test | bench | fuzz | tidy | types | vectors | fmt`.
 //! Knows the tools and the folders; no code of the messenger is linked into it, so that it builds in
 //! seconds on a machine that has nothing yet.
+#![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

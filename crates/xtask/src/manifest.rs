@@ -51,6 +51,8 @@ impl WasmPack {
 pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) folder: PathBuf,
+    /// The first file of each of its crates: library, programs, tests, examples, build script.
+    pub(crate) roots: Vec<PathBuf>,
     /// Names of workspace packages it depends on, in any table but `dev-dependencies`.
     pub(crate) uses: BTreeSet<String>,
     /// The same for `dev-dependencies`.
@@ -67,6 +69,12 @@ struct Package {
     name: String,
     manifest_path: PathBuf,
     dependencies: Vec<Dependency>,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    src_path: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +106,11 @@ fn member(package: Package) -> Result<(String, Member)> {
     let member = Member {
         name: package.name.clone(),
         folder: folder.to_path_buf(),
+        roots: package
+            .targets
+            .into_iter()
+            .map(|one| one.src_path)
+            .collect(),
         uses: names(rest),
         dev_uses: names(dev),
     };

@@ -1,4 +1,5 @@
 //! The relay's laws, over real sockets and a real SQLite file in a temporary folder.
+#![forbid(unsafe_code)]
 
 mod abuse;
 mod admission;

@@ -1,6 +1,7 @@
 //! The work that `cargo xtask bench crypto` times: a whole set-up of two people, and messages between them.
 //! It draws randomness from the system, as the engine does, so that its price is in the numbers. Knows the
 //! protocol and nothing above it; times nothing itself.
+#![forbid(unsafe_code)]
 
 #[cfg(target_arch = "wasm32")]
 mod exports;

@@ -1,5 +1,6 @@
 //! Times the work natively and prints one JSON row for each kind. The counterpart for wasm and for other
 //! packages is run.mjs, which measures in the same way.
+#![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "the rows are its output")]
 
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! Writes honest input for every target under a folder, for `cargo xtask fuzz` to begin with.
+#![forbid(unsafe_code)]
 
 use std::path::PathBuf;
 use std::{env, fs, io};

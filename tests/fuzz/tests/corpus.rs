@@ -1,4 +1,5 @@
 //! Every target with honest input, with that input altered a little, and with all that fuzzing has found.
+#![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

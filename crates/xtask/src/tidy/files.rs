@@ -64,6 +64,7 @@ pub(crate) fn check(ctx: &Context) -> Result<()> {
         findings.extend(look(name, &text));
     }
     findings.extend(map(ctx)?);
+    findings.extend(roots(ctx)?);
     report("files", seen, &findings)
 }
 
@@ -163,6 +164,35 @@ fn map(ctx: &Context) -> Result<Vec<Finding>> {
         .collect())
 }
 
+/// Programs of a workspace of their own.
+const FUZZERS: &str = "tests/fuzz/libfuzzer/fuzz_targets";
+
+const FORBID: &str = "#![forbid(unsafe_code)]";
+
+/// Every crate forbids unsafe code in its first file, where nothing further in can allow it again.
+fn roots(ctx: &Context) -> Result<Vec<Finding>> {
+    let sh = &ctx.sh;
+    let members = members(ctx)?;
+    let mut roots: Vec<_> = members.into_values().flat_map(|one| one.roots).collect();
+    roots.extend(sh.read_dir(ctx.path(FUZZERS))?);
+    let mut findings = Vec::new();
+    for root in roots {
+        if !forbids(&sh.read_file(&root)?) {
+            let place = root.strip_prefix(&ctx.root).unwrap_or(&root);
+            findings.push(Finding {
+                place: place.display().to_string(),
+                rule: "no unsafe code",
+                reason: format!("a crate's first file says `{FORBID}`"),
+            });
+        }
+    }
+    Ok(findings)
+}
+
+fn forbids(text: &str) -> bool {
+    text.lines().any(|line| line == FORBID)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +222,14 @@ mod tests {
         assert!(rules("web/src/generated/types.ts", &"x\n".repeat(LINES + 1)).is_empty());
         let path = format!("see {}{}main", "/wo", "rk/");
         assert_eq!(rules("README.md", &path), ["no machine"]);
+    }
+
+    #[test]
+    fn a_crate_forbids_unsafe_code_and_a_comment_about_it_is_not_enough() {
+        assert!(forbids("//! A.\n#![forbid(unsafe_code)]\n"));
+        assert!(!forbids(
+            "//! A.\n// #![forbid(unsafe_code)]\n#![deny(unsafe_code)]\n"
+        ));
     }
 
     #[test]

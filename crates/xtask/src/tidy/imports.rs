@@ -67,6 +67,7 @@ mod tests {
         Member {
             name: name.into(),
             folder: "x".into(),
+            roots: Vec::new(),
             uses: set(uses),
             dev_uses: set(dev_uses),
         }
