@@ -1,5 +1,6 @@
 //! Prekeys as time goes by: replaced and erased on their days, whatever the clock did and however long the
 //! device was away; one-time keys erased when nobody can use them any more, and never while the relay has them.
+#![forbid(unsafe_code)]
 
 mod support;
 

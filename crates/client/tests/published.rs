@@ -1,5 +1,6 @@
 //! What the relay has and what the device gave it: each way in which the two can come apart is noticed and
 //! mended, whatever is lost or cut off on the way, and no relay can make a device upload without end.
+#![forbid(unsafe_code)]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! A step is one transaction: what piles up is dealt with in several, and nothing that is owed gets lost.
+#![forbid(unsafe_code)]
 
 mod support;
 
