@@ -13,8 +13,8 @@ async function openSafetyNumber(tab) {
   return dialog;
 }
 
-/** The reader of codes is a file of its own: whether any page has asked for it. */
-const loaded = (world) => world.proxy.recorded().includes('GET /assets/scanner-');
+/** What reads codes and what makes them are files of their own: whether any page has asked for one. */
+const loaded = (world, file = 'scanner') => world.proxy.recorded().includes(`GET /assets/${file}-`);
 
 /** A scenario in which Alice's camera is the test's. */
 function withCamera(name, body) {
@@ -36,7 +36,9 @@ async function isUnverified(tab, dialog) {
 }
 
 withCamera("scan: the code on the other's screen verifies them, and the reader of codes comes only then", async ({ world, camera, alice, bob }) => {
+  assert.ok(!loaded(world, 'encoder'));
   await openSafetyNumber(bob.tab);
+  assert.ok(loaded(world, 'encoder'));
   await camera.showCodeOn(await bob.tab.find('image', 'Safety number QR code'));
   const dialog = await openSafetyNumber(alice.tab);
   assert.ok(!loaded(world));

@@ -4,7 +4,7 @@
  */
 
 /** In development Vite serves a worker's source itself. */
-const WORKER_PATH = import.meta.env.DEV ? /\/src\/(worker\/worker|scanner\/scanner)\.ts$/ : /\/assets\/[\w.-]+\.js$/;
+const WORKER_PATH = import.meta.env.DEV ? /\/src\/(worker\/worker|scanner\/\w+)\.ts$/ : /\/assets\/[\w.-]+\.js$/;
 
 let policy: Pick<TrustedTypePolicy, 'createScriptURL'> | undefined;
 

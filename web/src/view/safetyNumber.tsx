@@ -66,7 +66,7 @@ function Findings({ username, comparison }: { username: string; comparison: Comp
 function Digits({ number }: { number: SafetyNumberView }) {
   return (
     <div class="safety-number">
-      <QrCode bytes={number.qr} />
+      <QrCode key={number.qr.join()} bytes={number.qr} />
       <p class="digits">
         {number.groups.map((group, index) => <span key={index}>{group} </span>)}
       </p>
