@@ -122,7 +122,7 @@ impl Engine {
 
     /// One step: what happened goes in; changes, frames and events come out (see [`Step`]). `now` is
     /// in milliseconds since 1970.
-    pub fn handle(&mut self, input: Input, now: u64, rng: &mut impl CryptoRng) -> Step {
+    pub fn handle(&mut self, input: Input, now: u64, rng: &mut dyn CryptoRng) -> Step {
         let mut turn = Turn::new(now, rng);
         if self.born_at == 0 {
             self.born_at = now;

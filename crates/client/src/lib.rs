@@ -60,6 +60,7 @@ pub use event::{
     Connection, ConversationView, Event, IdentityState, MessageStatus, MessageView, NoticeCause,
     Phase, QueryReply, RegistrationPolicy, SafetyNumberView, Snapshot,
 };
+pub use pawl_protocol::DrawAhead;
 pub use step::{Input, SocketRequest, Step};
 pub use store::{Change, Key, Table};
 

@@ -105,10 +105,12 @@ impl Sessions {
     pub(crate) fn drop_surplus(&mut self, account: &AccountKey, active: Option<SessionTag>) {
         let mut old = self.of_account(account);
         old.retain(|tag| Some(*tag) != active);
-        old.sort_by_key(|tag| self.get(*tag).map(|slot| slot.used_at));
-        let surplus = old.len().saturating_sub(MAX_OLD_SESSIONS);
-        for tag in &old[..surplus] {
-            self.remove(*tag);
+        while old.len() > MAX_OLD_SESSIONS {
+            let used_at = |tag: &SessionTag| self.get(*tag).map(|slot| slot.used_at);
+            let Some(at) = (0..old.len()).min_by_key(|at| used_at(&old[*at])) else {
+                return;
+            };
+            self.remove(old.remove(at));
         }
     }
 

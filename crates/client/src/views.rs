@@ -1,5 +1,8 @@
 //! The engine's state as a page sees it. Reads, never changes.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use crate::contacts::PeerId;
 use crate::engine::Engine;
 use crate::error::CommandError;
@@ -12,16 +15,17 @@ impl Engine {
     /// Everything a page needs to draw itself.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let mut conversations: Vec<_> = self
-            .conversations
-            .keys()
-            .filter_map(|peer| self.conversation_view(peer))
+        // A heap, since a sort is a kilobyte of download.
+        let mut order: BinaryHeap<_> = (self.conversations.iter())
+            .map(|(peer, conversation)| (conversation.active_at, Reverse(peer)))
             .collect();
-        conversations.sort_by_key(|view| std::cmp::Reverse(view.active_at));
+        let newest_first = std::iter::from_fn(|| order.pop());
         Snapshot {
             phase: self.phase(),
             connection: self.relay.state(),
-            conversations,
+            conversations: newest_first
+                .filter_map(|(_, Reverse(peer))| self.conversation_view(peer))
+                .collect(),
         }
     }
 

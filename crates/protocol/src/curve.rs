@@ -99,7 +99,7 @@ pub(crate) struct X25519Pair {
 opaque_debug!(X25519Pair);
 
 impl X25519Pair {
-    pub(crate) fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+    pub(crate) fn generate(rng: &mut dyn CryptoRng) -> Self {
         scrubbed(|| Self::from_secret(Box::new(StaticSecret::random_from_rng(rng))))
     }
 

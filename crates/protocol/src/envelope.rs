@@ -46,7 +46,7 @@ const _: () = assert!(MAX_ENVELOPE_BYTES <= 96 * 1024, "the relay takes 96 KiB")
 pub struct SessionTag([u8; 16]);
 
 impl SessionTag {
-    pub(crate) fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+    pub(crate) fn generate(rng: &mut dyn CryptoRng) -> Self {
         let mut tag = [0; 16];
         rng.fill_bytes(&mut tag);
         Self(tag)

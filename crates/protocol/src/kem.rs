@@ -1,17 +1,17 @@
 //! ML-KEM-768 (FIPS 203). Knows nothing of prekeys or of who owns a key. PROTOCOL.md "Primitives".
 //!
 //! A private key is stored as its 64-byte seed and held expanded, so that opening does not expand it again.
+//! The arithmetic is libcrux's, which is formally verified but wipes nothing: each call is scrubbed after.
 
 use core::fmt;
 
-use ml_kem::kem::{Decapsulate, Encapsulate, KeyExport};
-use ml_kem::ml_kem_768::{DecapsulationKey, EncapsulationKey};
+use libcrux_ml_kem::mlkem768::{self, MlKem768PrivateKey, MlKem768PublicKey};
 use rand_core::CryptoRng;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::curve::KeyError;
-use crate::secret::{opaque_debug, secret_key};
+use crate::secret::{opaque_debug, scrubbed_kem, secret_key};
 
 /// Bytes of an ML-KEM-768 encapsulation key.
 pub const KEM_PUBLIC_BYTES: usize = 1184;
@@ -47,9 +47,12 @@ impl KemPublic {
 
     /// The modulus check of FIPS 203, section 7.2.
     pub(crate) fn check(&self) -> Result<KemEncapsulator, KeyError> {
-        EncapsulationKey::new((&*self.0).into())
-            .map(KemEncapsulator)
-            .map_err(|_| KeyError::NotCanonical)
+        let key = MlKem768PublicKey::from(self.as_bytes());
+        if mlkem768::validate_public_key(&key) {
+            Ok(KemEncapsulator(Box::new(key)))
+        } else {
+            Err(KeyError::NotCanonical)
+        }
     }
 }
 
@@ -60,51 +63,68 @@ impl fmt::Debug for KemPublic {
 }
 
 /// A checked encapsulation key.
-pub(crate) struct KemEncapsulator(EncapsulationKey);
+pub(crate) struct KemEncapsulator(Box<MlKem768PublicKey>);
 
 opaque_debug!(KemEncapsulator);
 
 impl KemEncapsulator {
     pub(crate) fn encapsulate(
         &self,
-        rng: &mut (impl CryptoRng + ?Sized),
+        rng: &mut dyn CryptoRng,
     ) -> (Box<[u8; KEM_CIPHERTEXT_BYTES]>, KemSecret) {
-        let (ciphertext, mut shared) = self.0.encapsulate_with_rng(rng);
-        let secret = KemSecret::from_bytes(shared.as_ref());
-        shared.zeroize();
-        (Box::new(ciphertext.into()), secret)
+        let mut message = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *message);
+        self.encapsulate_message(&message)
+    }
+
+    /// FIPS 203's `ML-KEM.Encaps_internal`: the same message gives the same ciphertext.
+    fn encapsulate_message(
+        &self,
+        message: &[u8; 32],
+    ) -> (Box<[u8; KEM_CIPHERTEXT_BYTES]>, KemSecret) {
+        scrubbed_kem(|| {
+            let (ciphertext, shared) = mlkem768::encapsulate(&self.0, *message);
+            let secret = KemSecret::from_bytes(&shared);
+            (Box::new(ciphertext.into()), secret)
+        })
     }
 }
 
 /// A decapsulation key with its encapsulation key. Wiped when dropped.
 pub(crate) struct KemPair {
-    private: DecapsulationKey,
+    seed: Box<Zeroizing<[u8; KEM_SEED_BYTES]>>,
+    private: Box<MlKem768PrivateKey>,
     public: KemPublic,
 }
 
 opaque_debug!(KemPair);
 
+impl Drop for KemPair {
+    fn drop(&mut self) {
+        self.private[0..].zeroize();
+    }
+}
+
 impl KemPair {
-    pub(crate) fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+    pub(crate) fn generate(rng: &mut dyn CryptoRng) -> Self {
         let mut seed = Zeroizing::new([0; KEM_SEED_BYTES]);
         rng.fill_bytes(&mut *seed);
         Self::from_seed(&seed)
     }
 
     pub(crate) fn from_seed(seed: &[u8; KEM_SEED_BYTES]) -> Self {
-        let private = DecapsulationKey::from_seed((*seed).into());
-        let public = KemPublic(Box::new(private.encapsulation_key().to_bytes().into()));
-        Self { private, public }
+        scrubbed_kem(|| {
+            let pair = mlkem768::generate_key_pair(*seed);
+            Self {
+                seed: Box::new(Zeroizing::new(*seed)),
+                private: Box::new(pair.sk().into()),
+                public: KemPublic::from_bytes(pair.pk()),
+            }
+        })
     }
 
-    pub(crate) fn seed(&self) -> Zeroizing<[u8; KEM_SEED_BYTES]> {
-        let mut seed = self
-            .private
-            .to_seed()
-            .expect("the key was made from a seed");
-        let bytes = Zeroizing::new(seed.into());
-        seed.zeroize();
-        bytes
+    pub(crate) fn seed(&self) -> &[u8; KEM_SEED_BYTES] {
+        &self.seed
     }
 
     pub(crate) fn public(&self) -> &KemPublic {
@@ -113,10 +133,10 @@ impl KemPair {
 
     /// Never fails: a ciphertext that is not for this key gives a secret that nobody has (implicit rejection).
     pub(crate) fn decapsulate(&self, ciphertext: &[u8; KEM_CIPHERTEXT_BYTES]) -> KemSecret {
-        let mut shared = self.private.decapsulate(ciphertext.into());
-        let secret = KemSecret::from_bytes(shared.as_ref());
-        shared.zeroize();
-        secret
+        scrubbed_kem(|| {
+            let shared = mlkem768::decapsulate(&self.private, &ciphertext.into());
+            KemSecret::from_bytes(&shared)
+        })
     }
 }
 
@@ -161,12 +181,12 @@ mod tests {
                 "{}",
                 test.tc_id
             );
-            let Some(KemEncapsulator(key)) = key else {
+            let Some(key) = key else {
                 invalid += 1;
                 continue;
             };
             let message = <[u8; 32]>::try_from(&test.msg.as_ref().unwrap()[..]).unwrap();
-            let (ciphertext, shared) = key.encapsulate_deterministic(&message.into());
+            let (ciphertext, shared) = key.encapsulate_message(&message);
             assert_eq!(
                 ciphertext[..],
                 test.ct.as_ref().unwrap()[..],
@@ -174,7 +194,7 @@ mod tests {
                 test.tc_id
             );
             assert_eq!(
-                shared[..],
+                shared.as_bytes()[..],
                 test.shared_secret.as_ref().unwrap()[..],
                 "{}",
                 test.tc_id

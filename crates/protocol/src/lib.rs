@@ -17,6 +17,7 @@ mod kem;
 mod labels;
 mod padding;
 mod prekeys;
+mod random;
 mod ratchet;
 mod safety_number;
 mod secret;
@@ -41,6 +42,7 @@ pub use prekeys::{
     BundleError, KemKind, KemPreKey, KemPreKeyPair, OneTimePreKey, OneTimePreKeyPair, PreKeyBundle,
     ResponderPreKeys, SignedPreKey, SignedPreKeyPair, VerifiedPreKeyBundle,
 };
+pub use random::DrawAhead;
 pub use ratchet::{
     MAX_KEPT_KEYS, MAX_RETIRED_CHAINS, MAX_SKIP, OpenError, SKIPPED_KEY_LIFETIME_MS, SealError,
 };

@@ -51,23 +51,33 @@ impl fmt::Debug for Plaintext {
 
 /// Bytes of the stack below a caller that are wiped: four times what tests/memory needs to find nothing.
 const SCRUBBED_BYTES: usize = 16 * 1024;
+/// The same after ML-KEM, which holds matrices of polynomials.
+const SCRUBBED_BYTES_KEM: usize = 96 * 1024;
 
 /// Does what handles keys by value, and wipes the stack that it used: whatever the compiler moved or spilled there
 /// is not ours to wipe by name. What comes out must hold its keys in a box.
 pub(crate) fn scrubbed<T>(work: impl FnOnce() -> T) -> T {
-    #[inline(never)]
-    fn below<T>(work: impl FnOnce() -> T) -> T {
-        work()
-    }
     let out = below(work);
-    scrub();
+    scrub::<SCRUBBED_BYTES>();
+    out
+}
+
+/// [`scrubbed`] for ML-KEM.
+pub(crate) fn scrubbed_kem<T>(work: impl FnOnce() -> T) -> T {
+    let out = below(work);
+    scrub::<SCRUBBED_BYTES_KEM>();
     out
 }
 
 #[inline(never)]
-fn scrub() {
+fn below<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+#[inline(never)]
+fn scrub<const BYTES: usize>() {
     // Given away as mutable, or it would be a constant and nowhere on the stack.
-    core::hint::black_box(&mut [0_u8; SCRUBBED_BYTES]);
+    core::hint::black_box(&mut [0_u8; BYTES]);
 }
 
 /// Declares a 32-byte symmetric key that is wiped when dropped and cannot be copied or printed.

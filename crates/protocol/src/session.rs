@@ -81,7 +81,7 @@ impl Session {
     pub fn initiate(
         local: &LocalDevice,
         bundle: VerifiedPreKeyBundle,
-        rng: &mut (impl CryptoRng + ?Sized),
+        rng: &mut dyn CryptoRng,
     ) -> Result<Self, InitiateError> {
         scrubbed(|| Self::begin(local, bundle, rng))
     }
@@ -89,7 +89,7 @@ impl Session {
     fn begin(
         local: &LocalDevice,
         bundle: VerifiedPreKeyBundle,
-        rng: &mut (impl CryptoRng + ?Sized),
+        rng: &mut dyn CryptoRng,
     ) -> Result<Self, InitiateError> {
         if bundle.peer.certificate().identity_key() == local.keys().identity_key() {
             return Err(InitiateError::OwnDevice);
@@ -220,7 +220,7 @@ impl Session {
     pub fn seal(
         &mut self,
         plaintext: &[u8],
-        rng: &mut (impl CryptoRng + ?Sized),
+        rng: &mut dyn CryptoRng,
     ) -> Result<Vec<u8>, SealError> {
         let data = &self.associated_data;
         scrubbed(|| match &self.initial_prefix {

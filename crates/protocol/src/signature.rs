@@ -1,8 +1,8 @@
 //! Ed25519 with domain separation: what is signed is always `context || fields`.
-//! Verification is always strict, and keys in another form than the canonical one are refused.
+//! Verification is strict: no key and no commitment R of small order passes, and keys in another form than the canonical one are refused.
 //! It knows no record by name. PROTOCOL.md "Signatures".
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, Verifier, VerifyingKey};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -11,7 +11,29 @@ use crate::curve::{KeyError, is_reduced};
 /// Bytes of an Ed25519 signature.
 pub(crate) const SIGNATURE_BYTES: usize = 64;
 
-pub(crate) fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> SigningKey {
+/// The y-coordinates of the eight points of small order: 1, -1, 0 (two points), and order 8 (twice two).
+const SMALL_ORDER: [[u8; 32]; 5] = {
+    let mut few = [[0; 32], [0xff; 32], [0; 32]];
+    few[0][0] = 1;
+    few[1][0] = 0xec;
+    few[1][31] = 0x7f;
+    let [one, minus_one, zero] = few;
+    [one, minus_one, zero, ORDER_8[0], ORDER_8[1]]
+};
+const ORDER_8: [[u8; 32]; 2] = [
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+];
+
+pub(crate) fn generate(rng: &mut dyn CryptoRng) -> SigningKey {
     let mut seed = Zeroizing::new([0; 32]);
     rng.fill_bytes(&mut *seed);
     SigningKey::from_bytes(&seed)
@@ -43,8 +65,15 @@ pub(crate) fn verifies(
     fields: &[&[u8]],
     signature: &[u8; SIGNATURE_BYTES],
 ) -> bool {
+    // What `verify_strict` asks beyond `verify`, without its square root: a small R; small keys are refused
+    // when they are parsed. R itself is compared in its one canonical encoding.
+    let mut commitment = *signature.first_chunk().expect("64 bytes begin with 32");
+    commitment[31] &= 0x7f;
+    if SMALL_ORDER.contains(&commitment) {
+        return false;
+    }
     let signature = Signature::from_bytes(signature);
-    key.verify_strict(&signed_bytes(context, fields), &signature)
+    key.verify(&signed_bytes(context, fields), &signature)
         .is_ok()
 }
 
@@ -81,6 +110,45 @@ mod tests {
             valid >= 60 && invalid >= 60,
             "{valid} valid, {invalid} invalid"
         );
+    }
+
+    /// The list holds every point of small order: the eight of them have five y-coordinates.
+    #[test]
+    fn points_of_small_order_are_listed() {
+        let order_8 = ORDER_8.iter().flat_map(|y| [(*y, 0), (*y, 0x80)]);
+        let order_4 = [([0; 32], 0), ([0; 32], 0x80)];
+        let small = SMALL_ORDER[..2].iter().map(|y| (*y, 0)).chain(order_4);
+        let mut points = std::collections::HashSet::new();
+        for (mut bytes, sign) in small.chain(order_8) {
+            bytes[31] |= sign;
+            let key = VerifyingKey::from_bytes(&bytes).unwrap();
+            assert!(key.is_weak());
+            assert!(points.insert(key.to_edwards().compress().to_bytes()));
+        }
+        assert_eq!(points.len(), 8);
+    }
+
+    /// Only who holds the key can make such a signature, which also holds for other keys; `verify` takes it.
+    #[test]
+    fn a_commitment_of_small_order_is_refused() {
+        use curve25519_dalek::Scalar;
+        use sha2::{Digest, Sha512};
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let public = key.verifying_key();
+        let mut signature = [0; SIGNATURE_BYTES];
+        signature[0] = 1; // the neutral element
+        let challenge = Sha512::new()
+            .chain_update(&signature[..32])
+            .chain_update(public.as_bytes())
+            .chain_update(b"text");
+        let challenge = Scalar::from_bytes_mod_order_wide(&challenge.finalize().into());
+        signature[32..].copy_from_slice((challenge * key.to_scalar()).as_bytes());
+        assert!(
+            public
+                .verify(b"text", &Signature::from_bytes(&signature))
+                .is_ok()
+        );
+        assert!(!verifies(&public, b"text", &[], &signature));
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl<'a> Driver<'a> {
     /// The one road: nothing is sent or shown before the state that it came from is on disk. Gives what
     /// the engine wants to read.
     async fn one_step(&mut self, input: Input) -> Result<Vec<Key>, Stop> {
-        let step = self.engine.handle(input, now(), &mut random::generator());
+        let step = self.engine.handle(input, now(), &mut random::for_a_step());
         let Step {
             changes,
             frames,

@@ -23,6 +23,8 @@ pub(crate) struct WasmPack {
     pub(crate) profile: String,
     /// RUSTFLAGS of the wasm build.
     pub(crate) rustflags: String,
+    /// More of them, for the package itself and not for what it depends on.
+    pub(crate) link_flags: String,
     /// Where the JavaScript and the .wasm go, from the repository's root.
     pub(crate) out_dir: PathBuf,
     /// Arguments of wasm-opt.

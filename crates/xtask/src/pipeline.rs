@@ -86,9 +86,10 @@ pub(crate) fn compile(
 ) -> Result<PathBuf> {
     let sh = &ctx.sh;
     let (package, profile) = (&config.package, &config.profile);
+    let link_flags = config.link_flags.split_whitespace();
     let build = cmd!(
         sh,
-        "cargo rustc -p {package} --lib --crate-type cdylib --target {TRIPLE} --profile {profile}"
+        "cargo rustc -p {package} --lib --crate-type cdylib --target {TRIPLE} --profile {profile} -- {link_flags...}"
     );
     ctx.run(
         toolchain

@@ -283,7 +283,7 @@ fn clippy_wasm(ctx: &Context) -> Result<()> {
     let sh = &ctx.sh;
     let clippy = cmd!(
         sh,
-        "cargo clippy -p pawl-wasm -p pawl --target wasm32-unknown-unknown --all-targets -- -D warnings"
+        "cargo clippy -p pawl-wasm -p pawl-module -p pawl --target wasm32-unknown-unknown --all-targets -- -D warnings"
     );
     ctx.run(toolchain.apply(clippy))
 }

@@ -8,10 +8,10 @@ mod exports;
 
 use getrandom::SysRng;
 use pawl_protocol::{
-    AccountKeyPair, DeviceId, DeviceKeyPair, Envelope, KemKind, KemPreKeyPair, LocalDevice,
-    OneTimePreKeyPair, PreKeyBundle, ResponderPreKeys, Session, SignedPreKeyPair,
+    AccountKeyPair, DeviceId, DeviceKeyPair, DrawAhead, Envelope, KemKind, KemPreKeyPair,
+    LocalDevice, OneTimePreKeyPair, PreKeyBundle, ResponderPreKeys, Session, SignedPreKeyPair,
 };
-use rand_core::UnwrapErr;
+use rand_core::{CryptoRng, UnwrapErr};
 
 /// Bytes of every message's text.
 pub const BODY_BYTES: usize = 200;
@@ -33,7 +33,7 @@ impl Conversation {
     /// opens Alice's first message.
     #[expect(clippy::missing_panics_doc, reason = "honest input")]
     pub fn set_up() -> Self {
-        let rng = &mut UnwrapErr(SysRng);
+        let rng = &mut system();
         let (alice, bob) = (person(rng), person(rng));
         let signed_prekey = SignedPreKeyPair::generate(1, bob.1.keys(), rng);
         let kem_prekey = KemPreKeyPair::generate(KemKind::OneTime, 2, bob.1.keys(), rng);
@@ -83,7 +83,12 @@ impl Conversation {
     }
 }
 
-fn person(rng: &mut UnwrapErr<SysRng>) -> (AccountKeyPair, LocalDevice) {
+/// As the engine draws: anew for each step.
+fn system() -> DrawAhead<UnwrapErr<SysRng>> {
+    DrawAhead::new(UnwrapErr(SysRng))
+}
+
+fn person(rng: &mut dyn CryptoRng) -> (AccountKeyPair, LocalDevice) {
     let account = AccountKeyPair::generate(rng);
     let keys = DeviceKeyPair::generate(rng);
     let device = LocalDevice::certify(&account, DeviceId::FIRST, keys);
@@ -91,9 +96,7 @@ fn person(rng: &mut UnwrapErr<SysRng>) -> (AccountKeyPair, LocalDevice) {
 }
 
 fn send(from: &mut Session, to: &mut Session) {
-    let sealed = from
-        .seal(&BODY, &mut UnwrapErr(SysRng))
-        .expect("within the limits");
+    let sealed = from.seal(&BODY, &mut system()).expect("within the limits");
     let envelope = Envelope::decode(&sealed).expect("an envelope");
     let text = to.open(&envelope, NOW).expect("an honest message");
     assert_eq!(text.as_bytes(), BODY);

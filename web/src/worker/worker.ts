@@ -3,8 +3,8 @@
  * message is answered with `starting`, and the page asks again once it hears `ready`; whatever goes
  * wrong is said as `failed`, after which the worker ends itself, so that another tab may lead.
  */
-import init, { Tab } from '../generated/pkg/pawl_wasm.js';
-import wasmUrl from '../generated/pkg/pawl_wasm_bg.wasm?url';
+import init, { Tab } from '../generated/pkg/pawl_module.js';
+import wasmUrl from '../generated/pkg/pawl_module_bg.wasm?url';
 import type { PageToWorker, WorkerToPage } from './messages';
 
 /** What of the worker's global scope is used here: the page's types do not know it. */

@@ -83,7 +83,7 @@ opaque_debug!(AccountKeyPair);
 
 impl AccountKeyPair {
     /// Makes a new account.
-    pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+    pub fn generate(rng: &mut dyn CryptoRng) -> Self {
         scrubbed(|| Self::from_key(signature::generate(rng)))
     }
 

@@ -67,7 +67,7 @@ opaque_debug!(DeviceKeyPair);
 
 impl DeviceKeyPair {
     /// Makes the keys of a new device.
-    pub fn generate(rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+    pub fn generate(rng: &mut dyn CryptoRng) -> Self {
         Self {
             signing: scrubbed(|| Box::new(signature::generate(rng))),
             identity: X25519Pair::generate(rng),

@@ -9,7 +9,7 @@ use crate::codec::{DecodeError, Reader};
 use crate::identity::{DeviceCertificate, DeviceKeyPair};
 use crate::kem::{KEM_PUBLIC_BYTES, KemPair, KemPublic};
 use crate::labels;
-use crate::secret::{SecretBytes, opaque_debug, scrubbed};
+use crate::secret::{SecretBytes, opaque_debug};
 use crate::signature::{self, SIGNATURE_BYTES};
 
 /// Version of the pair's stored form.
@@ -116,7 +116,7 @@ impl KemPreKey {
 pub struct KemPreKeyPair {
     kind: KemKind,
     id: u32,
-    pair: Box<KemPair>,
+    pair: KemPair,
     signature: [u8; SIGNATURE_BYTES],
 }
 
@@ -128,9 +128,9 @@ impl KemPreKeyPair {
         kind: KemKind,
         id: u32,
         device: &DeviceKeyPair,
-        rng: &mut (impl CryptoRng + ?Sized),
+        rng: &mut dyn CryptoRng,
     ) -> Self {
-        let pair = scrubbed(|| Box::new(KemPair::generate(rng)));
+        let pair = KemPair::generate(rng);
         let signature = device.sign(
             kind.context(),
             &[&id.to_be_bytes(), pair.public().as_bytes()],
@@ -173,7 +173,7 @@ impl KemPreKeyPair {
         bytes.push(STORED_VERSION);
         bytes.push(self.kind.to_byte());
         bytes.extend_from_slice(&self.id.to_be_bytes());
-        scrubbed(|| bytes.extend_from_slice(&*self.pair.seed()));
+        bytes.extend_from_slice(self.pair.seed());
         bytes.extend_from_slice(&self.signature);
         bytes.into()
     }
@@ -193,7 +193,7 @@ impl KemPreKeyPair {
         Ok(Self {
             kind,
             id,
-            pair: scrubbed(|| Box::new(KemPair::from_seed(seed))),
+            pair: KemPair::from_seed(seed),
             signature,
         })
     }

@@ -65,7 +65,7 @@ opaque_debug!(OneTimePreKeyPair);
 
 impl OneTimePreKeyPair {
     /// Makes a prekey.
-    pub fn generate(id: u32, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+    pub fn generate(id: u32, rng: &mut dyn CryptoRng) -> Self {
         Self {
             id,
             pair: X25519Pair::generate(rng),

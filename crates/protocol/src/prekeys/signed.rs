@@ -81,7 +81,7 @@ opaque_debug!(SignedPreKeyPair);
 
 impl SignedPreKeyPair {
     /// Makes a prekey and signs it with the device's signing key.
-    pub fn generate(id: u32, device: &DeviceKeyPair, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+    pub fn generate(id: u32, device: &DeviceKeyPair, rng: &mut dyn CryptoRng) -> Self {
         let pair = X25519Pair::generate(rng);
         let signature = device.sign(
             labels::SIGNED_PREKEY,

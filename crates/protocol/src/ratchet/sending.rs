@@ -47,7 +47,7 @@ impl DueChain {
     pub(super) fn begin(
         &self,
         root: &RootKey,
-        rng: &mut (impl CryptoRng + ?Sized),
+        rng: &mut dyn CryptoRng,
     ) -> Result<(RootKey, ActiveChain), NonContributory> {
         let pair = X25519Pair::generate(rng);
         let step = root.step(&pair.agree(&self.their_key)?);

@@ -42,7 +42,7 @@ enum Place {
 
 impl Ratchet {
     /// The initiator's side, with a chain to send on.
-    pub(crate) fn initiate(keys: HandshakeKeys, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+    pub(crate) fn initiate(keys: HandshakeKeys, rng: &mut dyn CryptoRng) -> Self {
         Self {
             root: keys.root,
             sending: Sending::Active(ActiveChain {
@@ -94,7 +94,7 @@ impl Ratchet {
         associated_data: &AssociatedData,
         prefix: &[u8],
         plaintext: &[u8],
-        rng: &mut (impl CryptoRng + ?Sized),
+        rng: &mut dyn CryptoRng,
     ) -> Result<Vec<u8>, SealError> {
         let padded = padding::padded_length(plaintext.len()).ok_or(SealError::TooLong)?;
         let chain = self.active_chain(rng)?;
@@ -133,10 +133,7 @@ impl Ratchet {
     }
 
     /// The chain to send on, begun now when it was due.
-    fn active_chain(
-        &mut self,
-        rng: &mut (impl CryptoRng + ?Sized),
-    ) -> Result<&mut ActiveChain, SealError> {
+    fn active_chain(&mut self, rng: &mut dyn CryptoRng) -> Result<&mut ActiveChain, SealError> {
         if let Sending::Due(due) = &self.sending {
             let (root, chain) = due.begin(&self.root, rng)?;
             self.root = root;

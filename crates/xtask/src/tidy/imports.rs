@@ -8,11 +8,12 @@ use crate::context::Context;
 use crate::manifest::{Member, members};
 
 /// A package, and those of ours that it may know.
-const MAY_KNOW: [(&str, &[&str]); 10] = [
+const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("pawl-protocol", &[]),
     ("pawl-wire", &[]),
     ("pawl-client", &["pawl-protocol", "pawl-wire"]),
     ("pawl-wasm", &["pawl-client"]),
+    ("pawl-module", &["pawl-wasm"]),
     ("pawl-cli", &["pawl-client"]),
     ("pawl-server", &["pawl-wire"]),
     ("pawl-bench", &["pawl-protocol"]),
