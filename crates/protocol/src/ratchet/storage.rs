@@ -15,15 +15,13 @@ const SENDING_ACTIVE: u8 = 1;
 const SENDING_DUE: u8 = 2;
 /// Number 4, time 8, key 32.
 const SKIPPED_KEY_BYTES: usize = 44;
-/// The most bytes of a state without its skipped keys.
-const FIXED_BYTES: usize = 1_024;
 
 impl Ratchet {
-    /// An upper bound of what [`Self::write`] appends, so that no secret is left behind by a growing buffer.
-    pub(crate) fn stored_bytes(&self) -> usize {
+    /// How many bytes of what [`Self::write`] appends are skipped keys: the rest has a bound.
+    pub(crate) fn skipped_bytes(&self) -> usize {
         let current = self.receiving.as_ref().map_or(0, |c| c.skipped.len());
         let retired: usize = self.retired.iter().map(|c| c.skipped.len()).sum();
-        FIXED_BYTES + (current + retired) * SKIPPED_KEY_BYTES
+        (current + retired) * SKIPPED_KEY_BYTES
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {

@@ -2,7 +2,7 @@
 
 use crate::common::{NOW, Party, conversation, open, rng, stored};
 use pawl_protocol::{
-    Envelope, MAX_KEPT_KEYS, MAX_RETIRED_CHAINS, MAX_SKIP, OpenError, Plaintext,
+    DecodeError, Envelope, MAX_KEPT_KEYS, MAX_RETIRED_CHAINS, MAX_SKIP, OpenError, Plaintext,
     SKIPPED_KEY_LIFETIME_MS, Session,
 };
 
@@ -58,6 +58,14 @@ fn a_session_keeps_max_kept_keys_and_drops_the_oldest() {
     let envelopes = seal_many(&mut a, MAX_KEPT_KEYS + 12);
     open(&mut b, &envelopes[MAX_SKIP]);
     open(&mut b, &envelopes[MAX_KEPT_KEYS + 11]);
+    let full = stored(&b);
+    assert!(stored(&Session::from_bytes(&full).unwrap()) == full);
+    // One more, in front. Behind what every session has, a due chain, a flag and the receiving chain's keys.
+    let count = 246 + 64 + 69 + 1 + 100;
+    let more = [&full[..count], &[3, 0xe9], &[0; 44], &full[count + 2..]].concat();
+    assert_eq!(&full[count..count + 2], &[3, 0xe8]);
+    let refused = Session::from_bytes(&more).unwrap_err();
+    assert_eq!(refused, DecodeError::BadField("skipped keys"));
     for envelope in &envelopes[..10] {
         let result = try_open(&mut b, envelope, NOW);
         assert_eq!(result.unwrap_err(), OpenError::MessageKeyGone);
@@ -170,4 +178,22 @@ fn a_first_reply_that_ends_a_chain_that_never_was_is_refused() {
         assert_eq!(try_open(&mut a, &reply, NOW).err(), refused);
         assert_eq!(stored(&a) == before, refused.is_some());
     }
+}
+
+#[test]
+fn a_stored_session_has_five_retired_chains_at_most() {
+    let (_, b) = conversation(&mut rng(30));
+    let mut state = stored(&b);
+    assert_eq!(state.pop(), Some(0), "how many there are stands last");
+    let mut chain = [0; 74];
+    chain[32] = 9; // the base point
+    let with = |count: u8| [&state[..], &[count], &chain.repeat(usize::from(count))].concat();
+    assert!(Session::from_bytes(&with(5)).is_ok());
+    let refused = Session::from_bytes(&with(6)).unwrap_err();
+    assert_eq!(refused, DecodeError::BadField("retired chains"));
+}
+
+#[test]
+fn the_lifetime_is_seven_days() {
+    assert_eq!(SKIPPED_KEY_LIFETIME_MS, 604_800_000);
 }
