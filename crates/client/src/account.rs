@@ -8,7 +8,7 @@ use pawl_protocol::{
 use pawl_wire::{AccountId, DeviceAddress, Username};
 use prost::Message;
 use rand_core::CryptoRng;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::command::CommandId;
 use crate::records::{self, Record, RecordError};
@@ -38,7 +38,8 @@ pub(crate) struct Registering {
     pub(crate) command: CommandId,
 }
 
-#[derive(Clone, PartialEq, Message)]
+#[derive(Message)]
+#[prost(skip_debug)]
 struct AccountStored {
     #[prost(bool, tag = "1")]
     present: bool,
@@ -118,33 +119,21 @@ impl OwnAccount {
     }
 }
 
-impl AccountStored {
-    fn wipe(&mut self) {
-        self.account_keys.zeroize();
-        self.device_keys.zeroize();
-    }
-}
+records::wiped!(AccountStored: account_keys, device_keys);
 
 impl Record for Account {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut stored = self
-            .0
-            .as_ref()
-            .map(|own| own.to_stored())
-            .unwrap_or_default();
-        let bytes = records::write(&stored);
-        stored.wipe();
-        bytes
+        let stored = self.0.as_ref().map(|own| own.to_stored());
+        records::write(&stored.unwrap_or_default())
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        let mut stored: AccountStored = records::read(bytes)?;
+        let stored: AccountStored = records::read(bytes)?;
         if !stored.present {
             return Ok(Self(None));
         }
-        let own = OwnAccount::from_stored(&stored);
-        stored.wipe();
-        own.map(|own| Self(Some(Box::new(own))))
+        OwnAccount::from_stored(&stored)
+            .map(|own| Self(Some(Box::new(own))))
             .ok_or(RecordError::Damaged)
     }
 }

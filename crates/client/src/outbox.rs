@@ -3,7 +3,7 @@
 
 use pawl_wire::{AccountId, DeviceAddress, MessageId};
 use prost::Message;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::contacts::PeerId;
 use crate::limits::MAX_OUTBOX_TEXTS;
@@ -66,7 +66,8 @@ pub(crate) struct Sealed {
     pub(crate) envelope: Vec<u8>,
 }
 
-#[derive(Clone, PartialEq, Message)]
+#[derive(Message)]
+#[prost(skip_debug)]
 struct EntryRecord {
     #[prost(uint64, tag = "1")]
     position: u64,
@@ -86,29 +87,26 @@ struct EntryRecord {
     again: bool,
 }
 
+records::wiped!(EntryRecord: content);
+
 impl Record for Entry {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut record = EntryRecord {
+        let sealed = self.sealed.as_ref();
+        let address = sealed.map(|sealed| sealed.recipient);
+        records::write(&EntryRecord {
             position: self.position,
             content: self.content.to_vec(),
             failed: self.failed,
             again: self.again,
-            ..EntryRecord::default()
-        };
-        if let Some(sealed) = &self.sealed {
-            record.message_id = sealed.message_id.0.to_vec();
-            record.account = sealed.recipient.account.0.to_vec();
-            record.device = sealed.recipient.device;
-            record.envelope.clone_from(&sealed.envelope);
-        }
-        let bytes = records::write(&record);
-        record.content.zeroize();
-        bytes
+            message_id: sealed.map_or_else(Vec::new, |sealed| sealed.message_id.0.to_vec()),
+            account: address.map_or_else(Vec::new, |address| address.account.0.to_vec()),
+            device: address.map_or(0, |address| address.device),
+            envelope: sealed.map_or_else(Vec::new, |sealed| sealed.envelope.clone()),
+        })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        let record: EntryRecord = records::read(bytes)?;
-        let content = Zeroizing::new(record.content);
+        let mut record: EntryRecord = records::read(bytes)?;
         let sealed = match records::fixed_or_none(&record.message_id)? {
             Some(message_id) => Some(Sealed {
                 message_id: MessageId(message_id),
@@ -116,13 +114,13 @@ impl Record for Entry {
                     account: AccountId(records::fixed(&record.account)?),
                     device: record.device,
                 },
-                envelope: record.envelope,
+                envelope: std::mem::take(&mut record.envelope),
             }),
             None => None,
         };
         Ok(Self {
             position: record.position,
-            content,
+            content: std::mem::take(&mut record.content).into(),
             sealed,
             failed: record.failed,
             again: record.again,

@@ -9,7 +9,7 @@ use pawl_protocol::{
 use pawl_wire::{KeyRecord, digest};
 use prost::Message;
 use rand_core::CryptoRng;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::limits::{
     MAX_FINGERPRINTS, MAX_FINGERPRINTS_PER_ACCOUNT, OLD_PREKEY_LIFETIME, PREKEY_ROTATION,
@@ -87,7 +87,8 @@ impl RecordKey for FingerprintId {
     }
 }
 
-#[derive(Clone, PartialEq, Message)]
+#[derive(Message)]
+#[prost(skip_debug)]
 struct PrekeyRecord {
     #[prost(uint64, tag = "1")]
     made_at: u64,
@@ -109,24 +110,23 @@ struct FingerprintRecord {
     account: Vec<u8>,
 }
 
+records::wiped!(PrekeyRecord: secret);
+
 impl Record for Prekey {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut record = PrekeyRecord {
+        records::write(&PrekeyRecord {
             made_at: self.made_at,
             secret: self.secret.to_vec(),
             digest: self.digest,
             gone_at: self.gone_at,
-        };
-        let bytes = records::write(&record);
-        record.secret.zeroize();
-        bytes
+        })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        let record: PrekeyRecord = records::read(bytes)?;
+        let mut record: PrekeyRecord = records::read(bytes)?;
         Ok(Self {
             made_at: record.made_at,
-            secret: Zeroizing::new(record.secret),
+            secret: std::mem::take(&mut record.secret).into(),
             digest: record.digest,
             gone_at: record.gone_at,
         })

@@ -54,6 +54,19 @@ pub(crate) fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, RecordError>
     M::decode(body).map_err(|_| RecordError::Damaged)
 }
 
+/// A message with secrets in it: wiped when it is dropped, though only half of it could be read.
+/// Give it `#[prost(skip_debug)]`, so that nothing shows it, and no `Clone`.
+macro_rules! wiped {
+    ($message:ident: $($field:ident),+) => {
+        impl Drop for $message {
+            fn drop(&mut self) {
+                $(zeroize::Zeroize::zeroize(&mut self.$field);)+
+            }
+        }
+    };
+}
+pub(crate) use wiped;
+
 /// A field of fixed width.
 pub(crate) fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], RecordError> {
     bytes.try_into().map_err(|_| RecordError::Damaged)

@@ -3,7 +3,7 @@
 
 use pawl_protocol::{AccountKey, BaseKey, Session, SessionTag};
 use prost::Message;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::limits::{MAX_DROPPED_PER_STEP, MAX_OLD_SESSIONS, OLD_SESSION_LIFETIME};
 use crate::records::{self, Record, RecordError};
@@ -30,7 +30,8 @@ pub(crate) struct Slot {
 /// All of them.
 pub(crate) type Sessions = Tracked<SessionTag, Slot>;
 
-#[derive(Clone, PartialEq, Message)]
+#[derive(Message)]
+#[prost(skip_debug)]
 struct SlotRecord {
     #[prost(bytes = "vec", tag = "1")]
     session: Vec<u8>,
@@ -41,6 +42,8 @@ struct SlotRecord {
     #[prost(bool, tag = "4")]
     retired: bool,
 }
+
+records::wiped!(SlotRecord: session);
 
 impl Slot {
     pub(crate) fn new(session: Session, now: u64) -> Self {
@@ -55,22 +58,18 @@ impl Slot {
 
 impl Record for Slot {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let mut record = SlotRecord {
+        records::write(&SlotRecord {
             session: self.session.to_bytes().as_bytes().to_vec(),
             begun_at: self.begun_at,
             used_at: self.used_at,
             retired: self.retired,
-        };
-        let bytes = records::write(&record);
-        record.session.zeroize();
-        bytes
+        })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let record: SlotRecord = records::read(bytes)?;
-        let session = Zeroizing::new(record.session);
         Ok(Self {
-            session: Session::from_bytes(&session).map_err(|_| RecordError::Damaged)?,
+            session: Session::from_bytes(&record.session).map_err(|_| RecordError::Damaged)?,
             begun_at: record.begun_at,
             used_at: record.used_at,
             retired: record.retired,

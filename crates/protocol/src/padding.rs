@@ -57,6 +57,9 @@ mod tests {
             assert_eq!(unpadded_length(&buffer[1..]), Some(length));
         }
         assert_eq!(padded_length(MAX_PLAINTEXT_BYTES + 1), None);
+        for no_class in [0, 159, 161, 480, MAX_PLAINTEXT_BYTES, 163_840] {
+            assert!(!is_class(no_class), "{no_class}");
+        }
     }
 
     #[test]

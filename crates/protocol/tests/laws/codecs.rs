@@ -107,6 +107,16 @@ fn a_stored_chain_keeps_no_key_of_a_message_that_it_has_not_come_to() {
     assert_eq!(refused, DecodeError::BadField("skipped keys"));
 }
 
+#[test]
+fn a_body_of_no_size_class_is_no_envelope_though_its_length_is_right() {
+    let (mut a, _) = conversation(&mut rng(38));
+    let mut envelope = a.seal(b"text", &mut rng(39)).unwrap();
+    envelope.push(0);
+    envelope[128] += 1;
+    let refused = Envelope::decode(&envelope).unwrap_err();
+    assert_eq!(refused, DecodeError::BadField("body length"));
+}
+
 /// An envelope has no encoder of its own, so only what is refused is checked here.
 #[test]
 fn envelopes_of_any_other_length_are_refused() {
