@@ -5,8 +5,10 @@
 
 mod asked;
 mod core;
+mod failing;
 mod store;
 mod support;
 mod tabs;
+mod time;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

@@ -52,7 +52,7 @@ async fn a_step_that_fails_half_way_leaves_nothing_behind() {
     .await;
     let before = records(&store).await;
 
-    fail_put_after(2);
+    fail_put_after(2, "DataError");
     let step = vec![
         put(Table::Meta, b"a", b"after"),
         put(Table::Meta, b"b", b"new"),
@@ -92,6 +92,30 @@ async fn who_opens_last_is_the_only_writer() {
         (Table::Meta, b"b".to_vec(), Some(b"second".to_vec())),
     ];
     assert_eq!(records(&second).await, expected);
+}
+
+#[wasm_bindgen_test]
+async fn who_was_replaced_does_not_take_the_store_back() {
+    let database = Database::fresh("retry").await;
+    let first = database.open().await;
+    let again = Store::open_after(database.0, Some(first.epoch())).await;
+    let again = again.expect("nobody has opened it since");
+    assert!(again.epoch() > first.epoch());
+
+    let second = database.open().await;
+    let late = Store::open_after(database.0, Some(again.epoch())).await;
+    assert!(matches!(late, Err(OpenError::Fenced)));
+    commit(&second, vec![put(Table::Meta, b"a", b"second")]).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_store_that_was_deleted_begins_with_a_higher_number_than_it_had() {
+    let before = {
+        let database = Database::fresh("anew").await;
+        database.open().await.epoch()
+    };
+    let after = Database::fresh("anew").await.open().await.epoch();
+    assert!(after >= before, "other tabs still know the old number");
 }
 
 #[wasm_bindgen_test]

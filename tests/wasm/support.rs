@@ -50,14 +50,14 @@ export function watched() {
   return seen;
 }
 
-// The put after so many others throws, once.
-export function failPutAfter(count) {
+// The put after so many others throws an error of that name, once.
+export function failPutAfter(count, error) {
   const put = IDBObjectStore.prototype.put;
   let left = count;
   IDBObjectStore.prototype.put = function (...given) {
     if (left-- > 0) return put.apply(this, given);
     IDBObjectStore.prototype.put = put;
-    throw new DOMException('as the test asked', 'DataError');
+    throw new DOMException('as the test asked', error);
   };
 }
 
@@ -93,7 +93,7 @@ extern "C" {
     fn watch(name: &str);
     fn watched() -> Array;
     #[wasm_bindgen(js_name = failPutAfter)]
-    pub(crate) fn fail_put_after(count: u32);
+    pub(crate) fn fail_put_after(count: u32, error: &str);
     fn dump(name: &str, store: &str) -> Promise;
     fn overwrite(name: &str, store: &str, key: &JsValue, value: &JsValue) -> Promise;
     fn remove(name: &str, store: &str, key: &str) -> Promise;
@@ -160,7 +160,11 @@ impl Database {
     }
 }
 
+/// Bytes, or a number's.
 fn raw(value: &JsValue) -> Vec<u8> {
+    if let Some(number) = value.as_f64() {
+        return number.to_be_bytes().to_vec();
+    }
     js_sys::Uint8Array::new(value).to_vec()
 }
 

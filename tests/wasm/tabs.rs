@@ -1,7 +1,7 @@
 //! Two tabs of one profile in a browser: one leads, the other works through it, and takes over when
 //! the lead is lost. ARCHITECTURE.md "Tabs".
 
-use js_sys::{Function, Object, Promise, Reflect};
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use pawl_wasm::Tab;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -9,6 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::support::Database;
+use crate::time::Held;
 
 // A page: hears everything, and waits for what it is told to wait for. A test that waits in vain is
 // ended by the runner.
@@ -37,6 +38,39 @@ export class FakePage {
   }
 }
 
+// Somebody else's tab that leads: holds the lock, hears what followers say, and says what it is told.
+export class FakeLeader {
+  constructor(name) {
+    this.heard = [];
+    this.waiting = [];
+    this.channel = new BroadcastChannel(`${name}-tabs`);
+    this.channel.onmessage = ({ data }) => {
+      const next = this.waiting.findIndex(({ type }) => type === data.type);
+      if (next >= 0) this.waiting.splice(next, 1)[0].resolve(data);
+      else this.heard.push(data);
+    };
+    const held = new Promise((resolve) => { this.release = resolve; });
+    this.leads = new Promise((resolve) => {
+      navigator.locks.request(`${name}-leader`, () => { resolve(); return held; }).catch(() => {});
+    });
+  }
+
+  hears(type) {
+    const index = this.heard.findIndex((message) => message.type === type);
+    if (index >= 0) return Promise.resolve(this.heard.splice(index, 1)[0]);
+    return new Promise((resolve) => { this.waiting.push({ type, resolve }); });
+  }
+
+  says(epoch, type, more) {
+    this.channel.postMessage({ version: 2, epoch, type, ...more });
+  }
+
+  leave() {
+    this.channel.close();
+    this.release();
+  }
+}
+
 function at(message, path) {
   return path.split('.').reduce((value, name) => value?.[name], message);
 }
@@ -55,11 +89,26 @@ extern "C" {
     fn listener(this: &FakePage) -> Function;
     #[wasm_bindgen(method)]
     fn next(this: &FakePage, fields: &Object) -> Promise;
+    #[wasm_bindgen(method, getter)]
+    fn heard(this: &FakePage) -> Array;
+
+    type FakeLeader;
+    #[wasm_bindgen(constructor)]
+    fn new(name: &str) -> FakeLeader;
+    #[wasm_bindgen(method, getter)]
+    fn leads(this: &FakeLeader) -> Promise;
+    #[wasm_bindgen(method)]
+    fn hears(this: &FakeLeader, kind: &str) -> Promise;
+    #[wasm_bindgen(method)]
+    fn says(this: &FakeLeader, epoch: Option<f64>, kind: &str, more: &Object);
+    #[wasm_bindgen(method)]
+    fn leave(this: &FakeLeader);
+
     #[wasm_bindgen(js_name = stealLead)]
     fn steal_lead(name: &str) -> Promise;
 }
 
-fn object(fields: &[(&str, JsValue)]) -> Object {
+pub(crate) fn object(fields: &[(&str, JsValue)]) -> Object {
     let object = Object::new();
     for (name, value) in fields {
         Reflect::set(&object, &(*name).into(), value).expect("a plain object");
@@ -68,13 +117,13 @@ fn object(fields: &[(&str, JsValue)]) -> Object {
 }
 
 /// A page and its tab.
-struct Window {
+pub(crate) struct Window {
     page: FakePage,
-    tab: Tab,
+    pub(crate) tab: Tab,
 }
 
 impl Window {
-    fn open(database: &Database) -> Self {
+    pub(crate) fn open(database: &Database) -> Self {
         let page = FakePage::new();
         let config = object(&[
             ("authority", "relay.test".into()),
@@ -88,17 +137,17 @@ impl Window {
         Self { page, tab }
     }
 
-    async fn hears(&self, fields: &[(&str, JsValue)]) -> JsValue {
+    pub(crate) async fn hears(&self, fields: &[(&str, JsValue)]) -> JsValue {
         let heard = JsFuture::from(self.page.next(&object(fields))).await;
         heard.expect("the wait cannot fail")
     }
 
-    async fn is_ready(&self) {
+    pub(crate) async fn is_ready(&self) {
         self.hears(&[("type", "state".into()), ("state", "ready".into())])
             .await;
     }
 
-    async fn asks_for_the_snapshot(&self, id: u32) -> JsValue {
+    pub(crate) async fn asks_for_the_snapshot(&self, id: u32) -> JsValue {
         let query = object(&[("type", "snapshot".into())]);
         self.tab.query(id, query.into());
         self.hears(&[("type", "reply".into()), ("id", id.into())])
@@ -121,7 +170,7 @@ impl Window {
     }
 }
 
-fn at(value: &JsValue, path: &str) -> JsValue {
+pub(crate) fn at(value: &JsValue, path: &str) -> JsValue {
     path.split('.').fold(value.clone(), |value, name| {
         Reflect::get(&value, &name.into()).expect("an object")
     })
@@ -162,4 +211,84 @@ async fn a_tab_that_loses_the_lead_goes_on_with_a_new_engine() {
         let reply = window.asks_for_the_snapshot(7).await;
         assert_eq!(at(&reply, "reply.snapshot.phase.type"), "noAccount");
     }
+}
+
+/// What a leader's reply or event holds is passed on unread, so a mark will do.
+fn marked(mark: &str) -> JsValue {
+    object(&[("type", mark.into())]).into()
+}
+
+#[wasm_bindgen_test]
+async fn what_a_leader_says_that_leads_no_longer_is_not_heard() {
+    let database = Database::fresh("old-leader").await;
+    let leader = FakeLeader::new(database.0);
+    JsFuture::from(leader.leads())
+        .await
+        .expect("the lock is free");
+    let window = Window::open(&database);
+    leader.says(Some(7.0), "leader", &object(&[]));
+    window.is_ready().await;
+
+    window.tab.query(1, marked("snapshot"));
+    let asked = JsFuture::from(leader.hears("query")).await.expect("asked");
+    for (epoch, mark) in [(Some(6.0), "old"), (None, "none"), (Some(7.0), "new")] {
+        leader.says(epoch, "event", &object(&[("event", marked(mark))]));
+        let reply = [("to", at(&asked, "from")), ("id", at(&asked, "id"))];
+        let reply = [&reply[..], &[("reply", marked(mark))]].concat();
+        leader.says(epoch, "reply", &object(&reply));
+    }
+    let event = window.hears(&[("type", "event".into())]).await;
+    assert_eq!(at(&event, "event.type"), "new");
+    let reply = window.hears(&[("type", "reply".into())]).await;
+    assert_eq!(at(&reply, "reply.type"), "new");
+
+    // An old leader changes nothing; a new one is told.
+    leader.says(Some(6.0), "leader", &object(&[]));
+    leader.says(Some(8.0), "leader", &object(&[]));
+    window.is_ready().await;
+    leader.says(Some(8.0), "event", &object(&[("event", marked("last"))]));
+    window.hears(&[("event.type", "last".into())]).await;
+    assert_eq!(window.page.heard().length(), 0, "nothing else was heard");
+    leader.leave();
+    window.is_ready().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_leader_that_hears_of_a_newer_one_steps_down() {
+    let database = Database::fresh("thawed").await;
+    let window = Window::open(&database);
+    window.is_ready().await;
+    let leader = FakeLeader::new(database.0);
+    leader.says(None, "hello", &object(&[]));
+    let own = JsFuture::from(leader.hears("leader")).await.expect("told");
+    let own = at(&own, "epoch").as_f64().expect("a number");
+
+    leader.says(Some(own), "event", &object(&[("event", marked("same"))]));
+    leader.says(Some(own + 1.0), "leader", &object(&[]));
+    JsFuture::from(leader.leads()).await.expect("it lets go");
+    JsFuture::from(leader.hears("hello")).await.expect("asked");
+    leader.says(Some(own + 1.0), "leader", &object(&[]));
+    window.is_ready().await;
+    leader.says(
+        Some(own + 1.0),
+        "event",
+        &object(&[("event", marked("new"))]),
+    );
+    window.hears(&[("event.type", "new".into())]).await;
+    leader.leave();
+    window.is_ready().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_leader_that_never_answers_is_replaced() {
+    let database = Database::fresh("silent").await;
+    let leader = FakeLeader::new(database.0);
+    JsFuture::from(leader.leads())
+        .await
+        .expect("the lock is free");
+    let time = Held::new();
+    let window = Window::open(&database);
+    time.flies_until(window.is_ready()).await;
+    let reply = window.asks_for_the_snapshot(1).await;
+    assert_eq!(at(&reply, "reply.snapshot.phase.type"), "noAccount");
 }

@@ -215,7 +215,7 @@ export function commandErrorText(error: CommandError): string {
     case 'versionMismatch':
       return 'This page and the relay are of different versions. Reload the page.';
     case 'storeFailed':
-      return 'This device could not store the change, so it was not made. Reload the page and try again.';
+      return 'This device could not store the change, so it was not made. Try again; if it stays like this, reload the page.';
   }
 }
 
@@ -241,6 +241,8 @@ export function alertText(alert: AlertCode): string {
       return 'This page and the relay are of different versions. Reload the page; your messages wait here.';
     case 'replaced':
       return 'Another browser or device connects with this account’s keys. If that is not you, somebody has a copy of them: stop using this account and tell your contacts.';
+    case 'storeFull':
+      return 'This device has no room left for Pawl. Nothing is lost: what you write stays in its box, and what others write waits at the relay. Free some disk space; it then goes on by itself.';
     case 'recordCorrupted':
       return alert.username === null
         ? 'Something stored on this device is damaged and was set aside. The rest works; look whether anything is missing.'
@@ -289,7 +291,7 @@ export function startFailureText(code: StartFailure): { title: string; text: str
     case 'storeFailed':
       return {
         title: 'This device does not store anything',
-        text: 'The browser keeps refusing to write. Nothing that was shown as sent is lost. Free some disk space, then reload.',
+        text: 'The browser refuses to write, or does not answer. Nothing that was shown as sent is lost. Free some disk space or start the browser anew, then reload.',
       };
     case 'storeFull':
       return {

@@ -44,6 +44,7 @@ const alerts: { [Code in AlertCode['code']]: Extract<AlertCode, { code: Code }> 
   deviceUnknown: { code: 'deviceUnknown' },
   versionMismatch: { code: 'versionMismatch' },
   replaced: { code: 'replaced' },
+  storeFull: { code: 'storeFull' },
   recordCorrupted: { code: 'recordCorrupted', username: 'eve' },
 };
 

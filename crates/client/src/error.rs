@@ -104,7 +104,7 @@ pub enum CommandError {
     /// This relay and this page are of different versions.
     #[error("the relay speaks another version")]
     VersionMismatch,
-    /// This device's store failed; the page must be reloaded.
+    /// This device's store failed.
     #[error("this device's store failed")]
     StoreFailed,
 }
@@ -156,6 +156,8 @@ pub enum AlertCode {
     VersionMismatch,
     /// Another device or browser profile connects with these very keys.
     Replaced,
+    /// This device's store has no room; what could not be written is refused or still the relay's.
+    StoreFull,
     /// A record in this device's store cannot be read; the rest works.
     RecordCorrupted {
         /// Whose conversation, where that can be told.

@@ -62,23 +62,18 @@ pub(crate) async fn sleep(milliseconds: u32) {
     let _ = wait.await;
 }
 
-/// The future's output, or nothing where it takes longer. The future is dropped then, so it must not
-/// leave callbacks of its own behind (see [`detached`]).
+/// The future's output, or nothing where it takes longer; it is dropped then. The time is taken in parts: a
+/// worker that slept itself (a frozen tab, a closed lid) finds one of them over, and waits for the others.
 pub(crate) async fn within<T>(milliseconds: u32, future: impl Future<Output = T>) -> Option<T> {
-    match select(pin!(future), pin!(sleep(milliseconds))).await {
-        Either::Left((output, _)) => Some(output),
-        Either::Right(_) => None,
+    const PARTS: u32 = 6;
+    let mut future = pin!(future);
+    for _ in 0..PARTS {
+        let part = pin!(sleep(milliseconds / PARTS));
+        if let Either::Left((output, _)) = select(&mut future, part).await {
+            return Some(output);
+        }
     }
-}
-
-/// Runs a future to its end whatever becomes of the one who waits for it: a transaction that is
-/// dropped half-way commits what it has.
-pub(crate) async fn detached<T: 'static>(future: impl Future<Output = T> + 'static) -> Option<T> {
-    let (done, wait) = oneshot::channel();
-    wasm_bindgen_futures::spawn_local(async move {
-        let _ = done.send(future.await);
-    });
-    wait.await.ok()
+    None
 }
 
 /// Wakes the engine at the time that it last asked for.

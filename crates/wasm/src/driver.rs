@@ -8,21 +8,26 @@ use std::rc::Rc;
 use futures_channel::mpsc;
 use futures_util::StreamExt;
 use pawl_client::{
-    Command, CommandError, CommandId, Config, Engine, Input, Key, MessageView, Query, QueryReply,
-    SocketRequest, Step,
+    AlertCode, Command, CommandError, CommandId, Config, Engine, Event, Input, Key, MessageView,
+    Query, QueryReply, SocketRequest, Step,
 };
 
-use crate::clock::{Alarm, now, sleep};
+use crate::clock::{Alarm, now, sleep, within};
 use crate::errors::{StartError, StartErrorCode};
 use crate::random;
 use crate::socket::{Socket, SocketEvent};
-use crate::store::{CommitError, ReadError, Store};
+use crate::store::{CommitError, OpenError, ReadError, Store};
 use crate::tab::{Asker, Tab};
 
 /// Failed steps in a row after which the store is given up.
 const MAX_FAILURES: u32 = 3;
 /// Milliseconds before the store is tried again, times the failures so far.
 const RETRY_MS: u32 = 200;
+/// Milliseconds for any one piece of work with the store: far above the slowest disk, and short enough to
+/// tell a person.
+const STORE_TIMEOUT_MS: u32 = 30_000;
+/// Milliseconds after which it is tried whether there is room again.
+const FULL_RETRY_MS: u64 = 15_000;
 /// Messages in one answer.
 const MAX_HISTORY: u32 = 200;
 
@@ -53,19 +58,21 @@ pub(crate) enum Ended {
 /// Leads until another tab does, or nothing works any more.
 pub(crate) async fn lead(tab: &Rc<Tab>, mut works: mpsc::Receiver<Work>) -> Ended {
     let failures = Cell::new(0);
-    let mut led = false;
+    let mut epoch = None;
     loop {
-        let ended = match Driver::load(tab, &failures).await {
+        let ended = match in_time(Driver::load(tab, &failures, epoch)).await {
             Ok(mut driver) => {
-                led = true;
+                epoch = Some(driver.store.epoch());
                 tab.lead_with(driver.store.epoch());
                 driver.run(&mut works).await
             }
-            Err(error) if led && error.code == StartErrorCode::StoreNewer => {
+            Err(Stop::Unloaded(error))
+                if epoch.is_some() && error.code == StartErrorCode::StoreNewer =>
+            {
                 let code = StartErrorCode::UpdatedElsewhere;
                 Stop::Unloaded(StartError { code, ..error })
             }
-            Err(error) => Stop::Unloaded(error),
+            Err(stop) => stop,
         };
         failures.set(failures.get() + 1);
         match ended {
@@ -73,10 +80,14 @@ pub(crate) async fn lead(tab: &Rc<Tab>, mut works: mpsc::Receiver<Work>) -> Ende
             Stop::Unloaded(error) if final_at_once(&error) || failures.get() > MAX_FAILURES => {
                 return Ended::Fatal(error);
             }
-            Stop::Commit(error) if failures.get() > MAX_FAILURES => {
-                return Ended::Fatal(given_up(&error));
+            Stop::Failed(detail) if failures.get() > MAX_FAILURES => {
+                return Ended::Fatal(given_up(detail));
             }
-            Stop::Unloaded(_) | Stop::Commit(_) => sleep(RETRY_MS * failures.get()).await,
+            // Whatever hangs in there hangs on: only another worker can go on.
+            Stop::Silent => return Ended::Fatal(given_up("the store does not answer".into())),
+            Stop::Unloaded(_) | Stop::Failed(_) | Stop::Full => {
+                sleep(RETRY_MS * failures.get()).await
+            }
         }
     }
 }
@@ -84,7 +95,10 @@ pub(crate) async fn lead(tab: &Rc<Tab>, mut works: mpsc::Receiver<Work>) -> Ende
 /// Why a driver's loop ended.
 enum Stop {
     Deposed,
-    Commit(CommitError),
+    /// No room: see [`Driver::go_without`].
+    Full,
+    Failed(String),
+    Silent,
     Unloaded(StartError),
 }
 
@@ -93,19 +107,32 @@ fn final_at_once(error: &StartError) -> bool {
     !matches!(error.code, StartErrorCode::StoreFailed)
 }
 
-fn given_up(error: &CommitError) -> StartError {
-    let code = match error {
-        CommitError::Full(_) => StartErrorCode::StoreFull,
-        _ => StartErrorCode::StoreFailed,
-    };
-    StartError::new(code, error.to_string())
+fn given_up(detail: String) -> StartError {
+    StartError::new(StartErrorCode::StoreFailed, detail)
+}
+
+/// A browser's store may hang for good, and its WebCrypto as well, and with them every tab.
+async fn in_time<T>(work: impl Future<Output = Result<T, Stop>>) -> Result<T, Stop> {
+    within(STORE_TIMEOUT_MS, work)
+        .await
+        .unwrap_or(Err(Stop::Silent))
 }
 
 impl From<CommitError> for Stop {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Fenced => Self::Deposed,
-            other => Self::Commit(other),
+            CommitError::Full(_) => Self::Full,
+            CommitError::Failed(detail) => Self::Failed(detail),
+        }
+    }
+}
+
+impl From<OpenError> for Stop {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Fenced => Self::Deposed,
+            other => Self::Unloaded(other.into()),
         }
     }
 }
@@ -115,22 +142,22 @@ struct Driver<'a> {
     tab: &'a Rc<Tab>,
     failures: &'a Cell<u32>,
     engine: Engine,
+    /// Commands that this engine has not answered.
+    open: Vec<CommandId>,
     store: Store,
     socket: Option<Socket>,
     alarm: Alarm,
 }
 
 impl<'a> Driver<'a> {
-    async fn load(tab: &'a Rc<Tab>, failures: &'a Cell<u32>) -> Result<Self, StartError> {
-        let store = Store::open(&tab.config.db_name).await?;
-        let records = store
-            .load()
-            .await
-            .map_err(|error| StartError::new(StartErrorCode::StoreFailed, error.to_string()))?;
-        let config = Config {
-            authority: tab.config.authority.clone(),
-        };
-        let engine = Engine::load(config, records)?;
+    /// `epoch`: of the store that this tab wrote to before, if it did; nobody may have written since.
+    async fn load(
+        tab: &'a Rc<Tab>,
+        failures: &'a Cell<u32>,
+        epoch: Option<f64>,
+    ) -> Result<Self, Stop> {
+        let store = Store::open_after(&tab.config.db_name, epoch).await?;
+        let engine = load_engine(tab, &store).await?;
         // What an earlier engine's socket said is not meant for this one.
         tab.next_socket_number();
         let waker = Rc::clone(tab);
@@ -138,6 +165,7 @@ impl<'a> Driver<'a> {
             tab,
             failures,
             engine,
+            open: Vec::new(),
             store,
             socket: None,
             alarm: Alarm::new(Rc::new(move || waker.work(Work::Tick))),
@@ -145,26 +173,55 @@ impl<'a> Driver<'a> {
     }
 
     async fn run(&mut self, works: &mut mpsc::Receiver<Work>) -> Stop {
-        if let Err(stop) = self.step(Input::Tick).await {
-            return stop;
-        }
-        while let Some(work) = works.next().await {
-            if let Err(stop) = self.carry_out(work).await {
+        let mut work = Work::Tick;
+        loop {
+            let done = match in_time(self.carry_out(work)).await {
+                Err(Stop::Full) => in_time(self.go_without()).await,
+                done => done,
+            };
+            if let Err(stop) = done {
                 return stop;
             }
+            let Some(next) = works.next().await else {
+                return Stop::Deposed;
+            };
+            work = next;
         }
-        Stop::Deposed
+    }
+
+    /// There is no room for a step: it is as if it had not been. What was asked is refused, what others
+    /// sent is still the relay's, and after a while it is tried again.
+    async fn go_without(&mut self) -> Result<(), Stop> {
+        self.engine = load_engine(self.tab, &self.store).await?;
+        self.close_socket();
+        self.alarm.set(now() + FULL_RETRY_MS);
+        let connection = self.engine.snapshot().connection;
+        self.tab.show(&Event::ConnectionChanged { connection });
+        let alert = AlertCode::StoreFull;
+        self.tab.show(&Event::Alert { alert });
+        for id in std::mem::take(&mut self.open) {
+            let error = Some(CommandError::StoreFailed);
+            self.tab.show(&Event::CommandDone { id, error });
+        }
+        Ok(())
+    }
+
+    fn close_socket(&mut self) {
+        self.tab.next_socket_number();
+        self.socket = None;
     }
 
     async fn carry_out(&mut self, work: Work) -> Result<(), Stop> {
         if self.tab.lost_frames() {
             // A relay that sends more than the window that it was given: begin again.
-            self.tab.next_socket_number();
-            self.socket = None;
+            self.close_socket();
             self.step(Input::SocketClosed { code: None }).await?;
         }
         match work {
-            Work::Command { id, command } => self.step(Input::Command { id, command }).await,
+            Work::Command { id, command } => {
+                self.open.push(id.clone());
+                self.step(Input::Command { id, command }).await
+            }
             Work::Query { asker, query } => {
                 let reply = self.answer(query).await;
                 self.tab.reply(&asker, &reply);
@@ -185,7 +242,7 @@ impl<'a> Driver<'a> {
         let mut reads = self.one_step(input).await?;
         while !reads.is_empty() {
             let rows = self.store.messages(&reads).await;
-            let rows = rows.map_err(|ReadError(cause)| Stop::Commit(CommitError::Failed(cause)))?;
+            let rows = rows.map_err(|ReadError(cause)| Stop::Failed(cause))?;
             reads = self.one_step(Input::Lines(rows)).await?;
         }
         Ok(())
@@ -213,7 +270,12 @@ impl<'a> Driver<'a> {
         if let Some(request) = socket {
             self.serve(request);
         }
-        events.iter().for_each(|event| self.tab.show(event));
+        for event in &events {
+            if let Event::CommandDone { id, .. } = event {
+                self.open.retain(|open| open != id);
+            }
+            self.tab.show(event);
+        }
         if let Some(at) = wake_at {
             self.alarm.set(at);
         }
@@ -277,6 +339,15 @@ impl<'a> Driver<'a> {
         });
         Ok((views.collect(), rows.len() > wanted))
     }
+}
+
+/// An engine as the store has it, without any connection.
+async fn load_engine(tab: &Tab, store: &Store) -> Result<Engine, Stop> {
+    let records = store.load().await.map_err(OpenError::from)?;
+    let config = Config {
+        authority: tab.config.authority.clone(),
+    };
+    Engine::load(config, records).map_err(|error| Stop::Unloaded(error.into()))
 }
 
 fn socket_input(event: SocketEvent) -> Input {

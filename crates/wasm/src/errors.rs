@@ -54,7 +54,7 @@ impl From<OpenError> for StartError {
             OpenError::Damaged(_) => StartErrorCode::StoreDamaged,
             OpenError::Full(_) => StartErrorCode::StoreFull,
             OpenError::Crypto(_) => StartErrorCode::NoWebCrypto,
-            OpenError::Failed(_) => StartErrorCode::StoreFailed,
+            OpenError::Failed(_) | OpenError::Fenced => StartErrorCode::StoreFailed,
         };
         Self::new(code, error.to_string())
     }

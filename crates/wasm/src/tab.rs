@@ -64,13 +64,10 @@ pub(crate) enum Asker {
 }
 
 enum Role {
-    /// Of the leader whose engine has that number, if there is one.
-    Follower { epoch: Option<f64> },
-    /// With an engine of that number, once it is loaded.
-    Leader {
-        works: mpsc::Sender<Work>,
-        epoch: Option<f64>,
-    },
+    /// Works through another tab.
+    Follower,
+    /// With what waits for its driver.
+    Leader { works: mpsc::Sender<Work> },
     /// Failed: says nothing any more.
     Ended,
 }
@@ -82,6 +79,11 @@ pub(crate) struct Tab {
     channel: Channel,
     name: String,
     role: RefCell<Role>,
+    /// The number of the engine in this tab, once it is loaded.
+    own: Cell<Option<f64>>,
+    /// The number of the engine that the page knows of, here or in another tab; 0 before there is one. Who
+    /// says less leads no longer.
+    newest: Cell<f64>,
     heard_at: Cell<u64>,
     sockets: Cell<u32>,
     lost_frames: Cell<bool>,
@@ -109,7 +111,9 @@ impl Tab {
                 page,
                 channel,
                 name: random_name(),
-                role: RefCell::new(Role::Follower { epoch: None }),
+                role: RefCell::new(Role::Follower),
+                own: Cell::new(None),
+                newest: Cell::new(0.0),
                 heard_at: Cell::new(now()),
                 sockets: Cell::new(0),
                 lost_frames: Cell::new(false),
@@ -122,8 +126,8 @@ impl Tab {
     /// A page's command.
     pub(crate) fn command(&self, id: CommandId, command: JsValue) {
         match &mut *self.role.borrow_mut() {
-            Role::Follower { .. } => self.channel.say(&TabMessage::Command { id, command }),
-            Role::Leader { works, .. } => self.queue_command(works, id, command),
+            Role::Follower => self.say(&TabMessage::Command { id, command }),
+            Role::Leader { works } => self.queue_command(works, id, command),
             Role::Ended => {}
         }
     }
@@ -132,8 +136,8 @@ impl Tab {
     pub(crate) fn query(&self, id: u32, query: JsValue) {
         let from = self.name.clone();
         match &mut *self.role.borrow_mut() {
-            Role::Follower { .. } => self.channel.say(&TabMessage::Query { from, id, query }),
-            Role::Leader { works, .. } => self.queue_query(works, Asker::Page { id }, query),
+            Role::Follower => self.say(&TabMessage::Query { from, id, query }),
+            Role::Leader { works } => self.queue_query(works, Asker::Page { id }, query),
             Role::Ended => {}
         }
     }
@@ -141,8 +145,8 @@ impl Tab {
     /// The machine may have a network again.
     pub(crate) fn network_up(&self) {
         match &mut *self.role.borrow_mut() {
-            Role::Follower { .. } => self.channel.say(&TabMessage::NetworkUp),
-            Role::Leader { works, .. } => network_up(works),
+            Role::Follower => self.say(&TabMessage::NetworkUp),
+            Role::Leader { works } => network_up(works),
             Role::Ended => {}
         }
     }
@@ -150,7 +154,7 @@ impl Tab {
     /// Something for this tab's driver. Where too much waits it is dropped: an alarm is set again by
     /// the next step, and a socket that loses a frame must be closed (see [`Tab::lost_frames`]).
     pub(crate) fn work(&self, work: Work) {
-        if let Role::Leader { works, .. } = &mut *self.role.borrow_mut()
+        if let Role::Leader { works } = &mut *self.role.borrow_mut()
             && let Err(refused) = works.try_send(work)
             && matches!(refused.into_inner(), Work::Socket { .. })
         {
@@ -167,7 +171,7 @@ impl Tab {
     pub(crate) fn show(&self, event: &Event) {
         let event = to_js(event);
         self.page.event(&event);
-        self.channel.say(&TabMessage::Event { event });
+        self.say(&TabMessage::Event { event });
     }
 
     /// Answers a query.
@@ -175,7 +179,7 @@ impl Tab {
         let reply = to_js(reply);
         match asker {
             Asker::Page { id } => self.page.reply(*id, &reply),
-            Asker::Tab { tab, id } => self.channel.say(&TabMessage::Reply {
+            Asker::Tab { tab, id } => self.say(&TabMessage::Reply {
                 to: tab.clone(),
                 id: *id,
                 reply,
@@ -185,12 +189,14 @@ impl Tab {
 
     /// There is a new engine in this tab: every page draws itself anew.
     pub(crate) fn lead_with(&self, number: f64) {
-        let number = Some(number);
-        if let Role::Leader { epoch, .. } = &mut *self.role.borrow_mut() {
-            *epoch = number;
-        }
-        self.channel.say(&TabMessage::Leader { epoch: number });
+        self.own.set(Some(number));
+        self.newest.set(number);
+        self.say(&TabMessage::Leader);
         self.page.ready();
+    }
+
+    fn say(&self, message: &TabMessage) {
+        self.channel.say(self.own.get(), message);
     }
 
     /// The number of the newest socket.
@@ -208,7 +214,7 @@ impl Tab {
     async fn live(self: Rc<Self>) {
         while let Some(mut lock) = self.follow().await {
             let (works, queue) = mpsc::channel(MAX_WORK);
-            self.role.replace(Role::Leader { works, epoch: None });
+            self.role.replace(Role::Leader { works });
             let lost = lock.lost.take();
             let deposed = Rc::clone(&self);
             spawn_local(async move {
@@ -217,8 +223,10 @@ impl Tab {
                     deposed.work(Work::Deposed);
                 }
             });
-            match lead(&self, queue).await {
-                Ended::Deposed => drop(self.role.replace(Role::Follower { epoch: None })),
+            let ended = lead(&self, queue).await;
+            self.own.set(None);
+            match ended {
+                Ended::Deposed => drop(self.role.replace(Role::Follower)),
                 Ended::Fatal(error) => return self.fail(&error),
             }
         }
@@ -227,7 +235,7 @@ impl Tab {
     /// Waits for the lead; takes it where nobody answers.
     async fn follow(&self) -> Option<Lock> {
         let mut request = Request::new(&self.lock_name(), How::Wait)?;
-        self.channel.say(&TabMessage::Hello);
+        self.say(&TabMessage::Hello);
         let mut asked = false;
         loop {
             match select(&mut request.granted, pin!(sleep(SILENCE_MS))).await {
@@ -244,7 +252,7 @@ impl Tab {
             if silent && asked {
                 request = Request::new(&self.lock_name(), How::Steal)?;
             } else if silent {
-                self.channel.say(&TabMessage::Hello);
+                self.say(&TabMessage::Hello);
             }
             asked = silent;
         }
@@ -256,63 +264,67 @@ impl Tab {
 
     fn hear(&self, heard: Heard) {
         match heard {
-            Heard::Message(message) => self.hear_message(message),
+            Heard::Message { epoch, message } => self.hear_message(epoch, message),
             Heard::Newer => {
                 let detail = "a newer version runs in another tab";
                 self.fail(&StartError::new(StartErrorCode::UpdatedElsewhere, detail));
             }
             // Anything that is said tells it that it is outdated.
-            Heard::Older => self.channel.say(&TabMessage::Hello),
+            Heard::Older => self.say(&TabMessage::Hello),
         }
     }
 
-    fn hear_message(&self, message: TabMessage) {
+    fn hear_message(&self, epoch: Option<f64>, message: TabMessage) {
         let role = &mut *self.role.borrow_mut();
+        if let Some(epoch) = epoch {
+            if epoch < self.newest.get() {
+                return;
+            }
+            let is_new = epoch > self.newest.get();
+            match role {
+                Role::Follower if is_new => {
+                    self.newest.set(epoch);
+                    self.page.ready();
+                }
+                // This tab slept while another one took the lead, which it will hear of as a follower.
+                Role::Leader { works } if is_new && self.own.get().is_some() => {
+                    drop(works.try_send(Work::Deposed));
+                }
+                _ => {}
+            }
+        }
         match role {
-            Role::Leader { works, epoch } => self.hear_as_leader(works, *epoch, message),
-            Role::Follower { epoch } => self.hear_as_follower(epoch, message),
+            Role::Leader { works } => self.hear_as_leader(works, message),
+            Role::Follower => self.hear_as_follower(epoch.is_some(), message),
             Role::Ended => {}
         }
     }
 
-    fn hear_as_leader(
-        &self,
-        works: &mut mpsc::Sender<Work>,
-        epoch: Option<f64>,
-        message: TabMessage,
-    ) {
+    fn hear_as_leader(&self, works: &mut mpsc::Sender<Work>, message: TabMessage) {
         match message {
-            TabMessage::Hello => self.channel.say(&TabMessage::Leader { epoch }),
+            TabMessage::Hello => self.say(&TabMessage::Leader),
             TabMessage::Command { id, command } => self.queue_command(works, id, command),
             TabMessage::Query { from, id, query } => {
                 self.queue_query(works, Asker::Tab { tab: from, id }, query);
             }
             TabMessage::NetworkUp => network_up(works),
-            // Another leader's: if it is the newer one, the fence or the lock says so.
-            TabMessage::Leader { .. } | TabMessage::Event { .. } | TabMessage::Reply { .. } => {}
+            // Another leader's.
+            TabMessage::Leader | TabMessage::Event { .. } | TabMessage::Reply { .. } => {}
         }
     }
 
-    fn hear_as_follower(&self, epoch: &mut Option<f64>, message: TabMessage) {
+    /// What a leader says before it has an engine means only that it is there.
+    fn hear_as_follower(&self, has_engine: bool, message: TabMessage) {
         match message {
-            TabMessage::Leader { epoch: led } => {
-                self.heard_at.set(now());
-                if led.is_some() && led != *epoch {
-                    *epoch = led;
-                    self.page.ready();
-                }
-            }
-            TabMessage::Event { event } if epoch.is_some() => {
-                self.heard_at.set(now());
-                self.page.event(&event);
-            }
-            TabMessage::Reply { to, id, reply } if to == self.name => {
-                self.heard_at.set(now());
+            TabMessage::Leader => {}
+            TabMessage::Event { event } if has_engine => self.page.event(&event),
+            TabMessage::Reply { to, id, reply } if has_engine && to == self.name => {
                 self.page.reply(id, &reply);
             }
-            // Other followers', or before this tab knows of a leader.
-            _ => {}
+            // Other followers'.
+            _ => return,
         }
+        self.heard_at.set(now());
     }
 
     fn queue_command(&self, works: &mut mpsc::Sender<Work>, id: CommandId, command: JsValue) {

@@ -15,14 +15,14 @@ use crate::values::{field, object};
 
 /// Rises with every change to [`TabMessage`], to the engine's commands, queries and events or to the
 /// store's schema: a tab that hears a higher one steps aside and says that it is outdated.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// A message between tabs. What pages and engine say to each other goes through it as it is.
 pub(crate) enum TabMessage {
     /// Is there a leader?
     Hello,
-    /// Here; `epoch` is the number of its engine, nothing while it is being loaded.
-    Leader { epoch: Option<f64> },
+    /// Here.
+    Leader,
     /// To the leader.
     Command { id: CommandId, command: JsValue },
     /// To the leader; `from` and `id` come back in the reply.
@@ -40,10 +40,10 @@ pub(crate) enum TabMessage {
 }
 
 impl TabMessage {
-    fn to_js(&self) -> JsValue {
+    fn to_js(&self, epoch: Option<f64>) -> JsValue {
         let (kind, fields) = match self {
             Self::Hello => ("hello", vec![]),
-            Self::Leader { epoch } => ("leader", vec![("epoch", (*epoch).into())]),
+            Self::Leader => ("leader", vec![]),
             Self::Command { id, command } => (
                 "command",
                 vec![("id", id.into()), ("command", command.clone())],
@@ -59,7 +59,11 @@ impl TabMessage {
                 ("reply", [&asker[..], &[("reply", reply.clone())]].concat())
             }
         };
-        let head = [("version", VERSION.into()), ("type", kind.into())];
+        let head = [
+            ("version", VERSION.into()),
+            ("epoch", epoch.into()),
+            ("type", kind.into()),
+        ];
         object(&[&head[..], &fields].concat()).into()
     }
 
@@ -69,9 +73,7 @@ impl TabMessage {
         let number = || u32::try_from(whole(message, "id")?).ok();
         Some(match text("type")?.as_str() {
             "hello" => Self::Hello,
-            "leader" => Self::Leader {
-                epoch: get("epoch").and_then(|epoch| epoch.as_f64()),
-            },
+            "leader" => Self::Leader,
             "command" => Self::Command {
                 id: text("id")?,
                 command: get("command")?,
@@ -97,8 +99,12 @@ impl TabMessage {
 
 /// What was heard on the channel.
 pub(crate) enum Heard {
-    /// From a tab of this version.
-    Message(TabMessage),
+    /// From a tab of this version. `epoch` is the number of its engine, where it leads and has one: an
+    /// older one than was heard before is of a tab that leads no longer and has not noticed.
+    Message {
+        epoch: Option<f64>,
+        message: TabMessage,
+    },
     /// A tab of a newer version is there.
     Newer,
     /// A tab of an older version is there.
@@ -134,9 +140,10 @@ impl Channel {
             .is_ok()
     }
 
-    pub(crate) fn say(&self, message: &TabMessage) {
+    /// `epoch`: the number of this tab's engine, where it leads.
+    pub(crate) fn say(&self, epoch: Option<f64>, message: &TabMessage) {
         // It fails only on a closed channel: then this tab is going away.
-        let _ = self.inner.post_message(&message.to_js());
+        let _ = self.inner.post_message(&message.to_js(epoch));
     }
 }
 
@@ -156,5 +163,6 @@ fn read(message: &JsValue) -> Option<Heard> {
     if version < f64::from(VERSION) {
         return Some(Heard::Older);
     }
-    TabMessage::from_js(message).map(Heard::Message)
+    let epoch = field(message, "epoch").and_then(|epoch| epoch.as_f64());
+    TabMessage::from_js(message).map(|message| Heard::Message { epoch, message })
 }

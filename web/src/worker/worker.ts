@@ -61,9 +61,9 @@ async function start(): Promise<void> {
 }
 
 function fail(detail: string): void {
-  // Firefox reports a full disk here, too, before the transaction that met it has ended.
-  const code = detail.includes('QuotaExceeded') ? 'storeFull' : 'wasmFailed';
-  say({ type: 'state', state: 'failed', error: { code, detail } });
+  // Firefox reports a full disk here, too; the engine hears of it from its transaction, and goes on.
+  if (detail.includes('QuotaExceeded')) return;
+  say({ type: 'state', state: 'failed', error: { code: 'wasmFailed', detail } });
 }
 
 function say(message: WorkerToPage): void {

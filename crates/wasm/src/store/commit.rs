@@ -3,17 +3,18 @@
 
 use std::rc::Rc;
 
+use futures_channel::oneshot;
 use futures_util::future::join_all;
 use js_sys::Uint8Array;
 use pawl_client::{Change, Table};
 use rexie::{Transaction, TransactionMode};
 use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 
-use super::TRANSACTION_TIMEOUT_MS;
 use super::fault::CommitError;
 use super::schema::{Connection, FENCE};
 use super::seal::Sealer;
-use crate::clock::{detached, within};
+use crate::clock::now;
 
 /// Records in one step: a full outbox or stock of prekeys is below a thousand.
 const MAX_CHANGES: usize = 4_096;
@@ -75,7 +76,7 @@ pub(super) async fn write(
     batch: Batch,
     epoch: f64,
 ) -> Result<(), CommitError> {
-    in_time(async move {
+    detached(async move {
         let transaction = database.transaction(&batch.stores(), TransactionMode::ReadWrite)?;
         let written = put_all(&transaction, &batch, epoch).await;
         finish(transaction, written).await
@@ -83,13 +84,21 @@ pub(super) async fn write(
     .await
 }
 
-/// Raises the fence and returns its new number.
-pub(super) async fn raise_fence(database: &Rc<Connection>) -> Result<f64, CommitError> {
+/// Raises the fence and returns its new number. `after`: only where it still has that number.
+pub(super) async fn raise_fence(
+    database: &Rc<Connection>,
+    after: Option<f64>,
+) -> Result<f64, CommitError> {
     let database = Rc::clone(database);
-    in_time(async move {
+    detached(async move {
         let transaction = database.transaction(&[FENCE], TransactionMode::ReadWrite)?;
         let raised = async {
-            let epoch = read_epoch(&transaction).await? + 1.0;
+            let stored = read_epoch(&transaction).await?;
+            if after.is_some() && after != stored {
+                return Err(CommitError::Fenced);
+            }
+            #[expect(clippy::cast_precision_loss, reason = "milliseconds are below 2^53")]
+            let epoch = stored.map_or(now() as f64, |stored| stored + 1.0);
             let fence = transaction.store(FENCE)?;
             fence.put(&epoch.into(), Some(&EPOCH.into())).await?;
             Ok(epoch)
@@ -100,14 +109,17 @@ pub(super) async fn raise_fence(database: &Rc<Connection>) -> Result<f64, Commit
     .await
 }
 
-/// Runs a transaction to its end, but waits only so long for it.
-pub(super) async fn in_time<T: 'static>(
+/// Runs a transaction to its end whatever becomes of the one who waits for it: one that is dropped
+/// half-way commits what it has.
+pub(super) async fn detached<T: 'static>(
     work: impl Future<Output = Result<T, CommitError>> + 'static,
 ) -> Result<T, CommitError> {
-    within(TRANSACTION_TIMEOUT_MS, detached(work))
-        .await
-        .flatten()
-        .ok_or(CommitError::TimedOut)?
+    let (done, wait) = oneshot::channel();
+    spawn_local(async move {
+        let _ = done.send(work.await);
+    });
+    wait.await
+        .unwrap_or_else(|_| Err(CommitError::Failed("the transaction vanished".into())))
 }
 
 /// Commits where all went well, and aborts otherwise.
@@ -128,17 +140,13 @@ pub(super) async fn finish<T>(
     }
 }
 
-async fn read_epoch(transaction: &Transaction) -> Result<f64, CommitError> {
+async fn read_epoch(transaction: &Transaction) -> Result<Option<f64>, CommitError> {
     let value = transaction.store(FENCE)?.get(EPOCH.into()).await?;
-    Ok(value.and_then(|value| value.as_f64()).unwrap_or(0.0))
+    Ok(value.and_then(|value| value.as_f64()))
 }
 
 async fn put_all(transaction: &Transaction, batch: &Batch, epoch: f64) -> Result<(), CommitError> {
-    #[expect(
-        clippy::float_cmp,
-        reason = "whole numbers below 2^53, as JavaScript keeps them"
-    )]
-    if read_epoch(transaction).await? != epoch {
+    if read_epoch(transaction).await? != Some(epoch) {
         return Err(CommitError::Fenced);
     }
     for table in batch.tables() {

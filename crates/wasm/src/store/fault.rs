@@ -18,6 +18,9 @@ pub enum OpenError {
     /// No room left.
     #[error("no room left on this device: {0}")]
     Full(String),
+    /// Somebody has opened it since.
+    #[error("another tab has taken the store over")]
+    Fenced,
     /// WebCrypto refused.
     #[error("WebCrypto failed: {0}")]
     Crypto(String),
@@ -40,9 +43,6 @@ pub enum CommitError {
     /// No room left.
     #[error("no room left on this device: {0}")]
     Full(String),
-    /// No answer in time.
-    #[error("the store does not answer")]
-    TimedOut,
     /// Anything else that the browser said.
     #[error("the store failed: {0}")]
     Failed(String),
@@ -90,6 +90,7 @@ impl From<CommitError> for OpenError {
     fn from(error: CommitError) -> Self {
         match error {
             CommitError::Full(text) => Self::Full(text),
+            CommitError::Fenced => Self::Fenced,
             other => Self::Failed(other.to_string()),
         }
     }

@@ -13,7 +13,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{CryptoKey, SubtleCrypto, WorkerGlobalScope};
 use zeroize::Zeroizing;
 
-use super::commit::{finish, in_time};
+use super::commit::{detached, finish};
 use super::fault::{CommitError, OpenError, ReadError};
 use super::schema::{Connection, KEYS};
 use super::seal::DataKey;
@@ -72,7 +72,7 @@ async fn read(database: &Rexie) -> Result<Option<Stored>, OpenError> {
 /// Writes the keys, unless there are some by now; says whether it did.
 async fn write(database: &Rc<Connection>, stored: Stored) -> Result<bool, CommitError> {
     let database = Rc::clone(database);
-    in_time(async move {
+    detached(async move {
         let transaction = database.transaction(&[KEYS], TransactionMode::ReadWrite)?;
         let written = async {
             let keys = transaction.store(KEYS)?;

@@ -1,5 +1,6 @@
 //! The store: sealed records in IndexedDB, one strict transaction per step of the engine. Owns the
-//! database, the data key and the fence; must not know what is in a record. ARCHITECTURE.md "Client state".
+//! database, the data key and the fence; must not know what is in a record. A browser may never answer: who
+//! calls watches the time. ARCHITECTURE.md "Client state".
 
 mod commit;
 mod durability;
@@ -18,9 +19,6 @@ pub use self::fault::{CommitError, OpenError, ReadError};
 pub use self::schema::{FENCE, KEYS, SCHEMA_VERSION};
 pub use self::seal::{DataKey, Sealer};
 
-/// Milliseconds for any one transaction: far above the slowest disk, and short enough to tell a person.
-const TRANSACTION_TIMEOUT_MS: u32 = 30_000;
-
 /// A message's key and its record, or nothing where the record cannot be unsealed.
 pub type Row = (Key, Option<Zeroizing<Vec<u8>>>);
 
@@ -38,9 +36,18 @@ impl Store {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(name: &str) -> Result<Self, OpenError> {
+        Self::open_after(name, None).await
+    }
+
+    /// As [`Store::open`], where this tab has had it open as number `epoch`: refused where somebody else
+    /// has opened it since.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open_after(name: &str, epoch: Option<f64>) -> Result<Self, OpenError> {
         durability::make_strict();
         let database = Rc::new(schema::open(name).await?);
-        let epoch = commit::raise_fence(&database).await?;
+        let epoch = commit::raise_fence(&database, epoch).await?;
         let data_key = keys::load_or_make(&database).await?;
         let sealer = Sealer::new(&data_key);
         Ok(Self {
@@ -50,7 +57,7 @@ impl Store {
         })
     }
 
-    /// The number of this opening: rises by one with each.
+    /// The number of this opening: rises with each, a new database's too, whoever deleted the one before.
     #[must_use]
     pub fn epoch(&self) -> f64 {
         self.epoch
@@ -67,7 +74,7 @@ impl Store {
     /// Writes all changes or none, durable when it returns.
     ///
     /// # Errors
-    /// [`CommitError`]: nothing is written, or (`TimedOut`) it is not known; the engine must be loaded again.
+    /// [`CommitError`]: nothing is written, and the engine must be loaded again.
     pub async fn commit(&self, changes: Vec<Change>) -> Result<(), CommitError> {
         let batch = commit::Batch::seal(changes, &self.sealer)?;
         commit::write(Rc::clone(&self.database), batch, self.epoch).await

@@ -6,9 +6,7 @@ use std::ops::Deref;
 use pawl_client::Table;
 use rexie::{ObjectStore, Rexie};
 
-use super::TRANSACTION_TIMEOUT_MS;
 use super::fault::OpenError;
-use crate::clock::{detached, within};
 
 /// The object store with the fence.
 pub const FENCE: &str = "fence";
@@ -62,19 +60,11 @@ pub(super) async fn open(name: &str) -> Result<Connection, OpenError> {
             builder.add_object_store(ObjectStore::new(store))
         })
         .version(SCHEMA_VERSION);
-    let opening = async {
-        builder
-            .build()
-            .await
-            .map(|database| Connection(Some(database)))
-    };
-    match within(TRANSACTION_TIMEOUT_MS, detached(opening))
+    builder
+        .build()
         .await
-        .flatten()
-    {
-        Some(opened) => opened.map_err(refused),
-        None => Err(OpenError::Failed("the database does not open".into())),
-    }
+        .map(|database| Connection(Some(database)))
+        .map_err(refused)
 }
 
 /// A browser that refuses IndexedDB (private mode, blocked site data) says so in one of these ways.
