@@ -8,6 +8,16 @@ import { encodeFrame, UpgradedStream } from './frames.mjs';
 
 const BINARY = 2;
 
+const HEAD = 'HTTP/1.1 200 OK\r\nCross-Origin-Embedder-Policy: require-corp\r\nCross-Origin-Resource-Policy: same-origin\r\n';
+
+/** What a request can get instead of an answer. */
+const SPOILED = {
+  'no answer': '',
+  'half of it': `${HEAD}Content-Type: application/wasm\r\nContent-Length: 1000\r\n\r\n\0asm\x01\0\0\0`,
+  'a page instead': `${HEAD}Content-Type: text/html\r\nContent-Length: 12\r\n\r\n<p>sorry</p>`,
+  'an error': 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n',
+};
+
 /** One direction of one WebSocket connection. */
 class Lane {
   #stream = new UpgradedStream();
@@ -65,6 +75,7 @@ export class Proxy {
   #cut = false;
   #holding = null;
   #falsifier = null;
+  #spoiled = null;
 
   /** Every frame in order: `{ direction: 'up' | 'down', payload }`, masks taken off. */
   frames = [];
@@ -115,6 +126,18 @@ export class Proxy {
     this.#falsifier = falsifier;
   }
 
+  /** Answers requests for paths that match by `how` instead of by the relay; nothing: no more. */
+  spoil(pattern, how) {
+    this.#spoiled = pattern === null ? null : { pattern, answer: SPOILED[how] };
+  }
+
+  #spoils(client, chunk) {
+    const path = /^GET (\S+) /.exec(chunk.subarray(0, 500).toString('latin1'))?.[1];
+    if (path === undefined || !this.#spoiled?.pattern.test(path)) return false;
+    client.end(this.#spoiled.answer, () => client.destroy());
+    return true;
+  }
+
   holds(direction, payload) {
     return this.#holding !== null && this.#holding.direction === direction && this.#holding.matches(payload);
   }
@@ -141,6 +164,7 @@ export class Proxy {
     const relay = net.connect(this.relayPort, '127.0.0.1');
     const lanes = { up: new Lane(this, 'up', relay), down: new Lane(this, 'down', client), upgraded: null };
     this.#pipe(client, relay, (chunk) => {
+      if (!lanes.upgraded && this.#spoils(client, chunk)) return;
       lanes.upgraded ??= chunk.subarray(0, 12).toString('latin1') === 'GET /api/ws ';
       this.#forward(lanes, 'up', chunk, relay);
     }, lanes);

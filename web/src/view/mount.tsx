@@ -10,5 +10,6 @@ export function mount(model: Model): void {
   const root = document.getElementById('app');
   if (!root) throw new Error('the shell has no #app');
   attach(model);
+  root.replaceChildren();
   render(<ModelContext.Provider value={model}><App /></ModelContext.Provider>, root);
 }

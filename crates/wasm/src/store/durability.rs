@@ -6,16 +6,24 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 #[wasm_bindgen(inline_js = r#"
 let done = false;
+let why = '';
 export function makeStrict() {
   if (done || typeof IDBDatabase === 'undefined') return;
   done = true;
   const open = IDBDatabase.prototype.transaction;
   IDBDatabase.prototype.transaction = function transaction(stores, mode, options) {
-    return open.call(this, stores, mode, mode === 'readwrite' ? { ...options, durability: 'strict' } : options);
+    const made = open.call(this, stores, mode, mode === 'readwrite' ? { ...options, durability: 'strict' } : options);
+    made.addEventListener('abort', () => { why = String(made.error); });
+    return made;
   };
 }
+export function whyAborted() { return why; }
 "#)]
 extern "C" {
     #[wasm_bindgen(js_name = makeStrict)]
     pub(super) fn make_strict();
+
+    /// What the browser said when it last aborted a transaction: rexie does not pass it on.
+    #[wasm_bindgen(js_name = whyAborted)]
+    pub(super) fn why_aborted() -> String;
 }

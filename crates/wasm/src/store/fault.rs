@@ -48,11 +48,11 @@ pub enum CommitError {
     Failed(String),
 }
 
-/// An error of rexie with its sources: rexie itself says only "idb error".
+/// An error of rexie as the browser put it: rexie itself says only "idb error", or that a commit failed.
 pub(super) fn describe(error: &rexie::Error) -> String {
     match error.source() {
         Some(source) => source.to_string(),
-        None => error.to_string(),
+        None => super::durability::why_aborted(),
     }
 }
 
