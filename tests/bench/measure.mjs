@@ -17,7 +17,7 @@ function rate(each, work) {
 }
 
 /** Measures one kind of work in every implementation and prints their rows. */
-function row(name, each, works) {
+export function row(name, each, works) {
   for (const { work } of works) rate(each, work);
   const best = works.map(() => 0);
   for (let turn = 0; turn < MEASUREMENTS; turn += 1) {

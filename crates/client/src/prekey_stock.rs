@@ -57,12 +57,14 @@ impl Prekeys {
 
     /// Erases what is too much: first what the relay has no more, the oldest first.
     pub(crate) fn drop_surplus(&mut self, kind: Kind) {
-        let all = self.keys.iter().filter(|(id, _)| id.0 == kind);
-        let mut all: Vec<_> = all.map(|(id, key)| (key.gone_at == 0, id)).collect();
-        let surplus = all.len().saturating_sub(MAX_PRIVATE_ONE_TIME);
-        all.sort_unstable();
-        for (_, id) in &all[..surplus] {
-            self.keys.remove(*id);
+        let of_kind = || self.keys.iter().filter(|(id, _)| id.0 == kind);
+        let surplus = of_kind().count().saturating_sub(MAX_PRIVATE_ONE_TIME);
+        let gone = of_kind().filter(|(_, prekey)| prekey.gone_at > 0);
+        let live = of_kind().filter(|(_, prekey)| prekey.gone_at == 0);
+        let dropped = gone.chain(live).take(surplus);
+        let dropped: Vec<_> = dropped.map(|(id, _)| id).collect();
+        for id in dropped {
+            self.keys.remove(id);
         }
     }
 

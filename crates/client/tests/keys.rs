@@ -315,3 +315,30 @@ fn an_account_that_uses_up_its_handshakes_without_one_time_keys_is_refused_alone
     texts.push("later".to_owned());
     assert_eq!(world.received(BOB, "eve"), texts);
 }
+
+#[test]
+fn no_session_grows_with_the_messages_that_were_carried() {
+    let mut world = World::with(909, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    let mut sizes = Vec::new();
+    for i in 0..1_000_u32 {
+        let (from, to) = [(ALICE, "bob"), (BOB, "alice")][usize::from(i % 2 == 1)];
+        world.send(from, to, "hi");
+        let tables = [Table::Sessions, Table::Contacts, Table::Conversations];
+        let bytes = tables.map(|table| {
+            let records = world.clients[ALICE].disk.iter();
+            let of_table = records.filter(|((of, _), _)| *of == table);
+            of_table.map(|(_, record)| record.len()).sum::<usize>()
+        });
+        sizes.push(bytes);
+    }
+    let most = |at: usize, from: usize, to: usize| {
+        let part = sizes[from..to].iter().map(|bytes| bytes[at]);
+        part.max().expect("some")
+    };
+    // Sessions and people are as large as they were; conversations know where 256 runs of texts stand.
+    for (at, table) in [(0, "sessions"), (1, "contacts")] {
+        assert_eq!(most(at, 20, 1_000), most(at, 20, 40), "{table}");
+    }
+    assert_eq!(most(2, 700, 1_000), most(2, 700, 720));
+}

@@ -2,7 +2,7 @@
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::Conversation;
+use crate::{Conversation, Skipped};
 
 /// A conversation that JavaScript holds.
 #[wasm_bindgen(js_name = Conversation)]
@@ -27,5 +27,25 @@ impl Held {
     /// `count` messages in one direction.
     pub fn burst(&mut self, count: u32) {
         self.0.burst(count);
+    }
+}
+
+/// A message with a thousand lost ones before it.
+#[wasm_bindgen(js_name = Skipped)]
+#[derive(Debug)]
+pub struct HeldSkipped(Skipped);
+
+#[wasm_bindgen(js_class = Skipped)]
+impl HeldSkipped {
+    /// Sets it up.
+    #[wasm_bindgen(constructor)]
+    #[expect(clippy::new_without_default, reason = "JavaScript's constructor")]
+    pub fn new() -> Self {
+        Self(Skipped::set_up())
+    }
+
+    /// Opens it.
+    pub fn open(&self) {
+        self.0.open();
     }
 }

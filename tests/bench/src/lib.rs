@@ -9,7 +9,8 @@ mod exports;
 use getrandom::SysRng;
 use pawl_protocol::{
     AccountKeyPair, DeviceId, DeviceKeyPair, DrawAhead, Envelope, KemKind, KemPreKeyPair,
-    LocalDevice, OneTimePreKeyPair, PreKeyBundle, ResponderPreKeys, Session, SignedPreKeyPair,
+    LocalDevice, OneTimePreKeyPair, PreKeyBundle, ResponderPreKeys, SecretBytes, Session,
+    SignedPreKeyPair,
 };
 use rand_core::{CryptoRng, UnwrapErr};
 
@@ -83,6 +84,47 @@ impl Conversation {
     }
 }
 
+/// The most that one message may step over.
+pub const SKIPPED: u32 = 1_000;
+
+/// A session, as it is stored, and a message on it with [`SKIPPED`] before it that never came.
+#[derive(Debug)]
+pub struct Skipped {
+    stored: SecretBytes,
+    envelope: Vec<u8>,
+}
+
+impl Skipped {
+    /// Seals all of them.
+    #[expect(clippy::missing_panics_doc, reason = "honest input")]
+    pub fn set_up() -> Self {
+        let mut conversation = Conversation::set_up();
+        let rng = &mut system();
+        let mut seal = || {
+            conversation
+                .alice
+                .seal(&BODY, rng)
+                .expect("within the limits")
+        };
+        for _ in 0..SKIPPED {
+            seal();
+        }
+        Self {
+            envelope: seal(),
+            stored: conversation.bob.to_bytes(),
+        }
+    }
+
+    /// Reads the session and opens the message.
+    #[expect(clippy::missing_panics_doc, reason = "honest input")]
+    pub fn open(&self) {
+        let mut bob = Session::from_bytes(self.stored.as_bytes()).expect("as it was stored");
+        let envelope = Envelope::decode(&self.envelope).expect("an envelope");
+        let text = bob.open(&envelope, NOW).expect("an honest message");
+        assert_eq!(text.as_bytes(), BODY);
+    }
+}
+
 /// As the engine draws: anew for each step.
 fn system() -> DrawAhead<UnwrapErr<SysRng>> {
     DrawAhead::new(UnwrapErr(SysRng))
@@ -111,5 +153,8 @@ mod tests {
         let mut conversation = Conversation::set_up();
         conversation.ping_pong(10);
         conversation.burst(10);
+        let skipped = Skipped::set_up();
+        skipped.open();
+        skipped.open();
     }
 }

@@ -1,11 +1,14 @@
 //! Times the work natively and prints one JSON row for each kind. The counterpart for wasm and for other
-//! packages is run.mjs, which measures in the same way.
+//! packages is run.mjs, which measures in the same way. What the whole client does with much mail and many
+//! sessions is `engine.rs`, only natively.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "the rows are its output")]
 
+mod engine;
+
 use std::time::{Duration, Instant};
 
-use pawl_bench::{BODY_BYTES, Conversation};
+use pawl_bench::{BODY_BYTES, Conversation, Skipped};
 
 /// One measurement lasts at least this long, after one that only warms up.
 const AT_LEAST: Duration = Duration::from_millis(200);
@@ -18,6 +21,9 @@ fn main() {
     row("pingpong", 20, || conversation.ping_pong(20));
     let mut conversation = Conversation::set_up();
     row("burst", 100, || conversation.burst(100));
+    let skipped = Skipped::set_up();
+    row("skipped", 1, || skipped.open());
+    engine::rows();
 }
 
 fn row(name: &str, each: u32, mut work: impl FnMut()) {

@@ -119,3 +119,28 @@ fn no_two_envelopes_of_one_plaintext_are_alike_and_none_shows_it() {
     assert_ne!(one[19..], other[19..]);
     assert!(!one.windows(8).any(|w| plaintext.starts_with(w)));
 }
+
+#[test]
+fn nothing_in_a_session_grows_with_the_messages_that_it_carried() {
+    let rng = &mut rng(9);
+    let (mut a, mut b) = conversation(rng);
+    let mut sizes = Vec::new();
+    // In turn, then fifty from each side at a time, then in turn again.
+    let in_turn = (0..30).chain(10_000..10_030).map(|i| (i, i % 2 == 0));
+    let in_bursts = (30..10_000).map(|i| (i, i / 50 % 2 == 0));
+    let mut turns: Vec<(u32, bool)> = in_turn.chain(in_bursts).collect();
+    turns.sort_unstable();
+    for (i, is_from_a) in turns {
+        let (from, to) = if is_from_a {
+            (&mut a, &mut b)
+        } else {
+            (&mut b, &mut a)
+        };
+        let envelope = from.seal(&i.to_be_bytes(), rng).unwrap();
+        assert_eq!(open(to, &envelope), i.to_be_bytes());
+        sizes.push(stored(&a).len().max(stored(&b).len()));
+    }
+    let early = sizes[10..30].iter().max();
+    assert_eq!(sizes[10..].iter().max(), early);
+    assert_eq!(sizes[10_010..].iter().min(), sizes[10..30].iter().min());
+}

@@ -16,7 +16,7 @@ const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("pawl-module", &["pawl-wasm"]),
     ("pawl-cli", &["pawl-client"]),
     ("pawl-server", &["pawl-wire"]),
-    ("pawl-bench", &["pawl-protocol"]),
+    ("pawl-bench", &["pawl-protocol", "pawl-wire", "pawl-client"]),
     ("pawl-fuzz", &["pawl-protocol", "pawl-wire", "pawl-client"]),
     ("xtask", &[]),
     ("pawl", &[]),
