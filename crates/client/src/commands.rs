@@ -120,8 +120,12 @@ impl Engine {
             .edit(peer)
             .ok_or(CommandError::UnknownConversation)?;
         // Never a number twice, not even where this store is an old copy of itself.
-        let after = conversation.next_number - 1;
         let number = conversation.next_number.max(self.born_at);
+        // Where nothing is known of texts before, nothing is said of them.
+        let after = match conversation.next_number {
+            1 => number - 1,
+            next => next - 1,
+        };
         let position = conversation.take_position();
         conversation.next_number = number + 1;
         conversation.own.push(number, position);

@@ -77,7 +77,7 @@ pub(crate) enum Content {
 pub(crate) struct Text {
     /// Rises with the sender's texts in this conversation, from 1; never used twice.
     pub(crate) number: u64,
-    /// The sender's text before this one; numbers between the two do not exist. 0 before the first.
+    /// The sender's text before this one; numbers between the two do not exist.
     pub(crate) after: u64,
     /// Random, for edits, reactions and quotes.
     pub(crate) id: [u8; 16],

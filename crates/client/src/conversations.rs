@@ -96,12 +96,15 @@ struct ConversationRecord {
     seen: Vec<u64>,
     #[prost(bool, tag = "19")]
     owes: bool,
-    #[prost(message, optional, tag = "20")]
-    mending: Option<Mending>,
+    // 20 was what is below in 23 and 24, as a message.
     #[prost(uint64, repeated, tag = "21")]
     known: Vec<u64>,
     #[prost(uint64, tag = "22")]
     list_version: u64,
+    #[prost(uint64, repeated, tag = "23")]
+    mending: Vec<u64>,
+    #[prost(bytes = "vec", tag = "24")]
+    unreadable: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -248,7 +251,8 @@ impl Record for Conversation {
                 .collect(),
             seen: self.seen.to_fields(),
             owes: self.owes,
-            mending: Some(self.mending.clone()),
+            mending: self.mending.to_fields(),
+            unreadable: self.mending.unreadable.clone(),
             known: self.known.to_fields(),
             list_version: self.list_version,
         })
@@ -257,10 +261,14 @@ impl Record for Conversation {
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let record: ConversationRecord = records::read(bytes)?;
         // Before there was any mending, neither side's numbers were kept whole.
-        let mending = record.mending.unwrap_or_else(|| Mending {
-            amnesia: true,
-            ..Mending::default()
-        });
+        let mending = if record.mending.is_empty() {
+            Mending {
+                amnesia: true,
+                ..Mending::default()
+            }
+        } else {
+            Mending::from_fields(&record.mending, record.unreadable)?
+        };
         let mut known = RangeSet::from_fields(&record.known)?;
         if mending.amnesia {
             known.extend(&RangeSet::from_fields(&record.delivered)?);

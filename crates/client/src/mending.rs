@@ -3,7 +3,6 @@
 //! an opened message decides. Sending again is `resending.rs`. docs/PROTOCOL.md, "Mending".
 
 use pawl_protocol::{Envelope, SessionTag};
-use prost::Message;
 
 use crate::contacts::{Contact, PeerId};
 use crate::conversations::Conversation;
@@ -15,6 +14,7 @@ use crate::limits::{
 };
 use crate::lines;
 use crate::outbox::Sealed;
+use crate::records::RecordError;
 use crate::sorted::SortedSet;
 use crate::turn::Turn;
 
@@ -23,68 +23,52 @@ const TOLD: u64 = u64::MAX;
 
 /// What is known of a person's trouble, as it stands in the conversation's record. Times are
 /// milliseconds since 1970; 0 is never.
-#[derive(Clone, PartialEq, Message)]
+#[derive(Clone, Default)]
 pub(crate) struct Mending {
     /// When a session was last begun because of a failure, or an answer asked for.
-    #[prost(uint64, tag = "1")]
     pub(crate) tried_at: u64,
     /// How often since all was well for [`MEND_FORGET`].
-    #[prost(uint32, tag = "2")]
-    pub(crate) tries: u32,
+    pub(crate) tries: u64,
     /// Something came that does not open, since the last try.
-    #[prost(bool, tag = "3")]
     pub(crate) hinted: bool,
     /// When the first of what cannot be read came, since the other last answered; or [`TOLD`].
-    #[prost(uint64, tag = "4")]
     pub(crate) incident_at: u64,
     /// What it was.
-    #[prost(uint32, tag = "5")]
-    pub(crate) cause: u32,
+    pub(crate) cause: u64,
     /// On which sessions.
-    #[prost(bytes = "vec", tag = "6")]
     pub(crate) unreadable: Vec<u8>,
     /// What this device asked and the other has not echoed; 0 for nothing.
-    #[prost(uint64, tag = "7")]
     pub(crate) asked: u64,
     /// The newest own text when it asked.
-    #[prost(uint64, tag = "8")]
     pub(crate) asked_number: u64,
     /// The next receipt asks.
-    #[prost(bool, tag = "9")]
     pub(crate) ask_next: bool,
     /// What the other asked last.
-    #[prost(uint64, tag = "10")]
     pub(crate) echo: u64,
     /// Everything up to this own text was there for the other to read before its last answer.
-    #[prost(uint64, tag = "11")]
     pub(crate) processed: u64,
     /// Since when there are own texts that the relay has and the other is not known to have, or when
     /// the other was last heard of since.
-    #[prost(uint64, tag = "12")]
     pub(crate) silent_since: u64,
     /// Since when the other is known to lack a text.
-    #[prost(uint64, tag = "13")]
     pub(crate) hole_since: u64,
     /// Number and count of each text that was sent again and is not known to have arrived.
-    #[prost(uint64, repeated, tag = "14")]
     pub(crate) resent: Vec<u64>,
-    #[prost(uint64, tag = "15")]
     pub(crate) resent_at: u64,
     /// Texts sent again since `day_at`.
-    #[prost(uint64, tag = "16")]
     pub(crate) resent_today: u64,
-    #[prost(uint64, tag = "17")]
     pub(crate) day_at: u64,
     /// The first own text that was written to the pinned account.
-    #[prost(uint64, tag = "18")]
     pub(crate) first_number: u64,
     /// Which texts were received is lost to damage: all before the next one.
-    #[prost(bool, tag = "19")]
     pub(crate) amnesia: bool,
     /// What is asked lets the answer ask in turn: then both know what came until the answer.
-    #[prost(bool, tag = "20")]
     pub(crate) asks_back: bool,
 }
+
+/// How many numbers and flags of a [`Mending`] stand in its record.
+const NUMBERS: usize = 14;
+const FLAGS: usize = 4;
 
 /// Who has trouble, in memory.
 #[derive(Default)]
@@ -102,6 +86,64 @@ pub(crate) struct Mender {
 }
 
 impl Mending {
+    /// In the order in which they stand in the record; new ones come last.
+    fn places(&mut self) -> ([&mut u64; NUMBERS], [&mut bool; FLAGS]) {
+        let numbers = [
+            &mut self.tried_at,
+            &mut self.tries,
+            &mut self.incident_at,
+            &mut self.cause,
+            &mut self.asked,
+            &mut self.asked_number,
+            &mut self.echo,
+            &mut self.processed,
+            &mut self.silent_since,
+            &mut self.hole_since,
+            &mut self.resent_at,
+            &mut self.resent_today,
+            &mut self.day_at,
+            &mut self.first_number,
+        ];
+        let flags = [
+            &mut self.hinted,
+            &mut self.ask_next,
+            &mut self.amnesia,
+            &mut self.asks_back,
+        ];
+        (numbers, flags)
+    }
+
+    /// Everything but `unreadable`, for a record. Much smaller than a message with fields of its own.
+    pub(crate) fn to_fields(&self) -> Vec<u64> {
+        let mut copy = self.clone();
+        let (numbers, flags) = copy.places();
+        let mut fields: Vec<u64> = numbers.iter().map(|number| **number).collect();
+        fields.extend(flags.iter().map(|flag| u64::from(**flag)));
+        fields.extend_from_slice(&self.resent);
+        fields
+    }
+
+    /// Reads what [`Self::to_fields`] gave.
+    pub(crate) fn from_fields(fields: &[u64], unreadable: Vec<u8>) -> Result<Self, RecordError> {
+        let (known, resent) = fields
+            .split_at_checked(NUMBERS + FLAGS)
+            .ok_or(RecordError::Damaged)?;
+        let mut mending = Self {
+            unreadable,
+            resent: resent.to_vec(),
+            ..Self::default()
+        };
+        let (numbers, flags) = mending.places();
+        let mut known = known.iter().copied();
+        for (number, field) in numbers.into_iter().zip(&mut known) {
+            *number = field;
+        }
+        for (flag, field) in flags.into_iter().zip(known) {
+            *flag = field > 0;
+        }
+        Ok(mending)
+    }
+
     /// A failure after a long time without any begins with the short wait.
     fn forget(&mut self, now: u64) {
         let mut times = [
@@ -125,7 +167,10 @@ impl Mending {
         let is_hinted = self.hinted || is_broken;
         let last = if is_hinted { MEND_LAST } else { u64::MAX };
         let paced = match self.tries.checked_sub(1) {
-            Some(waits) => self.tried_at + backoff(MEND_FIRST, last, waits),
+            Some(waits) => {
+                let waits = u32::try_from(waits).unwrap_or(u32::MAX);
+                self.tried_at + backoff(MEND_FIRST, last, waits)
+            }
             None => 0,
         };
         if is_hinted || self.asked > 0 {
@@ -229,7 +274,7 @@ impl Engine {
             mending.hinted = true;
             if mending.incident_at == 0 {
                 mending.incident_at = turn.now;
-                mending.cause = lines::notice_number(cause);
+                mending.cause = u64::from(lines::notice_number(cause));
             }
             if is_news {
                 mending.unreadable.extend_from_slice(tag.as_bytes());
@@ -306,7 +351,8 @@ impl Engine {
             .notice_due(online_at)
             .is_some_and(|due| due <= turn.now)
         {
-            let cause = lines::notice_from_number(mending.cause).ok().flatten();
+            let cause = u32::try_from(mending.cause).unwrap_or(0);
+            let cause = lines::notice_from_number(cause).ok().flatten();
             self.notice(peer, cause.unwrap_or(NoticeCause::Unreadable), turn);
             self.conversations.edit(peer)?.mending.incident_at = TOLD;
         }
@@ -340,7 +386,7 @@ impl Engine {
         };
         let mut mending = conversation.mending.clone();
         mending.forget(turn.now);
-        if mending != conversation.mending
+        if mending.to_fields() != conversation.mending.to_fields()
             && let Some(conversation) = self.conversations.edit(peer)
         {
             // The clock went back: what would be far in the future is a wait from now on.
@@ -414,6 +460,25 @@ mod tests {
             assert_eq!(mending.hinted, !asks_back);
             assert_eq!(mending.due(false).is_some(), !asks_back);
         }
+    }
+
+    #[test]
+    fn all_of_it_comes_back_from_a_record() {
+        let mut mending = Mending::default();
+        let (numbers, _) = mending.places();
+        for (number, i) in numbers.into_iter().zip(1..) {
+            *number = i;
+        }
+        for flag in 0..FLAGS {
+            let (_, flags) = mending.places();
+            *flags[flag] = true;
+            mending.resent.push(100);
+            let fields = mending.to_fields();
+            let again = Mending::from_fields(&fields, vec![9; 16]).expect("a record");
+            assert_eq!(again.to_fields(), fields);
+            assert_eq!((again.resent.len(), again.unreadable.len()), (flag + 1, 16));
+        }
+        assert!(Mending::from_fields(&[1, 2, 3], Vec::new()).is_err());
     }
 
     #[test]
