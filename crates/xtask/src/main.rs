@@ -1,4 +1,4 @@
-//! Pawl's own commands: `cargo xtask setup | build | run | test | bench | fuzz | tidy | types | vectors | fmt`.
+//! Pawl's own commands: `cargo xtask setup | build | run | test | bench | fuzz | mutants | tidy | types | vectors | fmt`.
 //! Knows the tools and the folders; no code of the messenger is linked into it, so that it builds in
 //! seconds on a machine that has nothing yet.
 #![forbid(unsafe_code)]
@@ -13,6 +13,7 @@ mod clock;
 mod context;
 mod fuzz;
 mod manifest;
+mod mutants;
 mod pipeline;
 mod setup;
 mod size;
@@ -43,6 +44,7 @@ cargo xtask COMMAND
   bench size         what a first visit loads: raw, gzip, Brotli
   fuzz [TARGET] [--seconds N] [--keep]
                      libFuzzer on one target or each (600 s); --keep renews tests/fuzz/corpus
+  mutants [FILE]     changes of the protocol that its tests do not notice (hours)
   tidy               style rules, import directions, licences
   types              write web/src/generated/types.ts from the Rust types
   vectors            write tests/vectors/*.json from the Rust code
@@ -78,6 +80,7 @@ fn dispatch() -> Result<ExitCode> {
         "test" => return test_command(&ctx, args),
         "bench" => bench_command(&ctx, args)?,
         "fuzz" => fuzz_command(&ctx, args)?,
+        "mutants" => mutants_command(&ctx, args)?,
         "tidy" => {
             nothing_more(args)?;
             tidy::all(&ctx)?;
@@ -169,6 +172,16 @@ fn fuzz_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
         }
     }
     fuzz::run(ctx, &choice)
+}
+
+fn mutants_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
+    let file = match args.next()? {
+        Some(Value(file)) => Some(file.string()?),
+        Some(other) => return Err(other.unexpected().into()),
+        None => None,
+    };
+    nothing_more(args)?;
+    mutants::run(ctx, file.as_deref())
 }
 
 fn bench_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {

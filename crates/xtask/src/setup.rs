@@ -13,8 +13,8 @@ use crate::context::Context;
 pub(crate) use python::python;
 pub(crate) use toolchain::WasmToolchain;
 pub(crate) use tools::{
-    Browser, NIGHTLY, browser, components, firefox_driver, fuzzing, npm, wasm_bindgen, wasm_clippy,
-    wasm_pack,
+    Browser, NIGHTLY, browser, components, firefox_driver, fuzzing, mutants, npm, wasm_bindgen,
+    wasm_clippy, wasm_pack,
 };
 
 /// What `run` and `build` need.

@@ -81,6 +81,8 @@ fn private(add: &mut impl FnMut(&'static str, &[&[u8]])) {
     let alice = &people().alice;
     for state in people().states.iter().chain([&people().begun]) {
         add("stored", &[&[0], state]);
+        // A flag that is neither 0 nor 1.
+        add("stored", &[&[0], &state[..245], &[2], &state[246..]]);
     }
     add("stored", &[&[1], alice.account.to_bytes().as_bytes()]);
     add("stored", &[&[2], alice.device.keys().to_bytes().as_bytes()]);

@@ -193,6 +193,11 @@ pub(crate) fn fuzzing(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
+pub(crate) fn mutants(ctx: &Context) -> Result<()> {
+    cargo_tool(ctx, "cargo-mutants")?;
+    Ok(())
+}
+
 fn cargo_tool(ctx: &Context, name: &str) -> Result<PathBuf> {
     if let Some(found) = which(&[name]) {
         return Ok(found);
