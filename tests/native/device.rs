@@ -138,6 +138,12 @@ impl Device {
         }
     }
 
+    /// The connection ends under the engine.
+    pub(crate) fn break_off(&mut self) {
+        self.socket = None;
+        self.input(Input::SocketClosed { code: None });
+    }
+
     /// Commit, send, show.
     fn input(&mut self, input: Input) {
         let step = self.engine.handle(input, self.now, &mut self.random);

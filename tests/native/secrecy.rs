@@ -17,14 +17,14 @@ const MAX_TURNS: usize = 8_000;
 /// Texts each way, enough for several ratchet steps.
 const TEXTS: usize = 12;
 
-struct Relay {
-    address: SocketAddr,
+pub(crate) struct Relay {
+    pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
     thread: thread::JoinHandle<()>,
 }
 
 impl Relay {
-    fn start(data: &Path) -> Self {
+    pub(crate) fn start(data: &Path) -> Self {
         let (ready, address) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let listen = "127.0.0.1:0".parse().expect("an address");
@@ -49,13 +49,17 @@ impl Relay {
         }
     }
 
-    fn stop(self) {
+    pub(crate) fn stop(self) {
         self.stop.send(()).expect("the relay runs");
         self.thread.join().expect("the relay ends in order");
     }
 }
 
-fn until(devices: &mut [&mut Device], what: &str, done: impl Fn(&[&mut Device]) -> bool) {
+pub(crate) fn until(
+    devices: &mut [&mut Device],
+    what: &str,
+    done: impl Fn(&[&mut Device]) -> bool,
+) {
     for _ in 0..MAX_TURNS {
         if done(devices) {
             return;
@@ -65,7 +69,7 @@ fn until(devices: &mut [&mut Device], what: &str, done: impl Fn(&[&mut Device]) 
     panic!("it never came to this: {what}");
 }
 
-fn ask(device: &mut Device, command: Command) {
+pub(crate) fn ask(device: &mut Device, command: Command) {
     let id = device.ask(command);
     until(&mut [&mut *device], "an answer", |d| {
         d[0].answer(&id).is_some()
