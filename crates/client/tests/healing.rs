@@ -209,7 +209,7 @@ impl Storm {
             }
             19 => self.lose(who, "sessions", |table| table == Table::Sessions),
             20 => self.lose(who, "sessions and prekeys", |table| {
-                matches!(table, Table::Sessions)
+                matches!(table, Table::Sessions | Table::Prekeys)
             }),
             21 => self.alter_session(who),
             22 => self.replay(),
@@ -218,9 +218,7 @@ impl Storm {
                 self.world.relay.stingy = !self.world.relay.stingy;
                 self.log.push("last-resort keys".into());
             }
-            _ => self.lose(who, "all but its identity", |table| {
-                !matches!(table, Table::Meta | Table::Prekeys)
-            }),
+            _ => self.lose(who, "all but its identity", |table| table != Table::Meta),
         }
     }
 

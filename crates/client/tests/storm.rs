@@ -250,7 +250,7 @@ fn two_clients_that_can_open_nothing_of_each_other_stay_calm_and_recover() {
 fn two_stores_that_go_back_every_day_stay_calm_and_recover() {
     let mut world = talking(2_040);
     let old: [Disk; 2] = [ALICE, BOB].map(|who| world.clients[who].disk.clone());
-    for day in 0..4 {
+    for day in 0..8 {
         let before = world.relay.submitted.len();
         for who in [ALICE, BOB] {
             let disk = old[who].clone();
