@@ -7,6 +7,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::curve::{KeyError, is_reduced};
+use crate::secret::scrubbed;
 
 /// Bytes of an Ed25519 signature.
 pub(crate) const SIGNATURE_BYTES: usize = 64;
@@ -54,8 +55,10 @@ pub(crate) fn verifying_key(bytes: &[u8; 32]) -> Result<VerifyingKey, KeyError> 
     Ok(key)
 }
 
+/// The only place that signs. Whoever finds the nonce of a signature has the key, and nothing else wipes it.
 pub(crate) fn sign(key: &SigningKey, context: &[u8], fields: &[&[u8]]) -> [u8; SIGNATURE_BYTES] {
-    key.sign(&signed_bytes(context, fields)).to_bytes()
+    let message = signed_bytes(context, fields);
+    scrubbed(|| key.sign(&message).to_bytes())
 }
 
 #[must_use]

@@ -2,7 +2,9 @@
 //! Their prefix keeps them apart from everything else that is signed here.
 //! It knows nothing of what a statement says. PROTOCOL.md "Signatures".
 
-use ed25519_dalek::{Signer, SigningKey};
+use ed25519_dalek::SigningKey;
+
+use crate::signature;
 
 /// What every statement to a relay begins with.
 pub const RELAY_STATEMENT_PREFIX: &[u8] = b"Pawl relay ";
@@ -20,7 +22,7 @@ pub(super) fn sign_statement(
     statement: &[u8],
 ) -> Result<[u8; 64], StatementError> {
     if statement.starts_with(RELAY_STATEMENT_PREFIX) {
-        Ok(key.sign(statement).to_bytes())
+        Ok(signature::sign(key, statement, &[]))
     } else {
         Err(StatementError::WrongPrefix)
     }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use curve25519_dalek::{EdwardsPoint, Scalar};
 use hmac::{Hmac, KeyInit, Mac};
 use pawl_protocol::Session;
 use sha2::{Digest, Sha256, Sha512};
 use x25519_dalek::X25519_BASEPOINT_BYTES;
 
-use crate::story::{Counter, Party, STEPS, Seen, TEXT, agree, tell};
+use crate::story::{Counter, Party, STATEMENT, STEPS, Seen, TEXT, agree, tell};
 
 /// Halves of keys, 16 bytes each, by what they are halves of.
 #[derive(Default)]
@@ -45,12 +46,59 @@ impl Secrets {
         self.add("one-time prekey", &one_time.as_bytes()[5..]);
     }
 
-    /// What Ed25519 makes of a seed whenever it signs; nothing keeps it.
+    /// What Ed25519 makes of a seed whenever it signs, and of what it signs; nothing keeps it. Who has the nonce of a
+    /// public signature has the key.
     fn add_signing(&mut self, party: &Party) {
         let (account, device) = (party.account.to_bytes(), party.device.keys().to_bytes());
-        for seed in [&account.as_bytes()[1..], &device.as_bytes()[1..33]] {
-            self.add("signing scalar and prefix", &Sha512::digest(seed));
+        let certificate = &party.device.certificate().encode()[..100];
+        let signed_prekey = &party.signed_prekey.public().encode()[..36];
+        let kem_prekey = &party.kem_prekey.public().encode()[1..1189];
+        let certificate = [b"Pawl device certificate v1\0", certificate].concat();
+        let signed_prekey = [b"Pawl signed prekey v1\0", signed_prekey].concat();
+        let kem_prekey = [b"Pawl one-time KEM prekey v1\0", kem_prekey].concat();
+        let by_account = [STATEMENT, &certificate];
+        let by_device = [STATEMENT, &signed_prekey, &kem_prekey];
+        self.add_signatures(&account.as_bytes()[1..], &by_account);
+        self.add_signatures(&device.as_bytes()[1..33], &by_device);
+    }
+
+    fn add_signatures(&mut self, seed: &[u8], messages: &[&[u8]]) {
+        let expanded = Sha512::digest(seed);
+        self.add("signing scalar and prefix", &expanded);
+        let scalar = *expanded.first_chunk::<32>().unwrap();
+        let scalar = curve25519_dalek::scalar::clamp_integer(scalar);
+        self.add("signing scalar and prefix", &scalar);
+        let scalar = Scalar::from_bytes_mod_order(scalar);
+        self.add_scalar("signing scalar and prefix", &scalar);
+        let public = EdwardsPoint::mul_base(&scalar).compress().to_bytes();
+        for message in messages {
+            let wide = hash(&[&expanded[32..], message]);
+            self.add("signature's nonce", &wide);
+            let nonce = Scalar::from_bytes_mod_order_wide(&wide);
+            self.add_scalar("signature's nonce", &nonce);
+            // What is added to it gives it away.
+            let commitment = EdwardsPoint::mul_base(&nonce).compress().to_bytes();
+            let challenge = hash(&[&commitment, &public, message]);
+            let product = Scalar::from_bytes_mod_order_wide(&challenge) * scalar;
+            self.add_scalar("signature's product", &product);
         }
+    }
+
+    /// Its bytes, its limbs of 52 bits, and its 64 digits from -8 to 8: the forms in which it is computed with.
+    fn add_scalar(&mut self, name: &str, scalar: &Scalar) {
+        let bytes = scalar.as_bytes();
+        self.add(name, bytes);
+        let bit = |at: usize| bytes.get(at / 8).map_or(0, |byte| byte >> (at % 8) & 1);
+        let limb = |at| (0..52).map(move |i| u64::from(bit(52 * at + i)) << i).sum();
+        let limbs: [u64; 5] = std::array::from_fn(limb);
+        self.add(name, &limbs.map(u64::to_le_bytes).concat());
+        let mut carry = 0;
+        let digits: [u8; 64] = std::array::from_fn(|at| {
+            let digit = (bytes[at / 2] >> (4 * (at % 2)) & 15) + carry;
+            carry = u8::from(digit >= 8 && at < 63);
+            digit.wrapping_sub(carry << 4)
+        });
+        self.add(name, &digits);
     }
 
     fn add_session(&mut self, session: &Session) {
@@ -144,6 +192,12 @@ impl<'a> Fields<'a> {
         self.0 = rest;
         head
     }
+}
+
+fn hash(parts: &[&[u8]]) -> [u8; 64] {
+    let mut hash = Sha512::new();
+    parts.iter().for_each(|part| hash.update(part));
+    hash.finalize().into()
 }
 
 fn hmac(key: &[u8], input: &[u8]) -> [u8; 32] {

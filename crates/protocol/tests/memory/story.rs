@@ -15,6 +15,8 @@ const NOW: u64 = 1_700_000_000_000;
 /// Stands in the program, which is not searched, and nowhere else when all that held it has been dropped.
 pub(crate) const TEXT: &[u8; 32] = b"what nobody else may ever read..";
 
+pub(crate) const STATEMENT: &[u8] = b"Pawl relay auth v1";
+
 /// Randomness that writes where it is asked to and keeps nothing but a counter, so that no key stays behind in it.
 /// Anything but random: both processes must draw the same.
 pub(crate) struct Counter {
@@ -158,9 +160,8 @@ fn told(steps: &mut Range<usize>, rng: &mut Counter, watch: Watch<'_>) -> Option
     watch(Seen::Party(&alice));
     watch(Seen::Party(&bob));
     steps.next()?;
-    let statement = b"Pawl relay auth v1";
-    alice.account.sign_statement(statement).unwrap();
-    alice.device.keys().sign_statement(statement).unwrap();
+    far_down(|| alice.account.sign_statement(STATEMENT).unwrap());
+    far_down(|| alice.device.keys().sign_statement(STATEMENT).unwrap());
     steps.next()?;
     let bundle = bob.bundle().verify(&bob.account.public()).unwrap();
     let mut a = Session::initiate(&alice.device, bundle, rng).unwrap();
@@ -184,6 +185,15 @@ fn told(steps: &mut Range<usize>, rng: &mut Counter, watch: Watch<'_>) -> Option
     steps
         .next()
         .map(|_| unreachable!("the story is longer than STEPS says"))
+}
+
+/// Does it far down the stack, where nothing that comes later hides what it leaves behind.
+#[inline(never)]
+fn far_down<T>(work: impl FnOnce() -> T) -> T {
+    let depth = std::hint::black_box([0_u8; 16 * 1024]);
+    let out = work();
+    std::hint::black_box(&depth);
+    out
 }
 
 fn reload(session: &Session) -> Session {
