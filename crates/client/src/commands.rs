@@ -209,7 +209,9 @@ impl Engine {
         };
         conversation.owes = true;
         self.receipts.gather(turn.now);
-        let is_first = std::mem::take(&mut conversation.mending.amnesia);
+        // It is about the pinned account's texts.
+        let is_pinned = conversation.account == *sender;
+        let is_first = is_pinned && std::mem::take(&mut conversation.mending.amnesia);
         let received = conversation.received_of(sender);
         if is_first {
             received.insert_range(1, text.number - 1);
@@ -220,7 +222,6 @@ impl Engine {
         }
         let position = conversation.take_position();
         // Only the pinned account is told what was seen.
-        let is_pinned = conversation.account == *sender;
         let number = if is_pinned { text.number } else { 0 };
         conversation.unseen.push(number, position);
         let line = Line {

@@ -6,6 +6,7 @@ mod support;
 use pawl_client::{
     AlertCode, Command, CommandError, MessageStatus, NoticeCause, StoreError, Table,
 };
+use support::stranger::Stranger;
 use support::{World, try_load};
 
 const ALICE: usize = 0;
@@ -70,6 +71,28 @@ fn a_damaged_session_is_replaced_and_the_other_moves_to_the_new_one() {
     assert_eq!(world.alerts(ALICE), [corrupted(Some("bob"))]);
     assert_eq!(notices(&world), [NoticeCause::Damaged]);
     assert_talking(&mut world);
+}
+
+/// What was received is unknown until the person themselves write: nobody else says that for them.
+#[test]
+fn after_damage_an_impostor_does_not_make_all_come_again() {
+    let mut world = talking(809);
+    damage(&mut world, Table::Conversations, |length| length - 1);
+    let username = pawl_wire::Username::parse("bob").expect("a username");
+    let owner = world.relay.names[&username];
+    let mut thief = Stranger::registered("bob", 79, &mut world);
+    let alice = world.address("alice");
+    thief.write(&mut world, alice, "trust me", true);
+    world.settle();
+    world.relay.names.insert(username, owner);
+    world.break_connection(ALICE, None);
+    world.settle();
+    world.send(ALICE, "bob", "is it you?");
+    world.run_for(600_000);
+    world.send(BOB, "alice", "it is");
+    world.run_for(600_000);
+    let expected = ["two", "trust me", "it is"];
+    assert_eq!(world.received(ALICE, "bob"), expected);
 }
 
 #[test]
