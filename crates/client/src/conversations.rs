@@ -27,7 +27,7 @@ pub(crate) struct Conversation {
     pub(crate) next_position: u64,
     /// Number of the next own text, from 1.
     pub(crate) next_number: u64,
-    /// Own texts that are not known to be read, and the newest of the others.
+    /// Own texts to the pinned account that are not known to be read, and the newest of the others.
     pub(crate) own: NumberMap,
     /// Received texts that were not seen.
     pub(crate) unseen: NumberMap,
@@ -164,9 +164,10 @@ impl Conversation {
     }
 
     /// Another account is pinned. What was sent to the old one is never sent again to the new one:
-    /// only own texts from `first` on are meant for it.
-    pub(crate) fn begin_with(&mut self, account: AccountKey, first: u64) {
+    /// only these own texts are meant for it.
+    pub(crate) fn begin_with(&mut self, account: AccountKey, own: NumberMap) {
         self.account = account;
+        self.own = own;
         self.list_version = 0;
         let unaccepted = std::mem::take(&mut self.unaccepted).into_iter();
         let theirs = unaccepted.filter(|(sender, _)| *sender == account);
@@ -177,10 +178,7 @@ impl Conversation {
         self.seen = RangeSet::default();
         self.known = RangeSet::default();
         self.owes = !self.received.is_empty();
-        self.mending = Mending {
-            first_number: first,
-            ..Mending::default()
-        };
+        self.mending = Mending::default();
     }
 
     /// Which texts of an account are on this disk. Each account has its own numbers: nobody can hide
@@ -210,14 +208,13 @@ impl Conversation {
         due.insert_range(1, self.known.last().max(self.mending.processed));
         let mut known = self.known.clone();
         known.extend(&self.lost);
-        known.insert_range(1, self.mending.first_number.saturating_sub(1));
         self.own.between(&due, &known, limit)
     }
 
     /// Whether all own texts have arrived.
     pub(crate) fn all_arrived(&self) -> bool {
         let mut all = RangeSet::default();
-        all.insert_range(self.mending.first_number.max(1), self.next_number - 1);
+        all.insert_range(1, self.next_number - 1);
         let mut known = self.known.clone();
         known.extend(&self.lost);
         self.own.between(&all, &known, 1).is_empty()

@@ -58,8 +58,9 @@ pub(crate) struct Mending {
     /// Texts sent again since `day_at`.
     pub(crate) resent_today: u64,
     pub(crate) day_at: u64,
-    /// The first own text that was written to the pinned account.
-    pub(crate) first_number: u64,
+    /// Changes of identity that a line told of since the user last accepted one, in twos; and one more where
+    /// none has told yet that the last is over.
+    pub(crate) changes: u64,
     /// Which texts were received is lost to damage: all before the next one.
     pub(crate) amnesia: bool,
     /// What is asked lets the answer ask in turn: then both know what came until the answer.
@@ -102,7 +103,7 @@ impl Mending {
             &mut self.resent_at,
             &mut self.resent_today,
             &mut self.day_at,
-            &mut self.first_number,
+            &mut self.changes,
         ];
         let flags = [
             &mut self.hinted,

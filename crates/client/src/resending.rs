@@ -16,6 +16,7 @@ use crate::limits::{
 };
 use crate::lines::{self, Line};
 use crate::mending::Mending;
+use crate::number_map::NumberMap;
 use crate::records::Record;
 use crate::turn::Turn;
 
@@ -171,22 +172,19 @@ impl Engine {
         }
     }
 
-    /// Another account is pinned: what was sent to the one before is not for it.
+    /// Another account is pinned: what was sent to the one before is not for it, what the relay has not
+    /// confirmed is.
     pub(crate) fn begin_conversation_with(&mut self, peer: PeerId, account: AccountKey) {
-        let mut first = None;
+        let mut own = NumberMap::default();
         for id in self.outbox.ids_of(peer) {
-            let is_new = self
-                .outbox
-                .get(id)
-                .is_some_and(|e| id.number > 0 && !e.again);
-            if is_new {
-                first = first.or(Some(id.number));
-            } else {
-                self.outbox.remove(id);
+            let entry = self.outbox.get(id);
+            match entry.filter(|entry| id.number > 0 && !entry.again) {
+                Some(entry) => own.push(id.number, entry.position),
+                None => drop(self.outbox.remove(id)),
             }
         }
         if let Some(conversation) = self.conversations.edit(peer) {
-            conversation.begin_with(account, first.unwrap_or(conversation.next_number));
+            conversation.begin_with(account, own);
         }
     }
 
@@ -196,7 +194,7 @@ impl Engine {
         };
         let mending = &mut conversation.mending;
         // While the line was read another account may have been pinned, for which it was not meant.
-        let is_theirs = number >= mending.first_number;
+        let is_theirs = conversation.own.number_at(position) == Some(number);
         let is_known = conversation.known.contains(number);
         if !is_theirs || is_known || self.outbox.text(peer, number).is_some() {
             return;

@@ -32,13 +32,17 @@ impl Engine {
         if contact.newest_account() == account {
             self.take_devices(peer, record);
         } else {
-            let surplus = contact.changed.len() >= MAX_UNACCEPTED;
-            let forgotten = surplus.then(|| contact.changed.remove(0).0);
             contact.changed.push((account, record.record().encode()));
-            match forgotten {
-                Some(forgotten) => self.end_sessions(&forgotten),
+            if contact.changed.len() > MAX_UNACCEPTED {
+                let (forgotten, _) = contact.changed.remove(0);
+                self.end_sessions(&forgotten);
+            }
+            if let Some(conversation) = self.conversations.edit(peer)
+                && conversation.mending.changes < 2 * MAX_UNACCEPTED as u64
+            {
+                conversation.mending.changes = (conversation.mending.changes | 1) + 2;
                 // One line for each account, also where the last line says the same of another.
-                None => self.notice_again(peer, NoticeCause::IdentityChanged, turn),
+                self.notice_again(peer, NoticeCause::IdentityChanged, turn);
             }
         }
         turn.shown.insert(peer);
@@ -56,7 +60,12 @@ impl Engine {
             self.end_sessions(other);
         }
         if !others.is_empty() {
-            self.notice_again(peer, NoticeCause::IdentityReturned, turn);
+            if let Some(conversation) = self.conversations.edit(peer)
+                && conversation.mending.changes % 2 > 0
+            {
+                conversation.mending.changes -= 1;
+                self.notice_again(peer, NoticeCause::IdentityReturned, turn);
+            }
             self.sending.release(peer);
             self.trouble(peer);
         }

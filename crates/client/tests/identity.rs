@@ -5,6 +5,7 @@
 mod support;
 
 use pawl_client::{Command, CommandError, IdentityState, MessageStatus, NoticeCause, Table};
+use pawl_wire::RelayFrame;
 use support::World;
 use support::stranger::Stranger;
 
@@ -161,7 +162,7 @@ fn what_was_meant_for_the_old_account_is_not_sent_again_to_the_new_one() {
     world.start(ALICE, "bob");
     world.send(ALICE, "bob", "one");
     world.relay.bend = Some(Box::new(|client, frame| match frame {
-        pawl_wire::RelayFrame::Deliver { .. } if client == BOB => Vec::new(),
+        RelayFrame::Deliver { .. } if client == BOB => Vec::new(),
         frame => vec![frame],
     }));
     world.send(ALICE, "bob", "for the old account");
@@ -177,6 +178,72 @@ fn what_was_meant_for_the_old_account_is_not_sent_again_to_the_new_one() {
     world.holds_lines = false;
     world.run_for(60_000);
     assert_eq!(world.received(BOB, "alice"), ["for the new account"]);
+}
+
+/// The relay never says of one text that it is stored, so that it waits while what came after it arrives.
+#[test]
+fn what_the_old_account_has_is_not_sent_to_the_new_one_though_an_older_text_waits() {
+    let mut world = World::with(626, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "one");
+    let mut waits = None;
+    world.relay.bend = Some(Box::new(move |client, frame| match frame {
+        RelayFrame::Stored { message_id, .. } if client == ALICE => {
+            let is_it = message_id == *waits.get_or_insert(message_id);
+            if is_it { Vec::new() } else { vec![frame] }
+        }
+        RelayFrame::Deliver { message_id, .. } if Some(message_id) == waits => Vec::new(),
+        frame => vec![frame],
+    }));
+    for text in ["waits", "three", "four", "five"] {
+        world.send(ALICE, "bob", text);
+    }
+    let before = [MessageStatus::Delivered; 3];
+    assert_eq!(world.statuses(ALICE, "bob")[2..], before);
+    bob_begins_anew(&mut world);
+    world.send(ALICE, "bob", "for the new account");
+    world.break_connection(ALICE, None);
+    world.settle();
+    assert_eq!(identity(&world, "bob"), IdentityState::Changed);
+    accept(&mut world);
+    world.relay.bend = None;
+    world.run_for(24 * 3_600_000);
+    // What the relay has not confirmed is nobody's yet.
+    let received = world.received(BOB, "alice");
+    assert_eq!(received, ["waits", "for the new account"]);
+    assert_eq!(world.statuses(ALICE, "bob")[2..5], before);
+}
+
+#[test]
+fn what_did_not_reach_the_old_account_cannot_be_tried_again_with_the_new_one() {
+    let mut world = World::with(627, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "one");
+    world.relay.bend = Some(Box::new(|client, frame| match frame {
+        RelayFrame::Deliver { ref envelope, .. } if client == BOB => {
+            let is_long = envelope.len() > 4_000;
+            if is_long { Vec::new() } else { vec![frame] }
+        }
+        frame => vec![frame],
+    }));
+    world.send(ALICE, "bob", &"long ".repeat(1_000));
+    world.send(ALICE, "bob", "three");
+    world.run_for(24 * 3_600_000);
+    let not_sent = MessageStatus::NotSent;
+    assert_eq!(world.statuses(ALICE, "bob")[1], not_sent);
+    world.relay.bend = None;
+    bob_begins_anew(&mut world);
+    world.send(ALICE, "bob", "for the new account");
+    accept(&mut world);
+    let retry = Command::RetryMessage {
+        conversation: "bob".into(),
+        position: 2,
+    };
+    let refusal = Some(CommandError::UnknownMessage);
+    assert_eq!(world.ask(ALICE, retry), refusal);
+    world.run_for(60_000);
+    assert_eq!(world.received(BOB, "alice"), ["for the new account"]);
+    assert_eq!(world.statuses(ALICE, "bob")[1], not_sent);
 }
 
 #[test]
@@ -320,6 +387,43 @@ fn a_relay_with_ever_new_accounts_writes_few_lines_and_hides_nothing() {
     assert_eq!(sessions(&world), 4, "the accepted one's");
     claimants(&mut world, 30..31);
     assert_eq!(changes(&world), 9);
+}
+
+/// Lines that say that the name is the old account's again.
+fn returns(world: &World) -> usize {
+    let lines = world.history(ALICE, "bob").into_iter();
+    lines
+        .filter(|line| line.notice == Some(NoticeCause::IdentityReturned))
+        .count()
+}
+
+#[test]
+fn a_name_that_goes_to_and_fro_writes_few_lines() {
+    let mut world = World::with(628, &["alice", "bob"]);
+    let alice = world.address("alice");
+    world.start(ALICE, "bob");
+    let username = pawl_wire::Username::parse("bob").expect("a username");
+    let owner = world.relay.names[&username];
+    let mut thief = Stranger::new("bob", 78);
+    for round in 1..=12 {
+        thief.register("bob", &mut world);
+        thief.write(&mut world, alice, &format!("{round}"), false);
+        world.settle();
+        assert_eq!(identity(&world, "bob"), IdentityState::Changed);
+        assert_eq!(changes(&world), round.min(8));
+        world.relay.names.insert(username.clone(), owner);
+        world.break_connection(ALICE, None);
+        world.settle();
+        assert_eq!(identity(&world, "bob"), IdentityState::Unverified);
+        assert_eq!(returns(&world), round.min(8));
+    }
+    // Whoever looks and accepts hears of the next one again.
+    thief.register("bob", &mut world);
+    thief.write(&mut world, alice, "me again", false);
+    world.settle();
+    accept(&mut world);
+    claimants(&mut world, 30..31);
+    assert_eq!((changes(&world), returns(&world)), (9, 8));
 }
 
 #[test]
