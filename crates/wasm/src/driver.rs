@@ -27,7 +27,7 @@ const RETRY_MS: u32 = 200;
 /// tell a person.
 const STORE_TIMEOUT_MS: u32 = 30_000;
 /// Milliseconds after which it is tried whether there is room again.
-const FULL_RETRY_MS: u64 = 15_000;
+const FULL_RETRY_MS: u32 = 15_000;
 /// Messages in one answer.
 const MAX_HISTORY: u32 = 200;
 
@@ -59,12 +59,15 @@ pub(crate) enum Ended {
 pub(crate) async fn lead(tab: &Rc<Tab>, mut works: mpsc::Receiver<Work>) -> Ended {
     let failures = Cell::new(0);
     let mut epoch = None;
+    let mut open = Vec::new();
     loop {
         let ended = match in_time(Driver::load(tab, &failures, epoch)).await {
             Ok(mut driver) => {
                 epoch = Some(driver.store.epoch());
                 tab.lead_with(driver.store.epoch());
-                driver.run(&mut works).await
+                let stop = driver.run(&mut works).await;
+                open = driver.open;
+                stop
             }
             Err(Stop::Unloaded(error))
                 if epoch.is_some() && error.code == StartErrorCode::StoreNewer =>
@@ -77,6 +80,17 @@ pub(crate) async fn lead(tab: &Rc<Tab>, mut works: mpsc::Receiver<Work>) -> Ende
         failures.set(failures.get() + 1);
         match ended {
             Stop::Deposed => return Ended::Deposed,
+            // Firefox closes a database that has met a full disk, and opening it writes.
+            Stop::Unloaded(error) if error.code == StartErrorCode::StoreFull && epoch.is_some() => {
+                failures.set(0);
+                while let Ok(work) = works.try_recv() {
+                    if let Work::Command { id, .. } = work {
+                        open.push(id);
+                    }
+                }
+                refuse(tab, std::mem::take(&mut open));
+                sleep(FULL_RETRY_MS).await;
+            }
             Stop::Unloaded(error) if final_at_once(&error) || failures.get() > MAX_FAILURES => {
                 return Ended::Fatal(error);
             }
@@ -194,15 +208,10 @@ impl<'a> Driver<'a> {
     async fn go_without(&mut self) -> Result<(), Stop> {
         self.engine = load_engine(self.tab, &self.store).await?;
         self.close_socket();
-        self.alarm.set(now() + FULL_RETRY_MS);
+        self.alarm.set(now() + u64::from(FULL_RETRY_MS));
         let connection = self.engine.snapshot().connection;
         self.tab.show(&Event::ConnectionChanged { connection });
-        let alert = AlertCode::StoreFull;
-        self.tab.show(&Event::Alert { alert });
-        for id in std::mem::take(&mut self.open) {
-            let error = Some(CommandError::StoreFailed);
-            self.tab.show(&Event::CommandDone { id, error });
-        }
+        refuse(self.tab, std::mem::take(&mut self.open));
         Ok(())
     }
 
@@ -338,6 +347,16 @@ impl<'a> Driver<'a> {
                 .message_view(key, record.as_ref().map(|record| record.as_slice()))
         });
         Ok((views.collect(), rows.len() > wanted))
+    }
+}
+
+/// Says that there is no room, and that these commands were not carried out.
+fn refuse(tab: &Tab, open: Vec<CommandId>) {
+    let alert = AlertCode::StoreFull;
+    tab.show(&Event::Alert { alert });
+    for id in open {
+        let error = Some(CommandError::StoreFailed);
+        tab.show(&Event::CommandDone { id, error });
     }
 }
 

@@ -61,10 +61,8 @@ async function sendUntilRefused(tab) {
   throw new Error('there is room without end');
 }
 
-// Not held in Firefox yet: it says that there is no room and loses nothing, but goes on only after a reload.
-const skip = browserName === 'firefox';
 
-scenario('full disk: what is written stays in the box, what comes waits, the page says so and goes on when there is room', { skip }, async (world) => {
+scenario('full disk: what is written stays in the box, what comes waits, the page says so and goes on when there is room', {}, async (world) => {
   const { alice, bob } = await talking(world, { alice: { own: SMALL_DISK } });
   const makeRoom = await fillDisk(alice.tab);
   const refused = await sendUntilRefused(alice.tab);

@@ -119,9 +119,9 @@ class World {
   }
 }
 
-/** A test in a world of its own; `skip` in a browser that cannot do it. */
+/** A test in a world of its own. */
 export function scenario(name, options, body) {
-  test(name, { timeout: TEST_DEADLINE_MS, skip: options.skip ?? false }, async (t) => {
+  test(name, { timeout: TEST_DEADLINE_MS }, async (t) => {
     const world = await World.create(options);
     try {
       await body(world, t);
