@@ -116,8 +116,7 @@ pub(crate) const MEND_ROUNDS: u32 = 1;
 /// Wait after the first session that was begun because of a failure before the next one; doubles. Short,
 /// because a second failure at once is ordinary; the doubling is what stops a storm.
 pub(crate) const MEND_FIRST: u64 = 60 * 1_000;
-/// Longest such wait while unreadable messages come in. Without any the wait goes on doubling, so that
-/// a mailbox of somebody who is away for a month holds 16 requests at most.
+/// Longest such wait while unreadable messages come in. Without any the wait goes on doubling.
 pub(crate) const MEND_LAST: u64 = DAY;
 /// After this time without a failure the wait is short again. Longer than the longest wait, so that a
 /// steady trickle of garbage never gets the short one.
@@ -130,6 +129,9 @@ pub(crate) const MEND_STEP: u64 = 1_000;
 /// Own texts are with the relay, and nothing at all came from the other for so long: ask. Most of the
 /// time they are away, so not at once; a quarter of a day is soon enough for what no receipt tells.
 pub(crate) const SILENCE: u64 = 6 * 60 * 60 * 1_000;
+/// What a question because of silence, on the session there is, counts as: the next one, over a new session,
+/// comes 4 hours later, then each after twice the time. The mailbox of somebody who is away for a month holds 8.
+pub(crate) const SILENCE_TRIES: u64 = 9;
 /// A later text arrived and an earlier one did not for so long: mail comes in order, but receipts may
 /// cross it.
 pub(crate) const HOLE_PATIENCE: u64 = 30 * 1_000;

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::event::NoticeCause;
 use crate::limits::{
     MAX_MENDED_AT_ONCE, MAX_UNREADABLE_TAGS, MEND_FIRST, MEND_FORGET, MEND_LAST, MEND_ROUNDS,
-    MEND_STEP, NOTICE_AFTER, NOTICE_PATIENCE, SILENCE, backoff,
+    MEND_STEP, NOTICE_AFTER, NOTICE_PATIENCE, SILENCE, SILENCE_TRIES, backoff,
 };
 use crate::lines;
 use crate::outbox::Sealed;
@@ -378,7 +378,7 @@ impl Engine {
         )
     }
 
-    /// Begins a session anew where that is due and may be.
+    /// Asks, and begins a session anew for it unless nothing but silence is the reason, where that is due and may be.
     fn mend_session_of(&mut self, peer: PeerId, turn: &mut Turn<'_>) -> bool {
         let is_broken = self.mender.broken.contains(&peer);
         let may_send = self.may_send_signal(peer);
@@ -397,13 +397,20 @@ impl Engine {
         if !is_due || !may_send {
             return false;
         }
-        mending.tries = mending.tries.saturating_add(1);
+        // Silence is no failure: mostly they are away, and the session there is serves.
+        let is_silence = !mending.hinted && !is_broken && mending.asked == 0;
+        mending.tries = match is_silence {
+            true => mending.tries.max(SILENCE_TRIES),
+            false => mending.tries.saturating_add(1),
+        };
         mending.hinted = false;
         if let Some(conversation) = self.conversations.edit(peer) {
             conversation.mending = mending;
         }
         self.mender.broken.remove(&peer);
-        self.begin_anew(peer);
+        if !is_silence {
+            self.begin_anew(peer);
+        }
         for id in self.outbox.ids_of(peer) {
             if id.number == 0 {
                 self.outbox.remove(id);

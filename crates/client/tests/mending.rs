@@ -384,6 +384,41 @@ fn the_last_text_is_asked_after_when_nothing_comes_back() {
     assert_mended(&mut world, "silence");
 }
 
+/// Sessions that Alice has begun with Bob so far, and whether the last envelope for him is a handshake.
+fn sessions_with_bob(world: &World) -> (usize, bool) {
+    let bob = world.address("bob");
+    let mut to_bob = world.relay.submitted.iter().rev();
+    let last = to_bob.find(|it| it.recipient == bob).expect("written to");
+    (world.relay.boxes[&bob].claims.len(), last.envelope[1] == 1)
+}
+
+#[test]
+fn silence_alone_asks_on_the_session_there_is_before_another_is_begun() {
+    let mut world = talking(1_096);
+    let bob = world.address("bob");
+    let sent = |world: &World| {
+        let submitted = world.relay.submitted.iter();
+        submitted.filter(|it| it.recipient == bob).count()
+    };
+    let (before, begun) = (sent(&world), sessions_with_bob(&world).0);
+    world.set_network(BOB, false);
+    world.send(ALICE, "bob", "are you there?");
+    world.run_for(8 * 60 * MINUTE);
+    assert_eq!(sent(&world), before + 2, "the text and a question");
+    assert_eq!(sessions_with_bob(&world), (begun, false));
+    world.set_network(BOB, true);
+    world.run_for(MINUTE);
+    let last = world.received(BOB, "alice").pop();
+    assert_eq!(last.as_deref(), Some("are you there?"));
+    assert_eq!(sessions_with_bob(&world), (begun, false));
+    world.set_network(BOB, false);
+    world.send(ALICE, "bob", "and now?");
+    world.run_for(12 * 60 * MINUTE);
+    assert_eq!(sessions_with_bob(&world), (begun + 1, true));
+    world.set_network(BOB, true);
+    assert_mended(&mut world, "back after half a day");
+}
+
 #[test]
 fn what_five_tries_did_not_bring_is_not_sent_and_can_be_tried_again() {
     let mut world = talking(1_094);

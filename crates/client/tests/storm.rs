@@ -21,7 +21,7 @@ const DAY: u64 = 24 * HOUR;
 /// Sessions on the first day of a storm: at once, and after 1, 2, 4, … 512 minutes.
 const SESSIONS_FIRST_DAY: usize = 11;
 /// Questions in the mailbox of somebody who is away for a month.
-const QUESTIONS_IN_A_MONTH: usize = 16;
+const QUESTIONS_IN_A_MONTH: usize = 8;
 /// Texts sent again to one person in a day.
 const RESENDS_PER_DAY: usize = 1_000;
 
