@@ -35,7 +35,8 @@ pub(crate) struct Conversation {
     pub(crate) delivered: RangeSet,
     /// Own texts that the other has seen.
     pub(crate) read: RangeSet,
-    /// Own texts that cannot be sent again, because their outbox record was damaged.
+    /// Own texts that are not sent again: their record is damaged, or they were tried too often, or had
+    /// arrived long ago.
     pub(crate) lost: RangeSet,
     /// Texts of the pinned account that are on this disk. Never has a gap closed for want of room.
     pub(crate) received: RangeSet,
@@ -209,6 +210,13 @@ impl Conversation {
         let mut known = self.known.clone();
         known.extend(&self.lost);
         self.own.between(&due, &known, limit)
+    }
+
+    /// What had arrived up to this own text is not sent again, whatever the other has lost.
+    pub(crate) fn settle_delivered(&mut self, number: u64) {
+        for (first, last) in self.delivered.iter().filter(|(first, _)| *first <= number) {
+            self.lost.insert_range(first, last.min(number));
+        }
     }
 
     /// Whether all own texts have arrived.

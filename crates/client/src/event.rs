@@ -195,6 +195,8 @@ pub enum NoticeCause {
     Damaged,
     /// The name is again the account's that it was before it changed hands.
     IdentityReturned,
+    /// The other's device says that it no longer has what it had, and was sent it again.
+    SentAgain,
 }
 
 /// Everything a page needs to draw itself.

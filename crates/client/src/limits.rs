@@ -150,6 +150,9 @@ pub(crate) const MAX_RESENT: usize = 64;
 /// Texts sent again to one person in a day: a contact who says over and over that nothing arrived
 /// costs no more.
 pub(crate) const RESENDS_PER_DAY: u64 = 1_000;
+/// How long a text that had arrived can be asked for once more: as long as mail may wait. A store that goes
+/// further back loses it; who took the other's keys gets nothing older.
+pub(crate) const ASKED_BACK_LIFETIME: u64 = pawl_wire::limits::MAIL_LIFETIME_MS;
 /// Runs of own texts whose positions are kept after they were read, so that they can be sent again to a
 /// device that went back in time.
 pub(crate) const KEPT_RUNS: usize = 64;

@@ -110,6 +110,7 @@ pub(crate) fn notice_number(notice: NoticeCause) -> u32 {
         NoticeCause::NewerVersion => 4,
         NoticeCause::Damaged => 5,
         NoticeCause::IdentityReturned => 6,
+        NoticeCause::SentAgain => 7,
     }
 }
 
@@ -123,6 +124,7 @@ pub(crate) fn notice_from_number(number: u32) -> Result<Option<NoticeCause>, Rec
         4 => NoticeCause::NewerVersion,
         5 => NoticeCause::Damaged,
         6 => NoticeCause::IdentityReturned,
+        7 => NoticeCause::SentAgain,
         _ => return Err(RecordError::Damaged),
     }))
 }

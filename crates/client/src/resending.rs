@@ -10,9 +10,10 @@ use crate::content::{Content, Text};
 use crate::conversations::Conversation;
 use crate::engine::Engine;
 use crate::error::CommandError;
+use crate::event::NoticeCause;
 use crate::limits::{
-    DAY, HOLE_PATIENCE, MAX_RESENT, MEND_FIRST, MEND_LAST, RESEND_BATCH, RESEND_TRIES,
-    RESENDS_PER_DAY, backoff,
+    ASKED_BACK_LIFETIME, DAY, HOLE_PATIENCE, MAX_RESENT, MEND_FIRST, MEND_LAST, RESEND_BATCH,
+    RESEND_TRIES, RESENDS_PER_DAY, backoff,
 };
 use crate::lines::{self, Line};
 use crate::mending::Mending;
@@ -158,7 +159,7 @@ impl Engine {
             let line = row.as_ref().and_then(|bytes| Line::decode(bytes).ok());
             match line.filter(|line| line.own_number == Some(number)) {
                 Some(line) if !self.outbox.is_full() => {
-                    self.send_again(peer, number, position, line);
+                    self.send_again(peer, number, position, line, turn);
                 }
                 Some(_) => {}
                 None => self.give_up(peer, number, position, turn),
@@ -188,7 +189,14 @@ impl Engine {
         }
     }
 
-    fn send_again(&mut self, peer: PeerId, number: u64, position: u64, line: Line) {
+    fn send_again(
+        &mut self,
+        peer: PeerId,
+        number: u64,
+        position: u64,
+        line: Line,
+        turn: &mut Turn<'_>,
+    ) {
         let Some(conversation) = self.conversations.edit(peer) else {
             return;
         };
@@ -198,6 +206,11 @@ impl Engine {
         let is_known = conversation.known.contains(number);
         if !is_theirs || is_known || self.outbox.text(peer, number).is_some() {
             return;
+        }
+        let had_arrived = conversation.delivered.contains(number);
+        // Whoever has the other's keys now could ask for it, too: what is long over stays over.
+        if had_arrived && turn.now.saturating_sub(line.at) > ASKED_BACK_LIFETIME {
+            return conversation.settle_delivered(number);
         }
         mending.count_try(number);
         mending.resent_today += 1;
@@ -209,6 +222,9 @@ impl Engine {
             sent_at: line.sent_at,
         };
         self.enqueue(peer, number, position, true, &Content::Text(text));
+        if had_arrived {
+            self.notice(peer, NoticeCause::SentAgain, turn);
+        }
     }
 }
 

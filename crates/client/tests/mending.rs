@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
-use pawl_client::{Command, MessageStatus, Table};
+use pawl_client::{Command, MessageStatus, NoticeCause, Table};
 use pawl_wire::{BundleRefusal, MessageId, RelayFrame};
 use support::{World, send};
 
@@ -31,8 +31,8 @@ fn talking(seed: u64) -> World {
     world
 }
 
-/// Every own text in either history is in the other's once, delivered; no line says that anything is
-/// wrong; and both can still write.
+/// Every own text in either history is in the other's once, delivered; no line says that anything could not
+/// be read; and both can still write.
 fn assert_mended(world: &mut World, what: &str) {
     for (i, other) in [(ALICE, "bob"), (BOB, "alice")] {
         let id = world.next_id();
@@ -48,7 +48,8 @@ fn assert_mended(world: &mut World, what: &str) {
             "{what}: shown twice, {received:?}"
         );
         for line in world.history(from, NAMES[to]) {
-            assert!(line.notice.is_none(), "{what}: a line {:?}", line.notice);
+            let is_wrong = line.notice.is_some_and(|it| it != NoticeCause::SentAgain);
+            assert!(!is_wrong, "{what}: a line {:?}", line.notice);
             if line.mine {
                 assert!(
                     received.contains(&line.text),
@@ -382,6 +383,44 @@ fn the_last_text_is_asked_after_when_nothing_comes_back() {
         Some(&MessageStatus::Delivered)
     );
     assert_mended(&mut world, "silence");
+}
+
+/// Lines of Alice's that say that texts which had arrived were sent again.
+fn sent_again(world: &World) -> usize {
+    let lines = world.history(ALICE, "bob").into_iter();
+    let told = lines.filter(|line| line.notice == Some(NoticeCause::SentAgain));
+    told.count()
+}
+
+#[test]
+fn what_had_arrived_is_sent_again_for_thirty_days_under_a_line_that_says_so() {
+    let mut world = talking(1_095);
+    for days in [29, 2] {
+        let old = world.received(BOB, "alice");
+        for _ in 0..days {
+            world.now += DAY - MINUTE;
+            world.run_for(MINUTE);
+        }
+        world.send(ALICE, "bob", &format!("after {days}"));
+        let lines = sent_again(&world);
+        world.forget_received(BOB);
+        world.send(ALICE, "bob", &format!("go on {days}"));
+        world.run_for(60 * MINUTE);
+        let mut again = world.received(BOB, "alice").split_off(old.len());
+        again.retain(|text| old.contains(text));
+        again.sort();
+        let all = ["a0", "a1", "a2"];
+        match days {
+            29 => assert_eq!(again, all),
+            _ => assert!(all.iter().all(|text| !again.contains(&(*text).to_owned()))),
+        }
+        assert_eq!(sent_again(&world), lines + 1, "after {days} days");
+        let statuses = world.statuses(ALICE, "bob");
+        assert!(statuses.iter().all(|it| *it == MessageStatus::Delivered));
+    }
+    let before = world.relay.submitted.len();
+    world.run_for(DAY);
+    assert_eq!(world.relay.submitted.len(), before, "it ends");
 }
 
 /// Sessions that Alice has begun with Bob so far, and whether the last envelope for him is a handshake.

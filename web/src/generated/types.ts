@@ -250,7 +250,7 @@ notice: NoticeCause | null, };
 /**
  * A line that is not a message.
  */
-export type NoticeCause = "identityChanged" | "keysGone" | "unreadable" | "newerVersion" | "damaged" | "identityReturned";
+export type NoticeCause = "identityChanged" | "keysGone" | "unreadable" | "newerVersion" | "damaged" | "identityReturned" | "sentAgain";
 
 /**
  * Where this device stands.
