@@ -52,8 +52,9 @@ pub(crate) const MAX_PRIVATE_ONE_TIME: usize = 400;
 /// Handshakes without any one-time key that are remembered until their prekeys are erased, five weeks at
 /// most; when full, further ones are refused. Under a megabyte.
 pub(crate) const MAX_FINGERPRINTS: usize = 8_192;
-/// Such handshakes of one account. An honest one begins anew when it is reinstalled or a session broke, some
-/// times a month; and it takes 128 accounts to use up all room.
+/// Such handshakes of one account. Mending begins eleven sessions on the first day of trouble and one on each
+/// later one: 47 until the prekeys of the first are erased, and a few reinstalls. And it takes 128 accounts to
+/// use up all room.
 pub(crate) const MAX_FINGERPRINTS_PER_ACCOUNT: usize = 64;
 /// Uploads of prekeys at once: twenty times what fills an empty relay for the first time and mends it a few
 /// times, too. A relay that loses keys, or says so, gets no more than these.
