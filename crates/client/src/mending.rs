@@ -2,7 +2,7 @@
 //! when to tell the user. A message that does not open is only a hint; what the other's device says inside
 //! an opened message decides. Sending again is `resending.rs`. docs/PROTOCOL.md, "Mending".
 
-use pawl_protocol::{Envelope, SessionTag};
+use pawl_protocol::SessionTag;
 
 use crate::contacts::{Contact, PeerId};
 use crate::conversations::Conversation;
@@ -13,7 +13,6 @@ use crate::limits::{
     MEND_STEP, NOTICE_AFTER, NOTICE_PATIENCE, SILENCE, SILENCE_TRIES, backoff,
 };
 use crate::lines;
-use crate::outbox::Sealed;
 use crate::records::RecordError;
 use crate::sorted::SortedSet;
 use crate::turn::Turn;
@@ -418,25 +417,6 @@ impl Engine {
         }
         self.enqueue_receipt(peer, Some(MEND_ROUNDS), turn.now);
         true
-    }
-
-    /// Sessions that the other cannot read, as they say inside one that works: nothing more is written on
-    /// them, and what was sealed on them and waits is sealed anew.
-    pub(crate) fn write_elsewhere(&mut self, peer: PeerId, unreadable: &[SessionTag]) {
-        let Some(contact) = self.contacts.get(peer) else {
-            return;
-        };
-        let mut tags = self.sessions.of_account(&contact.account);
-        tags.retain(|tag| unreadable.contains(tag) && contact.active != Some(*tag));
-        if tags.is_empty() {
-            return;
-        }
-        self.sessions.retire(&tags);
-        let is_readable = |sealed: &Sealed| {
-            let envelope = Envelope::decode(&sealed.envelope);
-            envelope.is_ok_and(|envelope| !tags.contains(&envelope.tag()))
-        };
-        self.unseal_foreign(peer, is_readable);
     }
 
     /// Every session with a person so far only receives; the next thing to send claims a fresh bundle.

@@ -2,6 +2,7 @@
 //! is sealed once; its envelope is sent byte for byte until it is stored. Envelopes of one conversation
 //! go out in order, several at once; only where the relay refuses one of them may a later one pass it.
 
+use pawl_protocol::{Envelope, SessionTag};
 use pawl_wire::{ClientFrame, MessageId, Submit, SubmitRefusal};
 use zeroize::Zeroizing;
 
@@ -290,6 +291,25 @@ impl Engine {
                 turn.show_status(peer, entry.position, MessageStatus::NotSent);
             }
         }
+    }
+
+    /// Sessions that the other cannot read, as they say inside one that works: nothing more is written on
+    /// them, and what was sealed on them and waits is sealed anew.
+    pub(crate) fn write_elsewhere(&mut self, peer: PeerId, unreadable: &[SessionTag]) {
+        let Some(contact) = self.contacts.get(peer) else {
+            return;
+        };
+        let mut tags = self.sessions.of_account(&contact.account);
+        tags.retain(|tag| unreadable.contains(tag) && contact.active != Some(*tag));
+        if tags.is_empty() {
+            return;
+        }
+        self.sessions.retire(&tags);
+        let is_readable = |sealed: &Sealed| {
+            let envelope = Envelope::decode(&sealed.envelope);
+            envelope.is_ok_and(|envelope| !tags.contains(&envelope.tag()))
+        };
+        self.unseal_foreign(peer, is_readable);
     }
 
     /// Forgets envelopes for devices that are no longer these people's; their contents stay.
