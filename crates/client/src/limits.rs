@@ -111,6 +111,11 @@ pub(crate) const RESUBMIT_LAST: u64 = 5 * 60 * 1_000;
 pub(crate) const RECEIPT_DELAY: u64 = 200;
 /// Received texts after which receipts go out without waiting.
 pub(crate) const RECEIPT_BATCH: usize = 32;
+/// Somebody who asks over and over is answered once in this time: nobody learns more often in this way whether
+/// a device is on, or makes it work.
+pub(crate) const ANSWER_INTERVAL: u64 = 60 * 1_000;
+/// Answers before that, as the time that they stand for: a thousand texts that are sent again ask 32 times.
+pub(crate) const ANSWERS_AT_ONCE: u64 = 31 * ANSWER_INTERVAL;
 /// How often an answer to a receipt may ask in turn: once is enough for both to know what arrived, and
 /// nobody asks for ever.
 pub(crate) const MEND_ROUNDS: u32 = 1;

@@ -62,6 +62,9 @@ pub(crate) struct Mending {
     pub(crate) changes: u64,
     /// Which texts were received is lost to damage: all before the next one.
     pub(crate) amnesia: bool,
+    /// What was answered last, and how far ahead of their pace answers are: forgotten with the process.
+    pub(crate) echoed: u64,
+    pub(crate) answered_until: u64,
     /// What is asked lets the answer ask in turn: then both know what came until the answer.
     pub(crate) asks_back: bool,
 }

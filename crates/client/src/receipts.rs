@@ -5,7 +5,11 @@ use crate::contacts::PeerId;
 use crate::content::{Content, Receipt};
 use crate::engine::Engine;
 use crate::event::MessageStatus;
-use crate::limits::{KEPT_RUNS, MAX_RECEIPTS_PER_STEP, RECEIPT_BATCH, RECEIPT_DELAY};
+use crate::limits::{
+    ANSWER_INTERVAL, ANSWERS_AT_ONCE, KEPT_RUNS, MAX_RECEIPTS_PER_STEP, RECEIPT_BATCH,
+    RECEIPT_DELAY,
+};
+use crate::mending::Mending;
 use crate::ranges::RangeSet;
 use crate::turn::Turn;
 
@@ -41,6 +45,26 @@ impl Receipts {
     }
 }
 
+impl Mending {
+    /// How long what the other asked waits for its answer; a clock that went back makes it wait no longer.
+    fn answer_wait(&self, now: u64) -> u64 {
+        if self.echo == self.echoed {
+            return 0;
+        }
+        let wait = self.answered_until.saturating_sub(now + ANSWERS_AT_ONCE);
+        if wait > ANSWER_INTERVAL { 0 } else { wait }
+    }
+
+    /// It is answered with what is written now.
+    fn answer(&mut self, now: u64) {
+        if self.echo != self.echoed {
+            self.echoed = self.echo;
+            let until = self.answered_until.clamp(now, now + ANSWERS_AT_ONCE);
+            self.answered_until = until + ANSWER_INTERVAL;
+        }
+    }
+}
+
 impl Engine {
     /// Puts what is owed into the outbox, one receipt per person at a time: what comes while it is on
     /// its way waits for the next. So receipts can neither fill the outbox nor get lost.
@@ -50,6 +74,7 @@ impl Engine {
         }
         self.receipts.due = None;
         self.receipts.gathered = 0;
+        let mut waiting = None;
         let owing: Vec<PeerId> = self
             .conversations
             .iter()
@@ -59,8 +84,15 @@ impl Engine {
                     && contact.is_some_and(|c| c.active.is_some())
                     && self.may_send_signal(*peer)
             })
+            .filter(|(_, conversation)| {
+                let wait = conversation.mending.answer_wait(turn.now);
+                let later = (wait > 0).then_some(turn.now + wait);
+                waiting = waiting.into_iter().chain(later).min();
+                wait == 0
+            })
             .map(|(peer, _)| peer)
             .collect();
+        self.receipts.due = waiting;
         for (written, peer) in owing.into_iter().enumerate() {
             if written == MAX_RECEIPTS_PER_STEP {
                 self.receipts.delay(turn.now);
@@ -90,6 +122,7 @@ impl Engine {
         let newest = conversation.next_number - 1;
         let mending = &mut conversation.mending;
         let rounds = rounds.or(mending.ask_next.then_some(0));
+        mending.answer(now);
         let mut receipt = Receipt {
             delivered: conversation.received.clone(),
             read: conversation.seen.clone(),

@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use pawl_client::{Input, NoticeCause, Table};
 use pawl_wire::{MessageId, RelayFrame};
+use support::stranger::Stranger;
 use support::{Disk, World, send};
 
 const ALICE: usize = 0;
@@ -304,6 +305,35 @@ fn somebody_who_says_over_and_over_that_nothing_arrived_gets_a_thousand_texts_a_
     let before = world.relay.submitted.len();
     world.run_for(3 * DAY);
     assert_eq!(world.relay.submitted.len(), before, "it ends");
+}
+
+#[test]
+fn who_asks_over_and_over_is_answered_32_times_and_then_once_a_minute() {
+    let mut world = World::with(2_070, &["alice"]);
+    let alice = world.address("alice");
+    let mut eve = Stranger::registered("eve", 70, &mut world);
+    let address = eve.open_mailbox(&mut world);
+    eve.write(&mut world, alice, "hello", true);
+    world.settle();
+    let answers = |world: &World| world.relay.boxes[&address].mail.len();
+    let before = answers(&world);
+    for _ in 0..50 {
+        eve.ask(&mut world, alice);
+        world.run_for(1_000);
+    }
+    assert_eq!(answers(&world) - before, 32);
+    for _ in 0..600 {
+        eve.ask(&mut world, alice);
+        world.run_for(1_000);
+    }
+    let more = answers(&world) - before - 32;
+    assert!((9..=11).contains(&more), "{more} in ten minutes");
+    // The last one is answered, too, and after that nothing more is said.
+    world.run_for(MINUTE);
+    let all = answers(&world);
+    assert!(all - before - 32 > more);
+    world.run_for(HOUR);
+    assert_eq!(answers(&world), all);
 }
 
 /// What a device that lost every session does is bounded in each step.

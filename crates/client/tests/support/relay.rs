@@ -220,17 +220,7 @@ impl Relay {
             .insert(register.device.account, register.account_record);
         self.boxes
             .entry(register.device)
-            .or_insert_with(|| Mailbox {
-                signing_key: register.signing_key,
-                mail: VecDeque::new(),
-                seq: 0,
-                seen: BTreeSet::new(),
-                keys: register.keys,
-                one_time: VecDeque::new(),
-                kems: VecDeque::new(),
-                claims: BTreeMap::new(),
-                floors: (0, 0),
-            });
+            .or_insert_with(|| Mailbox::new(register.signing_key, register.keys));
         self.let_in(peer, register.device, 0, register.receive_window);
     }
 
@@ -350,6 +340,20 @@ impl Relay {
 }
 
 impl Mailbox {
+    pub fn new(signing_key: SigningKeyBytes, keys: PublishedKeys) -> Self {
+        Self {
+            signing_key,
+            mail: VecDeque::new(),
+            seq: 0,
+            seen: BTreeSet::new(),
+            keys,
+            one_time: VecDeque::new(),
+            kems: VecDeque::new(),
+            claims: BTreeMap::new(),
+            floors: (0, 0),
+        }
+    }
+
     pub fn store(&mut self, message_id: MessageId, envelope: Vec<u8>) {
         self.seq += 1;
         self.seen.insert(message_id);

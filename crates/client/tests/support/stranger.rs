@@ -6,10 +6,11 @@ use pawl_protocol::{
     AccountKeyPair, AccountRecord, DeviceId, DeviceKeyPair, KemPreKey, LocalDevice, OneTimePreKey,
     PreKeyBundle, Session, SignedPreKey,
 };
-use pawl_wire::{AccountId, DeviceAddress, MessageId, Username};
+use pawl_wire::{AccountId, DeviceAddress, MessageId, PublishedKeys, SigningKeyBytes, Username};
 use prost::Message;
 
 use super::World;
+use super::relay::Mailbox;
 
 pub struct Stranger {
     keys: AccountKeyPair,
@@ -44,6 +45,14 @@ struct Content {
     introduction: Option<Vec<u8>>,
     #[prost(message, optional, tag = "3")]
     text: Option<Text>,
+    #[prost(message, optional, tag = "4")]
+    receipt: Option<Receipt>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Receipt {
+    #[prost(uint64, tag = "3")]
+    ask: u64,
 }
 
 impl Stranger {
@@ -157,6 +166,7 @@ impl Stranger {
                 sent_at: world.now,
                 after: self.texts - 1,
             }),
+            receipt: None,
         };
         let session = self.session.as_mut().expect("begun");
         let sealed = session.seal(&content.encode_to_vec(), &mut self.rng);
@@ -173,6 +183,32 @@ impl Stranger {
     pub fn go_on(&mut self, world: &mut World, to: DeviceAddress, text: &str) {
         let envelope = self.seal(world, text);
         Self::post(world, to, envelope);
+    }
+
+    /// Asks what has arrived, on that session.
+    pub fn ask(&mut self, world: &mut World, to: DeviceAddress) {
+        let content = Content {
+            kind: 2,
+            introduction: None,
+            text: None,
+            receipt: Some(Receipt { ask: world.now }),
+        };
+        let session = self.session.as_mut().expect("begun");
+        let sealed = session.seal(&content.encode_to_vec(), &mut self.rng);
+        Self::post(world, to, sealed.expect("short"));
+    }
+
+    /// The relay takes mail for them.
+    pub fn open_mailbox(&self, world: &mut World) -> DeviceAddress {
+        let address = DeviceAddress {
+            account: self.account(),
+            device: 1,
+        };
+        world.relay.boxes.insert(
+            address,
+            Mailbox::new(SigningKeyBytes([0; 32]), PublishedKeys::default()),
+        );
+        address
     }
 
     pub fn post(world: &mut World, to: DeviceAddress, envelope: Vec<u8>) {
