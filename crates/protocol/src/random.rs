@@ -122,6 +122,28 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_what_was_drawn() {
+        let mut rng = DrawAhead::new(Counter { next: 0, asked: 0 });
+        assert_eq!(rng.next_u32(), u32::from_le_bytes([0, 1, 0, 2]));
+        assert_eq!(rng.next_u64(), u64::from_le_bytes([0, 3, 0, 4, 0, 5, 0, 6]));
+    }
+
+    #[test]
+    fn a_whole_block_is_drawn_as_one() {
+        let mut rng = DrawAhead::new(Counter { next: 0, asked: 0 });
+        for (size, asked) in [
+            (2, 1),
+            (BLOCK_BYTES, 2),
+            (2, 3),
+            (BLOCK_BYTES + 2, 4),
+            (2, 4),
+        ] {
+            rng.fill_bytes(&mut vec![0; size]);
+            assert_eq!(rng.source.asked, asked, "after {size} bytes");
+        }
+    }
+
+    #[test]
     fn many_draws_ask_once() {
         let mut rng = DrawAhead::new(Counter { next: 0, asked: 0 });
         assert_eq!(rng.source.asked, 0);

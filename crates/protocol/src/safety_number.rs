@@ -52,7 +52,7 @@ impl SafetyNumber {
         let mut digits = String::with_capacity(60);
         for half in [&self.lower, &self.higher] {
             for chunk in &half.as_chunks::<5>().0[..6] {
-                let number = chunk.iter().fold(0, |n, byte| n << 8 | u64::from(*byte));
+                let number = chunk.iter().fold(0, |n, byte| n * 256 + u64::from(*byte));
                 digits.push_str(&format!("{:05}", number % 100_000));
             }
         }

@@ -177,9 +177,7 @@ impl AccountRecord {
     }
 
     fn signed_fields(&self) -> Vec<u8> {
-        let length = 43 + self.username.len() + self.devices.len() * DeviceCertificate::BYTES;
-        let mut bytes = Vec::with_capacity(length + SIGNATURE_BYTES);
-        bytes.push(VERSION);
+        let mut bytes = vec![VERSION];
         bytes.extend_from_slice(self.account.as_bytes());
         bytes.push(u8::try_from(self.username.len()).expect("checked to be at most 32"));
         bytes.extend_from_slice(self.username.as_bytes());

@@ -4,8 +4,8 @@
 use crate::common::{NOW, Party, conversation, initial, open, rng, stored};
 use pawl_protocol::{
     AccountKeyPair, AccountRecord, BaseKey, DecodeError, DeviceCertificate, DeviceKeyPair,
-    Envelope, KemPreKey, KemPreKeyPair, KeyError, OneTimePreKey, OneTimePreKeyPair, Session,
-    SessionTag, SignedPreKey, SignedPreKeyPair,
+    Envelope, KemPreKey, KemPreKeyPair, KeyError, MAX_ENVELOPE_BYTES, MAX_PLAINTEXT_BYTES,
+    OneTimePreKey, OneTimePreKeyPair, Session, SessionTag, SignedPreKey, SignedPreKeyPair,
 };
 
 /// Checks the laws for one encoding and one `decode then encode`.
@@ -44,6 +44,7 @@ fn public_records_have_one_encoding() {
     one_encoding(&bundle.one_time_prekey.unwrap().encode(), |bytes| {
         OneTimePreKey::decode(bytes).map(|p| p.encode().to_vec())
     });
+    assert_eq!(bundle.kem_prekey.encode().len(), KemPreKey::BYTES);
     let devices = vec![bundle.certificate];
     let record = AccountRecord::sign(&party.account, "alice", 3, devices).unwrap();
     one_encoding(&record.record().encode(), |bytes| {
@@ -136,6 +137,33 @@ fn envelopes_of_any_other_length_are_refused() {
             DecodeError::TrailingBytes
         );
     }
+}
+
+#[test]
+fn the_longest_envelope_is_as_long_as_it_says() {
+    let rng = &mut rng(40);
+    let (alice, bob) = (Party::new(rng), Party::new(rng));
+    let mut a = alice.initiate(&bob, rng);
+    let longest = a.seal(&[7; MAX_PLAINTEXT_BYTES], rng).unwrap();
+    assert_eq!(longest.len(), MAX_ENVELOPE_BYTES);
+}
+
+#[test]
+fn an_initial_message_names_the_prekeys_that_it_was_made_for() {
+    let rng = &mut rng(41);
+    let (alice, bob) = (Party::new(rng), Party::new(rng));
+    let first = alice.initiate(&bob, rng).seal(b"first", rng).unwrap();
+    let first = initial(&first);
+    assert_eq!(first.signed_prekey_id(), bob.signed_prekey.id());
+    assert_eq!(first.kem_kind(), bob.kem_prekey.kind());
+    assert_eq!(first.kem_prekey_id(), bob.kem_prekey.id());
+    let one_time = bob.one_time_prekey.as_ref().map(OneTimePreKeyPair::id);
+    assert_eq!(first.one_time_prekey_id(), one_time);
+    assert_eq!((bob.signed_prekey.id(), bob.kem_prekey.id()), (7, 8));
+    assert_eq!(one_time, Some(9));
+    let bundle = bob.bundle();
+    assert_eq!((bundle.signed_prekey.id(), bundle.kem_prekey.id()), (7, 8));
+    assert_eq!(bundle.one_time_prekey.map(|prekey| prekey.id()), Some(9));
 }
 
 #[test]

@@ -25,8 +25,15 @@ fn an_honest_bundle_verifies() {
     let bob = Party::new(rng);
     assert!(bob.verified_bundle().is_one_time());
     assert_eq!(bob.verified_bundle().address(), bob.device.address());
-    let bob = bob.without_one_time_keys(rng);
+    let mut without = bob.bundle();
+    without.one_time_prekey = None;
+    let without = without.verify(&bob.account.public()).unwrap();
+    assert!(!without.is_one_time(), "one of the two is not enough");
+    let mut bob = bob.without_one_time_keys(rng);
     assert!(!bob.verified_bundle().is_one_time());
+    bob.one_time_prekey = Some(OneTimePreKeyPair::generate(9, rng));
+    let other = bob.verified_bundle();
+    assert!(!other.is_one_time(), "one of the two is not enough");
 }
 
 #[test]

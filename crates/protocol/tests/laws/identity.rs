@@ -1,10 +1,12 @@
 //! Laws of accounts, devices, records, statements and safety numbers.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use crate::common::{Party, rng};
 use pawl_protocol::{
-    AccountKey, AccountKeyPair, AccountRecord, DeviceCertificate, DeviceId, DeviceKeyPair,
-    LocalDevice, LocalDeviceError, MAX_DEVICES, RecordError, SafetyNumber, ScanError,
-    StatementError, SupersedeError, VerifiedAccountRecord,
+    AccountKey, AccountKeyPair, AccountRecord, BaseKey, DecodeError, DeviceCertificate, DeviceId,
+    DeviceKeyPair, DrawAhead, LocalDevice, LocalDeviceError, MAX_DEVICES, RecordError,
+    SafetyNumber, ScanError, StatementError, SupersedeError, VerifiedAccountRecord,
 };
 
 fn devices(account: &AccountKeyPair, numbers: &[u32]) -> Vec<DeviceCertificate> {
@@ -60,6 +62,27 @@ fn a_record_that_would_not_verify_is_not_signed() {
     );
     let foreign = AccountRecord::sign(&account, "alice", 1, devices(&other, &[1]));
     assert_eq!(foreign, Err(RecordError::ForeignDevice));
+}
+
+#[test]
+fn a_record_names_one_to_ten_devices_as_it_is_read() {
+    let all: Vec<_> = (1..=10).collect();
+    let bytes = record("alice", 7, &all).unwrap().record().encode();
+    assert!(AccountRecord::decode(&bytes).is_ok());
+    // Behind version, account, username and record version stands how many there are.
+    let count = 1 + 32 + 1 + 5 + 8;
+    let devices = count + 1..bytes.len() - 64;
+    let with = |number: u8, certificates: &[u8]| {
+        let signature = &bytes[devices.end..];
+        let record = [&bytes[..count], &[number], certificates, signature].concat();
+        AccountRecord::decode(&record).map(|_| ())
+    };
+    let ten = &bytes[devices.clone()];
+    let eleven = [ten, &ten[..DeviceCertificate::BYTES]].concat();
+    let refused = Err(DecodeError::BadField("device count"));
+    assert_eq!(with(10, ten), Ok(()));
+    assert_eq!(with(0, &[]), refused);
+    assert_eq!(with(11, &eleven), refused);
 }
 
 #[test]
@@ -142,6 +165,37 @@ fn keys_come_back_from_their_stored_form() {
     );
 }
 
+fn hashed(value: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What is kept per account, or per handshake, is found by them.
+#[test]
+fn keys_are_compared_and_hashed_as_their_bytes_are() {
+    let keys: Vec<_> = (64..80)
+        .map(|seed| Party::new(&mut rng(seed)))
+        .map(|party| {
+            let base_key = party.device.keys().identity_key();
+            let base_key = BaseKey::from_bytes(base_key.as_bytes()).unwrap();
+            (party.account.public(), base_key)
+        })
+        .collect();
+    for (account, base_key) in &keys {
+        for (other, other_base) in &keys {
+            let order = account.as_bytes().cmp(other.as_bytes());
+            assert_eq!(account.cmp(other), order);
+            assert_eq!(account.partial_cmp(other), Some(order));
+            assert_eq!(hashed(account) == hashed(other), order.is_eq());
+            let order = base_key.as_bytes().cmp(other_base.as_bytes());
+            assert_eq!(base_key.cmp(other_base), order);
+            assert_eq!(base_key.partial_cmp(other_base), Some(order));
+            assert_eq!(hashed(base_key) == hashed(other_base), order.is_eq());
+        }
+    }
+}
+
 #[test]
 fn a_safety_number_is_the_same_from_both_sides_and_of_these_two_only() {
     let keys: Vec<_> = (60..63)
@@ -163,24 +217,34 @@ fn a_safety_number_is_the_same_from_both_sides_and_of_these_two_only() {
     assert_eq!(number.matches(b""), Err(ScanError::NotASafetyNumber));
     assert_eq!(number.matches(&[1; 64]), Err(ScanError::NotASafetyNumber));
     assert_eq!(number.matches(&[9; 65]), Err(ScanError::UnknownVersion(9)));
+    // Bytes of another length are no code of a later version: they are no code.
+    for length in [64, 66] {
+        let scanned = vec![9; length];
+        assert_eq!(number.matches(&scanned), Err(ScanError::NotASafetyNumber));
+    }
 }
 
 #[test]
 fn nothing_prints_a_key() {
     let rng = &mut rng(58);
     let alice = Party::new(rng);
+    let number = SafetyNumber::between(&alice.account.public(), &alice.account.public());
     let printed = format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {number:?} {:?}",
         alice.account,
         alice.device.keys(),
         alice.signed_prekey,
         alice.kem_prekey,
         alice.one_time_prekey,
         alice.account.public(),
+        alice.device.keys().identity_key(),
+        alice.kem_prekey.public().key(),
+        DrawAhead::new(rng),
     );
     assert_eq!(
         printed,
         "AccountKeyPair(..) DeviceKeyPair(..) SignedPreKeyPair(..) KemPreKeyPair(..) \
-         Some(OneTimePreKeyPair(..)) AccountKey(..)"
+         Some(OneTimePreKeyPair(..)) AccountKey(..) X25519Public(..) KemPublic(..) \
+         SafetyNumber(..) DrawAhead(..)"
     );
 }
