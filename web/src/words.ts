@@ -141,7 +141,7 @@ export function noticeText(cause: NoticeCause, name: string): string {
     case 'identityReturned':
       return `The name ${name} is again the account’s that you knew. What others wrote under it stands above.`;
     case 'sentAgain':
-      return `${name}’s device says that it lost messages that it had. They were sent again.`;
+      return `${name}’s device says that it lost messages. They were sent again.`;
     case 'damaged':
       return 'A message here is damaged in this device’s storage and cannot be shown. The others are not affected.';
   }

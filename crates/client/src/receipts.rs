@@ -46,20 +46,17 @@ impl Receipts {
 }
 
 impl Mending {
-    /// How long what the other asked waits for its answer; a clock that went back makes it wait no longer.
-    fn answer_wait(&self, now: u64) -> u64 {
-        if self.echo == self.echoed {
-            return 0;
-        }
+    /// Whether what the other asked waits for its answer; a clock that went back makes it wait no longer.
+    fn answer_waits(&self, now: u64) -> bool {
         let wait = self.answered_until.saturating_sub(now + ANSWERS_AT_ONCE);
-        if wait > ANSWER_INTERVAL { 0 } else { wait }
+        self.echo != self.echoed && wait > 0 && wait <= ANSWER_INTERVAL
     }
 
     /// It is answered with what is written now.
     fn answer(&mut self, now: u64) {
         if self.echo != self.echoed {
             self.echoed = self.echo;
-            let until = self.answered_until.clamp(now, now + ANSWERS_AT_ONCE);
+            let until = self.answered_until.max(now).min(now + ANSWERS_AT_ONCE);
             self.answered_until = until + ANSWER_INTERVAL;
         }
     }
@@ -74,25 +71,24 @@ impl Engine {
         }
         self.receipts.due = None;
         self.receipts.gathered = 0;
-        let mut waiting = None;
+        let mut is_waiting = false;
         let owing: Vec<PeerId> = self
             .conversations
             .iter()
             .filter(|(peer, conversation)| {
                 let contact = self.contacts.get(*peer);
+                let waits = conversation.owes && conversation.mending.answer_waits(turn.now);
+                is_waiting |= waits;
                 conversation.owes
+                    && !waits
                     && contact.is_some_and(|c| c.active.is_some())
                     && self.may_send_signal(*peer)
             })
-            .filter(|(_, conversation)| {
-                let wait = conversation.mending.answer_wait(turn.now);
-                let later = (wait > 0).then_some(turn.now + wait);
-                waiting = waiting.into_iter().chain(later).min();
-                wait == 0
-            })
             .map(|(peer, _)| peer)
             .collect();
-        self.receipts.due = waiting;
+        if is_waiting {
+            self.receipts.due = Some(turn.now + ANSWER_INTERVAL / 8);
+        }
         for (written, peer) in owing.into_iter().enumerate() {
             if written == MAX_RECEIPTS_PER_STEP {
                 self.receipts.delay(turn.now);
