@@ -2,9 +2,11 @@
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import puppeteer from 'puppeteer-core';
 
@@ -78,6 +80,13 @@ export class Browser {
     process.kill(-child.pid, 'SIGKILL');
     await gone;
     await this.puppet.disconnect().catch(() => undefined);
+    await this.#preferencesAreBack();
+  }
+
+  /** Puppeteer puts a Firefox profile's own preferences back when the process has ended, and tells nobody when it has. */
+  async #preferencesAreBack() {
+    const saved = ['prefs.js', 'user.js'].map((name) => path.join(this.#profile, `${name}.puppeteer`));
+    for (let tries = 0; tries < 200 && saved.some((file) => existsSync(file)); tries += 1) await setTimeout(25);
   }
 
   async close() {
