@@ -414,16 +414,13 @@ impl Engine {
             ping_at: turn.now + PING_INTERVAL_MS,
             probe_by: None,
         };
-        let is_restored = self
-            .counters
-            .get()
-            .epoch
-            .is_some_and(|known| known != epoch);
-        if self.counters.get().epoch != Some(epoch) {
+        let known = self.counters.get().epoch;
+        if known != Some(epoch) {
             let counters = self.counters.edit();
             counters.epoch = Some(epoch);
             counters.last_seq = 0;
         }
+        let is_restored = known.is_some_and(|known| known != epoch);
         self.on_stock(stock, is_restored, turn);
         self.complete_registration(turn);
     }
