@@ -9,20 +9,8 @@ use support::World;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
-const NAMES: [&str; 2] = ["alice", "bob"];
 const MINUTE: u64 = 60_000;
 const DAY: u64 = 24 * 60 * MINUTE;
-
-/// Alice and Bob, after a few messages both ways.
-fn talking(seed: u64) -> World {
-    let mut world = World::with(seed, &NAMES);
-    world.start(ALICE, "bob");
-    for round in 0..3 {
-        world.send(ALICE, "bob", &format!("a{round}"));
-        world.send(BOB, "alice", &format!("b{round}"));
-    }
-    world
-}
 
 /// Lines of Alice's that say that texts which had arrived were sent again.
 fn sent_again(world: &World) -> usize {
@@ -33,7 +21,7 @@ fn sent_again(world: &World) -> usize {
 
 #[test]
 fn what_had_arrived_is_sent_again_for_thirty_days_under_a_line_that_says_so() {
-    let mut world = talking(1_095);
+    let mut world = World::talking(1_095, 3);
     for days in [29, 2] {
         let old = world.received(BOB, "alice");
         for _ in 0..days {
@@ -72,7 +60,7 @@ fn sessions_with_bob(world: &World) -> (usize, bool) {
 
 #[test]
 fn silence_alone_asks_on_the_session_there_is_before_another_is_begun() {
-    let mut world = talking(1_096);
+    let mut world = World::talking(1_096, 3);
     let bob = world.address("bob");
     let sent = |world: &World| {
         let submitted = world.relay.submitted.iter();

@@ -20,17 +20,6 @@ const NAMES: [&str; 2] = ["alice", "bob"];
 const MINUTE: u64 = 60_000;
 const DAY: u64 = 24 * 60 * MINUTE;
 
-/// Alice and Bob, after a few messages both ways.
-fn talking(seed: u64) -> World {
-    let mut world = World::with(seed, &NAMES);
-    world.start(ALICE, "bob");
-    for round in 0..3 {
-        world.send(ALICE, "bob", &format!("a{round}"));
-        world.send(BOB, "alice", &format!("b{round}"));
-    }
-    world
-}
-
 /// Every own text in either history is in the other's once, delivered; no line says that anything could not
 /// be read; and both can still write.
 fn assert_mended(world: &mut World, what: &str) {
@@ -113,7 +102,7 @@ fn both_begin_at_once_while_messages_get_lost_and_repeated() {
 #[test]
 fn a_device_that_lost_its_sessions_and_prekeys_talks_again_and_gets_what_it_missed() {
     for (seed, loser) in [(1_020, ALICE), (1_021, BOB)] {
-        let mut world = talking(seed);
+        let mut world = World::talking(seed, 3);
         world.set_network(loser, false);
         world.send(1 - loser, NAMES[loser], "while away");
         world.lose(loser, |table, _| {
@@ -132,7 +121,7 @@ fn a_device_that_lost_its_sessions_and_prekeys_talks_again_and_gets_what_it_miss
 
 #[test]
 fn both_devices_may_have_lost_their_sessions() {
-    let mut world = talking(1_025);
+    let mut world = World::talking(1_025, 3);
     for (i, other) in [(ALICE, "bob"), (BOB, "alice")] {
         world.set_network(i, false);
         world.send(i, other, &format!("unsent by {i}"));
@@ -152,7 +141,7 @@ fn a_store_that_went_back_in_time_loses_only_its_own_later_lines() {
         (1_032, ALICE, 5),
         (1_033, BOB, 5),
     ] {
-        let mut world = talking(seed);
+        let mut world = World::talking(seed, 3);
         let old = world.clients[who].disk.clone();
         let other = 1 - who;
         for round in 0..texts {
@@ -203,7 +192,7 @@ fn a_store_that_went_back_before_it_knew_the_other_meets_them_again() {
 #[test]
 fn a_session_that_is_missing_on_one_side_is_replaced() {
     for (seed, who) in [(1_040, ALICE), (1_041, BOB)] {
-        let mut world = talking(seed);
+        let mut world = World::talking(seed, 3);
         world.lose(who, |table, _| table == Table::Sessions);
         world.send(1 - who, NAMES[who], "to nobody");
         world.run_for(MINUTE);
@@ -222,7 +211,7 @@ fn a_session_that_decodes_but_cannot_open_is_replaced() {
     let mut decoded = 0;
     for (i, from_end) in [40, 75, 110, 145, 180, 215, 250].into_iter().enumerate() {
         for who in [ALICE, BOB] {
-            let mut world = talking(1_050 + i as u64);
+            let mut world = World::talking(1_050 + i as u64, 3);
             let sessions = world.clients[who].disk.iter_mut();
             for ((table, _), value) in sessions {
                 let length = value.len();
@@ -251,7 +240,7 @@ fn a_session_that_decodes_but_cannot_open_is_replaced() {
 #[test]
 fn a_session_that_says_to_be_with_somebody_else_is_replaced() {
     for (seed, place) in [(1_064, 0), (1_065, 35)] {
-        let mut world = talking(seed);
+        let mut world = World::talking(seed, 3);
         let bob = world.address("bob").account.0;
         let mut altered = 0;
         for ((table, _), value) in &mut world.clients[ALICE].disk {
@@ -343,7 +332,7 @@ fn last_resort_keys_serve_several_handshakes_and_several_mendings() {
 /// What the relay lost after it confirmed it is noticed by what came after it.
 #[test]
 fn a_hole_in_what_arrived_is_filled_from_the_senders_history() {
-    let mut world = talking(1_090);
+    let mut world = World::talking(1_090, 3);
     let dropped = Rc::new(RefCell::new(0));
     let drops = dropped.clone();
     world.relay.bend = Some(Box::new(move |client, frame| match frame {
@@ -366,7 +355,7 @@ fn a_hole_in_what_arrived_is_filled_from_the_senders_history() {
 
 #[test]
 fn the_last_text_is_asked_after_when_nothing_comes_back() {
-    let mut world = talking(1_091);
+    let mut world = World::talking(1_091, 3);
     world.relay.bend = Some(Box::new(|client, frame| match frame {
         RelayFrame::Deliver { .. } if client == BOB => Vec::new(),
         frame => vec![frame],
@@ -387,7 +376,7 @@ fn the_last_text_is_asked_after_when_nothing_comes_back() {
 
 #[test]
 fn what_five_tries_did_not_bring_is_not_sent_and_can_be_tried_again() {
-    let mut world = talking(1_094);
+    let mut world = World::talking(1_094, 3);
     let is_lost = Rc::new(RefCell::new(true));
     let lost = is_lost.clone();
     let bob = world.address("bob");
@@ -434,7 +423,7 @@ fn spoil(world: &mut World) {
 
 #[test]
 fn who_could_not_be_asked_on_one_connection_is_asked_on_the_next() {
-    let mut world = talking(1_092);
+    let mut world = World::talking(1_092, 3);
     let alice = world.address("alice");
     // The relay says that Alice's device is not there, and that her list is the old one.
     world.relay.bend = Some(Box::new(|_, frame| match frame {
@@ -462,7 +451,7 @@ fn who_could_not_be_asked_on_one_connection_is_asked_on_the_next() {
 
 #[test]
 fn no_line_is_written_because_this_device_was_away() {
-    let mut world = talking(1_093);
+    let mut world = World::talking(1_093, 3);
     world.set_network(ALICE, false);
     spoil(&mut world);
     world.settle();

@@ -26,17 +26,6 @@ const QUESTIONS_IN_A_MONTH: usize = 8;
 /// Texts sent again to one person in a day.
 const RESENDS_PER_DAY: usize = 1_000;
 
-/// Alice and Bob, after a few messages both ways.
-fn talking(seed: u64) -> World {
-    let mut world = World::with(seed, &NAMES);
-    world.start(ALICE, "bob");
-    for round in 0..2 {
-        world.send(ALICE, "bob", &format!("a{round}"));
-        world.send(BOB, "alice", &format!("b{round}"));
-    }
-    world
-}
-
 /// Sessions that somebody has begun with a person so far, by the bundles that were claimed.
 fn begun_with(world: &World, name: &str) -> usize {
     world.relay.boxes[&world.address(name)].claims.len()
@@ -135,7 +124,7 @@ fn assert_over(world: &mut World, what: &str) {
 #[test]
 fn garbage_costs_eleven_sessions_on_the_first_day_then_one_a_day_and_no_line_while_the_other_answers()
  {
-    let mut world = talking(2_000);
+    let mut world = World::talking(2_000, 2);
     let garbage = garbage_for(&world, BOB);
     let (begun, to_alice, to_bob) = (
         begun_with(&world, "alice"),
@@ -163,7 +152,7 @@ fn garbage_costs_eleven_sessions_on_the_first_day_then_one_a_day_and_no_line_whi
 
 #[test]
 fn garbage_while_the_other_is_away_is_one_line_however_much_and_long() {
-    let mut world = talking(2_010);
+    let mut world = World::talking(2_010, 2);
     let garbage = garbage_for(&world, BOB);
     for absences in 1..=2 {
         world.set_network(ALICE, false);
@@ -184,7 +173,7 @@ fn garbage_while_the_other_is_away_is_one_line_however_much_and_long() {
 
 #[test]
 fn somebody_who_is_away_for_a_month_finds_few_questions() {
-    let mut world = talking(2_020);
+    let mut world = World::talking(2_020, 2);
     world.set_network(ALICE, false);
     world.send(BOB, "alice", "come back");
     let before = sent_to(&world, "alice");
@@ -209,7 +198,7 @@ fn somebody_who_is_away_for_a_month_finds_few_questions() {
 /// Neither can open anything of the other's, whatever session it is on, for twelve days.
 #[test]
 fn two_clients_that_can_open_nothing_of_each_other_stay_calm_and_recover() {
-    let mut world = talking(2_030);
+    let mut world = World::talking(2_030, 2);
     let broken = Rc::new(Cell::new(true));
     let is_broken = broken.clone();
     world.relay.bend = Some(Box::new(move |_, mut frame| {
@@ -251,7 +240,7 @@ fn two_clients_that_can_open_nothing_of_each_other_stay_calm_and_recover() {
 
 #[test]
 fn two_stores_that_go_back_every_day_stay_calm_and_recover() {
-    let mut world = talking(2_040);
+    let mut world = World::talking(2_040, 2);
     let old: [Disk; 2] = [ALICE, BOB].map(|who| world.clients[who].disk.clone());
     for day in 0..8 {
         let before = world.relay.submitted.len();
@@ -274,7 +263,7 @@ fn two_stores_that_go_back_every_day_stay_calm_and_recover() {
 /// Bob's device says every hour that nothing has arrived, on a session that works.
 #[test]
 fn somebody_who_says_over_and_over_that_nothing_arrived_gets_a_thousand_texts_a_day_and_no_more() {
-    let mut world = talking(2_050);
+    let mut world = World::talking(2_050, 2);
     let texts = 1_200;
     for text in 0..texts {
         let id = world.next_id();

@@ -119,6 +119,17 @@ impl World {
         }
     }
 
+    /// Alice, who is client 0, and Bob, after so many messages both ways.
+    pub fn talking(seed: u64, rounds: usize) -> Self {
+        let mut world = Self::with(seed, &["alice", "bob"]);
+        world.start(0, "bob");
+        for round in 0..rounds {
+            world.send(0, "bob", &format!("a{round}"));
+            world.send(1, "alice", &format!("b{round}"));
+        }
+        world
+    }
+
     /// Clients with these names, registered and online.
     pub fn with(seed: u64, names: &[&str]) -> Self {
         let mut world = Self::new(seed, names.len());
