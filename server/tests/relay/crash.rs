@@ -1,6 +1,8 @@
 //! The real binary dies by SIGKILL under load, and goes down in order on SIGTERM.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pawl_wire::{ConnectionError, MessageId, RelayFrame, close_code};
@@ -11,6 +13,9 @@ const SENDERS: usize = 4;
 
 /// Envelopes of one sender that may be unanswered, so that commits group.
 const IN_FLIGHT: usize = 16;
+
+/// Envelopes of one sender in a round: all of them together fit into Bob's mailbox, however fast the machine is.
+const MOST: u32 = 1_000;
 
 /// What one sender knows at the moment of the crash.
 #[derive(Default)]
@@ -26,12 +31,17 @@ impl Sent {
     }
 }
 
-async fn send_until_it_dies(mut from: Client, to: Device, first_mark: u32) -> Sent {
+async fn send_until_it_dies(
+    mut from: Client,
+    to: Device,
+    first_mark: u32,
+    progress: Arc<AtomicUsize>,
+) -> Sent {
     let mut sent = Sent::default();
     let mut mark = first_mark;
     let mut open = 0;
     loop {
-        while open < IN_FLIGHT {
+        while open < IN_FLIGHT && mark < first_mark + MOST {
             let id = message_id();
             sent.all.push((id, mark, false));
             from.submit(to.address(), id, envelope(mark)).await;
@@ -42,6 +52,7 @@ async fn send_until_it_dies(mut from: Client, to: Device, first_mark: u32) -> Se
             Ok(RelayFrame::Stored { message_id, .. }) => {
                 sent.stored(message_id);
                 open -= 1;
+                progress.fetch_add(1, Ordering::Relaxed);
             }
             Ok(RelayFrame::QueueEmpty { .. }) => (),
             Ok(other) => panic!("{other:?}"),
@@ -65,13 +76,22 @@ async fn after_sigkill_everything_stored_is_there_exactly_once() {
     let mut acknowledged = 0;
     for round in 0..4u32 {
         let mut sending = tokio::task::JoinSet::new();
+        let mut senders_ended = Vec::new();
+        let progress = Arc::new(AtomicUsize::new(0));
         for (sender, number) in senders.iter().zip(0u32..) {
             let from = Client::auth(relay.address, sender, 0).await;
             let first = (round * 10 + number) * 100_000;
-            sending.spawn(send_until_it_dies(from, bob.clone(), first));
+            let progress = Arc::clone(&progress);
+            let sender = send_until_it_dies(from, bob.clone(), first, progress);
+            senders_ended.push(sending.spawn(sender));
         }
-        let [milliseconds] = random();
-        tokio::time::sleep(Duration::from_millis(100 + u64::from(milliseconds))).await;
+        // By how far the load has come, not by a clock: on a fast machine as on a slow one it dies in the midst of it.
+        let [some] = random();
+        while progress.load(Ordering::Relaxed) < 50 + 3 * usize::from(some)
+            && !senders_ended.iter().any(|sender| sender.is_finished())
+        {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         relay.kill();
         let sent = sending.join_all().await;
         relay = Child::start(folder.path(), &[]);
