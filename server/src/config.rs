@@ -7,7 +7,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pawl_wire::limits::{AUTH_TIMEOUT_MS, IDLE_TIMEOUT_MS};
+use pawl_wire::limits::{
+    AUTH_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAIL_LIFETIME_MS, MAX_ENVELOPE, MAX_ONE_TIME_KEYS,
+};
 
 use crate::assets::{Asset, WEB};
 use crate::origin::PublicOrigin;
@@ -46,10 +48,16 @@ impl Config {
 pub struct Limits {
     /// WebSockets open at once.
     pub connections: usize,
+    /// Bytes of one envelope; clients make none above `MAX_ENVELOPE`.
+    pub message_bytes: usize,
     /// Messages that may wait in one mailbox.
     pub mailbox_messages: u64,
     /// Bytes of envelopes that may wait in one mailbox.
     pub mailbox_bytes: u64,
+    /// How long a message may wait.
+    pub mail_lifetime: Duration,
+    /// One-time keys of a kind that are held for a device.
+    pub one_time_keys: usize,
     /// Registrations per minute from one network address.
     pub registrations_per_minute: NonZeroU32,
     /// Look-ups of usernames per minute from one network address.
@@ -76,6 +84,8 @@ impl Limits {
     pub const MAILBOX_MESSAGES: u64 = 5_000;
     /// 500 envelopes of the largest size.
     pub const MAILBOX_BYTES: u64 = 50 * 1024 * 1024;
+    /// As long as the keys that can open what waits.
+    pub const MAILBOX_DAYS: u32 = 30;
     /// A class of students behind one address; a script gets no further.
     pub const REGISTRATIONS_PER_MINUTE: NonZeroU32 = count(120);
     /// Searching for a few friends, for some hundred people behind one address.
@@ -90,8 +100,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: Self::CONNECTIONS,
+            message_bytes: MAX_ENVELOPE,
             mailbox_messages: Self::MAILBOX_MESSAGES,
             mailbox_bytes: Self::MAILBOX_BYTES,
+            mail_lifetime: Duration::from_millis(MAIL_LIFETIME_MS),
+            one_time_keys: MAX_ONE_TIME_KEYS,
             registrations_per_minute: Self::REGISTRATIONS_PER_MINUTE,
             look_ups_per_minute: Self::LOOK_UPS_PER_MINUTE,
             claims_per_minute: Self::CLAIMS_PER_MINUTE,

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod assets;
+pub mod cli;
 mod clock;
 mod config;
 mod headers;

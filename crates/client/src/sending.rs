@@ -257,9 +257,10 @@ impl Engine {
         let Some(EntryId { peer, .. }) = self.outbox.envelope(message_id) else {
             return;
         };
-        if cause == SubmitRefusal::UnknownRecipient {
-            self.refresh(peer);
-            return;
+        match cause {
+            SubmitRefusal::UnknownRecipient => return self.refresh(peer),
+            SubmitRefusal::TooLarge => return self.fail_all(peer, turn),
+            _ => (),
         }
         self.sending.hold(peer, retry_after_ms, turn.now);
         let hold = self.sending.held.get_or_default(peer);

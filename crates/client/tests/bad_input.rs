@@ -157,6 +157,24 @@ fn a_full_outbox_says_so_and_empties_by_itself() {
 }
 
 #[test]
+fn what_a_relay_finds_too_large_is_not_sent_and_says_so() {
+    let mut world = World::with(716, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    assert_eq!(world.send(ALICE, "bob", "short"), None);
+    world.settle();
+    world.relay.message_limit = 4_096;
+    let before = world.relay.submitted.len();
+    assert_eq!(world.send(ALICE, "bob", &"long ".repeat(2_000)), None);
+    world.run_for(30 * 60 * 1_000);
+    let statuses = world.statuses(ALICE, "bob");
+    assert_eq!(statuses.last(), Some(&MessageStatus::NotSent));
+    assert!(world.relay.submitted.len() - before < 5);
+    assert_eq!(world.send(ALICE, "bob", "short again"), None);
+    world.settle();
+    assert_eq!(world.received(BOB, "alice"), ["short", "short again"]);
+}
+
+#[test]
 fn a_full_mailbox_is_told_once_and_tried_again() {
     let mut world = World::with(706, &["alice", "bob"]);
     world.start(ALICE, "bob");

@@ -51,6 +51,8 @@ numbered!(
         RateLimited = 3,
         /// The relay cannot write now; try again after the time given.
         Unavailable = 4,
+        /// This relay takes smaller ones only.
+        TooLarge = 5,
     }
 );
 

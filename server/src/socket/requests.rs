@@ -40,6 +40,11 @@ impl Connection<'_> {
             cause,
             retry_after_ms,
         };
+        if submit.envelope.len() > self.relay.limits.message_bytes {
+            let frame = refused(SubmitRefusal::TooLarge, 0);
+            self.answer(std::future::ready(Ok(Some(frame))));
+            return Ok(());
+        }
         if let Err(wait) = self.submits.check() {
             let frame = refused(SubmitRefusal::RateLimited, wait.0);
             self.answer(std::future::ready(Ok(Some(frame))));

@@ -62,7 +62,12 @@ pub(super) fn look_up(
     Ok(record)
 }
 
-pub(super) fn register(conn: &Connection, register: &Register) -> Result<Registered, StoreError> {
+/// `most`: one-time keys of a kind that are held.
+pub(super) fn register(
+    conn: &Connection,
+    register: &Register,
+    most: usize,
+) -> Result<Registered, StoreError> {
     let username = register.username.as_str();
     let known: Option<(i64, [u8; 32], String)> = conn
         .prepare_cached(
@@ -74,18 +79,18 @@ pub(super) fn register(conn: &Connection, register: &Register) -> Result<Registe
         })
         .optional()?;
     match known {
-        None => insert(conn, register),
+        None => insert(conn, register, most),
         Some((_, key, _)) if key != register.device.account.0 => Ok(Registered::UsernameTaken),
         Some((_, _, name)) if name != username => Ok(Registered::OtherRecord),
-        Some(_) => repeat(conn, register),
+        Some(_) => repeat(conn, register, most),
     }
 }
 
 /// A registration whose answer was lost: the same device, or it is refused.
-fn repeat(conn: &Connection, register: &Register) -> Result<Registered, StoreError> {
+fn repeat(conn: &Connection, register: &Register, most: usize) -> Result<Registered, StoreError> {
     match find_device(conn, register.device)? {
         Some(known) if known.signing_key == register.signing_key => {
-            match keys::publish(conn, known.id, &register.keys)? {
+            match keys::publish(conn, known.id, &register.keys, most)? {
                 keys::Published::Done => Ok(Registered::Done(known.id)),
                 keys::Published::KeyReused => Ok(Registered::KeyReused),
             }
@@ -94,7 +99,7 @@ fn repeat(conn: &Connection, register: &Register) -> Result<Registered, StoreErr
     }
 }
 
-fn insert(conn: &Connection, register: &Register) -> Result<Registered, StoreError> {
+fn insert(conn: &Connection, register: &Register, most: usize) -> Result<Registered, StoreError> {
     let (Some(signed), Some(last_resort)) =
         (&register.keys.signed_prekey, &register.keys.last_resort_kem)
     else {
@@ -124,7 +129,7 @@ fn insert(conn: &Connection, register: &Register) -> Result<Registered, StoreErr
     conn.prepare_cached("INSERT INTO mailbox (device) VALUES (?1)")?
         .execute([device])?;
     // A new device has no floor and holds no key, so that its first keys cannot be reused ones.
-    keys::publish(conn, device, &register.keys)?;
+    keys::publish(conn, device, &register.keys, most)?;
     Ok(Registered::Done(device))
 }
 

@@ -7,7 +7,7 @@
 //! its key out of it, an upload reads all keys anew, so that whatever changed behind the relay's back is told
 //! once and then mended.
 
-use pawl_wire::limits::{LOW_ONE_TIME_KEYS, MAX_ONE_TIME_KEYS};
+use pawl_wire::limits::LOW_ONE_TIME_KEYS;
 use pawl_wire::{KeyDigests, KeyRecord, KeyStock, PublishedKeys, digest};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -55,10 +55,12 @@ pub(crate) enum Published {
     KeyReused,
 }
 
+/// `most`: one-time keys of a kind that are held.
 pub(super) fn publish(
     conn: &Connection,
     device: DeviceId,
     keys: &PublishedKeys,
+    most: usize,
 ) -> Result<Published, StoreError> {
     let one_time = [
         (Kind::Prekey, &keys.one_time_prekeys),
@@ -77,7 +79,7 @@ pub(super) fn publish(
     }
     replace_signed(conn, device, keys)?;
     for (floor, (kind, keys)) in floors.into_iter().zip(one_time) {
-        add(conn, device, kind, floor, keys)?;
+        add(conn, device, kind, floor, keys, most)?;
     }
     Ok(Published::Done)
 }
@@ -189,6 +191,7 @@ fn add(
     kind: Kind,
     floor: u32,
     keys: &[KeyRecord],
+    most: usize,
 ) -> Result<(), StoreError> {
     let Some(last) = keys.last().filter(|key| key.id > floor) else {
         return Ok(());
@@ -202,7 +205,8 @@ fn add(
     let column = kind.floor_column();
     conn.prepare_cached(&format!("UPDATE device SET {column} = ?2 WHERE id = ?1"))?
         .execute(params![device, last.id])?;
-    let surplus = count(conn, device, kind)?.saturating_sub(MAX_ONE_TIME_KEYS as u32);
+    let most = u32::try_from(most).unwrap_or(u32::MAX);
+    let surplus = count(conn, device, kind)?.saturating_sub(most);
     conn.prepare_cached(
         "DELETE FROM one_time_key WHERE device = ?1 AND kind = ?2 AND key_id IN
              (SELECT key_id FROM one_time_key WHERE device = ?1 AND kind = ?2

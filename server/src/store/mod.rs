@@ -157,7 +157,8 @@ impl Store {
 
     /// Registers an account with its first device; its signatures are verified already.
     pub(crate) async fn register(&self, register: Register) -> Result<Registered, StoreError> {
-        self.write(move |conn| accounts::register(conn, &register))
+        let most = self.limits.one_time_keys;
+        self.write(move |conn| accounts::register(conn, &register, most))
             .await?
             .await
     }
@@ -226,7 +227,8 @@ impl Store {
         device: DeviceId,
         keys: pawl_wire::PublishedKeys,
     ) -> Result<Pending<Published>, StoreError> {
-        self.write(move |conn| keys::publish(conn, device, &keys))
+        let most = self.limits.one_time_keys;
+        self.write(move |conn| keys::publish(conn, device, &keys, most))
             .await
     }
 
@@ -261,8 +263,10 @@ impl Store {
 
     /// Erases what is past its time, a bounded slice; true when there may be more.
     pub(crate) async fn sweep(&self) -> Result<bool, StoreError> {
-        let now = clock::wall_ms();
-        self.write(move |conn| sweep::sweep(conn, now)).await?.await
+        let (now, lifetime) = (clock::wall_ms(), self.limits.mail_lifetime);
+        self.write(move |conn| sweep::sweep(conn, now, lifetime))
+            .await?
+            .await
     }
 }
 

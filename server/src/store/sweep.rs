@@ -1,6 +1,7 @@
 //! Erases what is past its time, oldest first, in slices that do not hold up the writer.
 
-use pawl_wire::limits::MAIL_LIFETIME_MS;
+use std::time::Duration;
+
 use rusqlite::{Connection, params};
 
 use super::{DeviceId, StoreError, mail};
@@ -23,8 +24,13 @@ const MAX_DELIVERED: i64 = 5_000_000;
 const SLICE: i64 = 500;
 
 /// One slice; true when there may be more.
-pub(super) fn sweep(conn: &Connection, now: u64) -> Result<bool, StoreError> {
-    let mail = sweep_mail(conn, before(now, MAIL_LIFETIME_MS))?;
+pub(super) fn sweep(
+    conn: &Connection,
+    now: u64,
+    mail_lifetime: Duration,
+) -> Result<bool, StoreError> {
+    let mail_lifetime = u64::try_from(mail_lifetime.as_millis()).unwrap_or(u64::MAX);
+    let mail = sweep_mail(conn, before(now, mail_lifetime))?;
     let claims = trim(
         conn,
         "claim",

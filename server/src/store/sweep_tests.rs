@@ -1,5 +1,6 @@
 //! What is past its time goes, what is not stays, and the counters of a mailbox stay true.
 
+use pawl_wire::limits::MAIL_LIFETIME_MS;
 use pawl_wire::{
     AccountId, ClaimId, DeviceAddress, Epoch, KeyRecord, MessageId, PublishedKeys, Register,
     SignatureBytes, SigningKeyBytes, Submit, Username,
@@ -39,7 +40,7 @@ fn store(folder: &std::path::Path) -> (Connection, DeviceId) {
         account_signature: SignatureBytes([0; 64]),
         device_signature: SignatureBytes([0; 64]),
     };
-    match accounts::register(&conn, &register).expect("it can write") {
+    match accounts::register(&conn, &register, 100).expect("it can write") {
         Registered::Done(device) => (conn, device),
         other => panic!("{other:?}"),
     }
@@ -62,7 +63,7 @@ fn count(conn: &Connection, table: &str) -> i64 {
 }
 
 fn sweep_all(conn: &Connection, now: u64) {
-    while sweep(conn, now).expect("it can write") {}
+    while sweep(conn, now, Duration::from_millis(MAIL_LIFETIME_MS)).expect("it can write") {}
 }
 
 #[test]

@@ -10,7 +10,7 @@ use pawl_wire::{
 
 use crate::support::{Client, Device, Relay, key, random};
 
-fn one_time(ids: std::ops::RangeInclusive<u32>) -> PublishedKeys {
+pub(crate) fn one_time(ids: std::ops::RangeInclusive<u32>) -> PublishedKeys {
     PublishedKeys {
         one_time_prekeys: ids.clone().map(|id| key(id, "prekey")).collect(),
         one_time_kems: ids.map(|id| key(id, "kem")).collect(),
@@ -18,7 +18,7 @@ fn one_time(ids: std::ops::RangeInclusive<u32>) -> PublishedKeys {
     }
 }
 
-async fn publish(client: &mut Client, keys: PublishedKeys) {
+pub(crate) async fn publish(client: &mut Client, keys: PublishedKeys) {
     let request = u32::from_be_bytes(random());
     client.send(&ClientFrame::Publish { request, keys }).await;
     assert_eq!(client.answer().await, RelayFrame::Published { request });
@@ -38,7 +38,7 @@ async fn claim(client: &mut Client, of: &Device, claim: ClaimId) -> Bundle {
     }
 }
 
-async fn stock(relay: &Relay, device: &Device) -> KeyStock {
+pub(crate) async fn stock(relay: &Relay, device: &Device) -> KeyStock {
     let mut client = Client::connect(relay.address).await;
     let auth = device.auth(&client.challenge, 0);
     client.send(&ClientFrame::Auth(auth)).await;

@@ -8,4 +8,5 @@ mod crash;
 mod keys;
 mod mailbox;
 mod operations;
+mod settings;
 mod support;

@@ -21,6 +21,7 @@ pub struct Relay {
     pub versions: (u32, u32),
     pub registration: Registration,
     pub mailbox_limit: usize,
+    pub message_limit: usize,
     pub names: BTreeMap<Username, AccountId>,
     pub records: BTreeMap<AccountId, Vec<u8>>,
     pub boxes: BTreeMap<DeviceAddress, Mailbox>,
@@ -66,6 +67,7 @@ impl Default for Relay {
             versions: (FRAME_VERSION, FRAME_VERSION),
             registration: Registration::Open,
             mailbox_limit: usize::MAX,
+            message_limit: usize::MAX,
             names: BTreeMap::new(),
             records: BTreeMap::new(),
             boxes: BTreeMap::new(),
@@ -242,6 +244,9 @@ impl Relay {
             retry_after_ms: 0,
         };
         let reply = match self.boxes.get_mut(&submit.recipient) {
+            Some(_) if submit.envelope.len() > self.message_limit => {
+                refuse(SubmitRefusal::TooLarge)
+            }
             None => refuse(SubmitRefusal::UnknownRecipient),
             Some(mailbox) if mailbox.seen.contains(&message_id) => RelayFrame::Stored {
                 message_id,

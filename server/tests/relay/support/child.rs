@@ -12,10 +12,14 @@ pub(crate) struct Child {
 
 impl Child {
     pub(crate) fn start(folder: &Path, flags: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_pawl-server"))
-            .args(["--listen", "127.0.0.1:0", "--data"])
-            .arg(folder)
-            .args(flags)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pawl-server"));
+        command.args(["--listen", "127.0.0.1:0", "--data"]);
+        Self::spawn(command.arg(folder).args(flags))
+    }
+
+    /// Starts what the caller has put together, and waits until it serves.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let mut process = command
             .stdout(Stdio::piped())
             .spawn()
             .expect("the binary starts");

@@ -1,0 +1,122 @@
+//! What an operator may set about serving: one field for each flag, variable and key of the file.
+//!
+//! Owns names, defaults and the words of `--help`; docs/OPERATIONS.md repeats them and a test compares.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::RangedU64ValueParser;
+use pawl_wire::limits::{MAX_ENVELOPE, MAX_ONE_TIME_KEYS};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::{Config, Limits};
+use crate::origin::PublicOrigin;
+
+const LIMITS: &str = "Limits";
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A mailbox of nothing would refuse everything, and a text has to fit.
+const LEAST_MESSAGE: u64 = 4 * 1_024;
+
+/// A tebibyte: more than a mailbox can be meant to hold.
+const MOST_BYTES: u64 = 1 << 40;
+
+/// Clients fill up below 25 keys, fifty at a time.
+const LEAST_KEYS: u64 = 50;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Flags {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "PAWL_LISTEN", value_name = "ADDRESS", value_parser = address, default_value = "127.0.0.1:8080")]
+    pub(super) listen: SocketAddr,
+    /// Where browsers reach this relay when a proxy stands in front, for example https://chat.example.org; may be repeated
+    #[arg(
+        long,
+        env = "PAWL_PUBLIC_ORIGIN",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub(super) public_origin: Vec<PublicOrigin>,
+    /// How much the log says: off, error, warn, info or debug
+    #[arg(long, env = "PAWL_LOG", value_name = "LEVEL", value_parser = level, default_value = "info")]
+    pub(super) log: LevelFilter,
+    /// WebSockets open at once
+    #[arg(long, env = "PAWL_CONNECTIONS", value_name = "NUMBER", help_heading = LIMITS, value_parser = from_one(), default_value_t = Limits::CONNECTIONS as u64)]
+    connections: u64,
+    /// Largest envelope in bytes; clients make none above 98304
+    #[arg(long, env = "PAWL_MESSAGE_BYTES", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(LEAST_MESSAGE..=MAX_ENVELOPE as u64), default_value_t = MAX_ENVELOPE as u64)]
+    message_bytes: u64,
+    /// Messages that may wait in one mailbox
+    #[arg(long, env = "PAWL_MAILBOX_MESSAGES", value_name = "NUMBER", help_heading = LIMITS, value_parser = from_one(), default_value_t = Limits::MAILBOX_MESSAGES)]
+    mailbox_messages: u64,
+    /// Bytes that may wait in one mailbox
+    #[arg(long, env = "PAWL_MAILBOX_BYTES", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(MAX_ENVELOPE as u64..=MOST_BYTES), default_value_t = Limits::MAILBOX_BYTES)]
+    mailbox_bytes: u64,
+    /// Days that a message may wait; the keys that open it are kept 30
+    #[arg(long, env = "PAWL_MAILBOX_DAYS", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u32).range(1..=30), default_value_t = Limits::MAILBOX_DAYS)]
+    mailbox_days: u32,
+    /// One-time keys of a kind that are held for a device
+    #[arg(long, env = "PAWL_ONE_TIME_KEYS", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(LEAST_KEYS..=MAX_ONE_TIME_KEYS as u64), default_value_t = MAX_ONE_TIME_KEYS as u64)]
+    one_time_keys: u64,
+    /// Registrations per minute from one network address
+    #[arg(long, env = "PAWL_REGISTRATIONS_PER_MINUTE", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::REGISTRATIONS_PER_MINUTE)]
+    registrations_per_minute: NonZeroU32,
+    /// Look-ups of usernames per minute from one network address
+    #[arg(long, env = "PAWL_LOOK_UPS_PER_MINUTE", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::LOOK_UPS_PER_MINUTE)]
+    look_ups_per_minute: NonZeroU32,
+    /// Claims of prekeys per minute from one network address
+    #[arg(long, env = "PAWL_CLAIMS_PER_MINUTE", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::CLAIMS_PER_MINUTE)]
+    claims_per_minute: NonZeroU32,
+    /// Envelopes per second on one connection
+    #[arg(long, env = "PAWL_SUBMITS_PER_SECOND", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::SUBMITS_PER_SECOND)]
+    submits_per_second: NonZeroU32,
+}
+
+impl Flags {
+    pub(super) fn into_config(self, data: PathBuf) -> Config {
+        let small = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let mut config = Config::new(self.listen, data);
+        config.public_origins = self.public_origin;
+        config.limits = Limits {
+            connections: small(self.connections),
+            message_bytes: small(self.message_bytes),
+            mailbox_messages: self.mailbox_messages,
+            mailbox_bytes: self.mailbox_bytes,
+            mail_lifetime: DAY * self.mailbox_days,
+            one_time_keys: small(self.one_time_keys),
+            registrations_per_minute: self.registrations_per_minute,
+            look_ups_per_minute: self.look_ups_per_minute,
+            claims_per_minute: self.claims_per_minute,
+            submits_per_second: self.submits_per_second,
+            ..Limits::default()
+        };
+        config
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse()
+        .map_err(|_| "an address and a port are needed, for example 127.0.0.1:8080 or [::1]:8080")
+}
+
+fn level(text: &str) -> Result<LevelFilter, &'static str> {
+    match text {
+        "off" => Ok(LevelFilter::OFF),
+        "error" => Ok(LevelFilter::ERROR),
+        "warn" => Ok(LevelFilter::WARN),
+        "info" => Ok(LevelFilter::INFO),
+        "debug" => Ok(LevelFilter::DEBUG),
+        _ => Err("off, error, warn, info or debug is needed"),
+    }
+}
+
+fn rate(text: &str) -> Result<NonZeroU32, &'static str> {
+    text.parse()
+        .map_err(|_| "a number from 1 on is needed; zero would refuse everybody")
+}
+
+fn from_one() -> RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..=u64::from(u32::MAX))
+}

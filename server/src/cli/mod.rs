@@ -1,0 +1,122 @@
+//! The command line: what an operator types, and what is said to them in return.
+//!
+//! Owns flags, the configuration file, texts on standard output and exit codes: 0 done, 1 it cannot be done,
+//! 2 it was asked wrongly. Knows the relay by its public functions only.
+
+mod flags;
+mod layers;
+mod pages;
+mod run;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use self::flags::Flags;
+use self::layers::Refusal;
+
+const EXAMPLES: &str = "\
+What is set on the command line goes before the environment, that before the file, that before what is built in.
+The file is TOML; its keys are the flags' names without the dashes:
+
+    public-origin = [\"https://chat.example.org\"]
+    registration = \"invite\"
+
+Examples:
+  pawl-server                                  this machine only, nothing to set up
+  pawl-server --public-origin https://chat.example.org
+                                               behind a proxy that ends TLS
+  pawl-server --config /etc/pawl/pawl.toml     with a file
+
+docs/OPERATIONS.md has every flag, limit and number with its reason.";
+
+/// Pawl's relay: hosts the page and moves sealed envelopes.
+///
+/// Without flags it serves this machine only, with its store in ./.pawl.
+#[derive(Parser)]
+#[command(name = "pawl-server", version, after_help = EXAMPLES)]
+struct Args {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// What every command needs.
+#[derive(clap::Args)]
+struct Place {
+    /// File with settings (TOML); a flag or a variable goes before what it says
+    #[arg(long, env = "PAWL_CONFIG", global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the store, made when missing
+    #[arg(
+        long,
+        env = "PAWL_DATA",
+        global = true,
+        value_name = "FOLDER",
+        default_value = "./.pawl"
+    )]
+    data: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve; what happens without a command too
+    Run(Box<Flags>),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, for man(1)
+    Man,
+}
+
+/// Does what the command line asks.
+#[must_use]
+pub fn main() -> ExitCode {
+    match asked(std::env::args_os().collect()) {
+        Ok(args) => act(args),
+        Err(Refusal::Help(text)) => print(&text),
+        Err(Refusal::Wrong(why)) => {
+            complain(&why);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn asked(arguments: Vec<OsString>) -> Result<Args, Refusal> {
+    let matches = layers::read(Args::command(), &arguments)?;
+    Args::from_arg_matches(&matches).map_err(|error| Refusal::Wrong(layers::first_line(&error)))
+}
+
+fn act(args: Args) -> ExitCode {
+    let Args {
+        place,
+        flags,
+        command,
+    } = args;
+    match command {
+        None => run::run(flags, place.data),
+        Some(Command::Run(flags)) => run::run(*flags, place.data),
+        Some(Command::Completions { shell }) => print(&pages::completions(Args::command(), shell)),
+        Some(Command::Man) => print(&pages::manual(Args::command())),
+    }
+}
+
+/// Text for whoever asked; they may have closed their end, which is no failure of ours.
+fn print(text: &str) -> ExitCode {
+    let mut out = std::io::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    ExitCode::SUCCESS
+}
+
+/// One line on standard error. Where even that cannot be written, the exit code still says it.
+fn complain(why: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "pawl-server: {why}");
+}

@@ -1,0 +1,66 @@
+//! `run`: the log, the signals, and the relay between them.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::complain;
+use super::flags::Flags;
+
+pub(super) fn run(flags: Flags, data: PathBuf) -> ExitCode {
+    log(flags.log);
+    let config = flags.into_config(data);
+    let system = actix_web::rt::System::new();
+    match system.block_on(crate::run(config, announce, stop_signal())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The relay's own words, and faults of what it is built on. Nothing below that of others: they would log
+/// addresses and requests.
+fn log(level: LevelFilter) {
+    let others = level.min(LevelFilter::ERROR);
+    let filter = Targets::new()
+        .with_default(others)
+        .with_target("pawl_server", level);
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .with(filter)
+        .init();
+}
+
+/// The one line on standard output. Whoever started the relay may have closed that, which is no
+/// reason not to serve.
+fn announce(address: SocketAddr) {
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "Pawl relay on http://{address}").and_then(|()| out.flush());
+}
+
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(error) => {
+                tracing::warn!(%error, "cannot wait for SIGTERM");
+                std::future::pending().await
+            }
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<Option<()>>();
+    tokio::select! {
+        _ = interrupt => (),
+        _ = terminate => (),
+    }
+}

@@ -1,0 +1,233 @@
+//! Flags, variables and the file: which goes first, what is said when one is wrong, and that the manual has
+//! all of them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use pawl_wire::{RelayFrame, SubmitRefusal};
+
+use crate::operations::manual;
+use crate::support::{Child, Client, Device, Relay, message_id};
+
+fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_pawl-server"))
+}
+
+fn output(command: &mut Command) -> Output {
+    command.output().expect("the binary runs")
+}
+
+fn said(arguments: &[&str]) -> String {
+    let output = output(binary().args(arguments));
+    assert!(output.status.success(), "{arguments:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// What is said about wrong settings: one line, and the exit code for it.
+fn complaint(command: &mut Command) -> String {
+    let output = output(command);
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert_eq!(output.stdout, b"");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    said
+}
+
+fn file(folder: &Path, text: &str) -> std::path::PathBuf {
+    let path = folder.join("pawl.toml");
+    std::fs::write(&path, text).expect("a file");
+    path
+}
+
+#[test]
+fn a_flag_goes_before_a_variable_and_that_before_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let text = format!("listen = \"127.0.0.2:0\"\ndata = {data:?}\n");
+    let config = file(folder.path(), &text);
+    let listens = |variable: Option<&str>, flag: Option<&str>| {
+        let mut command = binary();
+        command.arg("--config").arg(&config);
+        command.envs(variable.map(|value| ("PAWL_LISTEN", value)));
+        command.args(flag.map(|value| format!("--listen={value}")));
+        Child::spawn(&mut command).address.ip().to_string()
+    };
+    assert_eq!(listens(None, None), "127.0.0.2");
+    assert!(data.join("relay.db").exists(), "the file's folder is used");
+    assert_eq!(listens(Some("127.0.0.3:0"), None), "127.0.0.3");
+    let both = listens(Some("127.0.0.3:0"), Some("127.0.0.4:0"));
+    assert_eq!(both, "127.0.0.4");
+    // The command by its name reads the same file, also where a variable names it.
+    let mut command = binary();
+    let child = Child::spawn(command.env("PAWL_CONFIG", &config).arg("run"));
+    assert_eq!(child.address.ip().to_string(), "127.0.0.2");
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line_with_its_name() {
+    let flags = [
+        (&["--listen", "home"][..], "--listen: \"home\": an address"),
+        (
+            &["--mailbox-days=31"],
+            "--mailbox-days: \"31\": 31 is not in 1..=30",
+        ),
+        (&["--message-bytes", "98305"], "not in 4096..=98304"),
+        (
+            &["--claims-per-minute", "0"],
+            "--claims-per-minute: \"0\": a number from 1",
+        ),
+        (&["--public-origin", "chat"], "an origin looks like"),
+        (&["--log", "trace"], "off, error, warn, info or debug"),
+        (&["--conections", "1"], "--connections is known"),
+        (&["--listen", "[::1]:0", "man"], "pawl-server man --listen"),
+        (&["--config", "no/such/file"], "no/such/file: "),
+    ];
+    for (arguments, expected) in flags {
+        let said = complaint(binary().args(arguments));
+        assert!(said.contains(expected), "{said}");
+    }
+    let said = complaint(binary().env("PAWL_CONNECTIONS", "many"));
+    assert!(said.contains("PAWL_CONNECTIONS: \"many\": "), "{said}");
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_said_with_the_files_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = [
+        (
+            "listen = \"home\"",
+            "pawl.toml: listen: \"home\": an address",
+        ),
+        ("connections = 0", "pawl.toml: connections: \"0\": "),
+        ("connections = [1, 2]", "connections: one value is needed"),
+        (
+            "connections = 1.5",
+            "connections: a text, a number or a list",
+        ),
+        ("mailbox_days = 3", "mailbox_days: there is no such key"),
+        ("config = \"x\"", "config: there is no such key"),
+        (
+            "log = \"info\"\nlisten = [",
+            "pawl.toml: line 2 is not TOML",
+        ),
+        (
+            "public-origin = [\"https://a.example\", \"b\"]",
+            "public-origin: \"b\": an origin",
+        ),
+    ];
+    for (text, expected) in cases {
+        let config = file(folder.path(), text);
+        let said = complaint(binary().arg("--config").arg(config));
+        assert!(said.contains(expected), "{text}: {said}");
+    }
+}
+
+/// The rows of the manual's table of flags: flag, variable and default.
+fn documented() -> BTreeMap<String, (String, String)> {
+    let manual = manual();
+    let section = manual.split_once("## Flags").expect("the section").1;
+    let rows = section.lines().take_while(|line| !line.starts_with("## "));
+    rows.filter(|line| line.starts_with("| `--"))
+        .map(|line| {
+            let cells: Vec<_> = line
+                .split('|')
+                .map(|cell| cell.trim().replace('`', ""))
+                .collect();
+            let [_, flag, variable, default, ..] = &cells[..] else {
+                panic!("a row of the manual: {line}")
+            };
+            (flag.clone(), (variable.clone(), default.replace(',', "")))
+        })
+        .collect()
+}
+
+/// The same from `--help`; an empty default where there is none.
+fn known() -> BTreeMap<String, (String, String)> {
+    let help = said(&["--help"]);
+    let mut known = BTreeMap::new();
+    let mut flag = String::new();
+    let bracketed = |line: &str, name: &str| {
+        let rest = line.strip_prefix(name)?;
+        Some(rest.strip_suffix(']')?.to_owned())
+    };
+    for line in help.lines().map(str::trim) {
+        let words = line.split_whitespace();
+        if let Some(name) = words
+            .filter(|_| line.starts_with('-'))
+            .find(|word| word.starts_with("--"))
+        {
+            name.clone_into(&mut flag);
+            known.insert(flag.clone(), (String::new(), String::new()));
+        } else if let Some(variable) = bracketed(line, "[env: ") {
+            let name = variable.split('=').next().unwrap_or_default();
+            known.get_mut(&flag).expect("a flag").0 = name.to_owned();
+        } else if let Some(default) = bracketed(line, "[default: ") {
+            known.get_mut(&flag).expect("a flag").1 = default;
+        }
+    }
+    known
+}
+
+#[test]
+fn the_manual_lists_every_flag_with_its_variable_and_default() {
+    let (mut documented, known) = (documented(), known());
+    for (flag, (variable, default)) in &known {
+        let (name, value) = documented.remove(flag).unwrap_or_else(|| panic!("{flag}"));
+        assert_eq!(&name, variable, "{flag}");
+        assert!(
+            default.is_empty() || &value == default,
+            "{flag}: {value} is {default}"
+        );
+    }
+    assert!(documented.is_empty(), "there is no {documented:?}");
+    assert!(known.len() > 12);
+}
+
+#[test]
+fn completions_and_the_manual_page_know_every_flag() {
+    let flags = known();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = said(&["completions", shell]);
+        for flag in flags.keys() {
+            let name = flag.trim_start_matches('-');
+            assert!(script.contains(name), "{shell} does not know {flag}");
+        }
+    }
+    let page = said(&["man"]);
+    assert!(page.contains(".TH pawl-server 1"));
+    for flag in flags.keys() {
+        assert!(page.contains(&flag.replace('-', "\\-")), "{flag}");
+    }
+}
+
+#[tokio::test]
+async fn an_envelope_above_the_relays_own_limit_has_its_own_refusal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let relay = Child::start(folder.path(), &["--message-bytes", "4096"]);
+    let alice = Device::new("alice");
+    let mut client = Client::register(relay.address, &alice).await;
+    let id = message_id();
+    client.submit(alice.address(), id, vec![1; 4_097]).await;
+    let refused = RelayFrame::Refused {
+        message_id: id,
+        cause: SubmitRefusal::TooLarge,
+        retry_after_ms: 0,
+    };
+    assert_eq!(client.answer().await, refused);
+    client.store(alice.address(), id, vec![1; 4_096]).await;
+}
+
+#[tokio::test]
+async fn a_smaller_stock_of_keys_keeps_the_newest() {
+    let relay = Relay::start_with(|config| config.limits.one_time_keys = 50);
+    let bob = Device::new("bob");
+    let mut owner = Client::register(relay.address, &bob).await;
+    for first in [1, 51] {
+        let keys = crate::keys::one_time(first..=first + 49);
+        crate::keys::publish(&mut owner, keys).await;
+    }
+    owner.leave().await;
+    let stock = crate::keys::stock(&relay, &bob).await;
+    assert_eq!((stock.one_time_prekeys, stock.one_time_kems), (50, 50));
+}
