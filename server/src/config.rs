@@ -11,6 +11,8 @@ use pawl_wire::limits::{
     AUTH_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAIL_LIFETIME_MS, MAX_ENVELOPE, MAX_ONE_TIME_KEYS,
 };
 
+use pawl_wire::Registration;
+
 use crate::assets::{Asset, WEB};
 use crate::origin::PublicOrigin;
 
@@ -23,6 +25,8 @@ pub struct Config {
     pub data: PathBuf,
     /// The addresses that browsers reach it at, where that is not the Host header it gets.
     pub public_origins: Vec<PublicOrigin>,
+    /// Who may register.
+    pub registration: Registration,
     /// Bounds on everything.
     pub limits: Limits,
     /// The page's files.
@@ -37,6 +41,7 @@ impl Config {
             listen,
             data,
             public_origins: Vec::new(),
+            registration: Registration::Open,
             limits: Limits::default(),
             web: WEB,
         }
@@ -64,6 +69,10 @@ pub struct Limits {
     pub look_ups_per_minute: NonZeroU32,
     /// Claims of prekey bundles per minute from one network address.
     pub claims_per_minute: NonZeroU32,
+    /// The same from one account.
+    pub claims_per_account: NonZeroU32,
+    /// Claims per hour of one device's bundles from one account.
+    pub claims_per_target: NonZeroU32,
     /// Envelopes per second on one connection.
     pub submits_per_second: NonZeroU32,
     /// How long an unauthenticated connection may stay open.
@@ -92,6 +101,10 @@ impl Limits {
     pub const LOOK_UPS_PER_MINUTE: NonZeroU32 = count(600);
     /// One per new conversation; more would only drain other people's one-time keys.
     pub const CLAIMS_PER_MINUTE: NonZeroU32 = count(300);
+    /// Somebody who writes to sixty people for the first time within the minute.
+    pub const CLAIMS_PER_ACCOUNT: NonZeroU32 = count(60);
+    /// Sessions that are mended, over and over; a fifth of what empties a stock.
+    pub const CLAIMS_PER_TARGET: NonZeroU32 = count(20);
     /// Far above a person and a bot, below what would fill a disk within the hour.
     pub const SUBMITS_PER_SECOND: NonZeroU32 = count(2_000);
 }
@@ -108,6 +121,8 @@ impl Default for Limits {
             registrations_per_minute: Self::REGISTRATIONS_PER_MINUTE,
             look_ups_per_minute: Self::LOOK_UPS_PER_MINUTE,
             claims_per_minute: Self::CLAIMS_PER_MINUTE,
+            claims_per_account: Self::CLAIMS_PER_ACCOUNT,
+            claims_per_target: Self::CLAIMS_PER_TARGET,
             submits_per_second: Self::SUBMITS_PER_SECOND,
             auth_timeout: Duration::from_millis(AUTH_TIMEOUT_MS),
             idle_timeout: Duration::from_millis(IDLE_TIMEOUT_MS),

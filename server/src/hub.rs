@@ -14,6 +14,7 @@ use crate::store::DeviceId;
 const MAIL: u8 = 1;
 const KEYS_LOW: u8 = 2;
 const REPLACED: u8 = 4;
+const BANS: u8 = 8;
 
 #[derive(Default)]
 struct Signal {
@@ -39,6 +40,10 @@ impl Hints {
 
     pub(crate) fn keys_low(self) -> bool {
         self.0 & KEYS_LOW != 0
+    }
+
+    pub(crate) fn bans(self) -> bool {
+        self.0 & BANS != 0
     }
 
     pub(crate) fn replaced(self) -> bool {
@@ -75,6 +80,13 @@ impl Hub {
     /// Few one-time keys are left.
     pub(crate) fn keys_low(&self, device: DeviceId) {
         self.hint(device, KEYS_LOW);
+    }
+
+    /// Others are shut out than before.
+    pub(crate) fn bans_changed(&self) {
+        for signal in self.lock().values() {
+            signal.raise(BANS);
+        }
     }
 
     fn hint(&self, device: DeviceId, flag: u8) {

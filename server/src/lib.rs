@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod assets;
+mod bans;
 pub mod cli;
 mod clock;
 mod config;
 mod headers;
 mod hub;
+mod network;
 mod origin;
 mod random;
 mod rates;
@@ -20,6 +22,7 @@ mod store;
 pub use assets::{Asset, WEB};
 pub use config::{Config, Limits};
 pub use headers::SECURITY_HEADERS;
+pub use network::{BadNetwork, Network};
 pub use origin::{BadOrigin, PublicOrigin};
 pub use relay::{StartError, run};
 pub use store::OpenError;

@@ -3,6 +3,7 @@
 //! Owns the buckets and their bound. Behind a reverse proxy every client has the proxy's address; the
 //! limits then hold for all of them together (docs/OPERATIONS.md). Nothing here is logged.
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 
@@ -12,17 +13,20 @@ use governor::state::keyed::HashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{NotUntil, Quota, RateLimiter};
 
-use crate::config::Limits;
+use pawl_wire::DeviceAddress;
 
-/// Addresses followed per limit, about 100 bytes each. When all are in use, a new one waits.
-const MAX_ADDRESSES: usize = 50_000;
+use crate::config::Limits;
+use crate::network::Network;
+use crate::store::DeviceId;
+
+/// Addresses, accounts or pairs followed per limit, about 100 bytes each. When all are in use, a new one waits.
+const MAX_FOLLOWED: usize = 50_000;
 
 /// What a new address is told to wait when all places are taken: time for some to fall free.
 const FULL_RETRY_MS: u64 = 10_000;
 
 type Instant = <MonotonicClock as Clock>::Instant;
-type Buckets =
-    RateLimiter<IpAddr, HashMapStateStore<IpAddr>, MonotonicClock, NoOpMiddleware<Instant>>;
+type Buckets<K> = RateLimiter<K, HashMapStateStore<K>, MonotonicClock, NoOpMiddleware<Instant>>;
 type OneBucket = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>;
 
 /// Milliseconds to wait before the next attempt.
@@ -30,60 +34,71 @@ type OneBucket = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddle
 pub(crate) struct TooFast(pub(crate) u64);
 
 pub(crate) struct Rates {
-    registrations: Buckets,
-    look_ups: Buckets,
-    claims: Buckets,
+    registrations: Buckets<IpAddr>,
+    look_ups: Buckets<IpAddr>,
+    claims: Buckets<IpAddr>,
+    claims_of_account: Buckets<DeviceId>,
+    claims_of_pair: Buckets<(DeviceId, DeviceAddress)>,
 }
 
 impl Rates {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let buckets = |per_minute| {
-            RateLimiter::hashmap_with_clock(Quota::per_minute(per_minute), MonotonicClock)
-        };
         Self {
-            registrations: buckets(limits.registrations_per_minute),
-            look_ups: buckets(limits.look_ups_per_minute),
-            claims: buckets(limits.claims_per_minute),
+            registrations: buckets(Quota::per_minute(limits.registrations_per_minute)),
+            look_ups: buckets(Quota::per_minute(limits.look_ups_per_minute)),
+            claims: buckets(Quota::per_minute(limits.claims_per_minute)),
+            claims_of_account: buckets(Quota::per_minute(limits.claims_per_account)),
+            claims_of_pair: buckets(Quota::per_hour(limits.claims_per_target)),
         }
     }
 
     pub(crate) fn register(&self, peer: IpAddr) -> Result<(), TooFast> {
-        check(&self.registrations, peer)
+        check(&self.registrations, Network::subscriber(peer))
     }
 
     pub(crate) fn look_up(&self, peer: IpAddr) -> Result<(), TooFast> {
-        check(&self.look_ups, peer)
+        check(&self.look_ups, Network::subscriber(peer))
     }
 
-    pub(crate) fn claim(&self, peer: IpAddr) -> Result<(), TooFast> {
-        check(&self.claims, peer)
+    /// Whether there is such a target makes no difference.
+    pub(crate) fn claim(
+        &self,
+        peer: IpAddr,
+        asker: DeviceId,
+        target: DeviceAddress,
+    ) -> Result<(), TooFast> {
+        check(&self.claims, Network::subscriber(peer))?;
+        check(&self.claims_of_account, asker)?;
+        check(&self.claims_of_pair, (asker, target))
     }
 
     /// Forgets addresses that have been quiet; called on a schedule.
     pub(crate) fn forget_quiet(&self) {
         for buckets in [&self.registrations, &self.look_ups, &self.claims] {
-            buckets.retain_recent();
-            buckets.shrink_to_fit();
+            forget(buckets);
         }
+        forget(&self.claims_of_account);
+        forget(&self.claims_of_pair);
     }
 }
 
-fn check(buckets: &Buckets, peer: IpAddr) -> Result<(), TooFast> {
-    if buckets.len() >= MAX_ADDRESSES {
+fn buckets<K: Hash + Eq + Clone>(quota: Quota) -> Buckets<K> {
+    RateLimiter::hashmap_with_clock(quota, MonotonicClock)
+}
+
+fn forget<K: Hash + Eq + Clone>(buckets: &Buckets<K>) {
+    buckets.retain_recent();
+    buckets.shrink_to_fit();
+}
+
+fn check<K: Hash + Eq + Clone>(buckets: &Buckets<K>, who: K) -> Result<(), TooFast> {
+    if buckets.len() >= MAX_FOLLOWED {
         buckets.retain_recent();
-        if buckets.len() >= MAX_ADDRESSES {
+        if buckets.len() >= MAX_FOLLOWED {
             return Err(TooFast(FULL_RETRY_MS));
         }
     }
-    buckets.check_key(&network(peer)).map_err(wait)
-}
-
-/// One subscriber of IPv6 has at least a /64 of addresses, so that is what counts as one.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() & (u128::MAX << 64)).into()),
-        v4 => v4,
-    }
+    buckets.check_key(&who).map_err(wait)
 }
 
 fn wait(not_until: NotUntil<Instant>) -> TooFast {
@@ -111,6 +126,18 @@ impl SubmitRate {
 mod tests {
     use super::*;
 
+    const ALICE: DeviceId = DeviceId(1);
+    const BOB: DeviceId = DeviceId(2);
+
+    fn target(device: u32) -> DeviceAddress {
+        let account = pawl_wire::AccountId([7; 32]);
+        DeviceAddress { account, device }
+    }
+
+    fn addresses() -> [IpAddr; 2] {
+        ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse().expect("an address"))
+    }
+
     #[test]
     fn one_address_is_slowed_down_and_another_is_not() {
         let limits = Limits {
@@ -118,18 +145,39 @@ mod tests {
             ..Limits::default()
         };
         let rates = Rates::new(&limits);
-        let [a, b] = ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse::<IpAddr>().expect("an address"));
-        assert_eq!(rates.claim(a), Ok(()));
-        assert!(matches!(rates.claim(a), Err(TooFast(ms)) if ms > 0 && ms <= 60_000));
-        assert_eq!(rates.claim(b), Ok(()));
+        let [a, b] = addresses();
+        assert_eq!(rates.claim(a, ALICE, target(1)), Ok(()));
+        let refused = rates.claim(a, BOB, target(2));
+        assert!(matches!(refused, Err(TooFast(ms)) if ms > 0 && ms <= 60_000));
+        assert_eq!(rates.claim(b, BOB, target(2)), Ok(()));
         assert_eq!(rates.look_up(a), Ok(()));
     }
 
     #[test]
-    fn a_subscribers_ipv6_network_counts_as_one() {
-        let of = |text: &str| network(text.parse().expect("an address"));
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+    fn one_account_is_slowed_down_wherever_it_asks_from() {
+        let limits = Limits {
+            claims_per_account: NonZeroU32::MIN,
+            ..Limits::default()
+        };
+        let rates = Rates::new(&limits);
+        let [a, b] = addresses();
+        assert_eq!(rates.claim(a, ALICE, target(1)), Ok(()));
+        assert!(rates.claim(b, ALICE, target(2)).is_err());
+        assert_eq!(rates.claim(b, BOB, target(2)), Ok(()));
+    }
+
+    #[test]
+    fn one_account_empties_no_stock_and_others_are_not_in_its_way() {
+        let limits = Limits {
+            claims_per_target: NonZeroU32::MIN,
+            ..Limits::default()
+        };
+        let rates = Rates::new(&limits);
+        let [a, _] = addresses();
+        assert_eq!(rates.claim(a, ALICE, target(1)), Ok(()));
+        let refused = rates.claim(a, ALICE, target(1));
+        assert!(matches!(refused, Err(TooFast(ms)) if ms > 60_000 && ms <= 3_600_000));
+        assert_eq!(rates.claim(a, ALICE, target(2)), Ok(()));
+        assert_eq!(rates.claim(a, BOB, target(1)), Ok(()));
     }
 }

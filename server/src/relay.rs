@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpRequest, HttpServer, web};
-use pawl_wire::Epoch;
+use pawl_wire::{Epoch, Registration};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::watch;
 
+use crate::bans::Bans;
 use crate::config::{Config, Limits};
 use crate::hub::Hub;
 use crate::origin::PublicOrigin;
@@ -75,6 +76,8 @@ pub(crate) struct Relay {
     pub(crate) store: Store,
     pub(crate) hub: Arc<Hub>,
     pub(crate) rates: Rates,
+    pub(crate) bans: Bans,
+    pub(crate) registration: Registration,
     pub(crate) limits: Limits,
     pub(crate) public_origins: Vec<PublicOrigin>,
     pub(crate) drain: watch::Sender<bool>,
@@ -93,7 +96,8 @@ impl Drop for Place {
 impl Relay {
     fn open(config: &Config) -> Result<Self, StartError> {
         let epoch = Epoch(random::bytes().map_err(StartError::Random)?);
-        let store = Store::open(&config.data, epoch, config.limits.clone()).map_err(|source| {
+        let (limits, registration) = (config.limits.clone(), config.registration);
+        let store = Store::open(&config.data, epoch, limits, registration).map_err(|source| {
             StartError::Store {
                 folder: config.data.clone(),
                 source,
@@ -103,6 +107,8 @@ impl Relay {
             store,
             hub: Arc::default(),
             rates: Rates::new(&config.limits),
+            bans: Bans::default(),
+            registration: config.registration,
             limits: config.limits.clone(),
             public_origins: config.public_origins.clone(),
             drain: watch::Sender::new(false),
@@ -138,13 +144,21 @@ pub async fn run(
     let listener = listen(config.listen).map_err(fail)?;
     let address = listener.local_addr().map_err(fail)?;
     let relay = Arc::new(Relay::open(&config)?);
+    if let Err(error) = relay.bans.refresh(&relay.store, &relay.hub).await {
+        tracing::error!(%error, "cannot read who is shut out");
+    }
     let server = serve(Arc::clone(&relay), &config, listener).map_err(StartError::Serve)?;
     let handle = server.handle();
     let serving = actix_web::rt::spawn(server);
     let sweeping = actix_web::rt::spawn(sweep(Arc::clone(&relay)));
+    let watching = Arc::clone(&relay);
+    let watching = actix_web::rt::spawn(async move {
+        watching.bans.watch(&watching.store, &watching.hub).await;
+    });
     ready(address);
     stop.await;
     sweeping.abort();
+    watching.abort();
     close(&relay, &handle).await;
     // The task ends with the server that was just stopped; its result says nothing new.
     let _ = serving.await;

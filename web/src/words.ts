@@ -238,7 +238,7 @@ export function alertText(alert: AlertCode): string {
     case 'prekeysLost':
       return 'The relay keeps losing the keys that this device gives it. Who writes to you for the first time may have to wait; tell the relay’s operator.';
     case 'deviceUnknown':
-      return 'The relay does not know this device. What you have here stays readable; ask the relay’s operator what happened.';
+      return 'The relay does not know this device, or shuts it out. What you have here stays readable; ask the relay’s operator what happened.';
     case 'versionMismatch':
       return 'This page and the relay are of different versions. Reload the page; your messages wait here.';
     case 'replaced':

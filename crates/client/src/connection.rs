@@ -436,7 +436,9 @@ impl Engine {
                 turn.alert(AlertCode::VersionMismatch);
                 self.relay.stay_away(SLOW_RETRY, true);
             }
-            ConnectionError::UnknownDevice | ConnectionError::AuthFailed
+            ConnectionError::UnknownDevice
+            | ConnectionError::AuthFailed
+            | ConnectionError::Banned
                 if self.account.get().ready().is_some() =>
             {
                 turn.alert(AlertCode::DeviceUnknown);

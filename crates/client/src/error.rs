@@ -150,7 +150,7 @@ pub enum AlertCode {
     /// Time and again the relay has other keys than this device gave it, or none: who writes for the first
     /// time may have to wait. They are given to it again, ever more slowly.
     PrekeysLost,
-    /// The relay does not know this device (any more).
+    /// The relay does not know this device (any more), or its operator has shut it out.
     DeviceUnknown,
     /// This relay and this page are of different versions: reload.
     VersionMismatch,

@@ -108,7 +108,9 @@ impl Engine {
         let error = match code {
             ConnectionError::UsernameTaken => CommandError::UsernameTaken,
             ConnectionError::InviteNeeded => CommandError::InviteNeeded,
-            ConnectionError::RegistrationClosed => CommandError::RegistrationClosed,
+            ConnectionError::RegistrationClosed | ConnectionError::Banned => {
+                CommandError::RegistrationClosed
+            }
             ConnectionError::RateLimited if is_first => {
                 CommandError::RateLimited { retry_after_ms }
             }

@@ -250,6 +250,8 @@ fn each_end_of_a_connection_has_its_own_pace_and_alert() {
     assert_eq!(attempts_after(ConnectionError::Replaced, 711, 61_000).0, 1);
     let unknown = attempts_after(ConnectionError::UnknownDevice, 712, 60_000);
     assert_eq!(unknown, (0, vec![AlertCode::DeviceUnknown]));
+    let banned = attempts_after(ConnectionError::Banned, 712, 60_000);
+    assert_eq!(banned, (0, vec![AlertCode::DeviceUnknown]));
     let version = attempts_after(ConnectionError::UnsupportedVersion, 713, 60_000);
     assert_eq!(version, (0, vec![AlertCode::VersionMismatch]));
     for code in [ConnectionError::TimedOut, ConnectionError::Unavailable] {

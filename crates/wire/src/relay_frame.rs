@@ -95,6 +95,8 @@ numbered!(
         TimedOut = 11,
         /// A newer connection of the same device took over.
         Replaced = 12,
+        /// The relay's operator has shut this account or network out.
+        Banned = 13,
     }
 );
 

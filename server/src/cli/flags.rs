@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
+use pawl_wire::Registration;
 use pawl_wire::limits::{MAX_ENVELOPE, MAX_ONE_TIME_KEYS};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -39,6 +40,9 @@ pub(super) struct Flags {
         value_delimiter = ','
     )]
     pub(super) public_origin: Vec<PublicOrigin>,
+    /// Who may register: open, invite (whoever has a code of `pawl-server invite create`) or closed
+    #[arg(long, env = "PAWL_REGISTRATION", value_name = "WHO", value_parser = registration, default_value = "open")]
+    registration: Registration,
     /// How much the log says: off, error, warn, info or debug
     #[arg(long, env = "PAWL_LOG", value_name = "LEVEL", value_parser = level, default_value = "info")]
     pub(super) log: LevelFilter,
@@ -69,6 +73,12 @@ pub(super) struct Flags {
     /// Claims of prekeys per minute from one network address
     #[arg(long, env = "PAWL_CLAIMS_PER_MINUTE", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::CLAIMS_PER_MINUTE)]
     claims_per_minute: NonZeroU32,
+    /// Claims of prekeys per minute from one account
+    #[arg(long, env = "PAWL_CLAIMS_PER_ACCOUNT", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::CLAIMS_PER_ACCOUNT)]
+    claims_per_account: NonZeroU32,
+    /// Claims per hour of one device's prekeys from one account
+    #[arg(long, env = "PAWL_CLAIMS_PER_TARGET", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::CLAIMS_PER_TARGET)]
+    claims_per_target: NonZeroU32,
     /// Envelopes per second on one connection
     #[arg(long, env = "PAWL_SUBMITS_PER_SECOND", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::SUBMITS_PER_SECOND)]
     submits_per_second: NonZeroU32,
@@ -79,6 +89,7 @@ impl Flags {
         let small = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let mut config = Config::new(self.listen, data);
         config.public_origins = self.public_origin;
+        config.registration = self.registration;
         config.limits = Limits {
             connections: small(self.connections),
             message_bytes: small(self.message_bytes),
@@ -89,6 +100,8 @@ impl Flags {
             registrations_per_minute: self.registrations_per_minute,
             look_ups_per_minute: self.look_ups_per_minute,
             claims_per_minute: self.claims_per_minute,
+            claims_per_account: self.claims_per_account,
+            claims_per_target: self.claims_per_target,
             submits_per_second: self.submits_per_second,
             ..Limits::default()
         };
@@ -99,6 +112,15 @@ impl Flags {
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
         .map_err(|_| "an address and a port are needed, for example 127.0.0.1:8080 or [::1]:8080")
+}
+
+fn registration(text: &str) -> Result<Registration, &'static str> {
+    match text {
+        "open" => Ok(Registration::Open),
+        "invite" => Ok(Registration::Invite),
+        "closed" => Ok(Registration::Closed),
+        _ => Err("open, invite or closed is needed"),
+    }
 }
 
 fn level(text: &str) -> Result<LevelFilter, &'static str> {

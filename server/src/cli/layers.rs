@@ -146,6 +146,7 @@ fn check(command: &Command, key: &str, values: &[String]) -> Result<(), String> 
     }
 }
 
+/// What a wrong value is called: the flag or variable, or the place in a command.
 fn refusal(error: &clap::Error, command: &Command, arguments: &[OsString]) -> Refusal {
     if matches!(
         error.kind(),
@@ -161,12 +162,12 @@ fn refusal(error: &clap::Error, command: &Command, arguments: &[OsString]) -> Re
     })
 }
 
-/// The flag that an error is about, without dashes and value.
+/// The flag that an error is about, without its value, or the place in a command.
 fn named(error: &clap::Error) -> Option<String> {
     match error.get(ContextKind::InvalidArg)? {
         ContextValue::String(arg) => {
             let flag = arg.split_whitespace().next()?;
-            flag.strip_prefix("--").map(str::to_owned)
+            Some(flag.to_owned())
         }
         _ => None,
     }
@@ -195,14 +196,13 @@ fn choices(error: &clap::Error) -> Option<String> {
 /// The flag or the variable, whichever the value came from.
 fn origin_of(command: &Command, flag: &str, arguments: &[OsString]) -> String {
     let typed = arguments.iter().filter_map(|argument| argument.to_str());
-    let dashed = format!("--{flag}");
     let is_typed = typed
         .map(|argument| argument.split('=').next().unwrap_or_default())
-        .any(|name| name == dashed);
-    let arg = flags(command).find(|arg| arg.get_long() == Some(flag));
+        .any(|name| name == flag);
+    let arg = flags(command).find(|arg| arg.get_long() == flag.strip_prefix("--"));
     match arg.and_then(Arg::get_env).and_then(OsStr::to_str) {
         Some(variable) if !is_typed && std::env::var_os(variable).is_some() => variable.to_owned(),
-        _ => dashed,
+        _ => flag.to_owned(),
     }
 }
 

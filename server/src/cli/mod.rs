@@ -3,6 +3,7 @@
 //! Owns flags, the configuration file, texts on standard output and exit codes: 0 done, 1 it cannot be done,
 //! 2 it was asked wrongly. Knows the relay by its public functions only.
 
+mod door;
 mod flags;
 mod layers;
 mod pages;
@@ -68,6 +69,12 @@ struct Place {
 enum Command {
     /// Serve; what happens without a command too
     Run(Box<Flags>),
+    /// Let people in by codes: see `--registration invite`
+    #[command(subcommand)]
+    Invite(door::InviteCommand),
+    /// Shut accounts and networks out
+    #[command(subcommand)]
+    Ban(door::BanCommand),
     /// Print a completion script for a shell
     Completions {
         /// Which
@@ -104,6 +111,8 @@ fn act(args: Args) -> ExitCode {
     match command {
         None => run::run(flags, place.data),
         Some(Command::Run(flags)) => run::run(*flags, place.data),
+        Some(Command::Invite(command)) => door::invite(command, &place.data),
+        Some(Command::Ban(command)) => door::ban(command, &place.data),
         Some(Command::Completions { shell }) => print(&pages::completions(Args::command(), shell)),
         Some(Command::Man) => print(&pages::manual(Args::command())),
     }

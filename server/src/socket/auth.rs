@@ -8,14 +8,14 @@ use std::sync::Arc;
 use ed25519_dalek::{Signature, VerifyingKey};
 use pawl_wire::limits::{FRAME_VERSION, MAX_FRAME};
 use pawl_wire::{
-    Auth, ClientFrame, ConnectionError, Nonce, Register, Registration, RelayFrame, SignatureBytes,
-    statement,
+    Auth, ClientFrame, ConnectionError, Nonce, Register, RelayFrame, SignatureBytes, statement,
 };
 
 use super::delivery::Delivery;
 use super::outgoing::End;
 use super::reader::Incoming;
 use super::{Peer, Socket};
+use crate::bans;
 use crate::hub::Live;
 use crate::random;
 use crate::relay::Relay;
@@ -43,7 +43,7 @@ pub(super) async fn admit(
         versions: (FRAME_VERSION, FRAME_VERSION),
         nonce,
         epoch: relay.store.epoch(),
-        registration: Registration::Open,
+        registration: relay.registration,
     };
     socket.out.send(&challenge).await?;
     let first = tokio::time::timeout(relay.limits.auth_timeout, first_frame(socket)).await;
@@ -104,6 +104,9 @@ async fn known(
     if !proved {
         return Err(ConnectionError::AuthFailed.into());
     }
+    if relay.bans.is_device_banned(peer.ip, known.id) {
+        return Err(End::Error(ConnectionError::Banned, bans::RETRY_MS));
+    }
     Ok((known.id, auth.last_seq, auth.receive_window))
 }
 
@@ -124,6 +127,12 @@ async fn new(
     }
     if let Err(wait) = relay.rates.register(peer.ip) {
         return Err(End::Error(ConnectionError::RateLimited, wait.0));
+    }
+    if relay
+        .bans
+        .is_name_banned(peer.ip, register.username.as_str())
+    {
+        return Err(End::Error(ConnectionError::Banned, bans::RETRY_MS));
     }
     let (account, signing_key) = (register.device.account, register.signing_key);
     let proved = statements(relay, peer, nonce, |connection| {
@@ -147,6 +156,8 @@ async fn new(
         Registered::UsernameTaken => Err(ConnectionError::UsernameTaken.into()),
         Registered::OtherRecord => Err(ConnectionError::AuthFailed.into()),
         Registered::KeyReused => Err(ConnectionError::KeyReused.into()),
+        Registered::InviteNeeded => Err(ConnectionError::InviteNeeded.into()),
+        Registered::Closed => Err(ConnectionError::RegistrationClosed.into()),
     }
 }
 

@@ -101,7 +101,7 @@ impl Connection<'_> {
     }
 
     async fn claim(&mut self, claim: ClaimId, device: DeviceAddress) -> Result<(), End> {
-        if let Err(wait) = self.relay.rates.claim(self.peer.ip) {
+        if let Err(wait) = self.relay.rates.claim(self.peer.ip, self.device, device) {
             let frame = RelayFrame::NoBundle {
                 claim,
                 cause: BundleRefusal::RateLimited,

@@ -19,6 +19,7 @@ use super::delivery::Delivery;
 use super::outgoing::End;
 use super::reader::Incoming;
 use super::{Peer, Socket};
+use crate::bans;
 use crate::clock;
 use crate::hub::{Hints, Live};
 use crate::random;
@@ -137,6 +138,9 @@ impl<'a> Connection<'a> {
     async fn follow(&mut self, hints: Hints) -> Result<(), End> {
         if hints.replaced() {
             return Err(ConnectionError::Replaced.into());
+        }
+        if hints.bans() && self.relay.bans.is_device_banned(self.peer.ip, self.device) {
+            return Err(End::Error(ConnectionError::Banned, bans::RETRY_MS));
         }
         if hints.mail() {
             self.delivery.hint();

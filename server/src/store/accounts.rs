@@ -1,9 +1,9 @@
 //! Accounts and their devices: registration, look-up, the beginning of a connection.
 
-use pawl_wire::{DeviceAddress, KeyStock, Register, SigningKeyBytes, Username};
+use pawl_wire::{DeviceAddress, KeyStock, Register, Registration, SigningKeyBytes, Username};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{DeviceId, StoreError, keys, mail};
+use super::{DeviceId, StoreError, invites, keys, mail};
 
 /// A device that the relay knows.
 pub(crate) struct KnownDevice {
@@ -22,6 +22,19 @@ pub(crate) enum Registered {
     OtherRecord,
     /// It is the same device, with keys that it may not publish.
     KeyReused,
+    /// The relay asks for an invite, and there is none that counts.
+    InviteNeeded,
+    /// The relay takes no new accounts.
+    Closed,
+}
+
+/// What a new account is let in by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Admission {
+    pub(super) registration: Registration,
+    pub(super) now: u64,
+    /// One-time keys of a kind that are held.
+    pub(super) most_keys: usize,
 }
 
 /// What a connection begins with.
@@ -62,11 +75,11 @@ pub(super) fn look_up(
     Ok(record)
 }
 
-/// `most`: one-time keys of a kind that are held.
+/// Whoever may not come in learns nothing, not even whether a name is taken.
 pub(super) fn register(
     conn: &Connection,
     register: &Register,
-    most: usize,
+    admission: Admission,
 ) -> Result<Registered, StoreError> {
     let username = register.username.as_str();
     let known: Option<(i64, [u8; 32], String)> = conn
@@ -78,12 +91,32 @@ pub(super) fn register(
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .optional()?;
-    match known {
-        None => insert(conn, register, most),
-        Some((_, key, _)) if key != register.device.account.0 => Ok(Registered::UsernameTaken),
-        Some((_, _, name)) if name != username => Ok(Registered::OtherRecord),
-        Some(_) => repeat(conn, register, most),
+    let is_own = |key: &[u8; 32]| key == &register.device.account.0;
+    if let Some((_, _, name)) = known.as_ref().filter(|(_, key, _)| is_own(key)) {
+        if name != username {
+            return Ok(Registered::OtherRecord);
+        }
+        return repeat(conn, register, admission.most_keys);
     }
+    let invite = match admission.registration {
+        Registration::Open => None,
+        Registration::Closed => return Ok(Registered::Closed),
+        Registration::Invite => {
+            let code = register.invite.as_deref().unwrap_or_default();
+            match invites::find(conn, code, admission.now)? {
+                None => return Ok(Registered::InviteNeeded),
+                invite => invite,
+            }
+        }
+    };
+    if known.is_some() {
+        return Ok(Registered::UsernameTaken);
+    }
+    let registered = insert(conn, register, admission.most_keys)?;
+    if let (Registered::Done(_), Some(invite)) = (&registered, invite) {
+        invites::spend(conn, invite)?;
+    }
+    Ok(registered)
 }
 
 /// A registration whose answer was lost: the same device, or it is refused.

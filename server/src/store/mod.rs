@@ -4,8 +4,11 @@
 //! is a [`Pending`], which resolves only when what it says is on disk. Design, section 6.
 
 mod accounts;
+mod admin;
+mod bans;
 mod claims;
 mod error;
+mod invites;
 mod keys;
 mod mail;
 mod readers;
@@ -21,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use pawl_wire::{Epoch, Register};
+use pawl_wire::{Epoch, Register, Registration};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
@@ -29,15 +32,23 @@ use crate::clock;
 use crate::config::Limits;
 
 pub(crate) use accounts::{KnownDevice, Opened, Registered};
+pub(crate) use admin::{Admin, AdminError};
+pub(crate) use bans::{BanList, Banned};
 pub(crate) use claims::Claimed;
 pub use error::OpenError;
 pub(crate) use error::StoreError;
+pub(crate) use invites::Invite;
 pub(crate) use keys::Published;
 pub(crate) use mail::{Letter, MailRead, Submitted};
 
 /// A device's row: what everything of a device is keyed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct DeviceId(i64);
+pub(crate) struct DeviceId(pub(crate) i64);
+
+impl DeviceId {
+    /// No row has it: rows begin at 1.
+    const NOBODY: Self = Self(0);
+}
 
 impl rusqlite::ToSql for DeviceId {
     fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
@@ -94,6 +105,7 @@ pub(crate) struct Store {
     readers: readers::Readers,
     epoch: Epoch,
     limits: Limits,
+    registration: Registration,
     /// Held until the relay ends, also by a crash: two relays on one folder would lose wake-ups.
     lock: File,
 }
@@ -103,7 +115,12 @@ impl Store {
     ///
     /// # Errors
     /// [`OpenError`].
-    pub(crate) fn open(folder: &Path, fresh: Epoch, limits: Limits) -> Result<Self, OpenError> {
+    pub(crate) fn open(
+        folder: &Path,
+        fresh: Epoch,
+        limits: Limits,
+        registration: Registration,
+    ) -> Result<Self, OpenError> {
         make_folder(folder).map_err(OpenError::Unwritable)?;
         let lock = lock(&folder.join("relay.lock"))?;
         let path = folder.join("relay.db");
@@ -113,6 +130,7 @@ impl Store {
             writer: writer::Writer::start(conn).map_err(OpenError::Thread)?,
             epoch,
             limits,
+            registration,
             lock,
         })
     }
@@ -157,8 +175,12 @@ impl Store {
 
     /// Registers an account with its first device; its signatures are verified already.
     pub(crate) async fn register(&self, register: Register) -> Result<Registered, StoreError> {
-        let most = self.limits.one_time_keys;
-        self.write(move |conn| accounts::register(conn, &register, most))
+        let admission = accounts::Admission {
+            registration: self.registration,
+            now: clock::wall_ms(),
+            most_keys: self.limits.one_time_keys,
+        };
+        self.write(move |conn| accounts::register(conn, &register, admission))
             .await?
             .await
     }
@@ -261,6 +283,12 @@ impl Store {
         self.writer.submit(op, after).await
     }
 
+    /// Who is shut out, where that is another list than the one with this number.
+    pub(crate) async fn bans(&self, known: Option<i64>) -> Result<Option<BanList>, StoreError> {
+        let read = move |conn: &Connection| bans::changed(conn, known);
+        self.readers.submit(read).await?.await
+    }
+
     /// Erases what is past its time, a bounded slice; true when there may be more.
     pub(crate) async fn sweep(&self) -> Result<bool, StoreError> {
         let (now, lifetime) = (clock::wall_ms(), self.limits.mail_lifetime);
@@ -291,3 +319,7 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         Err(TryLockError::Error(error)) => Err(OpenError::Unwritable(error)),
     }
 }
+
+#[cfg(test)]
+#[path = "nobody_tests.rs"]
+mod nobody_tests;

@@ -14,7 +14,7 @@ use super::{OpenError, keys};
 const APPLICATION_ID: i32 = 0x5061_776c;
 
 /// Version of the tables below: `PRAGMA user_version`. Every change of them raises it.
-const SCHEMA_VERSION: i32 = 2;
+const SCHEMA_VERSION: i32 = 3;
 
 /// Prepared statements kept per connection: all that the relay has, with room.
 const STATEMENTS: usize = 64;
@@ -100,6 +100,25 @@ ALTER TABLE device ADD COLUMN prekey_digest INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE device ADD COLUMN kem_digest INTEGER NOT NULL DEFAULT 0;
 ";
 
+/// Version 2 let everybody in.
+const FROM_2: &str = "
+ALTER TABLE relay ADD COLUMN last_invite INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE relay ADD COLUMN ban_changes INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE invite (
+    id INTEGER PRIMARY KEY,
+    code_hash BLOB NOT NULL UNIQUE,
+    uses_left INTEGER NOT NULL,
+    made_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE ban (
+    id INTEGER PRIMARY KEY,
+    username TEXT UNIQUE,
+    network TEXT UNIQUE,
+    made_at INTEGER NOT NULL
+) STRICT;
+";
+
 /// Opens the file for the writer thread, makes the tables where there are none, and reads the epoch.
 ///
 /// # Errors
@@ -115,6 +134,25 @@ pub(super) fn open_writer(path: &Path, fresh: Epoch) -> Result<(Connection, Epoc
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     let epoch = prepare(&mut conn, fresh)?;
     Ok((conn, epoch))
+}
+
+/// Opens the file beside a relay that is using it, for one short change: it must be of this very version.
+///
+/// # Errors
+/// [`OpenError`] for a file that another version made or will change.
+pub(super) fn open_beside(path: &Path) -> Result<Connection, OpenError> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    check_owner(&conn)?;
+    let found: i32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found != SCHEMA_VERSION {
+        return Err(OpenError::OtherVersion {
+            found,
+            known: SCHEMA_VERSION,
+        });
+    }
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    Ok(conn)
 }
 
 /// Opens the file for a reader thread, which cannot write.
@@ -148,12 +186,16 @@ fn prepare(conn: &mut Connection, fresh: Epoch) -> Result<Epoch, OpenError> {
     let version: i32 = begun.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version == 0 {
         begun.execute_batch(TABLES)?;
+        begun.execute_batch(FROM_2)?;
         begun.execute("INSERT INTO relay (id, epoch) VALUES (1, ?1)", [fresh.0])?;
         begun.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     if version == 1 {
         begun.execute_batch(FROM_1)?;
         keys::digest_all(&begun)?;
+    }
+    if version == 1 || version == 2 {
+        begun.execute_batch(FROM_2)?;
     }
     begun.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     let epoch = begun.query_row("SELECT epoch FROM relay", [], |row| row.get(0))?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::{DeviceId, StoreError, mail};
+use super::{DeviceId, StoreError, invites, mail};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -45,6 +45,7 @@ pub(super) fn sweep(
         MAX_DELIVERED,
         before(now, DELIVERED_LIFETIME_MS),
     )?;
+    invites::forget_expired(conn, now)?;
     Ok(mail || claims || delivered)
 }
 

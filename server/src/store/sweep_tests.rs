@@ -10,6 +10,12 @@ use super::*;
 use crate::config::Limits;
 use crate::store::{Registered, accounts, claims, schema};
 
+const OPEN: accounts::Admission = accounts::Admission {
+    registration: pawl_wire::Registration::Open,
+    now: 0,
+    most_keys: 100,
+};
+
 const ADDRESS: DeviceAddress = DeviceAddress {
     account: AccountId([1; 32]),
     device: 1,
@@ -40,7 +46,7 @@ fn store(folder: &std::path::Path) -> (Connection, DeviceId) {
         account_signature: SignatureBytes([0; 64]),
         device_signature: SignatureBytes([0; 64]),
     };
-    match accounts::register(&conn, &register, 100).expect("it can write") {
+    match accounts::register(&conn, &register, OPEN).expect("it can write") {
         Registered::Done(device) => (conn, device),
         other => panic!("{other:?}"),
     }

@@ -346,7 +346,7 @@ async fn keys_that_vanish_behind_the_relays_back_are_noticed_and_an_upload_mends
 }
 
 #[tokio::test]
-async fn a_store_from_before_there_were_digests_gets_them() {
+async fn a_store_of_an_older_version_gets_what_it_lacks() {
     let folder = tempfile::tempdir().expect("a folder");
     let (alice, bob) = (Device::new("alice"), Device::new("bob"));
     let relay = Relay::start_in(folder.path(), |_| ());
@@ -355,12 +355,17 @@ async fn a_store_from_before_there_were_digests_gets_them() {
         publish(&mut owner, one_time(1..=last)).await;
     }
     drop(relay);
-    by_hand(
-        folder.path(),
-        "ALTER TABLE device DROP COLUMN prekey_digest; ALTER TABLE device DROP COLUMN kem_digest;
-         PRAGMA user_version = 1",
-    );
-    for _ in 0..2 {
+    let without_door = "ALTER TABLE relay DROP COLUMN last_invite;
+         ALTER TABLE relay DROP COLUMN ban_changes; DROP TABLE invite; DROP TABLE ban;";
+    let without_digests = "ALTER TABLE device DROP COLUMN prekey_digest;
+         ALTER TABLE device DROP COLUMN kem_digest;";
+    let older = [
+        format!("{without_door} {without_digests} PRAGMA user_version = 1"),
+        format!("{without_door} PRAGMA user_version = 2"),
+        String::new(),
+    ];
+    for changes in older {
+        by_hand(folder.path(), &changes);
         let relay = Relay::start_in(folder.path(), |_| ());
         assert_eq!(told(&stock(&relay, &alice).await), digests(1..=3));
         assert_eq!(told(&stock(&relay, &bob).await), digests(1..=50));

@@ -5,6 +5,7 @@ mod abuse;
 mod admission;
 mod assets;
 mod crash;
+mod door;
 mod keys;
 mod mailbox;
 mod operations;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use pawl_wire::{
-    ClientFrame, ConnectionError, DeviceAddress, KeyStock, MessageId, RelayFrame, Submit,
+    ClientFrame, ConnectionError, DeviceAddress, KeyStock, MessageId, Registration, RelayFrame,
+    Submit,
 };
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -21,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(crate) challenge: Challenge,
+    pub(crate) registration: Registration,
 }
 
 /// How a connection ended.
@@ -45,9 +47,16 @@ impl Client {
                 nonce: pawl_wire::Nonce([0; 32]),
                 epoch: pawl_wire::Epoch([0; 16]),
             },
+            registration: Registration::Open,
         };
         match client.next().await {
-            RelayFrame::Challenge { nonce, epoch, .. } => {
+            RelayFrame::Challenge {
+                nonce,
+                epoch,
+                registration,
+                ..
+            } => {
+                client.registration = registration;
                 client.challenge.nonce = nonce;
                 client.challenge.epoch = epoch;
             }

@@ -1,0 +1,120 @@
+//! What an operator's command does to the store, beside a running relay or without one.
+//!
+//! Beside a relay it is one short transaction, for which the relay's writer waits. Without one, the folder is
+//! locked meanwhile, so that none starts in between.
+
+use std::fs::File;
+use std::path::Path;
+
+use pawl_wire::Epoch;
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{Banned, Invite, OpenError, StoreError, bans, invites, schema};
+
+pub(crate) struct Admin {
+    conn: Connection,
+    _lock: Option<File>,
+}
+
+/// Why a command of the operator's did not do it. Each text is one line.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AdminError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("there are {0} already, which is as many as can be")]
+    Full(i64),
+    #[error("the system gives no randomness: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+impl From<rusqlite::Error> for AdminError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Admin {
+    /// # Errors
+    /// [`OpenError`], for a running relay of another version too.
+    pub(crate) fn open(folder: &Path, fresh: Epoch) -> Result<Self, OpenError> {
+        super::make_folder(folder).map_err(OpenError::Unwritable)?;
+        let path = folder.join("relay.db");
+        match super::lock(&folder.join("relay.lock")) {
+            Ok(lock) => Ok(Self {
+                conn: schema::open_writer(&path, fresh)?.0,
+                _lock: Some(lock),
+            }),
+            Err(OpenError::InUse) => Ok(Self {
+                conn: schema::open_beside(&path)?,
+                _lock: None,
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The new invite's code, which is kept nowhere, and its number.
+    pub(crate) fn create_invite(
+        &mut self,
+        uses: u32,
+        now: u64,
+        expires_at: u64,
+    ) -> Result<(String, i64), AdminError> {
+        let code = invites::code(crate::random::bytes()?);
+        self.change(|conn| {
+            invites::forget_expired(conn, now)?;
+            check_room(conn, "invite", invites::MOST)?;
+            Ok((
+                code.clone(),
+                invites::insert(conn, &code, uses, now, expires_at)?,
+            ))
+        })
+    }
+
+    pub(crate) fn invites(&mut self, now: u64) -> Result<Vec<Invite>, AdminError> {
+        Ok(invites::all(&self.conn, now)?)
+    }
+
+    /// Whether there was such an invite.
+    pub(crate) fn revoke_invite(&mut self, id: i64) -> Result<bool, AdminError> {
+        self.change(|conn| Ok(invites::remove(conn, id)?))
+    }
+
+    /// Whether it is new.
+    pub(crate) fn ban(&mut self, banned: &Banned, now: u64) -> Result<bool, AdminError> {
+        self.change(|conn| {
+            check_room(conn, "ban", bans::MOST)?;
+            Ok(bans::add(conn, banned, now)?)
+        })
+    }
+
+    pub(crate) fn bans(&mut self) -> Result<Vec<Banned>, AdminError> {
+        Ok(bans::all(&self.conn)?)
+    }
+
+    /// Whether it was there.
+    pub(crate) fn unban(&mut self, banned: &Banned) -> Result<bool, AdminError> {
+        self.change(|conn| Ok(bans::remove(conn, banned)?))
+    }
+
+    fn change<T>(
+        &mut self,
+        change: impl FnOnce(&Connection) -> Result<T, AdminError>,
+    ) -> Result<T, AdminError> {
+        let begun = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let result = change(&begun)?;
+        begun.commit()?;
+        Ok(result)
+    }
+}
+
+fn check_room(conn: &Connection, table: &str, most: i64) -> Result<(), AdminError> {
+    let count: i64 = conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+        row.get(0)
+    })?;
+    if count >= most {
+        return Err(AdminError::Full(count));
+    }
+    Ok(())
+}
