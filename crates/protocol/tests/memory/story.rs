@@ -88,33 +88,46 @@ pub(crate) type Watch<'a> = &'a mut dyn FnMut(Seen<'_>);
 
 impl Party {
     pub(crate) fn new(rng: &mut Counter) -> Self {
-        let account = AccountKeyPair::generate(rng);
-        let keys = DeviceKeyPair::generate(rng);
-        let device = LocalDevice::certify(&account, DeviceId::FIRST, keys);
-        Self {
-            signed_prekey: SignedPreKeyPair::generate(7, device.keys(), rng),
-            kem_prekey: KemPreKeyPair::generate(KemKind::OneTime, 8, device.keys(), rng),
-            one_time_prekey: OneTimePreKeyPair::generate(9, rng),
+        Self::made(&mut (0..usize::MAX), rng).unwrap()
+    }
+
+    /// Key by key, since whatever comes after one wipes the stack, too.
+    fn made(steps: &mut Range<usize>, rng: &mut Counter) -> Option<Self> {
+        let account = step(steps, || AccountKeyPair::generate(rng))?;
+        let keys = step(steps, || DeviceKeyPair::generate(rng))?;
+        let device = step(steps, || {
+            LocalDevice::certify(&account, DeviceId::FIRST, keys)
+        })?;
+        let (keys, kind) = (device.keys(), KemKind::OneTime);
+        Some(Self {
+            signed_prekey: step(steps, || SignedPreKeyPair::generate(7, keys, rng))?,
+            kem_prekey: step(steps, || KemPreKeyPair::generate(kind, 8, keys, rng))?,
+            one_time_prekey: step(steps, || OneTimePreKeyPair::generate(9, rng))?,
             account,
             device,
-        }
+        })
     }
 
     /// As a store gives it back.
-    fn restored(&self) -> Self {
-        let keys = DeviceKeyPair::from_bytes(self.device.keys().to_bytes().as_bytes());
+    fn restored(&self, steps: &mut Range<usize>) -> Option<Self> {
+        let account = self.account.to_bytes();
+        let account = step(steps, || AccountKeyPair::from_bytes(account.as_bytes()))?;
+        let keys = self.device.keys().to_bytes();
+        let keys = step(steps, || DeviceKeyPair::from_bytes(keys.as_bytes()))?;
+        let signed = self.signed_prekey.to_bytes();
+        let signed = step(steps, || SignedPreKeyPair::from_bytes(signed.as_bytes()))?;
+        let kem = self.kem_prekey.to_bytes();
+        let kem = step(steps, || KemPreKeyPair::from_bytes(kem.as_bytes()))?;
+        let one_time = self.one_time_prekey.to_bytes();
+        let one_time = step(steps, || OneTimePreKeyPair::from_bytes(one_time.as_bytes()))?;
         let certificate = self.device.certificate().clone();
-        let account = AccountKeyPair::from_bytes(self.account.to_bytes().as_bytes());
-        let signed = SignedPreKeyPair::from_bytes(self.signed_prekey.to_bytes().as_bytes());
-        let kem = KemPreKeyPair::from_bytes(self.kem_prekey.to_bytes().as_bytes());
-        let one_time = OneTimePreKeyPair::from_bytes(self.one_time_prekey.to_bytes().as_bytes());
-        Self {
+        Some(Self {
             account: account.unwrap(),
             device: LocalDevice::new(keys.unwrap(), certificate).unwrap(),
             signed_prekey: signed.unwrap(),
             kem_prekey: kem.unwrap(),
             one_time_prekey: one_time.unwrap(),
-        }
+        })
     }
 
     pub(crate) fn bundle(&self) -> PreKeyBundle {
@@ -144,7 +157,7 @@ impl Party {
 }
 
 /// How far a story may be told.
-pub(crate) const STEPS: usize = 15;
+pub(crate) const STEPS: usize = 36;
 
 /// Tells so many steps of the story and drops everything, at once, so that nothing that comes later hides what a
 /// step leaves behind.
@@ -154,46 +167,39 @@ pub(crate) fn tell(steps: usize, rng: &mut Counter, watch: Watch<'_>) {
 }
 
 fn told(steps: &mut Range<usize>, rng: &mut Counter, watch: Watch<'_>) -> Option<()> {
-    let (alice, bob) = (Party::new(rng), Party::new(rng));
-    steps.next()?;
-    let (alice, bob) = (alice.restored(), bob.restored());
+    let (alice, bob) = (Party::made(steps, rng)?, Party::new(rng));
+    let (alice, bob) = (alice.restored(steps)?, bob.restored(&mut (0..usize::MAX))?);
     watch(Seen::Party(&alice));
     watch(Seen::Party(&bob));
-    steps.next()?;
-    far_down(|| alice.account.sign_statement(STATEMENT).unwrap());
-    far_down(|| alice.device.keys().sign_statement(STATEMENT).unwrap());
-    steps.next()?;
+    step(steps, || alice.account.sign_statement(STATEMENT).unwrap())?;
+    step(steps, || {
+        alice.device.keys().sign_statement(STATEMENT).unwrap()
+    })?;
     let bundle = bob.bundle().verify(&bob.account.public()).unwrap();
-    let mut a = Session::initiate(&alice.device, bundle, rng).unwrap();
+    let mut a = step(steps, || Session::initiate(&alice.device, bundle, rng))?.unwrap();
     watch(Seen::Session(&a));
-    steps.next()?;
-    let first = seal(&mut a, rng, watch);
-    steps.next()?;
-    assert!(bob.accept(&altered(&first)).is_none());
-    steps.next()?;
-    let mut b = bob.accept(&first).unwrap();
+    let first = step(steps, || seal(&mut a, rng, watch))?;
+    step(steps, || assert!(bob.accept(&altered(&first)).is_none()))?;
+    let mut b = step(steps, || bob.accept(&first).unwrap())?;
     watch(Seen::Session(&b));
     for _ in 0..2 {
-        steps.next()?;
         talk(&mut b, &mut a, steps, rng, watch)?;
-        steps.next()?;
         talk(&mut a, &mut b, steps, rng, watch)?;
-        (a, b) = (reload(&a), reload(&b));
+        (a, b) = step(steps, || (reload(&a), reload(&b)))?;
     }
-    steps.next()?;
-    assert!(a.expire(NOW + 30 * 86_400_000));
+    step(steps, || assert!(a.expire(NOW + 30 * 86_400_000)))?;
     steps
         .next()
         .map(|_| unreachable!("the story is longer than STEPS says"))
 }
 
-/// Does it far down the stack, where nothing that comes later hides what it leaves behind.
+/// One step, far down the stack, where nothing that comes later hides what it leaves behind.
 #[inline(never)]
-fn far_down<T>(work: impl FnOnce() -> T) -> T {
+fn step<T>(steps: &mut Range<usize>, work: impl FnOnce() -> T) -> Option<T> {
     let depth = std::hint::black_box([0_u8; 16 * 1024]);
     let out = work();
     std::hint::black_box(&depth);
-    out
+    steps.next().map(|_| out)
 }
 
 fn reload(session: &Session) -> Session {
@@ -214,10 +220,11 @@ fn talk(
     rng: &mut Counter,
     watch: Watch<'_>,
 ) -> Option<()> {
-    let [late, _lost, now] = [(); 3].map(|()| seal(from, rng, watch));
-    steps.next()?;
+    let [late, _lost, now] = step(steps, || [(); 3].map(|()| seal(from, rng, watch)))?;
     for envelope in [altered(&now), now, late] {
-        drop(to.open(&Envelope::decode(&envelope).unwrap(), NOW));
+        drop(step(steps, || {
+            to.open(&Envelope::decode(&envelope).unwrap(), NOW)
+        })?);
         watch(Seen::Session(to));
     }
     Some(())
