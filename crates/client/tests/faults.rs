@@ -241,6 +241,42 @@ fn a_stored_envelope_replayed_under_new_names_is_shown_once() {
     assert_eq!(world.history(ALICE, "bob").len(), 3);
 }
 
+/// The relay holds one text back; it is missed and sent again, sealed anew and under another name, and then
+/// the first one comes, too. Only its number tells.
+#[test]
+fn a_text_that_comes_late_after_it_was_sent_again_is_shown_once() {
+    let mut world = World::talking(506, 3);
+    let held = Rc::new(RefCell::new(None));
+    let holds = held.clone();
+    world.relay.bend = Some(Box::new(move |client, frame| match frame {
+        RelayFrame::Deliver {
+            message_id,
+            envelope,
+            ..
+        } if client == BOB && holds.borrow().is_none() => {
+            *holds.borrow_mut() = Some((message_id, envelope));
+            Vec::new()
+        }
+        frame => vec![frame],
+    }));
+    world.send(ALICE, "bob", "held back");
+    world.send(ALICE, "bob", "the next");
+    world.run_for(120_000);
+    let all = ["a0", "a1", "a2", "the next", "held back"];
+    assert_eq!(world.received(BOB, "alice"), all);
+    world.relay.bend = None;
+    let (message_id, envelope) = held.borrow_mut().take().expect("held");
+    let bob = world.address("bob");
+    let mailbox = world.relay.boxes.get_mut(&bob).expect("registered");
+    mailbox.store(message_id, envelope);
+    world.run_for(120_000);
+    assert_eq!(world.received(BOB, "alice"), all);
+    assert_eq!(world.history(BOB, "alice").len(), 8);
+    world.send(ALICE, "bob", "go on");
+    let last = world.received(BOB, "alice").pop();
+    assert_eq!(last.as_deref(), Some("go on"));
+}
+
 #[test]
 fn a_command_asked_twice_is_done_once() {
     let mut world = World::with(503, &["alice", "bob"]);
