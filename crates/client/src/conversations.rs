@@ -35,6 +35,8 @@ pub(crate) struct Conversation {
     pub(crate) delivered: RangeSet,
     /// Own texts that the other has seen.
     pub(crate) read: RangeSet,
+    /// Own texts to accounts that were pinned before: nobody says any more what became of them.
+    pub(crate) former: RangeSet,
     /// Own texts that are not sent again: their record is damaged, or they were tried too often, or had
     /// arrived long ago.
     pub(crate) lost: RangeSet,
@@ -106,6 +108,8 @@ struct ConversationRecord {
     mending: Vec<u64>,
     #[prost(bytes = "vec", tag = "24")]
     unreadable: Vec<u8>,
+    #[prost(uint64, repeated, tag = "25")]
+    former: Vec<u64>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -130,6 +134,7 @@ impl Conversation {
             unseen: NumberMap::default(),
             delivered: RangeSet::default(),
             read: RangeSet::default(),
+            former: RangeSet::default(),
             lost: RangeSet::default(),
             received: RangeSet::default(),
             unaccepted: Vec::new(),
@@ -164,11 +169,16 @@ impl Conversation {
         }
     }
 
-    /// Another account is pinned. What was sent to the old one is never sent again to the new one:
-    /// only these own texts are meant for it.
+    /// Another account is pinned. What was sent to the old one is never sent again to the new one, nor is
+    /// the new one believed about it: only these own texts are meant for it.
     pub(crate) fn begin_with(&mut self, account: AccountKey, own: NumberMap) {
         self.account = account;
         self.own = own;
+        self.former.insert_range(1, self.next_number - 1);
+        let none = RangeSet::default();
+        for (number, _) in self.own.between(&self.former, &none, usize::MAX) {
+            self.former.remove(number);
+        }
         self.list_version = 0;
         let unaccepted = std::mem::take(&mut self.unaccepted).into_iter();
         let theirs = unaccepted.filter(|(sender, _)| *sender == account);
@@ -260,6 +270,7 @@ impl Record for Conversation {
             unreadable: self.mending.unreadable.clone(),
             known: self.known.to_fields(),
             list_version: self.list_version,
+            former: self.former.to_fields(),
         })
     }
 
@@ -290,6 +301,7 @@ impl Record for Conversation {
             unseen: NumberMap::from_fields(&record.unseen)?,
             delivered: RangeSet::from_fields(&record.delivered)?,
             read: RangeSet::from_fields(&record.read)?,
+            former: RangeSet::from_fields(&record.former)?,
             lost: RangeSet::from_fields(&record.lost)?,
             received: RangeSet::from_fields(&record.received)?,
             unaccepted: record

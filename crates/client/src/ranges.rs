@@ -92,6 +92,23 @@ impl RangeSet {
         }
     }
 
+    /// What is in it up to a number, and not in another set.
+    pub(crate) fn without(&self, other: &Self, through: u64) -> Self {
+        let mut rest = Self::default();
+        for (mut number, last) in self.iter() {
+            let last = last.min(through);
+            while number <= last {
+                let (is_other, until) = other.span(number);
+                let until = until.min(last);
+                if !is_other {
+                    rest.insert_range(number, until);
+                }
+                number = until + 1;
+            }
+        }
+        rest
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
         self.ranges.iter().copied()
     }
@@ -141,6 +158,7 @@ mod tests {
         #[test]
         fn holds_exactly_what_was_put_in_while_the_bound_allows(
             inserts in prop::collection::vec((1_u64..200, 0_u64..6), 0..60),
+            others in prop::collection::vec(1_u64..200, 0..20),
         ) {
             let mut set = RangeSet::default();
             let mut model = BTreeSet::new();
@@ -151,6 +169,11 @@ mod tests {
             let held: BTreeSet<u64> = set.iter().flat_map(|(first, last)| first..=last).collect();
             prop_assert_eq!(&held, &model);
             prop_assert!((0..210).all(|number| set.contains(number) == model.contains(&number)));
+            let mut other = RangeSet::default();
+            others.iter().for_each(|number| other.insert(*number));
+            let rest = set.without(&other, 150);
+            let is_rest = |number| number <= 150 && set.contains(number) && !other.contains(number);
+            prop_assert!((0..210).all(|number| rest.contains(number) == is_rest(number)));
             prop_assert_eq!(RangeSet::from_fields(&set.to_fields()), Ok(set));
         }
 

@@ -10,7 +10,6 @@ use crate::limits::{
     RECEIPT_DELAY,
 };
 use crate::mending::Mending;
-use crate::ranges::RangeSet;
 use crate::turn::Turn;
 
 /// When receipts go out next.
@@ -156,14 +155,15 @@ impl Engine {
         self.receipts.delay(turn.now);
     }
 
-    /// What the other says of our texts. Numbers that were never sent are ignored.
+    /// What the other says of our texts. Numbers that were never sent are ignored, and those of texts to
+    /// accounts that were pinned before.
     pub(crate) fn on_receipt(&mut self, peer: PeerId, receipt: &Receipt, turn: &mut Turn<'_>) {
         let Some(conversation) = self.conversations.edit(peer) else {
             return;
         };
         let sent = conversation.next_number - 1;
-        let read = up_to(&receipt.read, sent);
-        let mut delivered = up_to(&receipt.delivered, sent);
+        let read = receipt.read.without(&conversation.former, sent);
+        let mut delivered = receipt.delivered.without(&conversation.former, sent);
         delivered.extend(&read);
         let mut news = conversation
             .own
@@ -238,12 +238,4 @@ impl Engine {
             turn.show_status(peer, position, after);
         }
     }
-}
-
-fn up_to(ranges: &RangeSet, sent: u64) -> RangeSet {
-    let mut known = RangeSet::default();
-    for (first, last) in ranges.iter() {
-        known.insert_range(first, last.min(sent));
-    }
-    known
 }

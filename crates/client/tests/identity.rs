@@ -215,6 +215,42 @@ fn what_the_old_account_has_is_not_sent_to_the_new_one_though_an_older_text_wait
 }
 
 #[test]
+fn a_new_account_is_not_believed_about_texts_to_the_one_before() {
+    let mut world = World::with(629, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "arrived");
+    world.set_network(BOB, false);
+    world.send(ALICE, "bob", "on its way");
+    let mut thief = Stranger::registered("bob", 80, &mut world);
+    thief.open_mailbox(&mut world);
+    let alice = world.address("alice");
+    thief.write(&mut world, alice, "trust me", true);
+    world.settle();
+    world.send(ALICE, "bob", "waits for the new account");
+    accept(&mut world);
+    world.send(ALICE, "bob", "for the new account");
+    use MessageStatus::{Delivered, Read, Sent};
+    let before = [Delivered, Sent, Sent, Sent];
+    assert_eq!(world.statuses(ALICE, "bob"), before);
+    thief.claim_all(&mut world, alice);
+    world.settle();
+    let after = [Delivered, Sent, Read, Read];
+    assert_eq!(world.statuses(ALICE, "bob"), after);
+    world.crash(ALICE);
+    world.settle();
+    assert_eq!(world.statuses(ALICE, "bob"), after);
+    // Nor is the next one about the texts of both.
+    let mut other = Stranger::registered("bob", 81, &mut world);
+    other.open_mailbox(&mut world);
+    other.write(&mut world, alice, "I am new", true);
+    world.settle();
+    accept(&mut world);
+    other.claim_all(&mut world, alice);
+    world.settle();
+    assert_eq!(world.statuses(ALICE, "bob"), after);
+}
+
+#[test]
 fn what_did_not_reach_the_old_account_cannot_be_tried_again_with_the_new_one() {
     let mut world = World::with(627, &["alice", "bob"]);
     world.start(ALICE, "bob");

@@ -51,6 +51,10 @@ struct Content {
 
 #[derive(Clone, PartialEq, Message)]
 struct Receipt {
+    #[prost(uint64, repeated, tag = "1")]
+    delivered: Vec<u64>,
+    #[prost(uint64, repeated, tag = "2")]
+    read: Vec<u64>,
     #[prost(uint64, tag = "3")]
     ask: u64,
 }
@@ -187,11 +191,31 @@ impl Stranger {
 
     /// Asks what has arrived, on that session.
     pub fn ask(&mut self, world: &mut World, to: DeviceAddress) {
+        let ask = world.now;
+        let receipt = Receipt {
+            ask,
+            ..Receipt::default()
+        };
+        self.tell(world, to, receipt);
+    }
+
+    /// Says to have seen every text there can be.
+    pub fn claim_all(&mut self, world: &mut World, to: DeviceAddress) {
+        let all = vec![1, u64::MAX / 2];
+        let receipt = Receipt {
+            delivered: all.clone(),
+            read: all,
+            ..Receipt::default()
+        };
+        self.tell(world, to, receipt);
+    }
+
+    fn tell(&mut self, world: &mut World, to: DeviceAddress, receipt: Receipt) {
         let content = Content {
             kind: 2,
             introduction: None,
             text: None,
-            receipt: Some(Receipt { ask: world.now }),
+            receipt: Some(receipt),
         };
         let session = self.session.as_mut().expect("begun");
         let sealed = session.seal(&content.encode_to_vec(), &mut self.rng);
