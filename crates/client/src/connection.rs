@@ -332,7 +332,10 @@ impl Engine {
             } => {
                 self.on_deliver(seq, message_id, envelope, turn);
             }
-            RelayFrame::QueueEmpty { .. } => self.receipts.hurry(turn.now),
+            RelayFrame::QueueEmpty { .. } => {
+                self.inbox.caught_up = true;
+                self.receipts.hurry(turn.now);
+            }
             RelayFrame::Account { username, record } => self.on_account(&username, record, turn),
             RelayFrame::Bundle { claim, bundle } => self.on_bundle(claim, &bundle, turn),
             RelayFrame::NoBundle {

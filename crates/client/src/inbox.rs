@@ -33,6 +33,8 @@ pub(crate) struct Inbox {
     pub(crate) confirming: Option<Username>,
     /// What the relay said about it.
     confirmed: Option<(Username, Answer)>,
+    /// The relay has said that nothing is left of what waited when the connection began.
+    pub(crate) caught_up: bool,
 }
 
 struct Delivery {
@@ -54,6 +56,11 @@ enum Outcome {
 impl Inbox {
     pub(crate) fn forget_connection(&mut self) {
         *self = Self::default();
+    }
+
+    /// Whether all that waited at the relay is on this disk.
+    pub(crate) fn is_done(&self) -> bool {
+        self.caught_up && self.waiting.is_empty()
     }
 }
 

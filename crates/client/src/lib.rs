@@ -26,6 +26,7 @@ mod event;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod housekeeping;
+mod idle;
 mod inbox;
 mod limits;
 mod lines;
@@ -42,6 +43,7 @@ mod records;
 mod registration;
 mod resending;
 mod rings;
+mod seal;
 mod sending;
 mod sessions;
 mod sorted;
@@ -61,6 +63,7 @@ pub use event::{
     Phase, QueryReply, RegistrationPolicy, SafetyNumberView, Snapshot,
 };
 pub use pawl_protocol::DrawAhead;
+pub use seal::{DataKey, Sealer};
 pub use step::{Input, SocketRequest, Step};
 pub use store::{Change, Key, Table};
 

@@ -26,6 +26,10 @@ pub(crate) struct Lookups {
 }
 
 impl Lookups {
+    pub(crate) fn is_answered(&self) -> bool {
+        self.asked.len() == 0 && self.claims.len() == 0
+    }
+
     pub(crate) fn is_refreshing(&self, peer: PeerId) -> bool {
         self.refreshing.contains(&peer)
     }

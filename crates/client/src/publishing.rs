@@ -48,6 +48,10 @@ impl Publishing {
         };
     }
 
+    pub(crate) fn is_answered(&self) -> bool {
+        self.pending.is_none()
+    }
+
     pub(crate) fn on_published(&mut self, request: u32) {
         let Some((_, uploaded)) = self.pending.take_if(|(pending, _)| *pending == request) else {
             return;

@@ -42,6 +42,10 @@ impl Sending {
         self.given_up.clear();
     }
 
+    pub(crate) fn is_answered(&self) -> bool {
+        self.in_flight.len() == 0
+    }
+
     pub(crate) fn is_given_up(&self, peer: PeerId) -> bool {
         self.given_up.contains(&peer)
     }

@@ -50,6 +50,13 @@ impl Table {
         }
     }
 
+    /// Whether its records go into a backup. What ratchets does not: a ratchet that is restored is a rewound
+    /// one. An engine that is loaded without these tables begins its sessions and publishes its prekeys anew.
+    #[must_use]
+    pub const fn is_backed_up(self) -> bool {
+        !matches!(self, Self::Sessions | Self::Prekeys)
+    }
+
     /// Whether the engine is loaded with all of its records (all but [`Table::Messages`]).
     #[must_use]
     pub const fn is_loaded(self) -> bool {

@@ -119,6 +119,10 @@ impl Strangers {
         self.waiting.flush(changes);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.len() == 0
+    }
+
     pub(crate) fn forget_connection(&mut self) {
         self.alerts = 0;
     }

@@ -3,10 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::contacts::PeerId;
+use crate::contacts::{Contact, PeerId};
 use crate::engine::Engine;
 use crate::error::CommandError;
-use crate::event::{ConversationView, MessageStatus, MessageView, NoticeCause, Phase, Snapshot};
+use crate::event::{
+    ConversationView, IdentityState, MessageStatus, MessageView, NoticeCause, Phase, Snapshot,
+};
 use crate::lines::{self, Line};
 use crate::records::Record;
 use crate::store::Key;
@@ -27,6 +29,13 @@ impl Engine {
                 .filter_map(|(_, Reverse(peer))| self.conversation_view(peer))
                 .collect(),
         }
+    }
+
+    /// What is known of the identity of the other of a conversation; nothing where there is none.
+    #[must_use]
+    pub fn identity(&self, conversation: &str) -> Option<IdentityState> {
+        let peer = self.contacts.named(conversation)?;
+        self.contacts.get(peer).map(Contact::identity)
     }
 
     /// Bounds of a conversation's keys in [`crate::Table::Messages`]: the driver reads `[lower, upper)`,

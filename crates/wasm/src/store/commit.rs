@@ -6,15 +6,15 @@ use std::rc::Rc;
 use futures_channel::oneshot;
 use futures_util::future::join_all;
 use js_sys::Uint8Array;
-use pawl_client::{Change, Table};
+use pawl_client::{Change, Sealer, Table};
 use rexie::{Transaction, TransactionMode};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
 use super::fault::CommitError;
 use super::schema::{Connection, FENCE};
-use super::seal::Sealer;
 use crate::clock::now;
+use crate::random;
 
 /// Records in one step: a full outbox or stock of prekeys is below a thousand.
 const MAX_CHANGES: usize = 4_096;
@@ -45,7 +45,8 @@ impl Batch {
                 Change::Delete { table, key } => (table, key, None),
             };
             let stored_key = sealer.stored_key(table, &key);
-            let sealed = value.map(|value| sealer.seal(table, &stored_key, &value));
+            let sealed = value
+                .map(|value| sealer.seal(table, &stored_key, &value, &mut random::generator()));
             Write {
                 table,
                 stored_key,

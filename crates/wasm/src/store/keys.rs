@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use js_sys::{Array, Object, Promise, Uint8Array};
-use pawl_client::Table;
+use pawl_client::{DataKey, Table};
 use rand_core::Rng;
 use rexie::{Rexie, TransactionMode};
 use wasm_bindgen::{JsCast, JsValue};
@@ -16,7 +16,6 @@ use zeroize::Zeroizing;
 use super::commit::{detached, finish};
 use super::fault::{CommitError, OpenError, ReadError};
 use super::schema::{Connection, KEYS};
-use super::seal::DataKey;
 use crate::random;
 use crate::values::object;
 
@@ -97,7 +96,7 @@ async fn make() -> Result<(Stored, DataKey), OpenError> {
         settled(subtle()?.generate_key_with_object(&algorithm, false, &usages))
             .await?
             .unchecked_into();
-    let data_key = DataKey::generate();
+    let data_key = DataKey::generate(&mut random::generator());
     let mut nonce = [0; NONCE];
     random::generator().fill_bytes(&mut nonce);
     let sealed =

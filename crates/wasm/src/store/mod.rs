@@ -8,16 +8,14 @@ mod fault;
 mod keys;
 mod read;
 mod schema;
-mod seal;
 
 use std::rc::Rc;
 
-use pawl_client::{Change, Key, LoadedRecord};
+use pawl_client::{Change, Key, LoadedRecord, Sealer};
 use zeroize::Zeroizing;
 
 pub use self::fault::{CommitError, OpenError, ReadError};
 pub use self::schema::{FENCE, KEYS, SCHEMA_VERSION};
-pub use self::seal::{DataKey, Sealer};
 
 /// A message's key and its record, or nothing where the record cannot be unsealed.
 pub type Row = (Key, Option<Zeroizing<Vec<u8>>>);

@@ -1,14 +1,13 @@
 //! Reading: everything that an engine starts with, and messages by the page.
 
 use js_sys::{ArrayBuffer, Uint8Array};
-use pawl_client::{Key, LoadedRecord, Table};
+use pawl_client::{Key, LoadedRecord, Sealer, Table};
 use rexie::{Direction, KeyRange, Rexie, Transaction, TransactionMode};
 use wasm_bindgen::{JsCast, JsValue};
 use zeroize::Zeroizing;
 
 use super::Row;
 use super::fault::ReadError;
-use super::seal::Sealer;
 
 /// Reads all tables but the messages, in one transaction.
 pub(super) async fn load(

@@ -22,6 +22,9 @@ const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("pawl", &[]),
 ];
 
+/// What a package's tests may know beside that: a terminal is tested against the real relay.
+const TESTS_MAY_KNOW: [(&str, &[&str]); 1] = [("pawl-cli", &["pawl-server"])];
+
 /// The root package's tests are of the whole system.
 const TESTS_OF_ALL: &str = "pawl";
 
@@ -42,10 +45,12 @@ fn findings(member: &Member) -> Vec<Finding> {
             "the package is not in the table of crates/xtask/src/tidy/imports.rs".to_owned(),
         )];
     };
+    let in_tests = TESTS_MAY_KNOW.iter().find(|(name, _)| *name == member.name);
+    let in_tests = in_tests.map_or(&[][..], |(_, known)| known);
     let dev = member
         .dev_uses
         .iter()
-        .filter(|_| member.name != TESTS_OF_ALL);
+        .filter(|used| member.name != TESTS_OF_ALL && !in_tests.contains(&used.as_str()));
     member
         .uses
         .iter()
@@ -85,6 +90,16 @@ mod tests {
             findings(&member("pawl-server", &[], &["pawl-client"])).len(),
             1
         );
+    }
+
+    #[test]
+    fn a_terminal_knows_the_relay_in_its_tests_and_nowhere_else() {
+        assert!(findings(&member("pawl-cli", &["pawl-client"], &["pawl-server"])).is_empty());
+        assert_eq!(
+            findings(&member("pawl-cli", &["pawl-server"], &[])).len(),
+            1
+        );
+        assert_eq!(findings(&member("pawl-cli", &[], &["pawl-wire"])).len(), 1);
     }
 
     #[test]

@@ -1,21 +1,24 @@
-//! Sealing of records and of their keys under the data key, so that the browser's files tell neither
-//! what is said nor to whom. ARCHITECTURE.md "Sealed records".
+//! Sealing of records and of their keys under a data key, so that a store's files tell neither what is
+//! said nor to whom: one way for every driver. Knows no store, and nothing of where the data key is kept.
+//! ARCHITECTURE.md "Sealed records".
 //!
 //! A record: `version 1 | nonce 24 | ciphertext and tag`, XChaCha20-Poly1305, associated data
 //! "Pawl record v1", table, stored key, version. A key: `nonce 24 | ciphertext and tag` with a nonce
 //! that is an HMAC of table and key, so that the same key is always stored under the same bytes. A
 //! message's key keeps its last eight bytes, the position, in the clear behind its sealed conversation.
+//!
+//! Everything is `inline`, so that it is compiled beside the driver that calls it: what a browser loads is half a
+//! kilobyte smaller so.
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
-use pawl_client::{Key, Table};
-use rand_core::Rng;
+use rand_core::CryptoRng;
 use sha2::Sha256;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use crate::random;
+use crate::store::{Key, Table};
 
 const VERSION: u8 = 1;
 const NONCE: usize = 24;
@@ -31,24 +34,36 @@ pub struct DataKey([u8; 32]);
 
 impl DataKey {
     /// A fresh one.
+    #[inline]
     #[must_use]
-    pub fn generate() -> Self {
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = [0; 32];
-        random::generator().fill_bytes(&mut bytes);
+        rng.fill_bytes(&mut bytes);
         Self(bytes)
     }
 
     /// From its 32 bytes; nothing where there are more or fewer.
+    #[inline]
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
     /// The 32 bytes, to be wrapped.
-    pub(super) fn as_bytes(&self) -> &[u8; 32] {
+    #[inline]
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
+    /// The key of a store beside this one, for records of a driver's own.
+    #[inline]
+    #[must_use]
+    pub fn beside(&self, purpose: &[u8]) -> Self {
+        Self(*self.derive(purpose))
+    }
+
+    #[inline]
     fn derive(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
         let mut key = Zeroizing::new([0; 32]);
         Hkdf::<Sha256>::new(None, &self.0)
@@ -67,6 +82,7 @@ pub struct Sealer {
 
 impl Sealer {
     /// The sealer of a data key.
+    #[inline]
     #[must_use]
     pub fn new(data_key: &DataKey) -> Self {
         let cipher = |purpose| XChaCha20Poly1305::new((&*data_key.derive(purpose)).into());
@@ -78,10 +94,17 @@ impl Sealer {
     }
 
     /// A record as it is stored under `stored_key`.
+    #[inline]
     #[must_use]
-    pub fn seal(&self, table: Table, stored_key: &[u8], record: &[u8]) -> Vec<u8> {
+    pub fn seal(
+        &self,
+        table: Table,
+        stored_key: &[u8],
+        record: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Vec<u8> {
         let mut nonce = [0; NONCE];
-        random::generator().fill_bytes(&mut nonce);
+        rng.fill_bytes(&mut nonce);
         let sealed = encrypt(
             &self.records,
             &nonce,
@@ -93,6 +116,7 @@ impl Sealer {
 
     /// The record of what is stored under `stored_key`; nothing where it was not sealed for that place
     /// with this data key.
+    #[inline]
     #[must_use]
     pub fn unseal(
         &self,
@@ -115,6 +139,7 @@ impl Sealer {
     }
 
     /// Under which bytes a key is stored.
+    #[inline]
     #[must_use]
     pub fn stored_key(&self, table: Table, key: &Key) -> Vec<u8> {
         let (name, position) = split(table, &key.0);
@@ -124,6 +149,7 @@ impl Sealer {
     }
 
     /// The key that is stored under these bytes; nothing where they are not of this data key.
+    #[inline]
     #[must_use]
     pub fn key(&self, table: Table, stored_key: &[u8]) -> Option<Key> {
         let (sealed, position) = split(table, stored_key);
@@ -132,6 +158,7 @@ impl Sealer {
         Some(Key([&name[..], position].concat()))
     }
 
+    #[inline]
     fn key_nonce(&self, table: Table, name: &[u8]) -> [u8; NONCE] {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.nonces.as_ref())
             .expect("HMAC takes a key of any length");
@@ -144,6 +171,7 @@ impl Sealer {
 
 /// In the table of messages the position stays apart, since pages are read in its order; every key
 /// there ends with one.
+#[inline]
 fn split(table: Table, key: &[u8]) -> (&[u8], &[u8]) {
     let position = if table == Table::Messages {
         POSITION
@@ -153,12 +181,14 @@ fn split(table: Table, key: &[u8]) -> (&[u8], &[u8]) {
     key.split_at(key.len().saturating_sub(position))
 }
 
+#[inline]
 fn encrypt(cipher: &XChaCha20Poly1305, nonce: &[u8; NONCE], msg: &[u8], aad: &[u8]) -> Vec<u8> {
     cipher
         .encrypt(nonce.into(), Payload { msg, aad })
         .expect("a record is far below the cipher's limit of 256 GiB")
 }
 
+#[inline]
 fn decrypt(
     cipher: &XChaCha20Poly1305,
     nonce: &[u8; NONCE],
@@ -172,6 +202,7 @@ fn decrypt(
 }
 
 /// The table's name is followed by a zero, so that no two places give the same bytes.
+#[inline]
 fn record_data(table: Table, stored_key: &[u8]) -> Vec<u8> {
     [
         RECORD_CONTEXT,
@@ -183,6 +214,7 @@ fn record_data(table: Table, stored_key: &[u8]) -> Vec<u8> {
     .concat()
 }
 
+#[inline]
 fn key_data(table: Table) -> Vec<u8> {
     [KEY_CONTEXT, table.name().as_bytes(), &[0, VERSION]].concat()
 }

@@ -1,0 +1,227 @@
+//! One or more texts to one person, from the first look to the relay's answers: a state machine over the
+//! engine's events, so that a program which does other things meanwhile can run several.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use pawl_client::{
+    AlertCode, Command, CommandError, CommandId, Event, IdentityState, MessageStatus,
+};
+
+use crate::driver::Driver;
+use crate::failure::{Code, Failure};
+
+/// How a wait that had to end is explained.
+const KEPT: &str = "; the message is kept and goes out next time";
+
+/// Texts on their way to one person.
+pub(crate) struct Errand {
+    to: String,
+    texts: VecDeque<String>,
+    stage: Stage,
+    /// Written, and not at the relay yet.
+    under_way: BTreeSet<u64>,
+    /// What nobody was told yet, in its order.
+    news: Vec<(u64, News)>,
+}
+
+/// How far a text has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum News {
+    /// On this disk: it goes out, now or later.
+    Written,
+    /// At the relay.
+    Sent,
+}
+
+enum Stage {
+    /// Whether the person is known is to be seen, once there is a connection.
+    Looking,
+    /// The relay is asked who that is.
+    Asking(CommandId),
+    /// Texts are written as they come.
+    Open,
+}
+
+impl Errand {
+    /// To somebody, as typed.
+    pub(crate) fn new(to: &str) -> Self {
+        Self {
+            to: to.trim_matches(' ').to_ascii_lowercase(),
+            texts: VecDeque::new(),
+            stage: Stage::Looking,
+            under_way: BTreeSet::new(),
+            news: Vec::new(),
+        }
+    }
+
+    /// One more text.
+    pub(crate) fn add(&mut self, text: String) {
+        self.texts.push_back(text);
+    }
+
+    /// A text that nobody has looked at yet.
+    pub(crate) fn take_text(&mut self) -> Option<String> {
+        self.texts.pop_front()
+    }
+
+    /// Whether everything so far is at the relay.
+    pub(crate) fn is_done(&self) -> bool {
+        self.texts.is_empty() && self.under_way.is_empty()
+    }
+
+    /// Positions of texts that have come further since the last call.
+    pub(crate) fn take_news(&mut self) -> Vec<(u64, News)> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Goes on as far as it can.
+    pub(crate) fn go_on(&mut self, driver: &mut Driver) -> Result<(), Failure> {
+        if matches!(self.stage, Stage::Looking) {
+            match self.identity(driver) {
+                Some(_) => self.stage = Stage::Open,
+                None if driver.is_online() => {
+                    let username = self.to.clone();
+                    let asked = driver.ask(Command::StartConversation { username })?;
+                    self.stage = Stage::Asking(asked);
+                }
+                None => {}
+            }
+        }
+        if matches!(self.stage, Stage::Open) {
+            self.look(driver)?;
+            while let Some(text) = self.texts.pop_front() {
+                self.write(driver, text)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An event that may be about it.
+    pub(crate) fn on_event(&mut self, driver: &mut Driver, event: &Event) -> Result<(), Failure> {
+        match event {
+            Event::CommandDone { id, error } if self.asked(id) => match error {
+                None => self.stage = Stage::Open,
+                // The connection broke: it is asked again on the next one.
+                Some(CommandError::Offline) => self.stage = Stage::Looking,
+                Some(error) => return Err(self.about(error.clone())),
+            },
+            Event::StatusChanged {
+                conversation,
+                changes,
+            } if *conversation == self.to => {
+                for (position, status) in changes {
+                    self.on_status(*position, *status)?;
+                }
+            }
+            Event::MessagesChanged {
+                conversation,
+                messages,
+            } if *conversation == self.to => {
+                for message in messages {
+                    if let Some(status) = message.status {
+                        self.on_status(message.position, status)?;
+                    }
+                }
+            }
+            Event::ConversationChanged { conversation } if conversation.username == self.to => {
+                self.look(driver)?;
+            }
+            Event::Alert {
+                alert: alert @ (AlertCode::DeviceUnknown | AlertCode::VersionMismatch),
+            } => {
+                return Err(Failure::new(
+                    Code::Refused,
+                    format!("{}{}", crate::words::alert(alert), self.kept()),
+                ));
+            }
+            _ => {}
+        }
+        self.go_on(driver)
+    }
+
+    /// Whether the person is known, so that texts are on disk at once.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open)
+    }
+
+    pub(crate) fn to(&self) -> &str {
+        &self.to
+    }
+
+    /// Why a wait had to end.
+    pub(crate) fn too_late(&self, driver: &Driver) -> Failure {
+        driver.unreachable(self.kept())
+    }
+
+    fn kept(&self) -> &'static str {
+        match self.under_way.is_empty() {
+            true => "",
+            false => KEPT,
+        }
+    }
+
+    fn asked(&self, id: &CommandId) -> bool {
+        matches!(&self.stage, Stage::Asking(asked) if asked == id)
+    }
+
+    fn on_status(&mut self, position: u64, status: MessageStatus) -> Result<(), Failure> {
+        match status {
+            MessageStatus::Sending => {}
+            MessageStatus::NotSent if self.under_way.remove(&position) => {
+                let line = format!(
+                    "the relay could not deliver to {}; the message is shown as not sent",
+                    self.to
+                );
+                return Err(Failure::new(Code::NotSent, line));
+            }
+            MessageStatus::NotSent => {}
+            MessageStatus::Sent | MessageStatus::Delivered | MessageStatus::Read => {
+                if self.under_way.remove(&position) {
+                    self.news.push((position, News::Sent));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A text is written to disk; the engine sends it as soon as it can.
+    fn write(&mut self, driver: &mut Driver, text: String) -> Result<(), Failure> {
+        let written = driver.write(&self.to, text)?;
+        let position = written.map_err(|error| self.about(error))?;
+        self.under_way.insert(position);
+        self.news.push((position, News::Written));
+        Ok(())
+    }
+
+    fn identity(&self, driver: &Driver) -> Option<IdentityState> {
+        driver.engine().identity(&self.to)
+    }
+
+    /// Nothing is written to somebody whose identity has changed: it would go to whom the user has not looked at.
+    fn look(&self, driver: &Driver) -> Result<(), Failure> {
+        if self.identity(driver) != Some(IdentityState::Changed) {
+            return Ok(());
+        }
+        let name = &self.to;
+        let kept = match self.under_way.is_empty() {
+            true => "nothing was written",
+            false => "the message waits for it",
+        };
+        let line = format!(
+            "{name}'s identity has changed: look at `pawl verify {name}`, then `pawl accept {name}`; {kept}"
+        );
+        Err(Failure::new(Code::Identity, line))
+    }
+
+    fn about(&self, error: CommandError) -> Failure {
+        let is_about = matches!(
+            error,
+            CommandError::UnknownRecipient | CommandError::KeysRefused
+        );
+        let mut failure = Failure::from(error);
+        if is_about {
+            failure.line = format!("{}: {}", self.to, failure.line);
+        }
+        failure
+    }
+}

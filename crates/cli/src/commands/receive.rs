@@ -1,0 +1,183 @@
+//! Printing what arrived: each line once, in its conversation's order. What was printed stands in the store, apart
+//! from what the engine knows; so a line whose printing was cut short is printed again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use pawl_client::{AlertCode, Command, Event, Key, MessageView};
+
+use super::desk::Desk;
+use crate::args::Place;
+use crate::clock;
+use crate::driver::Driver;
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+use crate::words;
+
+/// Lines that are read from the store at once.
+const PAGE: u32 = 100;
+
+pub(super) async fn run(
+    place: &Place,
+    output: &Output,
+    follow: bool,
+    unseen: bool,
+) -> Result<(), Failure> {
+    let mut driver = place.driver()?;
+    let mut printer = Printer {
+        output,
+        tell: !unseen,
+        printed: BTreeMap::new(),
+    };
+    let done = match follow {
+        true => forever(&mut driver, &mut printer, &place.path()?).await,
+        false => once(&mut driver, &mut printer, place.timeout).await,
+    };
+    driver.finish().await;
+    done
+}
+
+async fn forever(
+    driver: &mut Driver,
+    printer: &mut Printer<'_>,
+    store: &Path,
+) -> Result<(), Failure> {
+    let mut desk = Desk::open(store);
+    printer.backlog(driver)?;
+    loop {
+        tokio::select! {
+            biased;
+            event = driver.next() => if let Some(event) = event? {
+                printer.on_event(driver, &event)?;
+                desk.on_event(driver, &event)?;
+            },
+            () = desk.next() => {}
+        }
+        desk.go_on(driver)?;
+    }
+}
+
+async fn once(driver: &mut Driver, printer: &mut Printer<'_>, timeout: u64) -> Result<(), Failure> {
+    printer.backlog(driver)?;
+    let deadline = clock::deadline(timeout);
+    while !driver.is_idle() {
+        match driver.next_until(deadline).await? {
+            None => return Err(driver.unreachable("")),
+            Some(None) => {}
+            Some(Some(Event::Alert {
+                alert: alert @ (AlertCode::DeviceUnknown | AlertCode::VersionMismatch),
+            })) => return Err(Failure::new(Code::Refused, words::alert(&alert))),
+            Some(Some(event)) => printer.on_event(driver, &event)?,
+        }
+    }
+    Ok(())
+}
+
+/// Prints lines, and remembers that it did.
+struct Printer<'a> {
+    output: &'a Output,
+    /// Whether senders are told.
+    tell: bool,
+    /// The last position that was printed, by conversation.
+    printed: BTreeMap<String, u64>,
+}
+
+impl Printer<'_> {
+    /// What arrived while nobody looked.
+    fn backlog(&mut self, driver: &mut Driver) -> Result<(), Failure> {
+        let conversations = driver.engine().snapshot().conversations;
+        for conversation in conversations.iter().rev() {
+            let name = &conversation.username;
+            while let Some(lines) = self.unprinted(driver, name)? {
+                self.print(driver, name, &lines)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_event(&mut self, driver: &mut Driver, event: &Event) -> Result<(), Failure> {
+        match event {
+            Event::MessagesChanged {
+                conversation,
+                messages,
+            } => self.print(driver, conversation, messages),
+            _ => Ok(()),
+        }
+    }
+
+    /// A page of lines that were not printed; nothing where there are none.
+    fn unprinted(
+        &mut self,
+        driver: &Driver,
+        conversation: &str,
+    ) -> Result<Option<Vec<MessageView>>, Failure> {
+        let printed = self.printed(driver, conversation)?;
+        let (lower, upper) = driver.engine().history_range(conversation, None)?;
+        let lines = driver
+            .store()
+            .oldest(&after(lower, printed), &upper, PAGE)?;
+        let views = lines.iter().map(|(key, record)| {
+            let record = record.as_ref().map(|record| record.as_slice());
+            driver.engine().message_view(key, record)
+        });
+        let views: Vec<_> = views.collect();
+        Ok((!views.is_empty()).then_some(views))
+    }
+
+    /// Prints what of these lines was not; those that are the user's own are only passed over.
+    fn print(
+        &mut self,
+        driver: &mut Driver,
+        conversation: &str,
+        lines: &[MessageView],
+    ) -> Result<(), Failure> {
+        let before = self.printed(driver, conversation)?;
+        let (mut through, mut seen, mut failed) = (before, 0, Ok(()));
+        for line in lines.iter().filter(|line| line.position > before) {
+            if !line.mine {
+                failed = self.output.message(conversation, line);
+                if failed.is_err() {
+                    break;
+                }
+                seen = line.position;
+            }
+            through = line.position;
+        }
+        if through > before {
+            let name = record_name(conversation);
+            driver.store_mut().keep_own(&name, &through.to_be_bytes())?;
+            self.printed.insert(conversation.to_owned(), through);
+        }
+        if seen > 0 && self.tell {
+            driver.ask(Command::MarkRead {
+                conversation: conversation.to_owned(),
+                through: seen,
+            })?;
+        }
+        failed
+    }
+
+    fn printed(&mut self, driver: &Driver, conversation: &str) -> Result<u64, Failure> {
+        if let Some(printed) = self.printed.get(conversation) {
+            return Ok(*printed);
+        }
+        let kept = driver.store().own(&record_name(conversation))?;
+        let printed = kept.and_then(|bytes| bytes.as_slice().try_into().ok());
+        let printed = printed.map_or(0, u64::from_be_bytes);
+        self.printed.insert(conversation.to_owned(), printed);
+        Ok(printed)
+    }
+}
+
+/// Where a store remembers what of a conversation was printed.
+fn record_name(conversation: &str) -> String {
+    format!("printed {conversation}")
+}
+
+/// The key of the line after a position: a message's key ends with its position.
+fn after(Key(mut lower): Key, position: u64) -> Key {
+    if let Some(place) = lower.last_chunk_mut() {
+        *place = position.saturating_add(1).to_be_bytes();
+    }
+    Key(lower)
+}

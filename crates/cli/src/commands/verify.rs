@@ -1,0 +1,121 @@
+//! Safety numbers: shown, compared, accepted. What is marked is the number that was given, and no other that may
+//! have taken its place.
+
+use pawl_client::{Command, CommandError, IdentityState, SafetyNumberView};
+use serde::Serialize;
+
+use super::errand::Errand;
+use crate::args::Place;
+use crate::clock;
+use crate::driver::Driver;
+use crate::failure::{Code, Failure};
+use crate::output::Output;
+use crate::words;
+
+/// Groups of digits in one line.
+const GROUPS: usize = 4;
+
+/// A number, as JSON.
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "safetyNumber", rename_all = "camelCase")]
+struct Shown<'a> {
+    username: &'a str,
+    number: String,
+    identity: IdentityState,
+}
+
+pub(super) async fn run(
+    place: &Place,
+    output: &Output,
+    username: &str,
+    number: Option<String>,
+    undo: bool,
+) -> Result<(), Failure> {
+    let mut driver = place.driver()?;
+    let name = username.trim_matches(' ').to_ascii_lowercase();
+    if driver.engine().identity(&name).is_none() {
+        meet(&mut driver, &name, place.timeout).await?;
+    }
+    let known = driver.engine().safety_number(&name)?;
+    if number.is_some() || undo {
+        if let Some(number) = number {
+            compare(&known, &number)?;
+        }
+        mark(&mut driver, &name, !undo, known.qr)?;
+    }
+    let known = driver.engine().safety_number(&name)?;
+    show(output, &name, &known)?;
+    driver.finish().await;
+    Ok(())
+}
+
+/// The changed identity is the one to write to from now on.
+pub(super) fn accept(place: &Place, username: &str, number: &str) -> Result<(), Failure> {
+    let mut driver = place.driver()?;
+    let conversation = username.trim_matches(' ').to_ascii_lowercase();
+    let known = driver.engine().safety_number(&conversation)?;
+    compare(&known, number)?;
+    if known.identity != IdentityState::Changed {
+        return Err(Failure::usage(format!(
+            "{conversation}'s identity has not changed"
+        )));
+    }
+    driver.carry_out(Command::AcceptIdentity {
+        conversation,
+        number: known.qr,
+    })
+}
+
+/// Whoever is not known yet is looked up.
+async fn meet(driver: &mut Driver, name: &str, timeout: u64) -> Result<(), Failure> {
+    let mut errand = Errand::new(name);
+    let deadline = clock::deadline(timeout);
+    while !errand.is_open() {
+        match driver.next_until(deadline).await? {
+            None => return Err(driver.unreachable("")),
+            Some(None) => errand.go_on(driver)?,
+            Some(Some(event)) => errand.on_event(driver, &event)?,
+        }
+    }
+    Ok(())
+}
+
+fn mark(driver: &mut Driver, name: &str, verified: bool, number: Vec<u8>) -> Result<(), Failure> {
+    driver.carry_out(Command::MarkVerified {
+        conversation: name.to_owned(),
+        verified,
+        number,
+    })
+}
+
+fn compare(known: &SafetyNumberView, given: &str) -> Result<(), Failure> {
+    let digits: String = given.split_whitespace().collect();
+    let is_number = digits.len() == known.groups.concat().len()
+        && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if !is_number {
+        return Err(CommandError::NotASafetyNumber.into());
+    }
+    match digits == known.groups.concat() {
+        true => Ok(()),
+        false => Err(Failure::new(
+            Code::Identity,
+            "the numbers differ: do not trust this conversation before you know why",
+        )),
+    }
+}
+
+fn show(output: &Output, name: &str, known: &SafetyNumberView) -> Result<(), Failure> {
+    if output.is_json() {
+        return output.json(&Shown {
+            username: name,
+            number: known.groups.concat(),
+            identity: known.identity,
+        });
+    }
+    let identity = words::identity(known.identity);
+    output.line(&format!("{}  {identity}", output.bold(name)))?;
+    known
+        .groups
+        .chunks(GROUPS)
+        .try_for_each(|groups| output.line(&groups.join(" ")))
+}

@@ -1,0 +1,304 @@
+//! The driver: one step of the engine at a time, and for each step commit, then send, then show, in that order
+//! and no other. When a commit fails the engine is thrown away with the process: memory is never ahead of the
+//! disk. Decides nothing; what to ask, and when to end, is the commands'. ARCHITECTURE.md "One road".
+
+use std::collections::VecDeque;
+
+use pawl_client::{
+    AlertCode, Command, CommandError, CommandId, Config, Connection, Engine, Event, Input, Key,
+    SocketRequest, Step, StoreError,
+};
+use rand_core::Rng;
+use tokio::time::{Duration, Instant, sleep, timeout_at};
+
+use crate::clock::now;
+use crate::failure::{Code, Failure};
+use crate::output::say;
+use crate::random;
+use crate::relay::RelayAddress;
+use crate::signals::Signals;
+use crate::socket::{Socket, SocketEvent};
+use crate::store::Store;
+use crate::words;
+
+/// Longest sleep: a machine that was suspended looks at its clock again.
+const MAX_SLEEP_MS: u64 = 60_000;
+/// Where a store keeps its relay's address.
+const RELAY: &str = "relay";
+
+/// An engine with its store and its socket.
+pub(crate) struct Driver {
+    engine: Engine,
+    store: Store,
+    relay: RelayAddress,
+    socket: Option<Socket>,
+    /// What is to be told the engine before anything else.
+    told: VecDeque<Input>,
+    /// What nobody has looked at yet.
+    events: VecDeque<Event>,
+    wake_at: Option<u64>,
+    signals: Signals,
+    /// Why the last attempt to connect failed.
+    trouble: Option<String>,
+    connection: Connection,
+    was_online: bool,
+}
+
+/// Keeps the relay's address in a store.
+pub(crate) fn keep_relay(store: &mut Store, relay: &RelayAddress) -> Result<(), Failure> {
+    store.keep_own(RELAY, relay.to_string().as_bytes())
+}
+
+/// The relay's address that a store has.
+pub(crate) fn kept_relay(store: &Store) -> Result<Option<RelayAddress>, Failure> {
+    let Some(text) = store.own(RELAY)? else {
+        return Ok(None);
+    };
+    let text = std::str::from_utf8(&text).unwrap_or_default();
+    let relay = text.parse().map_err(|line| Failure::new(Code::Other, line));
+    relay.map(Some)
+}
+
+impl Driver {
+    /// Loads the engine; nothing is connected before [`Self::next`].
+    pub(crate) fn load(store: Store, relay: RelayAddress) -> Result<Self, Failure> {
+        let config = Config {
+            authority: relay.authority().to_owned(),
+        };
+        let engine = Engine::load(config, store.load()?).map_err(|error| match error {
+            StoreError::Newer => Failure::new(
+                Code::Newer,
+                "the store was written by a newer version of Pawl; use that one",
+            ),
+            StoreError::Corrupted(_) => Failure::new(
+                Code::NotAStore,
+                "the store is damaged: the account's own record cannot be read",
+            ),
+        })?;
+        Ok(Self {
+            engine,
+            store,
+            relay,
+            socket: None,
+            told: VecDeque::from([Input::Tick]),
+            events: VecDeque::new(),
+            wake_at: None,
+            signals: Signals::listen()?,
+            trouble: None,
+            connection: Connection::Offline,
+            was_online: false,
+        })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    pub(crate) fn is_online(&self) -> bool {
+        self.connection == Connection::Online
+    }
+
+    /// Whether nothing is under way any more, and everything was looked at.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.events.is_empty() && self.engine.is_idle()
+    }
+
+    /// Asks the engine for a change; `Event::CommandDone` with this id answers.
+    pub(crate) fn ask(&mut self, command: Command) -> Result<CommandId, Failure> {
+        let mut bytes = [0; 16];
+        random::generator().fill_bytes(&mut bytes);
+        let id = format!("{:032x}", u128::from_be_bytes(bytes));
+        self.step(Input::Command {
+            id: id.clone(),
+            command,
+        })?;
+        Ok(id)
+    }
+
+    /// A change that needs no relay, done when this returns.
+    pub(crate) fn carry_out(&mut self, command: Command) -> Result<(), Failure> {
+        let asked = self.ask(command)?;
+        let error = self.events.iter().find_map(|event| match event {
+            Event::CommandDone { id, error } if *id == asked => error.clone(),
+            _ => None,
+        });
+        error.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Writes a text to disk, from where it goes out as soon as it can; gives its position.
+    pub(crate) fn write(
+        &mut self,
+        conversation: &str,
+        text: String,
+    ) -> Result<Result<u64, CommandError>, Failure> {
+        let asked = self.ask(Command::SendText {
+            conversation: conversation.to_owned(),
+            text,
+        })?;
+        let mut written = 0;
+        for event in &self.events {
+            match event {
+                Event::MessagesChanged {
+                    conversation: shown,
+                    messages,
+                } if shown == conversation => {
+                    let own = messages.iter().filter(|message| message.mine);
+                    written = own.map(|own| own.position).fold(written, u64::max);
+                }
+                Event::CommandDone {
+                    id,
+                    error: Some(error),
+                } if *id == asked => return Ok(Err(error.clone())),
+                _ => {}
+            }
+        }
+        Ok(Ok(written))
+    }
+
+    /// The next event; nothing where something happened without one. Nothing is lost where the caller waits no
+    /// longer: steps are whole.
+    pub(crate) async fn next(&mut self) -> Result<Option<Event>, Failure> {
+        if let Some(event) = self.events.pop_front() {
+            return Ok(Some(event));
+        }
+        let input = match self.told.pop_front() {
+            Some(input) => input,
+            None => self.happens().await?,
+        };
+        self.step(input)?;
+        Ok(self.events.pop_front())
+    }
+
+    /// As [`Self::next`]; where the time is over before, `None`.
+    pub(crate) async fn next_until(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<Option<Option<Event>>, Failure> {
+        match timeout_at(deadline, self.next()).await {
+            Ok(event) => event.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Waits for something to happen outside.
+    async fn happens(&mut self) -> Result<Input, Failure> {
+        let wait = self.wake_at.map_or(MAX_SLEEP_MS, |at| {
+            at.saturating_sub(now()).min(MAX_SLEEP_MS)
+        });
+        let from_socket = async {
+            match &mut self.socket {
+                Some(socket) => socket.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            failure = self.signals.next() => Err(failure),
+            event = from_socket => Ok(self.heard(event)),
+            () = sleep(Duration::from_millis(wait)) => Ok(Input::Tick),
+        }
+    }
+
+    fn heard(&mut self, event: SocketEvent) -> Input {
+        match event {
+            SocketEvent::Opened => Input::SocketOpened,
+            SocketEvent::Frame(bytes) => Input::Frame(bytes),
+            SocketEvent::Closed { code, why } => {
+                self.socket = None;
+                self.trouble = why.or(self.trouble.take());
+                Input::SocketClosed { code }
+            }
+        }
+    }
+
+    /// One step, and those that follow from what it asks of the store.
+    fn step(&mut self, input: Input) -> Result<(), Failure> {
+        let mut reads = self.one_step(input)?;
+        while !reads.is_empty() {
+            let rows = self.store.messages(&reads)?;
+            reads = self.one_step(Input::Lines(rows))?;
+        }
+        Ok(())
+    }
+
+    /// The one road: nothing is sent or shown before the state that it came from is on disk. Gives what the
+    /// engine wants to read.
+    fn one_step(&mut self, input: Input) -> Result<Vec<Key>, Failure> {
+        let Step {
+            changes,
+            frames,
+            socket,
+            events,
+            reads,
+            wake_at,
+        } = self.engine.handle(input, now(), &mut random::for_a_step());
+        if !changes.is_empty() {
+            self.store.commit(changes)?;
+        }
+        for frame in frames {
+            if self.socket.as_ref().is_some_and(|open| !open.send(frame)) {
+                self.close();
+            }
+        }
+        match socket {
+            Some(SocketRequest::Open) => self.socket = Some(Socket::open(self.relay.socket_url())),
+            Some(SocketRequest::Close) => self.close(),
+            None => {}
+        }
+        self.wake_at = wake_at;
+        events.iter().for_each(|event| self.tell(event));
+        self.events.extend(events);
+        Ok(reads)
+    }
+
+    /// A request to close is answered at once: a closing handshake with a dead network takes a minute.
+    fn close(&mut self) {
+        self.socket = None;
+        self.told.push_back(Input::SocketClosed { code: None });
+    }
+
+    /// What must be known whatever was asked.
+    fn tell(&mut self, event: &Event) {
+        match event {
+            Event::ConnectionChanged { connection } => {
+                self.connection = *connection;
+                if self.is_online() {
+                    (self.was_online, self.trouble) = (true, None);
+                }
+            }
+            Event::Alert { alert } => {
+                if *alert == AlertCode::VersionMismatch || *alert == AlertCode::DeviceUnknown {
+                    self.trouble = Some(words::alert(alert));
+                }
+                say(&words::alert(alert));
+            }
+            _ => {}
+        }
+    }
+
+    /// There was no answer in time.
+    pub(crate) fn unreachable(&self, then: &str) -> Failure {
+        let relay = &self.relay;
+        let line = match (&self.trouble, self.was_online) {
+            (Some(why), _) => format!("the relay at {relay} cannot be reached: {why}{then}"),
+            (None, false) => format!("the relay at {relay} does not answer{then}"),
+            (None, true) => format!("the relay at {relay} did not answer in time{then}"),
+        };
+        Failure::new(Code::Unreachable, line)
+    }
+
+    /// Lets the last frames leave.
+    pub(crate) async fn finish(mut self) {
+        if let Some(socket) = self.socket.take() {
+            socket.finish().await;
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The real program against the real relay: what people and scripts see of it.
+#![forbid(unsafe_code)]
+
+mod backup;
+mod refusals;
+mod support;
+mod talk;
+mod trust;

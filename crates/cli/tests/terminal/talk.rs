@@ -1,0 +1,125 @@
+//! Two terminals and a relay: what one writes the other reads, once and in order.
+
+use crate::support::{Person, Relay, bytes_in, ended, pawl, text_of};
+
+#[test]
+fn two_terminals_talk() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    assert_eq!(alice.run(&["send", "bob", "hello bob"]).good(), "");
+    assert_eq!(
+        alice.run_with("over\ntwo lines\n", &["send", "Bob"]).good(),
+        ""
+    );
+    assert_eq!(
+        bob.receive(),
+        ["alice: hello bob", "alice: over\ntwo lines"]
+    );
+    assert!(
+        bob.receive().is_empty(),
+        "what was printed is not printed again"
+    );
+    assert_eq!(bob.run(&["send", "alice", "hello alice"]).good(), "");
+    assert_eq!(alice.receive(), ["bob: hello alice"]);
+    let sent = alice
+        .run_with("one\n\ntwo\n", &["send", "bob", "--lines", "--json"])
+        .good();
+    let sent: Vec<serde_json::Value> = sent
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let told = |what: &str| sent.iter().filter(|sent| sent["type"] == what).count();
+    assert_eq!((told("written"), told("sent"), sent.len()), (2, 2, 4));
+    assert!(
+        sent.iter()
+            .all(|sent| sent["to"] == "bob" && sent["position"].is_u64())
+    );
+    let out = bob.run(&["receive"]).good();
+    let texts: Vec<_> = out
+        .lines()
+        .map(|line| line.split_once("Z ").expect("a time").1)
+        .collect();
+    assert_eq!(
+        texts,
+        ["alice: one", "alice: two"],
+        "without colours, since nobody looks"
+    );
+    for folder in [alice.folder.path(), bob.folder.path(), relay.folder()] {
+        let stored = bytes_in(folder);
+        for secret in ["hello bob", "two lines", "hello alice"] {
+            let mut places = stored.windows(secret.len());
+            assert!(
+                !places.any(|place| place == secret.as_bytes()),
+                "{secret} is on a disk"
+            );
+        }
+    }
+}
+
+#[test]
+fn who_follows_sees_what_comes_and_what_came() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    alice.run(&["send", "bob", "before"]).good();
+    let mut follows = bob.start(&["receive", "--follow", "--json"]);
+    assert_eq!(text_of(&follows.line()), "alice: before");
+    alice.run(&["send", "bob", "meanwhile"]).good();
+    assert_eq!(text_of(&follows.line()), "alice: meanwhile");
+    follows.signal("-INT");
+    let ended = follows.end();
+    assert_eq!((ended.code, ended.out.as_str()), (Some(130), ""));
+    assert!(bob.receive().is_empty());
+}
+
+#[test]
+fn a_passphrase_opens_the_store_and_nothing_else_does() {
+    let relay = Relay::start();
+    let person = Person::new();
+    let write = |name: &str, text: &str| {
+        let path = person.path(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    };
+    let right = write("right", "correct horse\nand more\n");
+    let wrong = write("wrong", "correct house\n");
+    let run = |file: &std::path::Path, arguments: &[&str]| {
+        let mut command = pawl();
+        command.arg("--store").arg(person.store());
+        command.arg("--passphrase-file").arg(file).args(arguments);
+        ended(command, "")
+    };
+    run(&right, &["register", "carol", "--relay", &relay.url()]).good();
+    run(&right, &["receive"]).good();
+    run(&wrong, &["receive"]).refused(8, "wrong passphrase");
+    let key = write("key", &"0f".repeat(32));
+    person.run(&["receive"]).refused(8, "not with a key file");
+    std::fs::write(key, "0f").expect("a file");
+    person.run(&["receive"]).refused(8, "64 hexadecimal digits");
+    run(&right, &["receive"]).good();
+}
+
+#[test]
+fn who_follows_sends_for_others_that_have_no_store() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    alice.run(&["send", "bob", "hello"]).good();
+    let mut follows = bob.start(&["receive", "--follow", "--json"]);
+    assert_eq!(text_of(&follows.line()), "alice: hello");
+    let sent = bob.run(&["send", "alice", "hello too", "--json"]).good();
+    assert!(sent.contains(r#""type":"sent""#), "{sent}");
+    bob.run_with("one\ntwo\n", &["send", "alice", "--lines"])
+        .good();
+    bob.run(&["send", "nobody", "x"])
+        .refused(5, "nobody has this username");
+    bob.run(&["send", "bob", "x"])
+        .refused(2, "your own username");
+    assert_eq!(alice.receive(), ["bob: hello too", "bob: one", "bob: two"]);
+    follows.signal("-TERM");
+    assert_eq!(follows.end().code, Some(143));
+    assert!(!bob.path("store.run").exists());
+    bob.run(&["send", "alice", "by itself"]).good();
+    assert_eq!(alice.receive(), ["bob: by itself"]);
+}

@@ -1,0 +1,129 @@
+//! Safety numbers and changed identities, contacts and history.
+
+use rusqlite::Connection;
+
+use crate::support::{Person, Relay};
+
+/// The sixty digits that somebody sees.
+fn number(person: &Person, of: &str) -> String {
+    let out = person.run(&["verify", of]).good();
+    let digits: String = out
+        .lines()
+        .skip(1)
+        .flat_map(str::split_whitespace)
+        .collect();
+    assert_eq!(digits.len(), 60, "{out}");
+    digits
+}
+
+fn identity(person: &Person, of: &str) -> String {
+    let out = person.run(&["contacts", "--json"]).good();
+    let mut contacts = out.lines().map(|line| {
+        let contact: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        contact
+    });
+    let contact = contacts.find(|contact| contact["username"] == of);
+    contact.expect("a contact")["identity"]
+        .as_str()
+        .expect("a word")
+        .to_owned()
+}
+
+#[test]
+fn both_see_the_same_number_and_only_that_one_verifies() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    let seen = number(&alice, "bob");
+    assert_eq!(seen, number(&bob, "alice"), "before either has written");
+    assert_eq!(identity(&alice, "bob"), "unverified");
+    let other = seen.replace(&seen[..1], if seen.starts_with('9') { "8" } else { "9" });
+    alice
+        .run(&["verify", "bob", "--number", &other])
+        .refused(6, "the numbers differ");
+    alice
+        .run(&["verify", "bob", "--number", "123"])
+        .refused(2, "not a safety number");
+    assert_eq!(identity(&alice, "bob"), "unverified");
+    let spaced = format!(" {} {}", &seen[..7], &seen[7..]);
+    alice.run(&["verify", "bob", "--number", &spaced]).good();
+    assert_eq!(identity(&alice, "bob"), "verified");
+    assert_eq!(alice.run(&["contacts"]).good(), "bob  verified\n");
+    alice
+        .run(&["accept", "bob", "--number", &seen])
+        .refused(2, "has not changed");
+    alice.run(&["verify", "bob", "--undo"]).good();
+    assert_eq!(identity(&alice, "bob"), "unverified");
+    alice
+        .run(&["verify", "nobody"])
+        .refused(5, "nobody has this username");
+}
+
+#[test]
+fn nothing_goes_to_a_changed_identity_before_it_is_accepted() {
+    let mut relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    alice.run(&["send", "bob", "for the first bob"]).good();
+    assert_eq!(bob.receive(), ["alice: for the first bob"]);
+    let before = number(&alice, "bob");
+    // The relay gives the name to somebody else.
+    relay.stop();
+    let database = Connection::open(relay.folder().join("relay.db")).expect("the relay's store");
+    let changed = database.execute(
+        "UPDATE account SET username = 'bib' WHERE username = 'bob'",
+        [],
+    );
+    assert_eq!(changed.expect("it can be changed"), 1);
+    drop(database);
+    relay.restart();
+    let other = Person::at(&relay, "bob");
+    other.run(&["send", "alice", "my disk broke"]).good();
+    let received = alice.receive();
+    assert_eq!(received, ["bob: identityChanged", "bob: my disk broke"]);
+    assert_eq!(identity(&alice, "bob"), "changed");
+    alice
+        .run(&["send", "bob", "is it you?"])
+        .refused(6, "nothing was written");
+    alice
+        .run(&["accept", "bob", "--number", &before])
+        .refused(6, "the numbers differ");
+    assert!(other.receive().is_empty());
+    let now = number(&alice, "bob");
+    assert_eq!(now, number(&other, "alice"));
+    alice.run(&["accept", "bob", "--number", &now]).good();
+    assert_eq!(identity(&alice, "bob"), "unverified");
+    alice.run(&["send", "bob", "so it is"]).good();
+    assert_eq!(other.receive(), ["alice: so it is"]);
+    assert!(bob.receive().is_empty(), "the first bob gets nothing");
+}
+
+#[test]
+fn history_shows_both_sides() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    alice.run(&["send", "bob", "one"]).good();
+    bob.run(&["send", "alice", "two\u{1b}[2J"]).good();
+    assert_eq!(alice.receive(), ["bob: two\u{1b}[2J"]);
+    let lines = |out: String| -> Vec<String> {
+        let lines = out
+            .lines()
+            .map(|line| line.split_once("Z ").expect("a time").1.to_owned());
+        lines.collect()
+    };
+    let out = alice.run(&["history", "bob"]).good();
+    assert_eq!(lines(out), ["alice: one", "bob: two\\u{1b}[2J"]);
+    let out = alice
+        .run(&["history", "bob", "--limit", "1", "--json"])
+        .good();
+    assert_eq!(out.lines().count(), 1);
+    assert!(out.contains(r#""text":"two"#), "{out}");
+    let out = alice.run(&["history", "bob", "--json"]).good();
+    assert!(
+        out.lines()
+            .next()
+            .is_some_and(|own| own.contains(r#""status":"#)),
+        "{out}"
+    );
+}

@@ -1,0 +1,19 @@
+//! Whether anything is under way with the relay: for a driver that ends when its work is done, as a program
+//! in a terminal does. Reads, never changes; ending earlier loses nothing either.
+
+use crate::engine::Engine;
+
+impl Engine {
+    /// Whether all that waited at the relay is on this disk, and all that this device has to say to it just
+    /// now is answered. What waits for a time or for a decision of the user is nothing to wait for.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.relay.is_online()
+            && self.inbox.is_done()
+            && self.strangers.is_empty()
+            && self.receipts.due.is_none()
+            && self.sending.is_answered()
+            && self.lookups.is_answered()
+            && self.publishing.is_answered()
+    }
+}
