@@ -19,6 +19,11 @@ pub(crate) fn wall_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Now, as monotonic time.
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
 /// A point of monotonic time, `after` from now.
 pub(crate) fn deadline(after: Duration) -> Instant {
     Instant::now() + after

@@ -14,6 +14,7 @@ use pawl_wire::limits::{
 use pawl_wire::Registration;
 
 use crate::assets::{Asset, WEB};
+use crate::network::Network;
 use crate::origin::PublicOrigin;
 
 /// Everything that a relay is started with.
@@ -25,6 +26,12 @@ pub struct Config {
     pub data: PathBuf,
     /// The addresses that browsers reach it at, where that is not the Host header it gets.
     pub public_origins: Vec<PublicOrigin>,
+    /// Whose word on clients' addresses is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Where the metrics are served, if anywhere.
+    pub metrics: Option<SocketAddr>,
+    /// Between "not ready" and the goodbyes.
+    pub drain_wait: Duration,
     /// Who may register.
     pub registration: Registration,
     /// Bounds on everything.
@@ -41,6 +48,9 @@ impl Config {
             listen,
             data,
             public_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            metrics: None,
+            drain_wait: Duration::ZERO,
             registration: Registration::Open,
             limits: Limits::default(),
             web: WEB,

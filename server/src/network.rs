@@ -26,6 +26,11 @@ impl Network {
         address.is_ipv4() == self.first.is_ipv4() && masked(address, self.prefix) == self.first
     }
 
+    /// Whether every address of its kind is in it.
+    pub(crate) fn is_everybody(&self) -> bool {
+        self.prefix == 0
+    }
+
     /// What counts as one subscriber: an IPv4 address or an IPv6 /64.
     #[must_use]
     pub fn subscriber(address: IpAddr) -> IpAddr {

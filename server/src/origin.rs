@@ -3,6 +3,7 @@
 //! A browser sends `Origin` on every WebSocket and no page can forge it, so a foreign page is refused
 //! before anything else. Other clients send none; their signature names the relay all the same.
 
+use std::fmt;
 use std::str::FromStr;
 
 use actix_web::HttpRequest;
@@ -16,6 +17,12 @@ const MAX_AUTHORITY: usize = 260;
 pub struct PublicOrigin {
     origin: String,
     authority: String,
+}
+
+impl fmt::Display for PublicOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.origin)
+    }
 }
 
 /// Why a text is not an origin.

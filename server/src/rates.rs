@@ -1,7 +1,7 @@
 //! How often one network address may do what costs others: register, look up names, claim keys.
 //!
-//! Owns the buckets and their bound. Behind a reverse proxy every client has the proxy's address; the
-//! limits then hold for all of them together (docs/OPERATIONS.md). Nothing here is logged.
+//! Owns the buckets and their bound. Behind a reverse proxy the address is what a
+//! trusted proxy says (`forwarded`). Nothing here is logged.
 
 use std::hash::Hash;
 use std::net::IpAddr;

@@ -14,11 +14,14 @@ use tokio::sync::watch;
 
 use crate::bans::Bans;
 use crate::config::{Config, Limits};
+use crate::health::Health;
 use crate::hub::Hub;
+use crate::metrics::Metrics;
+use crate::network::Network;
 use crate::origin::PublicOrigin;
 use crate::rates::Rates;
 use crate::store::{OpenError, Store};
-use crate::{assets, headers, random, socket};
+use crate::{assets, headers, health, random, socket, supervisor};
 
 /// Connections that wait to be accepted: a crowd that comes back after a restart.
 const BACKLOG: i32 = 1_024;
@@ -78,6 +81,9 @@ pub(crate) struct Relay {
     pub(crate) rates: Rates,
     pub(crate) bans: Bans,
     pub(crate) registration: Registration,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) health: Health,
+    pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) limits: Limits,
     pub(crate) public_origins: Vec<PublicOrigin>,
     pub(crate) drain: watch::Sender<bool>,
@@ -96,8 +102,8 @@ impl Drop for Place {
 impl Relay {
     fn open(config: &Config) -> Result<Self, StartError> {
         let epoch = Epoch(random::bytes().map_err(StartError::Random)?);
-        let (limits, registration) = (config.limits.clone(), config.registration);
-        let store = Store::open(&config.data, epoch, limits, registration).map_err(|source| {
+        let metrics = Arc::<Metrics>::default();
+        let store = Store::open(config, epoch, Arc::clone(&metrics)).map_err(|source| {
             StartError::Store {
                 folder: config.data.clone(),
                 source,
@@ -109,6 +115,9 @@ impl Relay {
             rates: Rates::new(&config.limits),
             bans: Bans::default(),
             registration: config.registration,
+            metrics,
+            health: Health::default(),
+            trusted_proxies: config.trusted_proxies.clone(),
             limits: config.limits.clone(),
             public_origins: config.public_origins.clone(),
             drain: watch::Sender::new(false),
@@ -118,12 +127,18 @@ impl Relay {
 
     /// A place for one more connection, unless the relay is full or going down.
     pub(crate) fn take_place(&self) -> Option<Place> {
-        if *self.drain.borrow() {
-            return None;
-        }
         let place = Place(Arc::clone(&self.connections));
         let before = self.connections.fetch_add(1, Ordering::AcqRel);
-        (before < self.limits.connections).then_some(place)
+        if *self.drain.borrow() || before >= self.limits.connections {
+            self.metrics.turned_away.add(1);
+            return None;
+        }
+        self.metrics.connections.add(1);
+        Some(place)
+    }
+
+    pub(crate) fn open_connections(&self) -> u64 {
+        self.connections.load(Ordering::Acquire) as u64
     }
 }
 
@@ -141,7 +156,10 @@ pub async fn run(
         address: config.listen,
         source,
     };
-    let listener = listen(config.listen).map_err(fail)?;
+    let listener = match supervisor::listener().map_err(fail)? {
+        Some(handed_over) => handed_over,
+        None => listen(config.listen).map_err(fail)?,
+    };
     let address = listener.local_addr().map_err(fail)?;
     let relay = Arc::new(Relay::open(&config)?);
     if let Err(error) = relay.bans.refresh(&relay.store, &relay.hub).await {
@@ -149,21 +167,52 @@ pub async fn run(
     }
     let server = serve(Arc::clone(&relay), &config, listener).map_err(StartError::Serve)?;
     let handle = server.handle();
+    let watched = config.metrics.map(|address| watched(&relay, address));
+    let watched = watched.transpose()?;
     let serving = actix_web::rt::spawn(server);
     let sweeping = actix_web::rt::spawn(sweep(Arc::clone(&relay)));
     let watching = Arc::clone(&relay);
     let watching = actix_web::rt::spawn(async move {
         watching.bans.watch(&watching.store, &watching.hub).await;
     });
+    tracing::info!("the relay serves");
     ready(address);
+    supervisor::tell("READY=1");
     stop.await;
+    tracing::info!("the relay goes down");
+    supervisor::tell("STOPPING=1");
+    relay.health.leave();
+    tokio::time::sleep(config.drain_wait).await;
     sweeping.abort();
     watching.abort();
     close(&relay, &handle).await;
     // The task ends with the server that was just stopped; its result says nothing new.
     let _ = serving.await;
+    if let Some(watched) = watched {
+        watched.stop(false).await;
+    }
     relay.store.stop().await;
     Ok(())
+}
+
+/// Serves the metrics, on an address of their own.
+fn watched(relay: &Arc<Relay>, address: SocketAddr) -> Result<ServerHandle, StartError> {
+    let fail = |source| StartError::Listen { address, source };
+    let relay = Arc::clone(relay);
+    let make = move || {
+        App::new()
+            .app_data(web::Data::from(Arc::clone(&relay)))
+            .route("/metrics", web::get().to(health::metrics))
+    };
+    let server = HttpServer::new(make)
+        .workers(1)
+        .disable_signals()
+        .listen(listen(address).map_err(fail)?)
+        .map_err(fail)?
+        .run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    Ok(handle)
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -191,6 +240,8 @@ fn serve(relay: Arc<Relay>, config: &Config, listener: TcpListener) -> std::io::
             .app_data(web::Data::from(Arc::clone(&relay)))
             .wrap(headers::middleware())
             .route("/api/ws", web::get().to(socket::open))
+            .route("/live", web::get().to(health::live))
+            .route("/ready", web::get().to(health::ready))
             .default_service(web::to(move |request: HttpRequest| async move {
                 assets::serve(&request, web)
             }))

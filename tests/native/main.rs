@@ -5,5 +5,6 @@
 
 mod device;
 mod published;
+mod restored;
 mod secrecy;
 mod vectors;

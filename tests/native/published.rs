@@ -8,7 +8,7 @@ use crate::device::Device;
 use crate::secrecy::{Relay, ask, until};
 
 /// Uploads that the relay has answered.
-fn uploads(device: &Device) -> usize {
+pub(crate) fn uploads(device: &Device) -> usize {
     let frames = device.wire.iter().map(|bytes| RelayFrame::decode(bytes));
     let is_answer = |frame: &_| matches!(frame, Ok(RelayFrame::Published { .. }));
     frames.filter(is_answer).count()

@@ -25,9 +25,13 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn start(data: &Path) -> Self {
+        Self::start_at(data, "127.0.0.1:0".parse().expect("an address"))
+    }
+
+    /// Where its clients know it already.
+    pub(crate) fn start_at(data: &Path, listen: SocketAddr) -> Self {
         let (ready, address) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
-        let listen = "127.0.0.1:0".parse().expect("an address");
         let config = pawl_server::Config::new(listen, data.to_owned());
         let thread = thread::spawn(move || {
             let run = pawl_server::run(

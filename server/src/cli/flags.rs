@@ -13,6 +13,7 @@ use pawl_wire::limits::{MAX_ENVELOPE, MAX_ONE_TIME_KEYS};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, Limits};
+use crate::network::Network;
 use crate::origin::PublicOrigin;
 
 const LIMITS: &str = "Limits";
@@ -40,6 +41,20 @@ pub(super) struct Flags {
         value_delimiter = ','
     )]
     pub(super) public_origin: Vec<PublicOrigin>,
+    /// Network of a proxy whose X-Forwarded-For is believed, for example 127.0.0.1; may be repeated
+    #[arg(
+        long,
+        env = "PAWL_TRUSTED_PROXY",
+        value_name = "NETWORK",
+        value_delimiter = ','
+    )]
+    trusted_proxy: Vec<Network>,
+    /// Address and port of /metrics for Prometheus, on this machine only; without it there are none
+    #[arg(long, env = "PAWL_METRICS", value_name = "ADDRESS", value_parser = loopback)]
+    metrics: Option<SocketAddr>,
+    /// Seconds between "not ready" and the goodbyes when the relay goes down, for a load balancer to notice
+    #[arg(long, env = "PAWL_DRAIN_SECONDS", value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(0..=600), default_value_t = 0)]
+    drain_seconds: u64,
     /// Who may register: open, invite (whoever has a code of `pawl-server invite create`) or closed
     #[arg(long, env = "PAWL_REGISTRATION", value_name = "WHO", value_parser = registration, default_value = "open")]
     registration: Registration,
@@ -89,6 +104,9 @@ impl Flags {
         let small = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let mut config = Config::new(self.listen, data);
         config.public_origins = self.public_origin;
+        config.trusted_proxies = self.trusted_proxy;
+        config.metrics = self.metrics;
+        config.drain_wait = Duration::from_secs(self.drain_seconds);
         config.registration = self.registration;
         config.limits = Limits {
             connections: small(self.connections),
@@ -112,6 +130,15 @@ impl Flags {
 fn address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse()
         .map_err(|_| "an address and a port are needed, for example 127.0.0.1:8080 or [::1]:8080")
+}
+
+/// Metrics say how busy a relay is, which is nobody else's business.
+fn loopback(text: &str) -> Result<SocketAddr, &'static str> {
+    let address = address(text)?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err("metrics are for this machine only, for example 127.0.0.1:9464")
 }
 
 fn registration(text: &str) -> Result<Registration, &'static str> {

@@ -3,6 +3,8 @@
 //! Owns flags, the configuration file, texts on standard output and exit codes: 0 done, 1 it cannot be done,
 //! 2 it was asked wrongly. Knows the relay by its public functions only.
 
+mod care;
+mod doctor;
 mod door;
 mod flags;
 mod layers;
@@ -75,6 +77,18 @@ enum Command {
     /// Shut accounts and networks out
     #[command(subcommand)]
     Ban(door::BanCommand),
+    /// Copy the store into a file, also while the relay serves
+    Backup {
+        /// Where; it must not be there yet
+        file: PathBuf,
+    },
+    /// Make a store of a copy, in a folder without one: new epoch, no one-time keys, no invites
+    Restore {
+        /// What `backup` wrote
+        file: PathBuf,
+    },
+    /// Say what is wrong with this deployment, with the same settings as the relay's; changes nothing
+    Doctor(Box<Flags>),
     /// Print a completion script for a shell
     Completions {
         /// Which
@@ -113,6 +127,9 @@ fn act(args: Args) -> ExitCode {
         Some(Command::Run(flags)) => run::run(*flags, place.data),
         Some(Command::Invite(command)) => door::invite(command, &place.data),
         Some(Command::Ban(command)) => door::ban(command, &place.data),
+        Some(Command::Backup { file }) => care::backup(&place.data, &file),
+        Some(Command::Restore { file }) => care::restore(&file, &place.data),
+        Some(Command::Doctor(flags)) => doctor::doctor(&flags.into_config(place.data)),
         Some(Command::Completions { shell }) => print(&pages::completions(Args::command(), shell)),
         Some(Command::Man) => print(&pages::manual(Args::command())),
     }

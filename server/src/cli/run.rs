@@ -1,6 +1,6 @@
 //! `run`: the log, the signals, and the relay between them.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,12 +28,17 @@ pub(super) fn run(flags: Flags, data: PathBuf) -> ExitCode {
 /// The relay's own words, and faults of what it is built on. Nothing below that of others: they would log
 /// addresses and requests.
 fn log(level: LevelFilter) {
+    let is_terminal = std::io::stderr().is_terminal();
     let others = level.min(LevelFilter::ERROR);
     let filter = Targets::new()
         .with_default(others)
         .with_target("pawl_server", level);
     tracing_subscriber::registry()
-        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr))
+        .with(
+            tracing_subscriber::fmt::layer()
+                .with_ansi(is_terminal)
+                .with_writer(std::io::stderr),
+        )
         .with(filter)
         .init();
 }

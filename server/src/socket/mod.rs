@@ -21,6 +21,7 @@ use pawl_wire::limits::MAX_UNAUTHENTICATED_FRAME;
 
 use self::outgoing::{End, Outgoing};
 use self::reader::Reader;
+use crate::forwarded;
 use crate::origin::{self, Refusal};
 use crate::relay::{Place, Relay};
 
@@ -54,7 +55,7 @@ pub(crate) async fn open(
         }
     };
     let peer = Peer {
-        ip: peer_address(&request),
+        ip: peer_address(&request, &relay),
         authorities,
     };
     let Some(place) = relay.take_place() else {
@@ -71,7 +72,7 @@ pub(crate) async fn open(
         Ok((response, session, _)) => {
             let socket = Socket {
                 reader: Reader::new(body.into_inner(), MAX_UNAUTHENTICATED_FRAME),
-                out: Outgoing::new(session),
+                out: Outgoing::new(session, Arc::clone(&relay.metrics)),
             };
             actix_web::rt::spawn(serve(relay, peer, socket, place));
             response
@@ -100,10 +101,11 @@ async fn serve(relay: Arc<Relay>, peer: Peer, mut socket: Socket, _place: Place)
     drop(reader);
 }
 
-fn peer_address(request: &HttpRequest) -> IpAddr {
-    request
+fn peer_address(request: &HttpRequest, relay: &Relay) -> IpAddr {
+    let peer = request
         .peer_addr()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip())
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    forwarded::client(peer, request, &relay.trusted_proxies)
 }
 
 fn refuse(status: StatusCode, why: &'static str) -> HttpResponse {

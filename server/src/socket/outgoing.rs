@@ -1,5 +1,6 @@
 //! The writing half of a connection: frames out, bounded in time; the last word and the close code.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_ws::{CloseCode, CloseReason, Session};
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use pawl_wire::{ConnectionError, RelayFrame, close_code};
 
 use super::reader::ReadError;
+use crate::metrics::Metrics;
 
 /// A peer that takes nothing for so long is given up, so that it cannot hold its connection.
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
@@ -48,26 +50,32 @@ impl From<crate::store::StoreError> for End {
     }
 }
 
-pub(crate) struct Outgoing(Session);
+pub(crate) struct Outgoing {
+    session: Session,
+    metrics: Arc<Metrics>,
+}
 
 impl Outgoing {
-    pub(crate) fn new(session: Session) -> Self {
-        Self(session)
+    pub(crate) fn new(session: Session, metrics: Arc<Metrics>) -> Self {
+        Self { session, metrics }
     }
 
     /// # Errors
     /// [`End::Gone`] when the peer is gone or takes nothing.
     pub(crate) async fn send(&mut self, frame: &RelayFrame) -> Result<(), End> {
-        let send = self.0.binary(Bytes::from(frame.encode()));
-        within(send).await
+        let send = self.session.binary(Bytes::from(frame.encode()));
+        within(send).await?;
+        self.metrics.said(frame);
+        Ok(())
     }
 
     pub(crate) async fn pong(&mut self, payload: &[u8]) -> Result<(), End> {
-        within(self.0.pong(payload)).await
+        within(self.session.pong(payload)).await
     }
 
     /// Says the last word and closes.
     pub(crate) async fn finish(mut self, end: End) {
+        tracing::debug!(cause = ?end, "a connection ends");
         let (frame, code) = last_word(end);
         if let Some((error, retry_after_ms)) = frame {
             let frame = RelayFrame::Error {
@@ -84,7 +92,7 @@ impl Outgoing {
                 description: None,
             };
             // A peer that is gone by now has no use for it.
-            let _ = within(self.0.close(Some(reason))).await;
+            let _ = within(self.session.close(Some(reason))).await;
         }
     }
 }

@@ -40,6 +40,11 @@ pub enum OpenError {
     /// A file of another program.
     #[error("relay.db is not a Pawl relay's store")]
     NotOurs,
+    /// What `backup` wrote, put in the store's place by hand.
+    #[error(
+        "relay.db is a copy that `pawl-server backup` made: `pawl-server restore` makes a store of it"
+    )]
+    ACopy,
     /// No thread for it.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),

@@ -5,9 +5,11 @@
 
 mod accounts;
 mod admin;
+mod backup;
 mod bans;
 mod claims;
 mod error;
+mod examine;
 mod invites;
 mod keys;
 mod mail;
@@ -18,7 +20,7 @@ mod writer;
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,14 +31,17 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::clock;
-use crate::config::Limits;
+use crate::config::{Config, Limits};
+use crate::metrics::{Levels, Metrics};
 
 pub(crate) use accounts::{KnownDevice, Opened, Registered};
 pub(crate) use admin::{Admin, AdminError};
+pub use backup::{BackupError, backup, restore};
 pub(crate) use bans::{BanList, Banned};
 pub(crate) use claims::Claimed;
 pub use error::OpenError;
 pub(crate) use error::StoreError;
+pub(crate) use examine::{Health, examine};
 pub(crate) use invites::Invite;
 pub(crate) use keys::Published;
 pub(crate) use mail::{Letter, MailRead, Submitted};
@@ -106,6 +111,7 @@ pub(crate) struct Store {
     epoch: Epoch,
     limits: Limits,
     registration: Registration,
+    path: PathBuf,
     /// Held until the relay ends, also by a crash: two relays on one folder would lose wake-ups.
     lock: File,
 }
@@ -116,21 +122,22 @@ impl Store {
     /// # Errors
     /// [`OpenError`].
     pub(crate) fn open(
-        folder: &Path,
+        config: &Config,
         fresh: Epoch,
-        limits: Limits,
-        registration: Registration,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
+        let folder = config.data.as_path();
         make_folder(folder).map_err(OpenError::Unwritable)?;
         let lock = lock(&folder.join("relay.lock"))?;
         let path = folder.join("relay.db");
         let (conn, epoch) = schema::open_writer(&path, fresh)?;
         Ok(Self {
             readers: readers::Readers::start(&path)?,
-            writer: writer::Writer::start(conn).map_err(OpenError::Thread)?,
+            writer: writer::Writer::start(conn, metrics).map_err(OpenError::Thread)?,
             epoch,
-            limits,
-            registration,
+            limits: config.limits.clone(),
+            registration: config.registration,
+            path,
             lock,
         })
     }
@@ -281,6 +288,40 @@ impl Store {
             }
         };
         self.writer.submit(op, after).await
+    }
+
+    /// Writes something small: what this is answered with holds for the disk.
+    pub(crate) async fn probe(&self) -> Result<(), StoreError> {
+        self.write(|conn| {
+            conn.prepare_cached("UPDATE relay SET epoch = epoch")?
+                .execute([])?;
+            Ok(())
+        })
+        .await?
+        .await
+    }
+
+    /// How full the store is.
+    pub(crate) async fn levels(&self) -> Result<Levels, StoreError> {
+        let read = |conn: &Connection| {
+            let (devices, messages, bytes) = conn
+                .prepare_cached(
+                    "SELECT count(*), coalesce(sum(messages), 0), coalesce(sum(bytes), 0)
+                     FROM mailbox",
+                )?
+                .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            Ok([devices, messages, bytes].map(i64::unsigned_abs))
+        };
+        let [devices, waiting_messages, waiting_bytes] = self.readers.submit(read).await?.await?;
+        let sizes = ["relay.db", "relay.db-wal"].map(|file| self.path.with_file_name(file));
+        let sizes = sizes.iter().filter_map(|file| std::fs::metadata(file).ok());
+        Ok(Levels {
+            devices,
+            waiting_messages,
+            waiting_bytes,
+            store_bytes: sizes.map(|file| file.len()).sum(),
+            ..Levels::default()
+        })
     }
 
     /// Who is shut out, where that is another list than the one with this number.

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{OpenError, keys};
 
 /// "Pawl" in the file's header: `PRAGMA application_id`.
-const APPLICATION_ID: i32 = 0x5061_776c;
+pub(super) const APPLICATION_ID: i32 = 0x5061_776c;
 
 /// Version of the tables below: `PRAGMA user_version`. Every change of them raises it.
 const SCHEMA_VERSION: i32 = 3;
@@ -166,7 +166,11 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
-fn check_owner(conn: &Connection) -> Result<(), OpenError> {
+/// Whether the file is a store that this version can read.
+///
+/// # Errors
+/// [`OpenError`]
+pub(super) fn check_owner(conn: &Connection) -> Result<(), OpenError> {
     let owner: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let version: i32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
@@ -177,6 +181,7 @@ fn check_owner(conn: &Connection) -> Result<(), OpenError> {
             found: version,
             known: SCHEMA_VERSION,
         }),
+        (super::backup::COPY_ID, _) => Err(OpenError::ACopy),
         _ => Err(OpenError::NotOurs),
     }
 }

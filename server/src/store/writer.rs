@@ -5,13 +5,15 @@
 //! panics is undone by itself; the others of its group stand. Design, section 6.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Pending, StoreError};
+use crate::clock;
+use crate::metrics::Metrics;
 
 /// Jobs that may wait: more than a group, so that the thread is never starved, and a bound on memory
 /// (each holds one frame at most). A full queue holds back the connections that fill it.
@@ -26,11 +28,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(conn: Connection) -> std::io::Result<Self> {
+    pub(super) fn start(conn: Connection, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (queue, messages) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&conn, messages))?;
+            .spawn(move || run(&conn, messages, &metrics))?;
         Ok(Self {
             queue,
             thread: Mutex::new(Some(thread)),
@@ -116,7 +118,7 @@ where
     }
 }
 
-fn run(conn: &Connection, mut queue: mpsc::Receiver<Message>) {
+fn run(conn: &Connection, mut queue: mpsc::Receiver<Message>, metrics: &Metrics) {
     let mut group: Vec<Box<dyn Job>> = Vec::with_capacity(GROUP);
     let mut stopping = false;
     while !stopping {
@@ -130,6 +132,7 @@ fn run(conn: &Connection, mut queue: mpsc::Receiver<Message>) {
             let full = stopping || group.len() == GROUP;
             next = if full { None } else { queue.try_recv().ok() };
         }
+        let begun = clock::now();
         let committed = match commit(conn, &mut group) {
             Ok(()) => true,
             Err(error) => {
@@ -138,6 +141,9 @@ fn run(conn: &Connection, mut queue: mpsc::Receiver<Message>) {
                 false
             }
         };
+        metrics
+            .commits
+            .count(group.len(), begun.elapsed(), committed);
         for job in group.drain(..) {
             job.finish(committed);
         }

@@ -18,7 +18,10 @@ fn start(folder: &std::path::Path) -> (Writer, Connection) {
         .expect("a table");
     conn.busy_timeout(std::time::Duration::ZERO)
         .expect("a setting");
-    (Writer::start(conn).expect("a thread"), open())
+    (
+        Writer::start(conn, Arc::default()).expect("a thread"),
+        open(),
+    )
 }
 
 fn numbers(conn: &Connection) -> Vec<i64> {

@@ -4,6 +4,7 @@
 mod abuse;
 mod admission;
 mod assets;
+mod care;
 mod crash;
 mod door;
 mod keys;
@@ -11,3 +12,4 @@ mod mailbox;
 mod operations;
 mod settings;
 mod support;
+mod watching;

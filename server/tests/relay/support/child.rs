@@ -41,11 +41,18 @@ impl Child {
         self.process.wait().expect("it is gone");
     }
 
+    /// Sends a signal and does not wait.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.process.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &pid])
+            .status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     /// SIGTERM, and the exit code.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
-        let pid = self.process.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(sent.expect("kill runs").success());
+        self.signal("TERM");
         self.process.wait().expect("it ends").code()
     }
 

@@ -37,8 +37,21 @@ pub(crate) struct End {
 impl Client {
     /// Connects and reads the challenge.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
+        Self::connect_with(address, None).await
+    }
+
+    /// The same, as a proxy would pass it on.
+    pub(crate) async fn connect_from(address: SocketAddr, forwarded: &str) -> Self {
+        Self::connect_with(address, Some(forwarded)).await
+    }
+
+    async fn connect_with(address: SocketAddr, forwarded: Option<&str>) -> Self {
         let request = format!("ws://{address}/api/ws");
-        let request = request.into_client_request().expect("a request");
+        let mut request = request.into_client_request().expect("a request");
+        if let Some(forwarded) = forwarded {
+            let value = forwarded.parse().expect("a header");
+            request.headers_mut().insert("X-Forwarded-For", value);
+        }
         let (socket, _) = connect_async(request).await.expect("a connection");
         let mut client = Self {
             socket,
@@ -83,6 +96,14 @@ impl Client {
         client.send(&ClientFrame::Auth(auth)).await;
         client.expect_auth_ok().await;
         client
+    }
+
+    /// The port that this end has.
+    pub(crate) fn port(&self) -> Option<u16> {
+        match self.socket.get_ref() {
+            MaybeTlsStream::Plain(stream) => Some(stream.local_addr().ok()?.port()),
+            _ => None,
+        }
     }
 
     async fn expect_auth_ok(&mut self) {

@@ -1,0 +1,287 @@
+//! `doctor`: looks at a deployment and says in plain words what is wrong with it. Changes nothing.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::print;
+use crate::clock;
+use crate::config::Config;
+use crate::store::{self, Health};
+
+/// Below this much room a relay that is used is soon without any.
+const LITTLE_ROOM: u64 = 1 << 30;
+
+/// File descriptors besides the WebSockets: the page's connections, the store, the log.
+const OTHER_FILES: u64 = 600;
+
+/// 2026: no relay of this kind ran before, so a clock that says so is wrong.
+const EARLIEST_MS: u64 = 1_767_225_600_000;
+
+/// Clocks of machines differ; by this much they do not.
+const CLOCK_SLACK_MS: u64 = 60 * 60 * 1_000;
+
+const PATIENCE: Duration = Duration::from_secs(3);
+
+enum Finding {
+    Fine(String),
+    /// Worth knowing, and perhaps meant so.
+    Look(String),
+    Wrong(String),
+}
+
+use Finding::{Fine, Look, Wrong};
+
+/// The exit code says whether anything is wrong.
+pub(super) fn doctor(config: &Config) -> ExitCode {
+    let findings = [
+        folder(&config.data),
+        room(&config.data),
+        store_health(&config.data),
+        port(config.listen),
+        origins(config),
+        proxies(config),
+        door(config),
+        files(config),
+    ];
+    let mut wrong = 0;
+    let mut text = String::new();
+    for finding in findings.into_iter().flatten() {
+        let (word, line) = match finding {
+            Fine(line) => ("ok   ", line),
+            Look(line) => ("look ", line),
+            Wrong(line) => {
+                wrong += 1;
+                ("WRONG", line)
+            }
+        };
+        text += &format!("{word} {line}\n");
+    }
+    print(&text);
+    if wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+#[cfg(unix)]
+fn folder(data: &Path) -> Vec<Finding> {
+    use std::os::unix::fs::MetadataExt;
+
+    let name = data.display();
+    let Ok(folder) = std::fs::metadata(data) else {
+        return vec![Look(format!(
+            "the data folder {name} is not there yet; the relay makes it"
+        ))];
+    };
+    if !folder.is_dir() {
+        return vec![Wrong(format!("{name} is no folder; --data names one"))];
+    }
+    let mut findings = Vec::new();
+    let user = rustix::process::geteuid().as_raw();
+    let owners = ["", "relay.db", "relay.db-wal", "relay.lock"]
+        .into_iter()
+        .filter_map(|file| {
+            Some((
+                data.join(file),
+                std::fs::metadata(data.join(file)).ok()?.uid(),
+            ))
+        });
+    for (path, owner) in owners.filter(|(_, owner)| *owner != user) {
+        findings.push(Wrong(format!(
+            "{} belongs to user {owner} and this is user {user}; run doctor as the relay's user, or chown it",
+            path.display()
+        )));
+    }
+    let mode = folder.mode() & 0o777;
+    if mode & 0o077 != 0 {
+        findings.push(Wrong(format!(
+            "others can look into {name} (mode {mode:o}): chmod 700 it"
+        )));
+    }
+    if findings.is_empty() {
+        findings.push(Fine(format!("the data folder {name} is this user's alone")));
+    }
+    findings
+}
+
+#[cfg(not(unix))]
+fn folder(_data: &Path) -> Vec<Finding> {
+    Vec::new()
+}
+
+#[cfg(unix)]
+fn room(data: &Path) -> Vec<Finding> {
+    let place = data.ancestors().find(|place| place.exists());
+    let Some(Ok(disk)) = place.map(rustix::fs::statvfs) else {
+        return vec![Look("how much room the disk has cannot be told".to_owned())];
+    };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let mib = free >> 20;
+    vec![if free < LITTLE_ROOM {
+        Wrong(format!(
+            "{mib} MiB are left on the data folder's disk; a full disk stores no mail"
+        ))
+    } else {
+        Fine(format!("{mib} MiB are left on the data folder's disk"))
+    }]
+}
+
+#[cfg(not(unix))]
+fn room(_data: &Path) -> Vec<Finding> {
+    Vec::new()
+}
+
+fn store_health(data: &Path) -> Vec<Finding> {
+    let now = clock::wall_ms();
+    if now < EARLIEST_MS {
+        return vec![Wrong(
+            "the clock stands before 2026: set it, mail expires by it".to_owned(),
+        )];
+    }
+    match store::examine(data) {
+        Ok(None) => vec![Look("there is no store yet; the relay makes it".to_owned())],
+        Ok(Some(Health {
+            damage: Some(damage),
+            ..
+        })) => vec![Wrong(format!(
+            "the store is damaged ({damage}): stop the relay and restore the latest copy"
+        ))],
+        Ok(Some(health)) => {
+            let version = Fine(format!("the store is whole, of version {}", health.version));
+            let clock = if health.newest_ms > now.saturating_add(CLOCK_SLACK_MS) {
+                Wrong(
+                    "the clock stands before what the store has seen: set it, mail expires by it"
+                        .to_owned(),
+                )
+            } else {
+                Fine("the clock is not behind what the store has seen".to_owned())
+            };
+            vec![version, clock]
+        }
+        Err(error) => vec![Wrong(format!("the store cannot be used: {error}"))],
+    }
+}
+
+fn port(listen: SocketAddr) -> Vec<Finding> {
+    match TcpListener::bind(listen) {
+        Ok(_) => vec![Fine(format!("{listen} is free to listen on"))],
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+            vec![match ask(listen, "/ready") {
+                Some(answer) if answer.ends_with("not ready") => Wrong(format!(
+                    "the relay on {listen} is not ready: its disk takes no writes, or it is going down"
+                )),
+                Some(answer) if answer.ends_with("ready") => {
+                    Fine(format!("a relay is serving on {listen}"))
+                }
+                _ => Wrong(format!(
+                    "another program has {listen}: stop it, or choose another --listen"
+                )),
+            }]
+        }
+        Err(error) => vec![Wrong(format!("cannot listen on {listen}: {error}"))],
+    }
+}
+
+/// What stands there answers a plain request, or nothing.
+fn ask(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .ok()?;
+    let mut answer = Vec::new();
+    stream.take(64 * 1024).read_to_end(&mut answer).ok()?;
+    Some(String::from_utf8_lossy(&answer).into_owned())
+}
+
+fn origins(config: &Config) -> Vec<Finding> {
+    if config.public_origins.is_empty() {
+        let listen = config.listen;
+        return vec![if listen.ip().is_loopback() {
+            Look(format!(
+                "only this machine can use the relay: http://{listen}"
+            ))
+        } else {
+            Wrong(format!(
+                "browsers give a page no keys over plain HTTP: put a proxy with TLS before {listen} and name its address with --public-origin"
+            ))
+        }];
+    }
+    config
+        .public_origins
+        .iter()
+        .map(|origin| {
+            let text = origin.to_string();
+            let host = text.split_once("://").map_or("", |(_, rest)| rest);
+            let is_local = ["localhost", "127.0.0.1", "[::1]"]
+                .iter()
+                .any(|local| host == *local || host.starts_with(&format!("{local}:")));
+            if text.starts_with("https://") || is_local {
+                Fine(format!(
+                    "browsers use {text}; the proxy there has to pass WebSockets of api/ws on"
+                ))
+            } else {
+                Wrong(format!("browsers give a page no keys at {text}: use https"))
+            }
+        })
+        .collect()
+}
+
+fn proxies(config: &Config) -> Vec<Finding> {
+    if config.public_origins.is_empty() {
+        return Vec::new();
+    }
+    vec![if config.trusted_proxies.is_empty() {
+        Look("no --trusted-proxy: all who come through the proxy count as one address for the limits".to_owned())
+    } else if config
+        .trusted_proxies
+        .iter()
+        .any(crate::network::Network::is_everybody)
+    {
+        Wrong("--trusted-proxy names everybody, so that anybody can write the address that counts: name the proxy".to_owned())
+    } else {
+        Fine("the limits count the addresses that the trusted proxies pass on".to_owned())
+    }]
+}
+
+fn door(config: &Config) -> Vec<Finding> {
+    use pawl_wire::Registration::{Closed, Invite, Open};
+
+    vec![match config.registration {
+        Open if config.public_origins.is_empty() => {
+            Fine("anybody on this machine can make an account".to_owned())
+        }
+        Open => {
+            Look("anybody can make an account; --registration invite asks for a code".to_owned())
+        }
+        Invite => Fine("accounts are made with codes of `pawl-server invite create`".to_owned()),
+        Closed => Look("nobody can make an account".to_owned()),
+    }]
+}
+
+#[cfg(unix)]
+fn files(config: &Config) -> Vec<Finding> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let needed = config.limits.connections as u64 + OTHER_FILES;
+    vec![match limit {
+        Some(limit) if limit < needed => Wrong(format!(
+            "{limit} open files are allowed and {needed} are needed for --connections {}: raise `ulimit -n` or LimitNOFILE, or lower it",
+            config.limits.connections
+        )),
+        _ => Fine(format!(
+            "enough open files are allowed for {} connections",
+            config.limits.connections
+        )),
+    }]
+}
+
+#[cfg(not(unix))]
+fn files(_config: &Config) -> Vec<Finding> {
+    Vec::new()
+}

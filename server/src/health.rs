@@ -1,0 +1,88 @@
+//! `/live`, `/ready` and `/metrics`: what a supervisor, a proxy and Prometheus ask.
+//!
+//! Alive is whoever answers. Ready is a relay that takes connections and whose disk has just taken a write;
+//! that is tried at most every two seconds, whoever asks.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpResponse, web};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::clock;
+use crate::metrics;
+use crate::relay::Relay;
+
+/// How long one look at the disk counts.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// A disk that takes longer for one small write serves nobody.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+#[derive(Default)]
+pub(crate) struct Health {
+    is_leaving: AtomicBool,
+    /// Until when the last look counts, and what it showed.
+    last: Mutex<Option<(Instant, bool)>>,
+}
+
+impl Health {
+    /// The relay is about to go down: who asks is told to go elsewhere.
+    pub(crate) fn leave(&self) {
+        self.is_leaving.store(true, Ordering::Release);
+    }
+}
+
+impl Relay {
+    pub(crate) async fn is_ready(&self) -> bool {
+        if self.health.is_leaving.load(Ordering::Acquire) {
+            return false;
+        }
+        let mut last = self.health.last.lock().await;
+        if let Some((until, was_ready)) = *last
+            && clock::now() < until
+        {
+            return was_ready;
+        }
+        let writes = tokio::time::timeout(PATIENCE, self.store.probe()).await;
+        let is_ready = matches!(writes, Ok(Ok(())));
+        *last = Some((clock::deadline(FRESH), is_ready));
+        is_ready
+    }
+
+    async fn levels(&self) -> metrics::Levels {
+        let mut levels = self.store.levels().await.unwrap_or_default();
+        levels.is_ready = self.is_ready().await;
+        levels.connections = self.open_connections();
+        levels
+    }
+}
+
+pub(crate) async fn live() -> HttpResponse {
+    say(StatusCode::OK, "alive")
+}
+
+pub(crate) async fn ready(relay: web::Data<Relay>) -> HttpResponse {
+    if relay.is_ready().await {
+        return say(StatusCode::OK, "ready");
+    }
+    say(StatusCode::SERVICE_UNAVAILABLE, "not ready")
+}
+
+pub(crate) async fn metrics(relay: web::Data<Relay>) -> HttpResponse {
+    let text = relay.metrics.text(relay.levels().await);
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .content_type(metrics::CONTENT_TYPE)
+        .body(text)
+}
+
+fn say(status: StatusCode, word: &'static str) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .content_type("text/plain; charset=utf-8")
+        .body(word)
+}

@@ -1,0 +1,249 @@
+//! Copies of the store and what becomes of them; what `doctor` says.
+
+use std::path::Path;
+use std::process::Command;
+
+use pawl_wire::{ClaimId, ClientFrame, RelayFrame};
+
+use crate::support::{Child, Client, Device, Relay, envelope, message_id, random};
+
+/// Runs a command; its exit code and all that it said.
+fn told(data: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_pawl-server"))
+        .args(arguments)
+        .arg("--data")
+        .arg(data)
+        .output()
+        .expect("the binary runs");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).expect("text"))
+}
+
+fn done(data: &Path, arguments: &[&str]) {
+    let (code, said) = told(data, arguments);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+fn refused(data: &Path, arguments: &[&str], expected: &str) {
+    let (code, said) = told(data, arguments);
+    assert_eq!(code, Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains(expected), "{said}");
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a plain path")
+}
+
+async fn claim(client: &mut Client, of: &Device) -> (Option<u32>, ClaimId) {
+    let (claim, device) = (ClaimId(random()), of.address());
+    client
+        .send(&ClientFrame::FetchBundle { claim, device })
+        .await;
+    match client.answer().await {
+        RelayFrame::Bundle { bundle, .. } => (bundle.one_time_prekey.map(|key| key.id), claim),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_copy_of_a_busy_relay_is_whole_and_a_restored_one_gives_no_key_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [data, restored, copy] = ["data", "restored", "copy"].map(|name| folder.path().join(name));
+    let relay = Child::start(&data, &[]);
+    let [alice, bob] = ["alice", "bob"].map(Device::new);
+    let mut owner = Client::register(relay.address, &bob).await;
+    crate::keys::publish(&mut owner, crate::keys::one_time(1..=10)).await;
+    owner.leave().await;
+    let mut from = Client::register(relay.address, &alice).await;
+    let epoch = from.challenge.epoch;
+    assert_eq!(claim(&mut from, &bob).await.0, Some(1));
+    let early = message_id();
+    from.store(bob.address(), early, envelope(1)).await;
+    // Copied while somebody writes.
+    let (to, backup) = (copy.clone(), data.clone());
+    let copying = tokio::task::spawn_blocking(move || done(&backup, &["backup", text(&to)]));
+    let mut number = 2;
+    while !copying.is_finished() {
+        from.store(bob.address(), message_id(), envelope(number))
+            .await;
+        number += 1;
+    }
+    copying.await.expect("it is copied");
+    // Given away after the copy, which has it still.
+    assert_eq!(claim(&mut from, &bob).await.0, Some(2));
+    relay.kill();
+    done(&restored, &["restore", text(&copy)]);
+    let relay = Child::start(&restored, &[]);
+    let mut from = Client::auth(relay.address, &alice, 0).await;
+    assert_ne!(from.challenge.epoch, epoch);
+    assert_eq!(
+        claim(&mut from, &bob).await.0,
+        None,
+        "no key that may have been given"
+    );
+    let mut owner = Client::auth(relay.address, &bob, 0).await;
+    let waiting = owner.waiting().await;
+    assert_eq!(waiting[0], (1, early, envelope(1)));
+    assert!(waiting.len() <= number as usize);
+    // Its new keys have higher numbers than any that was given.
+    crate::keys::publish(&mut owner, crate::keys::one_time(11..=20)).await;
+    assert_eq!(claim(&mut from, &bob).await.0, Some(11));
+    relay.kill();
+    // The same copy again is another epoch again.
+    let again = folder.path().join("again");
+    done(&again, &["restore", text(&copy)]);
+    let relay = Relay::start_in(&again, |_| ());
+    let client = Client::connect(relay.address).await;
+    assert!(![epoch, from.challenge.epoch].contains(&client.challenge.epoch));
+}
+
+#[test]
+fn a_copy_takes_nobodys_place_and_is_no_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [data, empty, copy] = ["data", "empty", "copy"].map(|name| folder.path().join(name));
+    refused(&empty, &["backup", text(&copy)], "there is no store in");
+    drop(Relay::start_in(&data, |_| ()));
+    done(&data, &["backup", text(&copy)]);
+    refused(&data, &["backup", text(&copy)], "is there already");
+    refused(&data, &["restore", text(&copy)], "there is a store in");
+    let store = data.join("relay.db");
+    refused(
+        &empty,
+        &["restore", text(&store)],
+        "is not a copy that `pawl-server backup` made",
+    );
+    refused(&empty, &["restore", "no/such/file"], "No such file");
+    let junk = folder.path().join("junk");
+    std::fs::write(&junk, "no database at all").expect("a file");
+    refused(&empty, &["restore", text(&junk)], "is not a copy that");
+    // Put in the store's place by hand, it is refused by name.
+    let by_hand = folder.path().join("by-hand");
+    std::fs::create_dir(&by_hand).expect("a folder");
+    std::fs::copy(&copy, by_hand.join("relay.db")).expect("a file");
+    let (code, said) = told(&by_hand, &["--listen", "127.0.0.1:0"]);
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("`pawl-server restore` makes a store of it"),
+        "{said}"
+    );
+    // Half of a copy is none.
+    let bytes = std::fs::read(&copy).expect("a copy");
+    std::fs::write(&copy, &bytes[..bytes.len() / 2]).expect("a file");
+    let (code, said) = told(&empty, &["restore", text(&copy)]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        !empty.join("relay.db").exists(),
+        "nothing half-made is left"
+    );
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let copy = folder.path().join("private");
+        done(&data, &["backup", text(&copy)]);
+        let mode = std::fs::metadata(&copy)
+            .expect("a copy")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o077, 0, "others can read it");
+    }
+}
+
+/// The lines of `doctor` that begin with this word.
+fn findings(data: &Path, arguments: &[&str], word: &str) -> String {
+    let (code, said) = told(data, &[&["doctor"], arguments].concat());
+    assert_eq!(code, Some(i32::from(said.contains("WRONG"))), "{said}");
+    said.lines()
+        .filter_map(|line| line.strip_prefix(word))
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn doctor_finds_nothing_wrong_with_a_relay_that_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let relay = Child::start(&data, &[]);
+    let listen = format!("--listen={}", relay.address);
+    let few = "--connections=200";
+    assert_eq!(findings(&data, &[&listen, few], "WRONG"), "");
+    let fine = findings(&data, &[&listen, few], "ok   ");
+    for expected in [
+        "a relay is serving on",
+        "the store is whole",
+        "this user's alone",
+    ] {
+        assert!(fine.contains(expected), "{fine}");
+    }
+    assert!(findings(&data, &[&listen], "look ").contains("only this machine can use"));
+}
+
+#[cfg(unix)]
+#[test]
+fn doctor_says_what_is_wrong() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    drop(Relay::start_in(&data, |_| ()));
+    let wrong = |arguments: &[&str]| findings(&data, arguments, "WRONG");
+    let free = "--listen=127.0.0.1:0";
+    let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = format!("--listen={}", other.local_addr().expect("its address"));
+    // It answers nothing; the other end of a connection that is closed at once.
+    std::thread::spawn(move || while other.accept().is_ok() {});
+    let cases: [(&[&str], &str); 6] = [
+        (&[&taken], "another program has"),
+        (&["--listen=192.0.2.1:80"], "cannot listen on 192.0.2.1:80"),
+        (
+            &["--listen=0.0.0.0:0"],
+            "browsers give a page no keys over plain HTTP",
+        ),
+        (
+            &[free, "--public-origin=http://chat.example"],
+            "at http://chat.example: use https",
+        ),
+        (
+            &[
+                free,
+                "--public-origin=https://chat.example",
+                "--trusted-proxy=0.0.0.0/0",
+            ],
+            "--trusted-proxy names everybody",
+        ),
+        (
+            &[free, "--connections=4000000000"],
+            "open files are allowed",
+        ),
+    ];
+    for (arguments, expected) in cases {
+        let said = wrong(arguments);
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+    let unlimited = findings(
+        &data,
+        &[free, "--public-origin=https://chat.example"],
+        "look ",
+    );
+    assert!(unlimited.contains("no --trusted-proxy"), "{unlimited}");
+    let change = |sql: &str| {
+        let conn = rusqlite::Connection::open(data.join("relay.db")).expect("a store");
+        conn.execute_batch(sql).expect("it can write");
+    };
+    change(
+        "INSERT INTO mail (device, seq, message_id, envelope, stored_at)
+         VALUES (1, 1, x'00', x'00', 9000000000000)",
+    );
+    assert!(wrong(&[free]).contains("the clock stands before what the store has seen"));
+    change("PRAGMA user_version = 99");
+    assert!(wrong(&[free]).contains("its tables are version 99"));
+    change(
+        "PRAGMA user_version = 3; PRAGMA writable_schema = ON;
+            UPDATE sqlite_master SET rootpage = 3 WHERE name = 'mail'",
+    );
+    assert!(wrong(&[free]).contains("the store is damaged"));
+    let mode = |mode| std::fs::set_permissions(&data, PermissionsExt::from_mode(mode));
+    mode(0o755).expect("its mode");
+    assert!(wrong(&[free]).contains("others can look into"));
+}
