@@ -18,6 +18,8 @@ const SPOILED = {
   'an error': 'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n',
 };
 
+const pathIn = (chunk) => /^GET (\S+) /.exec(chunk.subarray(0, 500).toString('latin1'))?.[1];
+
 /** One direction of one WebSocket connection. */
 class Lane {
   #stream = new UpgradedStream();
@@ -76,6 +78,7 @@ export class Proxy {
   #holding = null;
   #falsifier = null;
   #spoiled = null;
+  #rewritten = null;
 
   /** Every frame in order: `{ direction: 'up' | 'down', payload }`, masks taken off. */
   frames = [];
@@ -132,10 +135,28 @@ export class Proxy {
   }
 
   #spoils(client, chunk) {
-    const path = /^GET (\S+) /.exec(chunk.subarray(0, 500).toString('latin1'))?.[1];
+    const path = pathIn(chunk);
     if (path === undefined || !this.#spoiled?.pattern.test(path)) return false;
     client.end(this.#spoiled.answer, () => client.destroy());
     return true;
+  }
+
+  /** Scripts whose paths match arrive as `change(script)`. */
+  rewrite(pattern, change) {
+    this.#rewritten = { pattern, change };
+  }
+
+  #rewrites(client, chunk) {
+    const path = pathIn(chunk);
+    if (path === undefined || !this.#rewritten?.pattern.test(path)) return false;
+    this.#changed(path).then((answer) => client.end(answer, () => client.destroy()), (error) => client.destroy(error));
+    return true;
+  }
+
+  async #changed(path) {
+    const original = await fetch(`http://127.0.0.1:${this.relayPort}${path}`);
+    const script = Buffer.from(this.#rewritten.change(await original.text()));
+    return Buffer.concat([Buffer.from(`${HEAD}Content-Type: text/javascript\r\nContent-Length: ${script.length}\r\n\r\n`), script]);
   }
 
   holds(direction, payload) {
@@ -164,7 +185,7 @@ export class Proxy {
     const relay = net.connect(this.relayPort, '127.0.0.1');
     const lanes = { up: new Lane(this, 'up', relay), down: new Lane(this, 'down', client), upgraded: null };
     this.#pipe(client, relay, (chunk) => {
-      if (!lanes.upgraded && this.#spoils(client, chunk)) return;
+      if (!lanes.upgraded && (this.#spoils(client, chunk) || this.#rewrites(client, chunk))) return;
       lanes.upgraded ??= chunk.subarray(0, 12).toString('latin1') === 'GET /api/ws ';
       this.#forward(lanes, 'up', chunk, relay);
     }, lanes);
