@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod backup;
+mod bot;
 mod refusals;
 mod support;
 mod talk;

@@ -187,6 +187,13 @@ impl Running {
         assert!(sent.expect("kill runs").success());
     }
 
+    /// Ctrl-C in the terminal that it was started from, with everything that it started.
+    pub(crate) fn interrupt_group(&self) {
+        let group = format!("-{}", self.child.id());
+        let sent = Command::new("kill").args(["-INT", "--", &group]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ended {
         drop(self.child.stdin.take());
