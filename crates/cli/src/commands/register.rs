@@ -18,7 +18,7 @@ pub(super) async fn run(
     relay: Option<RelayAddress>,
     invite: Option<String>,
 ) -> Result<(), Failure> {
-    let mut store = match place.find()? {
+    let store = match place.find()? {
         Some(store) => store,
         None => {
             // Before a passphrase is asked for.
@@ -28,17 +28,17 @@ pub(super) async fn run(
         }
     };
     let kept = driver::kept_relay(&store)?;
-    let relay = match (relay, kept) {
-        (Some(given), kept) => {
-            if kept.as_ref() != Some(&given) {
-                move_to(&mut store, &given)?;
-            }
-            given
+    let relay = needed(relay.as_ref().or(kept.as_ref()))?.clone();
+    let mut driver = Driver::load(store, relay.clone())?;
+    if kept.as_ref() != Some(&relay) {
+        let has_account = !matches!(driver.engine().snapshot().phase, Phase::NoAccount { .. });
+        if has_account && kept.is_some() {
+            return Err(Failure::usage(
+                "the account in this store is on another relay",
+            ));
         }
-        (None, Some(kept)) => kept,
-        (None, None) => needed(None)?.clone(),
-    };
-    let mut driver = Driver::load(store, relay)?;
+        driver::keep_relay(driver.store_mut(), &relay)?;
+    }
     let done = register(&mut driver, place.timeout, username, invite).await;
     if done.is_ok() {
         settle(&mut driver, place.timeout).await?;
@@ -63,20 +63,6 @@ fn needed(relay: Option<&RelayAddress>) -> Result<&RelayAddress, Failure> {
     relay.ok_or_else(|| {
         Failure::usage("a new store needs --relay, for example --relay https://chat.example.org")
     })
-}
-
-/// An account is on one relay; a store without one may still be pointed elsewhere.
-fn move_to(store: &mut Store, relay: &RelayAddress) -> Result<(), Failure> {
-    let has_account = store
-        .load()?
-        .iter()
-        .any(|record| record.table == pawl_client::Table::Meta && record.key.0 == b"account");
-    if has_account && driver::kept_relay(store)?.is_some() {
-        return Err(Failure::usage(
-            "the account in this store is on another relay",
-        ));
-    }
-    driver::keep_relay(store, relay)
 }
 
 async fn register(

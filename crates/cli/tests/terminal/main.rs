@@ -6,4 +6,5 @@ mod bot;
 mod refusals;
 mod support;
 mod talk;
+mod tls;
 mod trust;

@@ -69,6 +69,9 @@ fn names_that_are_wrong_taken_or_nobodys() {
         .run(&["receive"])
         .refused(5, "no account in this store");
     register("other").good();
+    other
+        .run(&["register", "other", "--relay", "http://127.0.0.1:1"])
+        .refused(2, "on another relay");
     alice.run(&["receive"]).good();
 }
 

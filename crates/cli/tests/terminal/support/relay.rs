@@ -29,6 +29,10 @@ impl Relay {
         format!("http://{}", self.address)
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
