@@ -274,12 +274,8 @@ impl Driver {
                     (self.was_online, self.trouble) = (true, None);
                 }
             }
-            Event::Alert { alert } => {
-                if *alert == AlertCode::VersionMismatch || *alert == AlertCode::DeviceUnknown {
-                    self.trouble = Some(words::alert(alert));
-                }
-                say(&words::alert(alert));
-            }
+            Event::Alert { alert } if is_an_end(alert) => self.trouble = Some(words::alert(alert)),
+            Event::Alert { alert } => say(&words::alert(alert)),
             _ => {}
         }
     }
@@ -301,4 +297,9 @@ impl Driver {
             socket.finish().await;
         }
     }
+}
+
+/// Whether waiting does not help: a command ends with it, and one that stays says it.
+pub(crate) fn is_an_end(alert: &AlertCode) -> bool {
+    matches!(alert, AlertCode::DeviceUnknown | AlertCode::VersionMismatch)
 }

@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use pawl_client::{
-    AlertCode, Command, CommandError, CommandId, Event, IdentityState, MessageStatus,
-};
+use pawl_client::{Command, CommandError, CommandId, Event, IdentityState, MessageStatus};
 
-use crate::driver::Driver;
+use crate::driver::{Driver, is_an_end};
 use crate::failure::{Code, Failure};
+use crate::words;
 
 /// How a wait that had to end is explained.
 const KEPT: &str = "; the message is kept and goes out next time";
@@ -126,13 +125,9 @@ impl Errand {
             Event::ConversationChanged { conversation } if conversation.username == self.to => {
                 self.look(driver)?;
             }
-            Event::Alert {
-                alert: alert @ (AlertCode::DeviceUnknown | AlertCode::VersionMismatch),
-            } => {
-                return Err(Failure::new(
-                    Code::Refused,
-                    format!("{}{}", crate::words::alert(alert), self.kept()),
-                ));
+            Event::Alert { alert } if is_an_end(alert) => {
+                let line = format!("{}{}", words::alert(alert), self.kept());
+                return Err(Failure::new(Code::Refused, line));
             }
             _ => {}
         }

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pawl_client::{AlertCode, Command, Event, Key, MessageView};
+use pawl_client::{Command, Event, Key, MessageView};
 
 use super::desk::Desk;
 use crate::args::Place;
 use crate::clock;
-use crate::driver::Driver;
+use crate::driver::{Driver, is_an_end};
 use crate::failure::{Code, Failure};
-use crate::output::Output;
+use crate::output::{Output, say};
 use crate::words;
 
 /// Lines that are read from the store at once.
@@ -48,6 +48,9 @@ async fn forever(
         tokio::select! {
             biased;
             event = driver.next() => if let Some(event) = event? {
+                if let Event::Alert { alert } = &event && is_an_end(alert) {
+                    say(&words::alert(alert));
+                }
                 printer.on_event(driver, &event)?;
                 desk.on_event(driver, &event)?;
             },
@@ -64,9 +67,9 @@ async fn once(driver: &mut Driver, printer: &mut Printer<'_>, timeout: u64) -> R
         match driver.next_until(deadline).await? {
             None => return Err(driver.unreachable("")),
             Some(None) => {}
-            Some(Some(Event::Alert {
-                alert: alert @ (AlertCode::DeviceUnknown | AlertCode::VersionMismatch),
-            })) => return Err(Failure::new(Code::Refused, words::alert(&alert))),
+            Some(Some(Event::Alert { alert })) if is_an_end(&alert) => {
+                return Err(Failure::new(Code::Refused, words::alert(&alert)));
+            }
             Some(Some(event)) => printer.on_event(driver, &event)?,
         }
     }

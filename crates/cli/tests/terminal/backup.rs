@@ -1,6 +1,9 @@
 //! Backups: what is in one, what is not, and that everybody is understood again afterwards.
 
 use std::fs;
+use std::path::Path;
+
+use rusqlite::Connection;
 
 use crate::support::{Ended, Person, Relay, ended};
 
@@ -75,9 +78,22 @@ fn a_restored_account_has_its_people_and_its_history_and_goes_on() {
 fn a_backup_is_no_store_and_a_store_no_backup() {
     let relay = Relay::start();
     let alice = Person::at(&relay, "alice");
+    let _bob = Person::at(&relay, "bob");
+    alice.run(&["send", "bob", "a session"]).good();
     let file = alice.path("backup");
     let name = file.display().to_string();
     with_passphrase(&alice, "leave me", &["backup", &name]).good();
+    let rows = |path: &Path, table: &str| -> i64 {
+        let database = Connection::open(path).expect("a database");
+        let count = format!("SELECT count(*) FROM {table}");
+        database
+            .query_row(&count, [], |row| row.get(0))
+            .expect("a number")
+    };
+    for (table, in_backup) in [("meta", true), ("prekeys", false), ("sessions", false)] {
+        assert!(rows(&alice.store(), table) > 0, "{table}");
+        assert_eq!(rows(&file, table) > 0, in_backup, "{table}");
+    }
     let before = fs::read(&file).expect("a backup");
     let mut names: Vec<_> = fs::read_dir(alice.folder.path())
         .expect("a folder")

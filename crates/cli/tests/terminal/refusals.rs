@@ -76,6 +76,30 @@ fn names_that_are_wrong_taken_or_nobodys() {
 }
 
 #[test]
+fn who_is_gone_from_the_relay_gets_nothing_and_sends_nothing() {
+    let mut relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    alice.run(&["send", "bob", "before"]).good();
+    relay.stop();
+    let database = Connection::open(relay.folder().join("relay.db")).expect("the relay's store");
+    let forget = "PRAGMA foreign_keys = OFF;
+        DELETE FROM device WHERE account = (SELECT id FROM account WHERE username = 'bob');
+        DELETE FROM account WHERE username = 'bob';";
+    database.execute_batch(forget).expect("it can be changed");
+    drop(database);
+    relay.restart();
+    alice
+        .run(&["send", "bob", "into nothing"])
+        .refused(12, "shown as not sent");
+    bob.run(&["receive"])
+        .refused(4, "does not know this device");
+    bob.run(&["send", "alice", "x"])
+        .refused(4, "does not know this device");
+    alice.run(&["receive"]).good();
+}
+
+#[test]
 fn texts_that_cannot_be_sent() {
     let relay = Relay::start();
     let alice = Person::at(&relay, "alice");
