@@ -9,6 +9,9 @@ use crate::driver::{Driver, is_an_end};
 use crate::failure::{Code, Failure};
 use crate::words;
 
+/// Texts of one errand that may wait for the relay: what keeps its group commit busy, and far below what an outbox
+/// takes.
+const MAX_UNDER_WAY: usize = 64;
 /// How a wait that had to end is explained.
 const KEPT: &str = "; the message is kept and goes out next time";
 
@@ -66,6 +69,11 @@ impl Errand {
     /// Whether everything so far is at the relay.
     pub(crate) fn is_done(&self) -> bool {
         self.texts.is_empty() && self.under_way.is_empty()
+    }
+
+    /// Whether one more may be written: what waits for the relay on this disk is bounded.
+    pub(crate) fn has_room(&self) -> bool {
+        self.texts.len() + self.under_way.len() < MAX_UNDER_WAY
     }
 
     /// Positions of texts that have come further since the last call.

@@ -116,11 +116,11 @@ async fn deliver(
     errand.go_on(driver)?;
     tell(output, errand)?;
     while lines.is_some() || !errand.is_done() {
-        let is_all = lines.is_none();
+        let is_waiting = lines.is_none() || !errand.has_room();
         let line = async {
             match &mut lines {
-                Some(lines) => lines.recv().await,
-                None => std::future::pending().await,
+                Some(lines) if errand.has_room() => lines.recv().await,
+                Some(_) | None => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -139,25 +139,29 @@ async fn deliver(
                 }
                 None => (lines, deadline) = (None, after(timeout)),
             },
-            // While there is more to come, there is time.
-            () = tokio::time::sleep_until(deadline), if is_all => {
+            // While there is room for more that may come, there is time.
+            () = tokio::time::sleep_until(deadline), if is_waiting => {
                 return Err(errand.too_late(driver));
             }
         }
-        tell(output, errand)?;
+        if tell(output, errand)? {
+            deadline = after(timeout);
+        }
     }
     Ok(())
 }
 
-fn tell(output: &Output, errand: &mut Errand) -> Result<(), Failure> {
-    for (position, news) in errand.take_news() {
+/// Whether there was anything to tell.
+fn tell(output: &Output, errand: &mut Errand) -> Result<bool, Failure> {
+    let all = errand.take_news();
+    for (position, news) in &all {
         let what = match news {
             News::Written => "written",
             News::Sent => "sent",
         };
-        show(output, what, errand.to(), position)?;
+        show(output, what, errand.to(), *position)?;
     }
-    Ok(())
+    Ok(!all.is_empty())
 }
 
 fn show(output: &Output, what: &str, to: &str, position: u64) -> Result<(), Failure> {

@@ -43,6 +43,25 @@ fn without_a_relay_there_is_a_line_and_the_message_goes_out_next_time() {
 }
 
 #[test]
+fn lines_without_end_and_without_a_relay_are_few_on_the_disk() {
+    let mut relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    alice.run(&["send", "bob", "before"]).good();
+    assert_eq!(bob.receive(), ["alice: before"]);
+    relay.stop();
+    let lines: String = (0..2_000).map(|number| format!("{number}\n")).collect();
+    let send = ["send", "bob", "--lines", "--timeout", "1"];
+    alice
+        .run_with(&lines, &send)
+        .refused(3, "goes out next time");
+    relay.restart();
+    alice.run(&["receive"]).good();
+    let written: Vec<_> = (0..64).map(|number| format!("alice: {number}")).collect();
+    assert_eq!(bob.receive(), written);
+}
+
+#[test]
 fn names_that_are_wrong_taken_or_nobodys() {
     let relay = Relay::start();
     let alice = Person::at(&relay, "alice");
