@@ -114,6 +114,22 @@ impl Relay {
         }
     }
 
+    /// Every time that something waits for.
+    pub(crate) fn times(&mut self) -> [Option<&mut u64>; 3] {
+        match &mut self.link {
+            Link::Down { retry_at, .. } => [retry_at.as_mut(), None, None],
+            Link::Opening { give_up_at }
+            | Link::Greeting { give_up_at }
+            | Link::Answering { give_up_at, .. }
+            | Link::Closing { give_up_at } => [Some(give_up_at), None, None],
+            Link::Online {
+                heard_at,
+                ping_at,
+                probe_by,
+            } => [Some(heard_at), Some(ping_at), probe_by.as_mut()],
+        }
+    }
+
     /// Tries at once, or as soon as the present socket is closed.
     pub(crate) fn hurry(&mut self, now: u64) {
         match &mut self.link {

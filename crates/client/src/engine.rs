@@ -74,6 +74,8 @@ pub struct Engine {
     pub(crate) damage: Vec<Damage>,
     /// When this engine did its first step.
     pub(crate) born_at: u64,
+    /// When it did its last one.
+    stepped_at: u64,
     shown: (Phase, Connection),
 }
 
@@ -116,6 +118,7 @@ impl Engine {
             mender: Mender::default(),
             damage: Vec::new(),
             born_at: 0,
+            stepped_at: 0,
             shown: (Phase::NoAccount { registration: None }, Connection::Offline),
         }
     }
@@ -127,6 +130,10 @@ impl Engine {
         if self.born_at == 0 {
             self.born_at = now;
         }
+        if let Some(by) = self.stepped_at.checked_sub(now).filter(|by| *by > 0) {
+            self.turn_back(by);
+        }
+        self.stepped_at = now;
         self.mend_damage(&mut turn);
         match input {
             Input::Command { id, command } => self.on_command(id, command, &mut turn),
@@ -141,6 +148,19 @@ impl Engine {
         self.keep_connection(&mut turn);
         self.work(&mut turn);
         self.finish(turn)
+    }
+
+    /// The clock went back: what is due in a minute is due in a minute, and not when the clock says so again.
+    fn turn_back(&mut self, by: u64) {
+        let others = [
+            self.receipts.due.as_mut(),
+            self.mender.due.as_mut(),
+            self.publishing.due.as_mut(),
+        ];
+        let times = self.relay.times().into_iter().chain(others).flatten();
+        for time in times.chain(self.sending.holds()) {
+            *time = time.saturating_sub(by);
+        }
     }
 
     /// Whatever can go on goes on, whatever it waited for.

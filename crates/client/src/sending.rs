@@ -59,6 +59,11 @@ impl Sending {
             .min()
     }
 
+    /// Until when people are left alone.
+    pub(crate) fn holds(&mut self) -> impl Iterator<Item = &mut u64> {
+        self.held.values_mut().map(|hold| &mut hold.until)
+    }
+
     /// Waits before the next attempt, at least as long as the relay says.
     pub(crate) fn hold(&mut self, peer: PeerId, retry_after_ms: u64, now: u64) {
         let hold = self.held.get_or_default(peer);
