@@ -1,4 +1,4 @@
-//! Pawl's own commands: `cargo xtask setup | build | run | test | bench | fuzz | mutants | tidy | types | vectors | fmt`.
+//! Pawl's own commands: `cargo xtask setup | build | run | test | sim | bench | fuzz | mutants | tidy | types | vectors | fmt`.
 //! Knows the tools and the folders; no code of the messenger is linked into it, so that it builds in
 //! seconds on a machine that has nothing yet.
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ mod manifest;
 mod mutants;
 mod pipeline;
 mod setup;
+mod sim;
 mod size;
 mod stamp;
 mod suite;
@@ -40,8 +41,11 @@ cargo xtask COMMAND
                      everything there is; --fast leaves out browsers and release builds
   setup [--test]     get what building (and testing) needs
   build              wasm, page, relay: target/release/pawl-server
+  sim [--seeds N | --seed N] [--fault NAME | --prove] [--help]
+                     engines and a relay under seeded faults; --seed shows one run and cuts it down
   bench crypto       JSON rows, native and wasm, beside published packages
   bench size         what a first visit loads: raw, gzip, Brotli
+  bench sim          how many seeds of the simulator a second
   fuzz [TARGET] [--seconds N] [--keep]
                      libFuzzer on one target or each (600 s); --keep renews tests/fuzz/corpus
   mutants [FILE]     changes of the protocol that its tests do not notice (hours)
@@ -78,6 +82,7 @@ fn dispatch() -> Result<ExitCode> {
         }
         "run" => run_command(&ctx, args)?,
         "test" => return test_command(&ctx, args),
+        "sim" => sim::run(&ctx, &args.raw_args()?.collect::<Vec<_>>())?,
         "bench" => bench_command(&ctx, args)?,
         "fuzz" => fuzz_command(&ctx, args)?,
         "mutants" => mutants_command(&ctx, args)?,
@@ -187,7 +192,7 @@ fn mutants_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
 fn bench_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
     let what = match args.next()? {
         Some(Value(word)) => word.string()?,
-        _ => bail!("bench what? `cargo xtask bench crypto` or `cargo xtask bench size`"),
+        _ => bail!("bench what? `cargo xtask bench crypto`, `size` or `sim`"),
     };
     nothing_more(args)?;
     match what.as_str() {
@@ -196,6 +201,7 @@ fn bench_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
             pipeline::page(ctx)?;
             size::print(ctx)
         }
-        other => bail!("no benchmark {other:?}: crypto or size"),
+        "sim" => sim::bench(ctx),
+        other => bail!("no benchmark {other:?}: crypto, size or sim"),
     }
 }

@@ -10,7 +10,7 @@ use xshell::{Cmd, cmd};
 use crate::clock::{Stopwatch, human};
 use crate::context::{Context, path_with};
 use crate::setup::{self, Browser};
-use crate::{pipeline, size, tidy, types, vectors};
+use crate::{pipeline, sim, size, tidy, types, vectors};
 
 /// What of the suite to run.
 #[derive(Default)]
@@ -136,6 +136,12 @@ const STEPS: &[Step] = &[
         what: "release build of page and relay",
         fast: false,
         work: pipeline::relay,
+    },
+    Step {
+        name: "sim",
+        what: "4,000 seeds of the simulator, and its deliberate faults",
+        fast: false,
+        work: sim::step,
     },
     Step {
         name: "size",
@@ -372,7 +378,15 @@ mod tests {
             fast: true,
             ..Choice::default()
         });
-        for left_out in ["tools", "wasm-pack", "relay", "size", "firefox", "chromium"] {
+        for left_out in [
+            "tools",
+            "wasm-pack",
+            "relay",
+            "sim",
+            "size",
+            "firefox",
+            "chromium",
+        ] {
             assert!(!fast.contains(&left_out), "{left_out} is in --fast");
         }
         assert!(fast.contains(&"native"));

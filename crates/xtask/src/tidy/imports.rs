@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::manifest::{Member, members};
 
 /// A package, and those of ours that it may know.
-const MAY_KNOW: [(&str, &[&str]); 11] = [
+const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("pawl-protocol", &[]),
     ("pawl-wire", &[]),
     ("pawl-client", &["pawl-protocol", "pawl-wire"]),
@@ -18,6 +18,7 @@ const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("pawl-server", &["pawl-wire"]),
     ("pawl-bench", &["pawl-protocol", "pawl-wire", "pawl-client"]),
     ("pawl-fuzz", &["pawl-protocol", "pawl-wire", "pawl-client"]),
+    ("pawl-sim", &["pawl-protocol", "pawl-wire", "pawl-client"]),
     ("xtask", &[]),
     ("pawl", &[]),
 ];

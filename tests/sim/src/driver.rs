@@ -1,0 +1,388 @@
+//! One step of one engine, carried out as a driver does (crates/wasm): commit, then send, then show. Here processes
+//! die, commits fail and tabs are fenced off; what a driver could do wrong is done here, too, where it is asked for.
+
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
+use pawl_client::{Change, Event, Input, Key, SocketRequest, Step, Table};
+use pawl_protocol::Envelope;
+use pawl_wire::{ClientFrame, RelayFrame};
+
+use crate::fault::{Fault, sealed_bytes};
+use crate::law::{Failure, Law};
+use crate::people::{Person, Tab, Wish, number_of};
+use crate::plan::{Kind, Point};
+use crate::trace;
+use crate::world::World;
+
+/// After a full disk an engine tries again.
+const FULL_RETRY_MS: u64 = 15_000;
+/// After a failed commit.
+const RETRY_MS: u64 = 1_000;
+/// First byte of a one-time X25519 prekey's key.
+const ONE_TIME: u8 = 2;
+
+/// How a commit ends.
+#[derive(PartialEq, Eq)]
+enum Committed {
+    Done,
+    Fenced,
+    Full,
+    Failed,
+}
+
+type Carried = Result<(), Failure>;
+
+impl World {
+    /// One step of a tab.
+    pub(crate) fn step(&mut self, who: usize, tab: usize, input: Input) -> Carried {
+        self.steps += 1;
+        if self.trace.is_some() {
+            let line = trace::input(&input);
+            self.note(who, tab, &line);
+        }
+        let person = &mut self.people[who];
+        if self.fault == Some(Fault::KeyErasedEarly) {
+            erase_named_key(person, &input);
+        }
+        let local = person.local(self.now);
+        let running = &mut person.tabs[tab];
+        let step = running.engine.handle(input, local, &mut running.rng);
+        let point = self.point_of_death(who);
+        self.carry_out(who, tab, step, point)
+    }
+
+    fn point_of_death(&mut self, who: usize) -> Option<Point> {
+        let crash = &mut self.people[who].crash;
+        match crash {
+            Some((0, point)) => {
+                let point = *point;
+                *crash = None;
+                Some(point)
+            }
+            Some((after, _)) => {
+                *after -= 1;
+                None
+            }
+            None => None,
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        who: usize,
+        tab: usize,
+        mut step: Step,
+        point: Option<Point>,
+    ) -> Carried {
+        let (early, frames) = self.take_early(&mut step);
+        self.send(who, tab, early);
+        if self.fault == Some(Fault::ShowBeforeCommit) {
+            let events = std::mem::take(&mut step.events);
+            self.show(who, tab, events)?;
+        }
+        if point == Some(Point::BeforeCommit) {
+            if self.fault == Some(Fault::TornCommit) {
+                step.changes.truncate(step.changes.len() / 2);
+                self.write(who, step.changes)?;
+            }
+            return self.crash(who);
+        }
+        match self.commit(who, tab, step.changes)? {
+            Committed::Done => {}
+            Committed::Fenced => return self.depose(who, tab),
+            Committed::Full => return self.go_without(who, tab, true),
+            Committed::Failed => return self.go_without(who, tab, false),
+        }
+        if point == Some(Point::AfterCommit) {
+            return self.crash(who);
+        }
+        let all = frames.len();
+        let sent = match point {
+            Some(Point::AmidSending) => self.roll(all + 1),
+            _ => all,
+        };
+        self.send(who, tab, frames.into_iter().take(sent).collect());
+        if point == Some(Point::AmidSending) {
+            return self.crash(who);
+        }
+        self.serve(who, tab, step.socket);
+        if point == Some(Point::AfterSending) {
+            return self.crash(who);
+        }
+        self.set_alarm(who, tab, step.wake_at);
+        self.show(who, tab, step.events)?;
+        if !step.reads.is_empty() {
+            let person = &mut self.people[who];
+            let read = |key| person.disk.get(&(Table::Messages, key));
+            let rows = step.reads.into_iter().map(read);
+            let rows = rows.map(|row| row.map(|row| row.to_vec().into()));
+            let lines = Input::Lines(rows.collect());
+            person.tabs[tab].inputs.push_front(lines);
+        }
+        Ok(())
+    }
+
+    /// What a driver that is wrong sends before it commits, and the rest.
+    fn take_early(&self, step: &mut Step) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+        let frames = std::mem::take(&mut step.frames);
+        let is_early = |frame: &Vec<u8>| match self.fault {
+            Some(Fault::SendBeforeCommit) => true,
+            Some(Fault::AcknowledgeBeforeCommit) => {
+                matches!(ClientFrame::decode(frame), Ok(ClientFrame::Ack { .. }))
+            }
+            _ => false,
+        };
+        frames.into_iter().partition(is_early)
+    }
+
+    fn commit(
+        &mut self,
+        who: usize,
+        tab: usize,
+        changes: Vec<Change>,
+    ) -> Result<Committed, Failure> {
+        if changes.is_empty() {
+            return Ok(Committed::Done);
+        }
+        let person = &mut self.people[who];
+        let is_fenced = person.tabs[tab].fence != person.fence;
+        if is_fenced && self.fault != Some(Fault::FenceForgotten) {
+            return Ok(Committed::Fenced);
+        }
+        if person.full {
+            return Ok(Committed::Full);
+        }
+        if person.failing > 0 {
+            person.failing -= 1;
+            return Ok(Committed::Failed);
+        }
+        self.write(who, changes)?;
+        Ok(Committed::Done)
+    }
+
+    /// One transaction, and the laws about what is in it.
+    fn write(&mut self, who: usize, changes: Vec<Change>) -> Carried {
+        let fault = self.fault;
+        let person = &mut self.people[who];
+        for change in changes {
+            if fault.is_some_and(|fault| !fault.keeps(&change)) {
+                continue;
+            }
+            match change {
+                Change::Put { table, key, value } => {
+                    if table == Table::Sessions && person.buried.contains(&key) {
+                        let what = format!("{}: a session that was erased is back", person.name);
+                        return Err(Failure::new(Law::Replay, what));
+                    }
+                    let old = person.disk.insert((table, key), value.as_slice().into());
+                    if table == Table::Outbox
+                        && let Some(was) = old.as_deref().and_then(sealed_bytes)
+                        && sealed_bytes(&value).is_some_and(|is| is != was)
+                        && self.plan.kind == Kind::Weather
+                    {
+                        let what = format!("{}: sealed twice", person.name);
+                        return Err(Failure::new(Law::SealedOnce, what));
+                    }
+                }
+                Change::Delete { table, key } => {
+                    person.disk.remove(&(table, key.clone()));
+                    if table == Table::Sessions {
+                        person.buried.insert(key);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, who: usize, tab: usize, frames: Vec<Vec<u8>>) {
+        let Some(id) = self.people[who].tabs[tab].wire else {
+            return;
+        };
+        for frame in frames {
+            if self.trace.is_some() {
+                let line = trace::sent(&frame);
+                self.note(who, tab, &line);
+            }
+            if let Some(wire) = self.relay.wires.get_mut(&id)
+                && wire.ended.is_none()
+            {
+                wire.up.push_back(frame);
+            }
+        }
+    }
+
+    fn serve(&mut self, who: usize, tab: usize, request: Option<SocketRequest>) {
+        let Some(request) = request else {
+            return;
+        };
+        self.leave(who, tab);
+        let is_up = self.people[who].network;
+        let input = match request {
+            SocketRequest::Open if is_up => {
+                let id = self.relay.accept(who);
+                self.people[who].tabs[tab].wire = Some(id);
+                Input::SocketOpened
+            }
+            _ => Input::SocketClosed { code: None },
+        };
+        self.people[who].tabs[tab].inputs.push_back(input);
+    }
+
+    /// The tab is done with its socket; what it sent is still heard.
+    pub(crate) fn leave(&mut self, who: usize, tab: usize) {
+        if let Some(id) = self.people[who].tabs[tab].wire.take()
+            && let Some(wire) = self.relay.wires.get_mut(&id)
+        {
+            wire.left = true;
+        }
+    }
+
+    fn set_alarm(&mut self, who: usize, tab: usize, wake_at: Option<u64>) {
+        let now = self.now;
+        let person = &mut self.people[who];
+        let local = person.local(now);
+        // Browsers' alarms count time and do not look at the clock.
+        let due = wake_at.map(|at| now + at.saturating_sub(local));
+        person.tabs[tab].due = due;
+    }
+
+    /// What a page hears of its leader; of one that leads no more it hears nothing.
+    fn show(&mut self, who: usize, tab: usize, events: Vec<Event>) -> Carried {
+        let leads = self.people[who].tabs.len() - 1 == tab;
+        if !leads && self.fault != Some(Fault::FenceForgotten) {
+            return Ok(());
+        }
+        for event in events {
+            if self.trace.is_some() {
+                let line = trace::event(&event);
+                line.iter().for_each(|line| self.note(who, tab, line));
+            }
+            match event {
+                Event::CommandDone { id, error } => {
+                    let fresh_id = self.next_id();
+                    let page = &mut self.people[who].page;
+                    let done = page.answered(&id, error.as_ref(), self.now, &self.texts, fresh_id);
+                    if let (Some(Wish::Say(text)), None) = (done, error) {
+                        self.texts[text].accepted = true;
+                    }
+                }
+                Event::MessagesChanged {
+                    conversation,
+                    messages,
+                } => {
+                    let theirs = messages
+                        .into_iter()
+                        .filter(|it| !it.mine && it.notice.is_none());
+                    for line in theirs {
+                        self.show_line(who, &conversation, &line.text, line.position)?;
+                    }
+                }
+                Event::Alert { alert } => self.hear_alert(who, &alert)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn show_line(&mut self, who: usize, of: &str, words: &str, position: u64) -> Carried {
+        let number = number_of(words).filter(|number| {
+            let text = self.texts.get(*number);
+            text.is_some_and(|it| {
+                it.to == who && self.people[it.from].name == of && it.words(*number) == words
+            })
+        });
+        let Some(number) = number else {
+            let what = format!("{who} is shown {words:?} of {of}");
+            return Err(Failure::new(Law::NotSent, what));
+        };
+        let shown = &mut self.people[who].page.shown;
+        if *shown.entry(number).or_insert(position) != position {
+            let what = format!("{} is shown {words:?} again", self.people[who].name);
+            return Err(Failure::new(Law::Once, what));
+        }
+        Ok(())
+    }
+
+    /// Every tab of a device dies; some of what they sent arrives. It begins again from its disk.
+    pub(crate) fn crash(&mut self, who: usize) -> Carried {
+        self.say_what(who, "dies");
+        while !self.people[who].tabs.is_empty() {
+            self.die(who, 0);
+        }
+        self.begin(who)
+    }
+
+    fn die(&mut self, who: usize, tab: usize) {
+        if let Some(id) = self.people[who].tabs[tab].wire {
+            let all = self.relay.wires.get(&id).map_or(0, |wire| wire.up.len());
+            let arrives = self.roll(all + 1);
+            if let Some(wire) = self.relay.wires.get_mut(&id) {
+                wire.up.truncate(arrives);
+            }
+        }
+        self.leave(who, tab);
+        self.people[who].tabs.remove(tab);
+    }
+
+    /// A tab raises the fence, loads an engine and leads.
+    pub(crate) fn begin(&mut self, who: usize) -> Carried {
+        let seed = self.rng.next_u64();
+        let other = (self.fault == Some(Fault::CommandRenamed)).then(|| self.next_id());
+        let now = self.now;
+        let fault = self.fault;
+        let person = &mut self.people[who];
+        person.fence += 1;
+        let engine = person.load(fault)?;
+        person.tabs.push(Tab {
+            engine,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            fence: person.fence,
+            wire: None,
+            inputs: [Input::Tick].into(),
+            due: Some(now),
+        });
+        person.page.ask_again(other);
+        Ok(())
+    }
+
+    /// The store refuses what it wrote: somebody else leads.
+    fn depose(&mut self, who: usize, tab: usize) -> Carried {
+        self.say_what(who, "a tab is fenced off");
+        self.die(who, tab);
+        Ok(())
+    }
+
+    /// A commit failed: the engine is loaded again, as if the step had not been.
+    fn go_without(&mut self, who: usize, tab: usize, is_full: bool) -> Carried {
+        self.say_what(who, "cannot commit");
+        self.leave(who, tab);
+        let now = self.now;
+        let person = &mut self.people[who];
+        let engine = person.load(self.fault)?;
+        let wait = if is_full { FULL_RETRY_MS } else { RETRY_MS };
+        let leads = person.tabs.len() - 1 == tab;
+        let loaded = &mut person.tabs[tab];
+        loaded.engine = engine;
+        loaded.inputs.clear();
+        loaded.due = Some(now + wait);
+        if leads {
+            person.page.refused(now + wait);
+        }
+        Ok(())
+    }
+}
+
+/// The one-time key that a first message names, before anybody has looked whether it opens.
+fn erase_named_key(person: &mut Person, input: &Input) {
+    let Input::Frame(frame) = input else {
+        return;
+    };
+    if let Ok(RelayFrame::Deliver { envelope, .. }) = RelayFrame::decode(frame)
+        && let Ok(Envelope::Initial(initial)) = Envelope::decode(&envelope)
+        && let Some(id) = initial.one_time_prekey_id()
+    {
+        let key = [&[ONE_TIME], id.to_be_bytes().as_slice()].concat();
+        person.disk.remove(&(Table::Prekeys, Key(key)));
+    }
+}

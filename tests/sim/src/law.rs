@@ -1,0 +1,314 @@
+//! The law. Whatever happened: every text that was accepted is shown once where it was meant to be, and its sender
+//! knows; nothing is shown that was not sent; each sender's texts stand in order; everybody can write to everybody;
+//! and what is kept is bounded. Where only the weather was bad, all of that soon, with no new session and no alarm.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use pawl_client::{AlertCode, Key, MessageStatus, MessageView, Table};
+use pawl_wire::{ClientFrame, KeyRecord, digest};
+
+use crate::people::{Person, number_of};
+use crate::plan::Kind;
+use crate::world::{Ran, World};
+
+/// Which part of the law.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Law {
+    /// What a client says is what the relay's contract allows.
+    Contract,
+    /// The private half of a public key at the relay is on the device's disk.
+    PrivateHalf,
+    /// What is on disk loads.
+    Loads,
+    /// What is shown was sent, by that person to this one.
+    NotSent,
+    /// It is shown once.
+    Once,
+    /// A session that was erased does not come back.
+    Replay,
+    /// An envelope, once there, is the only one of its message.
+    SealedOnce,
+    /// A text that was accepted stands in its sender's history.
+    Accepted,
+    /// It arrives, and its sender knows.
+    Arrives,
+    /// In the order in which it was written.
+    Order,
+    /// Nobody is alarmed, and no session begun anew, by bad weather.
+    Unnoticed,
+    /// What is kept has bounds, and nothing is left over.
+    Bounded,
+    /// When all is done nothing goes on.
+    Calm,
+    /// No engine panics.
+    Panic,
+}
+
+/// Which law was broken, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// See [`Law`].
+    pub law: Law,
+    /// In words.
+    pub what: String,
+}
+
+impl Failure {
+    pub(crate) fn new(law: Law, what: impl Into<String>) -> Self {
+        Self {
+            law,
+            what: what.into(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.law, self.what)
+    }
+}
+
+/// Private one-time prekeys of a kind, and signed and last-resort ones of a few weeks.
+const MOST_PREKEYS: usize = 2 * 400 + 2 * 30;
+/// Handshakes of one person without one-time keys.
+const MOST_FINGERPRINTS: usize = 64;
+/// Sessions with one person.
+const MOST_SESSIONS: usize = 10;
+/// Account, counters, and the blocks of two rings.
+const MOST_META: usize = 2 + 5 + 32;
+/// After so many hours silence has a device ask.
+const A_NIGHT: u64 = 6;
+/// One-time keys of a kind at the relay.
+const ONE_TIME_KEYS: std::ops::RangeInclusive<usize> = 25..=100;
+/// Kinds of private keys, as they stand in their keys on disk.
+const ONE_TIME: u8 = 2;
+
+/// A frame that the relay is about to hear: whose private halves must be on disk.
+pub(crate) fn private_halves(person: &Person, frame: &[u8]) -> Ran {
+    let keys = match ClientFrame::decode(frame) {
+        Ok(ClientFrame::Publish { keys, .. }) => keys,
+        Ok(ClientFrame::Register(register)) => register.keys,
+        _ => return Ok(()),
+    };
+    let signed = keys.signed_prekey.iter().map(|key| (0, key));
+    let last_resort = keys.last_resort_kem.iter().map(|key| (1, key));
+    let one_time = keys.one_time_prekeys.iter().map(|key| (ONE_TIME, key));
+    let kems = keys.one_time_kems.iter().map(|key| (ONE_TIME + 1, key));
+    let mut all = signed.chain(last_resort).chain(one_time).chain(kems);
+    all.try_for_each(|(kind, key)| private_half(person, kind, key))
+}
+
+fn private_half(person: &Person, kind: u8, key: &KeyRecord) -> Ran {
+    let stored = [&[kind], key.id.to_be_bytes().as_slice()].concat();
+    let record = person.disk.get(&(Table::Prekeys, Key(stored)));
+    let digest = digest::of_key(key).to_le_bytes();
+    match record.is_some_and(|record| record.windows(8).any(|it| it == digest)) {
+        true => Ok(()),
+        false => {
+            let what = format!("{}: kind {kind}, id {}", person.name, key.id);
+            Err(Failure::new(Law::PrivateHalf, what))
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn hear_alert(&mut self, who: usize, alert: &AlertCode) -> Ran {
+        let is_weather = match alert {
+            AlertCode::MailboxFull { .. } => self.had_refusals,
+            AlertCode::Replaced => true,
+            _ => false,
+        };
+        if is_weather || self.plan.kind == Kind::Damage {
+            return Ok(());
+        }
+        let what = format!("{} hears {alert:?}", self.people[who].name);
+        Err(Failure::new(Law::Unnoticed, what))
+    }
+
+    /// All lines of a conversation as the store has them.
+    pub(crate) fn lines(&self, who: usize, of: usize) -> Vec<MessageView> {
+        let person = &self.people[who];
+        let Some(engine) = person.tabs.last().map(|tab| &tab.engine) else {
+            return Vec::new();
+        };
+        let Ok((from, to)) = engine.history_range(self.people[of].name, None) else {
+            return Vec::new();
+        };
+        let range = (Table::Messages, from)..(Table::Messages, to);
+        let lines = person.disk.range(range);
+        lines
+            .map(|((_, key), value)| engine.message_view(key, Some(value)))
+            .collect()
+    }
+
+    /// The texts that somebody has written and still has.
+    pub(crate) fn history_of(&self, who: usize) -> BTreeSet<usize> {
+        let others = (0..self.people.len()).filter(|of| *of != who);
+        let lines = others.flat_map(|of| self.lines(who, of));
+        let own = lines.filter(|line| line.mine);
+        own.filter_map(|line| number_of(&line.text)).collect()
+    }
+
+    /// All of it. `fresh`: the first text that was written when all was well again.
+    pub(crate) fn check(&self, fresh: Option<usize>) -> Ran {
+        for person in &self.people {
+            if !person.page.is_content() {
+                let what = format!("{}: something asked is not answered", person.name);
+                return Err(Failure::new(Law::Accepted, what));
+            }
+        }
+        for (from, to) in self.pairs() {
+            self.check_pair(from, to, fresh)?;
+        }
+        self.check_bounds()
+    }
+
+    /// Everybody with everybody else, both ways.
+    pub(crate) fn pairs(&self) -> Vec<(usize, usize)> {
+        let all = 0..self.people.len();
+        let pairs = all
+            .clone()
+            .flat_map(|from| all.clone().map(move |to| (from, to)));
+        pairs.filter(|(from, to)| from != to).collect()
+    }
+
+    fn check_pair(&self, from: usize, to: usize, fresh: Option<usize>) -> Ran {
+        let received = self.received(from, to)?;
+        let names = format!("{} to {}", self.people[from].name, self.people[to].name);
+        let written = self.lines(from, to);
+        let own = written.iter().filter(|line| line.mine);
+        let mut kept = BTreeMap::new();
+        for line in own {
+            let Some(number) = number_of(&line.text) else {
+                return Err(Failure::new(
+                    Law::Accepted,
+                    format!("{names}: {:?}", line.text),
+                ));
+            };
+            if kept.insert(number, line.status).is_some() {
+                let what = format!("{names}: {number} stands twice with its sender");
+                return Err(Failure::new(Law::Once, what));
+            }
+        }
+        for (number, text) in self.texts.iter().enumerate() {
+            let is_theirs = (text.from, text.to) == (from, to) && text.accepted && !text.undone;
+            if is_theirs && !kept.contains_key(&number) {
+                let what = format!("{names}: {number} is gone from its sender's history");
+                return Err(Failure::new(Law::Accepted, what));
+            }
+        }
+        for (number, status) in kept {
+            let arrived = [MessageStatus::Delivered, MessageStatus::Read];
+            let is_known = status.is_some_and(|status| arrived.contains(&status));
+            let is_there = received.contains(&number);
+            if !is_there || !is_known {
+                let what = format!("{names}: {number} is {status:?}, there: {is_there}");
+                return Err(Failure::new(Law::Arrives, what));
+            }
+        }
+        let first = match (self.plan.kind, self.had_refusals) {
+            (Kind::Weather, false) => Some(0),
+            // Where the relay refuses a text, or it was sent again, a later one may pass it.
+            _ => fresh,
+        };
+        let ordered = received.iter().filter(|number| Some(**number) >= first);
+        if first.is_some() && !ordered.is_sorted() {
+            let what = format!("{names}: {received:?}");
+            return Err(Failure::new(Law::Order, what));
+        }
+        self.check_unnoticed(from, to, &names, &written)
+    }
+
+    /// The numbers of the texts of one that the other has.
+    fn received(&self, from: usize, to: usize) -> Result<Vec<usize>, Failure> {
+        let lines = self.lines(to, from).into_iter();
+        let theirs = lines.filter(|line| !line.mine && line.notice.is_none());
+        let mut seen = BTreeSet::new();
+        let mut received = Vec::new();
+        for line in theirs {
+            let number = number_of(&line.text).filter(|number| {
+                let text = self.texts.get(*number);
+                text.is_some_and(|it| (it.from, it.to) == (from, to))
+            });
+            let Some(number) = number else {
+                return Err(Failure::new(Law::NotSent, line.text));
+            };
+            if !seen.insert(number) {
+                let what = format!("{number} stands twice with {}", self.people[to].name);
+                return Err(Failure::new(Law::Once, what));
+            }
+            received.push(number);
+        }
+        Ok(received)
+    }
+
+    fn check_unnoticed(&self, from: usize, to: usize, names: &str, lines: &[MessageView]) -> Ran {
+        if self.plan.kind == Kind::Damage {
+            return Ok(());
+        }
+        if let Some(notice) = lines.iter().find_map(|line| line.notice) {
+            let what = format!("{names}: a line that says {notice:?}");
+            return Err(Failure::new(Law::Unnoticed, what));
+        }
+        let address = self.relay.store.address(self.people[to].name);
+        let claims = address.and_then(|it| self.relay.claims.get(&(from, it)));
+        match claims.map_or(0, BTreeSet::len) {
+            // Whoever hears nothing for a night asks, at last on another session.
+            _ if self.slept >= A_NIGHT => Ok(()),
+            0 | 1 => Ok(()),
+            many => {
+                let what = format!("{names}: {many} sessions begun");
+                Err(Failure::new(Law::Unnoticed, what))
+            }
+        }
+    }
+
+    fn check_bounds(&self) -> Ran {
+        let others = self.people.len() - 1;
+        let most = [
+            (Table::Meta, MOST_META),
+            (Table::Contacts, others),
+            (Table::Conversations, others),
+            (Table::Sessions, others * MOST_SESSIONS),
+            (Table::Prekeys, MOST_PREKEYS + others * MOST_FINGERPRINTS),
+            (Table::Outbox, 0),
+        ];
+        for person in &self.people {
+            for (table, most) in most {
+                let count = person.count(table);
+                if count > most {
+                    let what = format!("{}: {count} in {table:?}", person.name);
+                    return Err(Failure::new(Law::Bounded, what));
+                }
+            }
+            self.check_relay(person)?;
+        }
+        Ok(())
+    }
+
+    /// What the relay has of somebody.
+    fn check_relay(&self, person: &Person) -> Ran {
+        let address = self.relay.store.address(person.name);
+        let mailbox = address.and_then(|it| self.relay.store.boxes.get(&it));
+        let Some(mailbox) = mailbox else {
+            let what = format!("{} has no mailbox", person.name);
+            return Err(Failure::new(Law::Bounded, what));
+        };
+        if !mailbox.mail.is_empty() {
+            let what = format!("{}: {} wait", person.name, mailbox.mail.len());
+            return Err(Failure::new(Law::Bounded, what));
+        }
+        private_half(person, 0, &mailbox.signed_prekey)?;
+        private_half(person, 1, &mailbox.last_resort)?;
+        for (stock, kind) in mailbox.one_time.iter().zip(ONE_TIME..) {
+            if !ONE_TIME_KEYS.contains(&stock.keys.len()) {
+                let what = format!("{}: {} one-time keys", person.name, stock.keys.len());
+                return Err(Failure::new(Law::Bounded, what));
+            }
+            let mut keys = stock.keys.iter();
+            keys.try_for_each(|key| private_half(person, kind, key))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! The simulator: many of Pawl's engines and a model of the relay in one thread, under faults that one seed decides.
+//! Knows the client as a driver knows it, and the wire as a relay does; changes nothing of either. What a run consists
+//! of is written down first (`plan`), happens (`world`, `act`, `driver`), and is judged (`law`).
+#![forbid(unsafe_code)]
+
+mod act;
+mod driver;
+mod fault;
+mod hostile;
+mod law;
+mod mailbox;
+mod nursery;
+mod people;
+mod plan;
+mod relay;
+mod run;
+mod search;
+mod shrink;
+mod trace;
+mod world;
+
+pub use fault::Fault;
+pub use law::{Failure, Law};
+pub use plan::{Kind, Plan, Size};
+pub use run::{Report, run};
+pub use search::{Found, search};
+pub use shrink::shrink;

@@ -1,0 +1,271 @@
+//! People and their devices: a disk, the tabs that run an engine on it, and a page that asks for things, repeats what
+//! was not answered, and says what it was shown.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use chacha20::ChaCha8Rng;
+use pawl_client::{Command, CommandError, Config, Engine, Input, Key, LoadedRecord, Table};
+
+use crate::fault::Fault;
+use crate::law::{Failure, Law};
+use crate::plan::Point;
+use crate::relay::AUTHORITY;
+
+/// What a client's disk holds. Records are shared, since copies of disks are many.
+pub(crate) type Disk = BTreeMap<(Table, Key), Rc<[u8]>>;
+
+pub(crate) const NAMES: [&str; 12] = [
+    "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "kim",
+    "leo",
+];
+
+/// An engine with its socket and its alarm.
+pub(crate) struct Tab {
+    pub(crate) engine: Engine,
+    pub(crate) rng: ChaCha8Rng,
+    /// What it raised the store's fence to.
+    pub(crate) fence: u64,
+    pub(crate) wire: Option<u64>,
+    pub(crate) inputs: VecDeque<Input>,
+    /// When its alarm rings, by the world's clock.
+    pub(crate) due: Option<u64>,
+}
+
+/// What a page wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Create,
+    Start(usize),
+    /// A text of the ledger.
+    Say(usize),
+    Read(usize),
+    /// The text at a position.
+    Retry(usize, u64),
+}
+
+pub(crate) struct Asking {
+    pub(crate) id: u128,
+    pub(crate) wish: Wish,
+    /// Of the tab that leads now.
+    pub(crate) is_asked: bool,
+}
+
+/// One page, which asks one thing after the other.
+#[derive(Default)]
+pub(crate) struct Page {
+    wishes: VecDeque<Asking>,
+    retry_at: u64,
+    refusals: u32,
+    /// Which line each received text was shown in.
+    pub(crate) shown: BTreeMap<usize, u64>,
+}
+
+pub(crate) struct Person {
+    pub(crate) name: &'static str,
+    pub(crate) disk: Disk,
+    pub(crate) fence: u64,
+    /// The last one leads; the others have not noticed that they do not.
+    pub(crate) tabs: Vec<Tab>,
+    pub(crate) page: Page,
+    /// How far the clock is ahead, milliseconds.
+    pub(crate) ahead: i64,
+    /// The furthest that it ever was.
+    furthest: i64,
+    /// It stays so: see [`Person::went_back`].
+    clock_stays: bool,
+    pub(crate) network: bool,
+    pub(crate) full: bool,
+    pub(crate) failing: u8,
+    pub(crate) crash: Option<(u8, Point)>,
+    /// Sessions that were erased.
+    pub(crate) buried: BTreeSet<Key>,
+}
+
+impl Person {
+    pub(crate) fn new(name: &'static str, disk: Disk) -> Self {
+        Self {
+            name,
+            disk,
+            fence: 0,
+            tabs: Vec::new(),
+            page: Page::default(),
+            ahead: 0,
+            furthest: 0,
+            clock_stays: false,
+            network: true,
+            full: false,
+            failing: 0,
+            crash: None,
+            buried: BTreeSet::new(),
+        }
+    }
+
+    /// An engine as the disk has it.
+    pub(crate) fn load(&self, fault: Option<Fault>) -> Result<Engine, Failure> {
+        let loaded = self.disk.iter().filter(|((table, _), _)| table.is_loaded());
+        let record = |((table, key), value): (&(Table, Key), &Rc<[u8]>)| {
+            let value = match fault {
+                Some(fault) => fault.read(*table, key, value)?,
+                None => value.to_vec(),
+            };
+            Some(LoadedRecord {
+                table: *table,
+                key: key.clone(),
+                value: Some(value.into()),
+            })
+        };
+        let config = Config {
+            authority: AUTHORITY.to_owned(),
+        };
+        Engine::load(config, loaded.filter_map(record).collect())
+            .map_err(|error| Failure::new(Law::Loads, format!("{}: {error}", self.name)))
+    }
+
+    pub(crate) fn set_clock(&mut self, ahead: i64) {
+        if !self.clock_stays {
+            self.ahead = ahead;
+            self.furthest = self.furthest.max(ahead);
+        }
+    }
+
+    /// The disk is an old copy. Its texts are numbered by the clock from here on, so that none has a number of one that
+    /// the copy knows nothing of: a clock that is behind, too, is a fault that nothing mends (docs/PROTOCOL.md).
+    pub(crate) fn went_back(&mut self) {
+        self.ahead = self.furthest;
+        self.clock_stays = true;
+    }
+
+    pub(crate) fn local(&self, now: u64) -> u64 {
+        now.saturating_add_signed(self.ahead)
+    }
+
+    /// The number of lines and records in a table.
+    pub(crate) fn count(&self, table: Table) -> usize {
+        let keys = self.disk.keys();
+        keys.filter(|(of, _)| *of == table).count()
+    }
+}
+
+impl Page {
+    pub(crate) fn wish(&mut self, id: u128, wish: Wish) {
+        self.wishes.push_back(Asking {
+            id,
+            wish,
+            is_asked: false,
+        });
+    }
+
+    pub(crate) fn is_content(&self) -> bool {
+        self.wishes.is_empty()
+    }
+
+    /// There is another engine: what was not answered is asked again, under its id or, as a deliberate fault, under
+    /// another.
+    pub(crate) fn ask_again(&mut self, other: Option<u128>) {
+        if let Some(first) = self.wishes.front_mut().filter(|first| first.is_asked) {
+            first.is_asked = false;
+            first.id = other.unwrap_or(first.id);
+        }
+    }
+
+    /// The store had no room for what was asked.
+    pub(crate) fn refused(&mut self, retry_at: u64) {
+        if let Some(first) = self.wishes.front_mut() {
+            first.is_asked = false;
+            self.retry_at = retry_at;
+        }
+    }
+
+    /// When something is to be asked; it may be past.
+    pub(crate) fn due(&self) -> Option<u64> {
+        let first = self.wishes.front()?;
+        (!first.is_asked).then_some(self.retry_at)
+    }
+
+    /// What it asks now.
+    pub(crate) fn ask(&mut self, name: &str, texts: &[Text]) -> Option<Input> {
+        let asking = self.wishes.front_mut()?;
+        asking.is_asked = true;
+        let command = match asking.wish {
+            Wish::Create => Command::CreateAccount {
+                username: name.to_owned(),
+                invite: None,
+            },
+            Wish::Start(with) => Command::StartConversation {
+                username: NAMES[with].to_owned(),
+            },
+            Wish::Say(text) => Command::SendText {
+                conversation: NAMES[texts[text].to].to_owned(),
+                text: texts[text].words(text),
+            },
+            Wish::Retry(of, position) => Command::RetryMessage {
+                conversation: NAMES[of].to_owned(),
+                position,
+            },
+            Wish::Read(of) => Command::MarkRead {
+                conversation: NAMES[of].to_owned(),
+                through: u64::MAX / 2,
+            },
+        };
+        let id = format!("{:032x}", asking.id);
+        Some(Input::Command { id, command })
+    }
+
+    /// What was asked is answered; what is done then.
+    pub(crate) fn answered(
+        &mut self,
+        id: &str,
+        error: Option<&CommandError>,
+        now: u64,
+        texts: &[Text],
+        fresh_id: u128,
+    ) -> Option<Wish> {
+        let first = self.wishes.front_mut()?;
+        if format!("{:032x}", first.id) != id {
+            return None;
+        }
+        // There may be no conversation to read, and what was refused may be on its way.
+        let is_over = error.is_none() || matches!(first.wish, Wish::Read(_) | Wish::Retry(..));
+        if is_over {
+            self.refusals = 0;
+            return self.wishes.pop_front().map(|done| done.wish);
+        }
+        first.is_asked = false;
+        if let (Wish::Say(text), Some(CommandError::UnknownConversation)) = (first.wish, error) {
+            let start = Asking {
+                id: fresh_id,
+                wish: Wish::Start(texts[text].to),
+                is_asked: false,
+            };
+            self.wishes.push_front(start);
+        } else {
+            self.refusals += 1;
+            self.retry_at = now + (500 << self.refusals.min(6));
+        }
+        None
+    }
+}
+
+/// A text that somebody was asked to send.
+#[derive(Clone, Copy)]
+pub(crate) struct Text {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    /// The page was told that it is on disk.
+    pub(crate) accepted: bool,
+    /// The disk that it was on is no more.
+    pub(crate) undone: bool,
+}
+
+impl Text {
+    /// What it says: its own number, so that it is like no other.
+    pub(crate) fn words(&self, number: usize) -> String {
+        format!("{number} from {} to {}", NAMES[self.from], NAMES[self.to])
+    }
+}
+
+/// The number in such a text.
+pub(crate) fn number_of(words: &str) -> Option<usize> {
+    words.split_once(' ')?.0.parse().ok()
+}

@@ -1,0 +1,323 @@
+//! Engines, a relay and the time between them. Whatever can happen now is drawn from the seed; time passes only when
+//! nothing can, or where a plan says so.
+
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
+use pawl_client::Input;
+
+use crate::fault::Fault;
+use crate::law::{self, Failure, Law};
+use crate::people::{NAMES, Person, Text, Wish};
+use crate::plan::{Bend, HOUR, Kind, MINUTE, Plan};
+use crate::relay::{Relay, Store};
+use crate::{hostile, nursery};
+
+/// A Monday in 2026, milliseconds since 1970.
+pub(crate) const START: u64 = 1_790_000_000_000;
+/// What happens without time passing; more is a storm.
+const MOST_AT_ONCE: u32 = 200_000;
+
+/// Something that can happen now.
+#[derive(Clone, Copy)]
+enum Chance {
+    /// An input that waits for a tab.
+    Input(usize, usize),
+    /// The alarm of a tab.
+    Alarm(usize, usize),
+    /// A page asks its leading tab.
+    Page(usize),
+    /// The relay hears a frame.
+    Up(u64),
+    /// A tab gets a frame, or learns that its socket is closed.
+    Down(usize, usize, u64),
+}
+
+/// One run.
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) fault: Option<Fault>,
+    pub(crate) now: u64,
+    pub(crate) rng: ChaCha8Rng,
+    pub(crate) relay: Relay,
+    pub(crate) people: Vec<Person>,
+    /// Everything that anybody was asked to send.
+    pub(crate) texts: Vec<Text>,
+    pub(crate) bend: Bend,
+    pub(crate) copies: Vec<(usize, crate::people::Disk)>,
+    pub(crate) relay_copies: Vec<Store>,
+    /// Steps of engines so far.
+    pub(crate) steps: u64,
+    /// The relay or a narrow mailbox has refused something for now.
+    pub(crate) had_refusals: bool,
+    /// Hours in which everything stood still.
+    pub(crate) slept: u64,
+    pub(crate) trace: Option<Vec<String>>,
+    ids: u128,
+}
+
+pub(crate) type Ran = Result<(), Failure>;
+
+impl World {
+    pub(crate) fn new(plan: Plan, fault: Option<Fault>, traced: bool) -> Result<Self, Failure> {
+        let people = plan.people.clamp(2, NAMES.len());
+        let (store, disks) = match plan.fresh {
+            true => (Store::new(), Vec::new()),
+            false => nursery::registered(people),
+        };
+        let mut disks = disks.into_iter();
+        let names = NAMES[..people].iter();
+        let person = |name: &&'static str| Person::new(name, disks.next().unwrap_or_default());
+        let mut world = Self {
+            rng: ChaCha8Rng::seed_from_u64(plan.seed ^ 0x5EED),
+            fault,
+            now: START,
+            relay: Relay::new(store),
+            people: names.map(person).collect(),
+            texts: Vec::new(),
+            bend: Bend::default(),
+            copies: Vec::new(),
+            relay_copies: Vec::new(),
+            steps: 0,
+            had_refusals: false,
+            slept: 0,
+            trace: traced.then(Vec::new),
+            ids: 0,
+            plan,
+        };
+        world.relay.mood.keeps_keys = fault == Some(Fault::KeyGivenTwice);
+        for who in 0..people {
+            world.begin(who)?;
+            if world.plan.fresh {
+                let id = world.next_id();
+                world.people[who].page.wish(id, Wish::Create);
+            }
+        }
+        Ok(world)
+    }
+
+    /// An id that nobody has used.
+    pub(crate) fn next_id(&mut self) -> u128 {
+        self.ids += 1;
+        u128::from(self.plan.seed) << 64 | self.ids
+    }
+
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
+        self.rng.next_u32() as usize % sides.max(1)
+    }
+
+    /// Somebody is asked to write.
+    pub(crate) fn say(&mut self, from: usize, to: usize) {
+        let text = Text {
+            from,
+            to,
+            accepted: false,
+            undone: false,
+        };
+        self.texts.push(text);
+        let id = self.next_id();
+        let wish = Wish::Say(self.texts.len() - 1);
+        self.people[from].page.wish(id, wish);
+    }
+
+    /// Two different people, whatever the numbers.
+    pub(crate) fn pair(&self, from: u8, to: u8) -> (usize, usize) {
+        let all = self.people.len();
+        let from = usize::from(from) % all;
+        (from, (from + 1 + usize::from(to) % (all - 1)) % all)
+    }
+
+    /// All that can happen now.
+    fn chances(&self) -> Vec<Chance> {
+        let mut chances = Vec::new();
+        for (who, person) in self.people.iter().enumerate() {
+            for (at, tab) in person.tabs.iter().enumerate() {
+                if !tab.inputs.is_empty() {
+                    chances.push(Chance::Input(who, at));
+                } else if tab.due.is_some_and(|due| due <= self.now) {
+                    chances.push(Chance::Alarm(who, at));
+                }
+                let Some((id, wire)) = tab
+                    .wire
+                    .and_then(|id| Some((id, self.relay.wires.get(&id)?)))
+                else {
+                    continue;
+                };
+                let has_something = !wire.down.is_empty() || wire.ended.is_some();
+                if has_something && wire.stalled[1] <= self.now && tab.inputs.is_empty() {
+                    chances.push(Chance::Down(who, at, id));
+                }
+            }
+            let is_due = person.page.due().is_some_and(|due| due <= self.now);
+            if is_due && person.tabs.last().is_some_and(|tab| tab.inputs.is_empty()) {
+                chances.push(Chance::Page(who));
+            }
+        }
+        for (id, wire) in &self.relay.wires {
+            if !wire.up.is_empty() && wire.stalled[0] <= self.now && wire.ended.is_none() {
+                chances.push(Chance::Up(*id));
+            }
+        }
+        chances
+    }
+
+    /// One thing that can happen does; false where nothing can.
+    pub(crate) fn happen(&mut self) -> Result<bool, Failure> {
+        let chances = self.chances();
+        if chances.is_empty() {
+            return Ok(false);
+        }
+        match chances[self.roll(chances.len())] {
+            Chance::Input(who, tab) => {
+                if let Some(input) = self.people[who].tabs[tab].inputs.pop_front() {
+                    self.step(who, tab, input)?;
+                }
+            }
+            Chance::Alarm(who, tab) => {
+                self.people[who].tabs[tab].due = None;
+                self.step(who, tab, Input::Tick)?;
+            }
+            Chance::Page(who) => {
+                let person = &mut self.people[who];
+                if let Some(input) = person.page.ask(person.name, &self.texts) {
+                    self.step(who, self.people[who].tabs.len() - 1, input)?;
+                }
+            }
+            Chance::Up(id) => self.hear(id)?,
+            Chance::Down(who, tab, id) => self.receive(who, tab, id)?,
+        }
+        Ok(true)
+    }
+
+    fn hear(&mut self, id: u64) -> Ran {
+        let before = self.relay.mood;
+        if self.plan.kind == Kind::Weather
+            && let Some(wire) = self.relay.wires.get(&id)
+            && let Some(frame) = wire.up.front()
+        {
+            law::private_halves(&self.people[wire.who], frame)?;
+        }
+        if self.fault == Some(Fault::StoredTooEarly) {
+            self.relay.written = Some(self.relay.store.clone());
+        }
+        self.relay.hear(id)?;
+        self.had_refusals |= before.sulks > 0 || before.narrow.is_some();
+        self.forget_wires();
+        Ok(())
+    }
+
+    fn receive(&mut self, who: usize, tab: usize, id: u64) -> Ran {
+        let bend = self.bend;
+        let Some(wire) = self.relay.wires.get_mut(&id) else {
+            return Ok(());
+        };
+        if let Some(frame) = wire.down.pop_front() {
+            let frames = hostile::bend(frame, bend, &mut self.rng);
+            let inputs = frames.into_iter().map(Input::Frame);
+            self.people[who].tabs[tab].inputs.extend(inputs);
+            return Ok(());
+        }
+        let code = wire.ended.flatten();
+        self.leave(who, tab);
+        self.forget_wires();
+        self.step(who, tab, Input::SocketClosed { code })
+    }
+
+    /// Connections that nobody is at any more.
+    pub(crate) fn forget_wires(&mut self) {
+        let is_over = |left: bool, ended: bool, up: bool| left && (ended || !up);
+        self.relay
+            .wires
+            .retain(|_, wire| !is_over(wire.left, wire.ended.is_some(), !wire.up.is_empty()));
+    }
+
+    /// Lets things happen until nothing can without time passing.
+    pub(crate) fn run_now(&mut self) -> Ran {
+        for _ in 0..MOST_AT_ONCE {
+            if !self.happen()? {
+                return Ok(());
+            }
+        }
+        let what = "things go on happening without time passing";
+        Err(Failure::new(Law::Calm, what))
+    }
+
+    /// When something is due that has to wait for time to pass.
+    fn due(&self) -> Option<u64> {
+        let tabs = self.people.iter().flat_map(|person| &person.tabs);
+        let alarms = tabs.filter_map(|tab| tab.due);
+        let pages = self.people.iter().filter_map(|person| person.page.due());
+        let wires = self.relay.wires.values();
+        let stalls = wires.flat_map(|wire| {
+            let is_waiting = [!wire.up.is_empty(), !wire.down.is_empty()];
+            let both = wire.stalled.into_iter().zip(is_waiting);
+            both.filter(|(_, waits)| *waits).map(|(until, _)| until)
+        });
+        let all = alarms.chain(pages).chain(stalls);
+        all.filter(|due| *due > self.now).min()
+    }
+
+    /// Lets time pass, from one thing that is due to the next.
+    pub(crate) fn run_for(&mut self, milliseconds: u64) -> Ran {
+        let end = self.now + milliseconds;
+        loop {
+            self.run_now()?;
+            match self.due().filter(|due| *due <= end) {
+                Some(due) => self.now = due,
+                None => break,
+            }
+        }
+        self.now = end;
+        self.run_now()
+    }
+
+    /// Hours pass without anything but what is due at their end.
+    pub(crate) fn sleep(&mut self, hours: u64) -> Ran {
+        self.slept += hours;
+        self.now += hours * HOUR;
+        self.run_for(2 * MINUTE)
+    }
+
+    /// A line of the trace, about a tab.
+    pub(crate) fn note(&mut self, who: usize, tab: usize, line: &str) {
+        let leads = tab + 1 == self.people[who].tabs.len();
+        let of = if leads { "" } else { " (old tab)" };
+        let name = self.people[who].name;
+        self.say_line(&format!("{name}{of} {line}"));
+    }
+
+    pub(crate) fn say_what(&mut self, who: usize, what: &str) {
+        if self.trace.is_some() {
+            let name = self.people[who].name;
+            self.say_line(&format!("{name} {what}"));
+        }
+    }
+
+    pub(crate) fn say_line(&mut self, line: &str) {
+        let passed = self.now - START;
+        if let Some(trace) = &mut self.trace {
+            let (seconds, rest) = (passed / 1_000, passed % 1_000);
+            trace.push(format!("{seconds:>7}.{rest:03}  {line}"));
+        }
+    }
+
+    /// A connection breaks. Some of what the relay had said arrives; some of what it was told does, too, where it
+    /// still lives, and then its answers are lost.
+    pub(crate) fn cut(&mut self, id: u64, relay_lives: bool) {
+        let Some(wire) = self.relay.wires.get(&id).filter(|it| it.ended.is_none()) else {
+            return;
+        };
+        let (ups, downs) = (wire.up.len(), wire.down.len());
+        let up = if relay_lives { self.roll(ups + 1) } else { 0 };
+        let down = self.roll(downs + 1);
+        self.relay.split(id, up, down);
+        self.forget_wires();
+    }
+
+    /// All connections of a device break.
+    pub(crate) fn cut_off(&mut self, who: usize) {
+        let wires = self.relay.wires.iter();
+        let theirs = wires.filter(|(_, wire)| wire.who == who && !wire.left);
+        let theirs: Vec<u64> = theirs.map(|(id, _)| *id).collect();
+        theirs.into_iter().for_each(|id| self.cut(id, true));
+    }
+}
