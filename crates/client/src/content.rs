@@ -231,6 +231,20 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_for_more_rounds_than_there_are_gets_those() {
+        let receipt = |rounds| {
+            Content::Receipt(Receipt {
+                rounds,
+                ..Receipt::default()
+            })
+        };
+        for (asked, counts) in [(0, 0), (1, 1), (2, 1), (u32::MAX, 1)] {
+            let (_, content) = Content::decode(&receipt(asked).encode(None));
+            assert_eq!(content, Ok(receipt(counts)));
+        }
+    }
+
+    #[test]
     fn a_newer_kind_is_told_apart_from_damage() {
         let newer = proto::Content {
             kind: REFRESH + 1,

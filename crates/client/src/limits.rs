@@ -61,7 +61,8 @@ pub(crate) const MAX_FINGERPRINTS_PER_ACCOUNT: usize = 64;
 pub(crate) const UPLOAD_BURST: u64 = 100;
 /// And one more in this time: 4,800 keys of a kind in a day.
 pub(crate) const UPLOAD_INTERVAL: u64 = 15 * 60 * 1_000;
-/// What it counts as to replace all keys, because the relay has others than it was given: ten times at once.
+/// What it counts as to begin replacing all keys, because the relay has others than it was given; the rest of them
+/// counts as usual, so that it is eleven in all: nine times at once.
 pub(crate) const REPAIR_COST: u64 = 10;
 /// How far ids of prekeys jump when the relay says that they were used before.
 pub(crate) const PREKEY_ID_JUMP: u32 = 10_000;
