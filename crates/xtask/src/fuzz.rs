@@ -76,6 +76,8 @@ fn chosen(ctx: &Context, target: Option<&str>) -> Result<Vec<String>> {
 
 fn search(ctx: &Context, target: &str, working: &Path, seconds: u32) -> Result<()> {
     let sh = &ctx.sh;
+    // libFuzzer wants the folder of a target for which there is no honest input, too.
+    sh.create_dir(working)?;
     let corpus = ctx.path(CORPORA).join(target);
     let time = format!("-max_total_time={seconds}");
     let length = format!("-max_len={LONGEST}");
