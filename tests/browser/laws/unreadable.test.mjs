@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { registrationOf } from '../support/accounts.mjs';
-import { advanceClock, makeClocksAdjustable } from '../support/clock.mjs';
 import { CLIENT, kindOf, pick } from '../support/protobuf.mjs';
 import { until } from '../support/wait.mjs';
+import { advanceClock, makeWorkersAdjustable } from '../support/worker.mjs';
 import { scenario, talking } from '../support/world.mjs';
 
 const HOUR_MS = 60 * 60 * 1_000;
@@ -27,7 +27,7 @@ async function look(tab) {
 }
 
 scenario('unreadable: what could not be opened and whose sender is gone is one line with its cause, after a day; the text comes when they are back', {}, async (world) => {
-  makeClocksAdjustable(world);
+  makeWorkersAdjustable(world);
   const { alice, bob } = await talking(world);
   const toBob = registrationOf(world, 'bob').account;
   let altered = 0;

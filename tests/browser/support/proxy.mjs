@@ -79,6 +79,7 @@ export class Proxy {
   #falsifier = null;
   #spoiled = null;
   #rewritten = null;
+  #withheld = null;
 
   /** Every frame in order: `{ direction: 'up' | 'down', payload }`, masks taken off. */
   frames = [];
@@ -141,21 +142,38 @@ export class Proxy {
     return true;
   }
 
-  /** Scripts whose paths match arrive as `change(script)`. */
+  /** Scripts whose paths match arrive as `change(script)`; nothing: no more. */
   rewrite(pattern, change) {
-    this.#rewritten = { pattern, change };
+    this.#rewritten = pattern === null ? null : { pattern, change };
+  }
+
+  /** Requests for a path get no answer until what this gives is called; it resolves when the first one is there. */
+  async withhold(path) {
+    return new Promise((arrived) => {
+      this.#withheld = { path, arrived };
+    });
+  }
+
+  #withholds(client, chunk, lanes) {
+    if (this.#withheld === null || pathIn(chunk) !== this.#withheld.path) return false;
+    const { arrived } = this.#withheld;
+    this.#withheld = null;
+    // The relay ends a connection on which nothing comes.
+    lanes.withheld = true;
+    arrived(() => client.end(SPOILED['an error'], () => client.destroy()));
+    return true;
   }
 
   #rewrites(client, chunk) {
     const path = pathIn(chunk);
     if (path === undefined || !this.#rewritten?.pattern.test(path)) return false;
-    this.#changed(path).then((answer) => client.end(answer, () => client.destroy()), (error) => client.destroy(error));
+    this.#changed(path, this.#rewritten.change).then((answer) => client.end(answer, () => client.destroy()), (error) => client.destroy(error));
     return true;
   }
 
-  async #changed(path) {
+  async #changed(path, change) {
     const original = await fetch(`http://127.0.0.1:${this.relayPort}${path}`);
-    const script = Buffer.from(this.#rewritten.change(await original.text()));
+    const script = Buffer.from(change(await original.text()));
     return Buffer.concat([Buffer.from(`${HEAD}Content-Type: text/javascript\r\nContent-Length: ${script.length}\r\n\r\n`), script]);
   }
 
@@ -183,9 +201,9 @@ export class Proxy {
       return;
     }
     const relay = net.connect(this.relayPort, '127.0.0.1');
-    const lanes = { up: new Lane(this, 'up', relay), down: new Lane(this, 'down', client), upgraded: null };
+    const lanes = { up: new Lane(this, 'up', relay), down: new Lane(this, 'down', client), upgraded: null, withheld: false };
     this.#pipe(client, relay, (chunk) => {
-      if (!lanes.upgraded && (this.#spoils(client, chunk) || this.#rewrites(client, chunk))) return;
+      if (!lanes.upgraded && (this.#spoils(client, chunk) || this.#withholds(client, chunk, lanes) || this.#rewrites(client, chunk))) return;
       lanes.upgraded ??= chunk.subarray(0, 12).toString('latin1') === 'GET /api/ws ';
       this.#forward(lanes, 'up', chunk, relay);
     }, lanes);
@@ -211,7 +229,7 @@ export class Proxy {
       this.#lanes.delete(lanes.up);
       this.#lanes.delete(lanes.down);
       if (lanes.upgraded) to.destroy();
-      else to.end();
+      else if (!lanes.withheld) to.end();
     });
   }
 
