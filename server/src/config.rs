@@ -89,6 +89,8 @@ pub struct Limits {
     pub auth_timeout: Duration,
     /// How long a connection may stay open without a frame from the client.
     pub idle_timeout: Duration,
+    /// How long mail that was delivered at once waits for its acknowledgement before it is written.
+    pub live_grace: Duration,
 }
 
 /// A number that is not zero, in a constant.
@@ -117,6 +119,8 @@ impl Limits {
     pub const CLAIMS_PER_TARGET: NonZeroU32 = count(20);
     /// Far above a person and a bot, below what would fill a disk within the hour.
     pub const SUBMITS_PER_SECOND: NonZeroU32 = count(2_000);
+    /// A round trip of most networks and the device's own commit, and less than a person notices.
+    pub const LIVE_GRACE: Duration = Duration::from_millis(50);
 }
 
 impl Default for Limits {
@@ -136,6 +140,7 @@ impl Default for Limits {
             submits_per_second: Self::SUBMITS_PER_SECOND,
             auth_timeout: Duration::from_millis(AUTH_TIMEOUT_MS),
             idle_timeout: Duration::from_millis(IDLE_TIMEOUT_MS),
+            live_grace: Self::LIVE_GRACE,
         }
     }
 }

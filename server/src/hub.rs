@@ -1,25 +1,28 @@
 //! Which devices are connected, and hints to their connections.
 //!
 //! A hint carries nothing: the connection that gets one looks into the store. A lost or doubled hint
-//! therefore loses and doubles nothing. Holds the newest connection of a device only.
+//! therefore loses and doubles nothing. Mail that goes past the disk waits here for its connection, no more
+//! than the connection's window. Holds the newest connection of a device only.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::store::DeviceId;
+use crate::store::{DeviceId, Letter, Outlet};
 
 const MAIL: u8 = 1;
 const KEYS_LOW: u8 = 2;
 const REPLACED: u8 = 4;
 const BANS: u8 = 8;
+const LETTERS: u8 = 16;
 
 #[derive(Default)]
 struct Signal {
     flags: AtomicU8,
     notify: Notify,
+    letters: Mutex<VecDeque<Letter>>,
 }
 
 impl Signal {
@@ -27,6 +30,22 @@ impl Signal {
         self.flags.fetch_or(flag, Ordering::AcqRel);
         self.notify.notify_one();
     }
+}
+
+impl Outlet for Signal {
+    fn push(&self, letter: Letter) {
+        whole(&self.letters).push_back(letter);
+        self.raise(LETTERS);
+    }
+
+    fn wake(&self) {
+        self.raise(MAIL);
+    }
+}
+
+/// Never held across an await; what it guards is whole whatever panicked beside it.
+fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What a connection was told since it last looked.
@@ -44,6 +63,10 @@ impl Hints {
 
     pub(crate) fn bans(self) -> bool {
         self.0 & BANS != 0
+    }
+
+    pub(crate) fn letters(self) -> bool {
+        self.0 & LETTERS != 0
     }
 
     pub(crate) fn replaced(self) -> bool {
@@ -96,9 +119,8 @@ impl Hub {
         }
     }
 
-    /// Never held across an await; the map is whole whatever panicked beside it.
     fn lock(&self) -> MutexGuard<'_, HashMap<DeviceId, Arc<Signal>>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        whole(&self.live)
     }
 }
 
@@ -110,6 +132,16 @@ pub(crate) struct Live {
 }
 
 impl Live {
+    /// By which mail reaches this connection without the disk.
+    pub(crate) fn outlet(&self) -> Arc<dyn Outlet> {
+        Arc::clone(&self.signal) as _
+    }
+
+    /// The next mail that came so.
+    pub(crate) fn letter(&self) -> Option<Letter> {
+        whole(&self.signal.letters).pop_front()
+    }
+
     /// Waits for a hint and takes all that came.
     pub(crate) async fn hints(&self) -> Hints {
         loop {

@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::network::Network;
 use crate::origin::PublicOrigin;
 use crate::rates::Rates;
-use crate::store::{OpenError, Store};
+use crate::store::{OpenError, Store, Wake};
 use crate::{assets, headers, health, random, socket, supervisor};
 
 /// Connections that wait to be accepted: a crowd that comes back after a restart.
@@ -102,8 +102,11 @@ impl Drop for Place {
 impl Relay {
     fn open(config: &Config) -> Result<Self, StartError> {
         let epoch = Epoch(random::bytes().map_err(StartError::Random)?);
+        let hub: Arc<Hub> = Arc::default();
+        let awake = Arc::clone(&hub);
+        let wake: Wake = Arc::new(move |device| awake.mail(device));
         let metrics = Arc::<Metrics>::default();
-        let store = Store::open(config, epoch, Arc::clone(&metrics)).map_err(|source| {
+        let store = Store::open(config, epoch, Arc::clone(&metrics), wake).map_err(|source| {
             StartError::Store {
                 folder: config.data.clone(),
                 source,
@@ -111,7 +114,7 @@ impl Relay {
         })?;
         Ok(Self {
             store,
-            hub: Arc::default(),
+            hub,
             rates: Rates::new(&config.limits),
             bans: Bans::default(),
             registration: config.registration,

@@ -1,3 +1,4 @@
+//! `cargo xtask bench relay`: load on the relay's release binary, beside a Socket.io relay in the same run (tests/load).
 //! `cargo xtask bench crypto`: the work of tests/bench, native and in wasm under Node, beside published npm
 //! packages in the same run; JSON rows, then how many times as fast Pawl is, wasm against wasm.
 
@@ -44,6 +45,21 @@ pub(crate) fn crypto(ctx: &Context) -> Result<()> {
         println!("{}", serde_json::to_string(&ratio)?);
     }
     Ok(())
+}
+
+/// `rows` are names of what to measure; all of it without them.
+pub(crate) fn relay(ctx: &Context, rows: &[String]) -> Result<()> {
+    pipeline::relay(ctx)?;
+    let sh = &ctx.sh;
+    let server = ctx.path(pipeline::RELAY);
+    ctx.step("building the load", || {
+        ctx.run(cmd!(sh, "cargo build --release -p pawl-load"))
+    })?;
+    let load = ctx.path("target/release/pawl-load");
+    ctx.run(cmd!(
+        sh,
+        "{load} {server} tests/load/socketio.mjs {rows...}"
+    ))
 }
 
 /// The same steps and flags as the engine that a browser loads.

@@ -44,6 +44,7 @@ cargo xtask COMMAND
   sim [--seeds N | --seed N] [--fault NAME | --prove] [--help]
                      engines and a relay under seeded faults; --seed shows one run and cuts it down
   bench crypto       JSON rows, native and wasm, beside published packages
+  bench relay [ROW]...  JSON rows of the relay under load, beside a Socket.io relay: live, stored, drain, crowd
   bench size         what a first visit loads: raw, gzip, Brotli
   bench sim          how many seeds of the simulator a second
   fuzz [TARGET] [--seconds N] [--keep]
@@ -192,8 +193,12 @@ fn mutants_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
 fn bench_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
     let what = match args.next()? {
         Some(Value(word)) => word.string()?,
-        _ => bail!("bench what? `cargo xtask bench crypto`, `size` or `sim`"),
+        _ => bail!("bench what? `cargo xtask bench crypto`, `relay`, `size` or `sim`"),
     };
+    if what == "relay" {
+        let rows = args.raw_args()?.map(|row| row.string());
+        return bench::relay(ctx, &rows.collect::<Result<Vec<_>, _>>()?);
+    }
     nothing_more(args)?;
     match what.as_str() {
         "crypto" => bench::crypto(ctx),
@@ -202,6 +207,6 @@ fn bench_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
             size::print(ctx)
         }
         "sim" => sim::bench(ctx),
-        other => bail!("no benchmark {other:?}: crypto, size or sim"),
+        other => bail!("no benchmark {other:?}: crypto, relay, size or sim"),
     }
 }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use ed25519_dalek::{Signature, VerifyingKey};
 use pawl_wire::limits::{FRAME_VERSION, MAX_FRAME};
 use pawl_wire::{
-    Auth, ClientFrame, ConnectionError, Nonce, Register, RelayFrame, SignatureBytes, statement,
+    Auth, ClientFrame, ConnectionError, DeviceAddress, Nonce, Register, RelayFrame, SignatureBytes,
+    statement,
 };
 
 use super::delivery::Delivery;
@@ -28,6 +29,7 @@ const MAX_SEQ: u64 = 1 << 53;
 /// A device that has proved itself.
 pub(super) struct Admitted {
     pub(super) device: DeviceId,
+    pub(super) address: DeviceAddress,
     pub(super) live: Live,
     pub(super) delivery: Delivery,
 }
@@ -47,17 +49,21 @@ pub(super) async fn admit(
     };
     socket.out.send(&challenge).await?;
     let first = tokio::time::timeout(relay.limits.auth_timeout, first_frame(socket)).await;
-    let (device, last_seq, window) = match first.map_err(|_| ConnectionError::TimedOut)?? {
-        ClientFrame::Auth(auth) => known(relay, peer, nonce, &auth).await?,
-        ClientFrame::Register(register) => new(relay, peer, nonce, *register).await?,
-        _ => return Err(ConnectionError::Malformed.into()),
-    };
+    let (address, (device, last_seq, window)) =
+        match first.map_err(|_| ConnectionError::TimedOut)?? {
+            ClientFrame::Auth(auth) => (auth.device, known(relay, peer, nonce, &auth).await?),
+            ClientFrame::Register(register) => {
+                (register.device, new(relay, peer, nonce, *register).await?)
+            }
+            _ => return Err(ConnectionError::Malformed.into()),
+        };
     let live = relay.hub.connect(device);
     let opened = relay.store.open_mailbox(device, last_seq).await?;
     socket.reader.set_limit(MAX_FRAME);
     socket.out.send(&RelayFrame::AuthOk(opened.stock)).await?;
     Ok(Admitted {
         device,
+        address,
         live,
         delivery: Delivery::new(window, last_seq, opened.last_seq),
     })

@@ -59,12 +59,25 @@ impl Delivery {
         Some((messages, bytes))
     }
 
-    /// A message is about to be sent; called in the order of the mailbox.
-    pub(crate) fn deliver(&mut self, letter: &Letter) {
+    /// True when a message has to be sent: it was not by another way. Called in the order of the mailbox.
+    pub(crate) fn deliver(&mut self, letter: &Letter) -> bool {
+        if letter.seq <= self.cursor {
+            return false;
+        }
         self.cursor = letter.seq;
         self.bytes += letter.envelope.len();
         self.unacknowledged
             .push_back((letter.seq, letter.envelope.len()));
+        true
+    }
+
+    /// True when the device has all mail and has acknowledged it.
+    pub(crate) fn has_everything(&self) -> bool {
+        !self.may_have_mail && self.waiting_through.is_none() && self.unacknowledged.is_empty()
+    }
+
+    pub(crate) fn window(&self) -> usize {
+        self.window
     }
 
     /// A read is done; gives the number for `QueueEmpty` when that is due, once per connection.

@@ -74,29 +74,32 @@ pub(crate) async fn open(
                 reader: Reader::new(body.into_inner(), MAX_UNAUTHENTICATED_FRAME),
                 out: Outgoing::new(session, Arc::clone(&relay.metrics)),
             };
-            actix_web::rt::spawn(serve(relay, peer, socket, place));
+            actix_web::rt::spawn(serve(relay, Box::new(peer), Box::new(socket), place));
             response
         }
         Err(error) => error.error_response(),
     }
 }
 
-async fn serve(relay: Arc<Relay>, peer: Peer, mut socket: Socket, _place: Place) {
+async fn serve(relay: Arc<Relay>, peer: Box<Peer>, mut socket: Box<Socket>, _place: Place) {
     let mut drain = relay.drain.subscribe();
+    // What is needed for a moment only does not lie in a connection's memory for hours.
     let admitted = tokio::select! {
-        admitted = auth::admit(&relay, &peer, &mut socket) => admitted,
+        admitted = Box::pin(auth::admit(&relay, &peer, &mut socket)) => admitted,
         _ = drain.wait_for(|draining| *draining) => Err(End::Restart),
     };
     let end = match admitted {
         Ok(admitted) => {
-            session::Connection::new(&relay, &peer, &mut socket, admitted)
+            let ip = peer.ip;
+            drop(peer);
+            session::Connection::new(&relay, ip, &mut socket, admitted)
                 .run()
                 .await
         }
         Err(end) => end,
     };
-    let Socket { reader, out } = socket;
-    out.finish(end).await;
+    let Socket { reader, out } = *socket;
+    Box::pin(out.finish(end)).await;
     // Read no further: what the peer still sends is discarded with the connection.
     drop(reader);
 }

@@ -88,6 +88,10 @@ impl Reader {
     }
 
     async fn fill(&mut self) -> Result<(), ReadError> {
+        if self.buffer.is_empty() {
+            // What is left of a buffer of the socket's would keep all of it while the connection is quiet.
+            self.buffer = BytesMut::new();
+        }
         match self.payload.next().await {
             Some(Ok(bytes)) if self.buffer.is_empty() => self.buffer = BytesMut::from(bytes),
             Some(Ok(bytes)) => self.buffer.extend_from_slice(&bytes),

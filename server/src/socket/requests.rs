@@ -15,7 +15,8 @@ use crate::store::{Claimed, Published, Submitted};
 const FULL_RETRY_MS: u64 = 60_000;
 
 impl Connection<'_> {
-    /// Takes one request; its answer is queued behind those of the requests before it.
+    /// Takes one request; its answer is queued behind those of the requests before it. What is rare is boxed, so
+    /// that the frequent ones need little room.
     pub(super) async fn request(&mut self, frame: ClientFrame) -> Result<(), End> {
         match frame {
             ClientFrame::Auth(_) | ClientFrame::Register(_) => {
@@ -23,9 +24,9 @@ impl Connection<'_> {
             }
             ClientFrame::Submit(submit) => self.submit(submit).await,
             ClientFrame::Ack { through } => self.acknowledge(through).await,
-            ClientFrame::LookUp { username } => self.look_up(username).await,
-            ClientFrame::FetchBundle { claim, device } => self.claim(claim, device).await,
-            ClientFrame::Publish { request, keys } => self.publish(request, keys).await,
+            ClientFrame::LookUp { username } => Box::pin(self.look_up(username)).await,
+            ClientFrame::FetchBundle { claim, device } => Box::pin(self.claim(claim, device)).await,
+            ClientFrame::Publish { request, keys } => Box::pin(self.publish(request, keys)).await,
             ClientFrame::Ping { token } => {
                 self.answer(std::future::ready(Ok(Some(RelayFrame::Pong { token }))));
                 Ok(())
@@ -50,9 +51,7 @@ impl Connection<'_> {
             self.answer(std::future::ready(Ok(Some(frame))));
             return Ok(());
         }
-        let hub = Arc::clone(&self.relay.hub);
-        let wake = move |device| hub.mail(device);
-        let stored = self.relay.store.submit(&self.lane, submit, wake).await?;
+        let stored = self.relay.store.submit(&self.lane, submit).await?;
         self.answer(async move {
             let frame = match stored.await? {
                 Submitted::Stored(_) => RelayFrame::Stored {
@@ -77,19 +76,14 @@ impl Connection<'_> {
             .acknowledge(through)
             .map_err(|_| ConnectionError::Malformed)?;
         if is_new {
-            let store = &self.relay.store;
-            let done = store.acknowledge(self.device, through).await?;
-            self.answer(async move {
-                done.await?;
-                Ok(None)
-            });
+            self.relay.store.acknowledge(self.device, through).await?;
         }
         Ok(())
     }
 
     /// A look-up has no refusal of its own: one that comes too fast ends the connection.
     async fn look_up(&mut self, username: Username) -> Result<(), End> {
-        if let Err(wait) = self.relay.rates.look_up(self.peer.ip) {
+        if let Err(wait) = self.relay.rates.look_up(self.ip) {
             return Err(End::Error(ConnectionError::RateLimited, wait.0));
         }
         let record = self.relay.store.look_up(username.clone()).await?;
@@ -101,7 +95,7 @@ impl Connection<'_> {
     }
 
     async fn claim(&mut self, claim: ClaimId, device: DeviceAddress) -> Result<(), End> {
-        if let Err(wait) = self.relay.rates.claim(self.peer.ip, self.device, device) {
+        if let Err(wait) = self.relay.rates.claim(self.ip, self.device, device) {
             let frame = RelayFrame::NoBundle {
                 claim,
                 cause: BundleRefusal::RateLimited,

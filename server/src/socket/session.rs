@@ -5,27 +5,29 @@
 //! commit serves many. Everything is bounded: answers on their way, deliveries, time. Design, section 6.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use pawl_wire::{ClientFrame, ConnectionError, RelayFrame};
+use pawl_wire::{ClientFrame, ConnectionError, DeviceAddress, RelayFrame};
 use tokio::sync::watch;
+use tokio::time::Sleep;
 
+use super::Socket;
 use super::auth::Admitted;
 use super::delivery::Delivery;
 use super::outgoing::End;
 use super::reader::Incoming;
-use super::{Peer, Socket};
 use crate::bans;
 use crate::clock;
 use crate::hub::{Hints, Live};
 use crate::random;
 use crate::rates::SubmitRate;
 use crate::relay::Relay;
-use crate::store::{DeviceId, Lane, MailRead, Pending, StoreError};
+use crate::store::{DeviceId, Lane, Letter, Listener, MailRead, Pending, StoreError};
 
 /// Requests of one connection that may be on their way to the disk; then its socket is not read.
 const MAX_UNANSWERED: usize = 64;
@@ -41,8 +43,9 @@ pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Option<RelayFrame>, 
 
 pub(super) struct Connection<'a> {
     pub(super) relay: Arc<Relay>,
-    pub(super) peer: &'a Peer,
+    pub(super) ip: IpAddr,
     pub(super) device: DeviceId,
+    address: DeviceAddress,
     pub(super) delivery: Delivery,
     pub(super) answers: FuturesOrdered<Answer>,
     pub(super) submits: SubmitRate,
@@ -50,6 +53,8 @@ pub(super) struct Connection<'a> {
     socket: &'a mut Socket,
     live: Live,
     reading: Option<Pending<MailRead>>,
+    /// The store was told that this connection has everything.
+    listening: bool,
     drain: watch::Receiver<bool>,
 }
 
@@ -59,21 +64,22 @@ enum Event {
     Answer(Result<Option<RelayFrame>, End>),
     Mail(Result<MailRead, StoreError>),
     Incoming(Incoming),
-    TimedOut,
+    Alarm,
     Drain,
 }
 
 impl<'a> Connection<'a> {
     pub(super) fn new(
         relay: &Arc<Relay>,
-        peer: &'a Peer,
+        ip: IpAddr,
         socket: &'a mut Socket,
         admitted: Admitted,
     ) -> Self {
         Self {
             relay: Arc::clone(relay),
-            peer,
+            ip,
             device: admitted.device,
+            address: admitted.address,
             delivery: admitted.delivery,
             answers: FuturesOrdered::new(),
             submits: SubmitRate::new(relay.limits.submits_per_second),
@@ -81,32 +87,53 @@ impl<'a> Connection<'a> {
             socket,
             live: admitted.live,
             reading: None,
+            listening: false,
             drain: relay.drain.subscribe(),
         }
     }
 
     /// Serves until the connection ends.
     pub(super) async fn run(&mut self) -> End {
+        let end = self.serve().await;
+        // Without this word the store would find out when the window is full.
+        let _ = self
+            .relay
+            .store
+            .leave(self.device, self.live.outlet())
+            .await;
+        end
+    }
+
+    async fn serve(&mut self) -> End {
         let idle = self.relay.limits.idle_timeout;
         let mut quiet_until = clock::deadline(idle);
+        // Set again only when it fires: a timer costs more than most frames.
+        let alarm = tokio::time::sleep_until(quiet_until);
+        tokio::pin!(alarm);
         loop {
             if let Err(end) = self.read_mail().await {
                 return end;
             }
-            let event = match self.next_event(quiet_until).await {
+            let event = match self.next_event(alarm.as_mut()).await {
                 Ok(event) => event,
                 Err(end) => return end,
             };
-            if matches!(event, Event::Incoming(_)) {
-                quiet_until = clock::deadline(idle);
+            match event {
+                Event::Incoming(_) => quiet_until = clock::deadline(idle),
+                Event::Alarm if clock::now() < quiet_until => {
+                    alarm.as_mut().reset(quiet_until);
+                    continue;
+                }
+                _ => (),
             }
-            if let Err(end) = self.handle(event).await {
+            // On the heap while it lasts: an idle connection, of which there are thousands, needs no room for it.
+            if let Err(end) = Box::pin(self.handle(event)).await {
                 return end;
             }
         }
     }
 
-    async fn next_event(&mut self, quiet_until: tokio::time::Instant) -> Result<Event, End> {
+    async fn next_event(&mut self, alarm: Pin<&mut Sleep>) -> Result<Event, End> {
         let may_read = self.answers.len() < MAX_UNANSWERED;
         tokio::select! {
             biased;
@@ -117,7 +144,7 @@ impl<'a> Connection<'a> {
             }
             read = when_some(&mut self.reading) => Ok(Event::Mail(read)),
             incoming = self.socket.reader.next(), if may_read => Ok(Event::Incoming(incoming?)),
-            () = tokio::time::sleep_until(quiet_until) => Ok(Event::TimedOut),
+            () = alarm => Ok(Event::Alarm),
         }
     }
 
@@ -130,8 +157,8 @@ impl<'a> Connection<'a> {
             },
             Event::Mail(read) => self.deliver(read?).await,
             Event::Incoming(incoming) => self.incoming(incoming).await,
-            Event::TimedOut => Err(ConnectionError::TimedOut.into()),
-            Event::Drain => Err(self.say_goodbye().await),
+            Event::Alarm => Err(ConnectionError::TimedOut.into()),
+            Event::Drain => Err(Box::pin(self.say_goodbye()).await),
         }
     }
 
@@ -139,14 +166,20 @@ impl<'a> Connection<'a> {
         if hints.replaced() {
             return Err(ConnectionError::Replaced.into());
         }
-        if hints.bans() && self.relay.bans.is_device_banned(self.peer.ip, self.device) {
+        if hints.bans() && self.relay.bans.is_device_banned(self.ip, self.device) {
             return Err(End::Error(ConnectionError::Banned, bans::RETRY_MS));
+        }
+        if hints.letters() {
+            while let Some(letter) = self.live.letter() {
+                self.send_letter(letter).await?;
+            }
         }
         if hints.mail() {
             self.delivery.hint();
+            self.listening = false;
         }
         if hints.keys_low() {
-            let stock = self.relay.store.stock(self.device).await?;
+            let stock = Box::pin(self.relay.store.stock(self.device)).await?;
             self.answer(async move { Ok(Some(RelayFrame::KeysLow(stock.await?))) });
         }
         Ok(())
@@ -171,23 +204,37 @@ impl<'a> Connection<'a> {
         {
             let cursor = self.delivery.cursor();
             let store = &self.relay.store;
-            let read = store
-                .read_mail(self.device, cursor, messages, bytes)
-                .await?;
+            let read = Box::pin(store.read_mail(self.device, cursor, messages, bytes)).await?;
             self.reading = Some(read);
+        }
+        if self.reading.is_none() && !self.listening && self.delivery.has_everything() {
+            self.listening = true;
+            let listener = Listener {
+                device: self.device,
+                address: self.address,
+                outlet: self.live.outlet(),
+                window: self.delivery.window(),
+            };
+            Box::pin(self.relay.store.listen(listener)).await?;
         }
         Ok(())
     }
 
+    async fn send_letter(&mut self, letter: Letter) -> Result<(), End> {
+        if !self.delivery.deliver(&letter) {
+            return Ok(());
+        }
+        let frame = RelayFrame::Deliver {
+            seq: letter.seq,
+            message_id: letter.message_id,
+            envelope: letter.envelope,
+        };
+        self.socket.out.send(&frame).await
+    }
+
     async fn deliver(&mut self, read: MailRead) -> Result<(), End> {
         for letter in read.letters {
-            self.delivery.deliver(&letter);
-            let frame = RelayFrame::Deliver {
-                seq: letter.seq,
-                message_id: letter.message_id,
-                envelope: letter.envelope,
-            };
-            self.socket.out.send(&frame).await?;
+            self.send_letter(letter).await?;
         }
         if let Some(through) = self.delivery.end_read(read.at_end) {
             let frame = RelayFrame::QueueEmpty { through };

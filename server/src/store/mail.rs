@@ -6,6 +6,7 @@
 use pawl_wire::{MessageId, Submit};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::live::{Empty, MAX_KNOWN};
 use super::{DeviceId, StoreError};
 use crate::config::Limits;
 
@@ -68,28 +69,73 @@ pub(super) fn append(
     {
         return Ok(Submitted::MailboxFull);
     }
-    conn.prepare_cached(
-        "UPDATE mailbox SET last_seq = ?2, messages = messages + 1, bytes = bytes + ?3
-         WHERE device = ?1",
-    )?
-    .execute(params![mailbox.device, mailbox.last_seq + 1, to_sql(size)])?;
-    conn.prepare_cached(
-        "INSERT INTO mail (device, seq, message_id, envelope, stored_at)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![
-        mailbox.device,
-        mailbox.last_seq + 1,
-        submit.message_id.0,
-        submit.envelope,
-        to_sql(now)
-    ])?;
+    let seq = mailbox.last_seq.unsigned_abs() + 1;
+    set_last_seq(conn, mailbox.device, seq)?;
+    insert(conn, mailbox.device, seq, submit, now)?;
     if is_unknown {
         conn.prepare_cached("DELETE FROM mail WHERE device = ?1")?
             .execute([NOBODY.device])?;
         return Ok(Submitted::UnknownRecipient);
     }
     Ok(Submitted::Stored(mailbox.device))
+}
+
+/// Puts an envelope into a mailbox under a number that was given to it.
+pub(super) fn insert(
+    conn: &Connection,
+    device: DeviceId,
+    seq: u64,
+    submit: &Submit,
+    now: u64,
+) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "UPDATE mailbox SET messages = messages + 1, bytes = bytes + ?2 WHERE device = ?1",
+    )?
+    .execute(params![device, to_sql(submit.envelope.len() as u64)])?;
+    conn.prepare_cached(
+        "INSERT INTO mail (device, seq, message_id, envelope, stored_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        device,
+        to_sql(seq),
+        submit.message_id.0,
+        submit.envelope,
+        to_sql(now)
+    ])?;
+    Ok(())
+}
+
+/// The mailbox goes on behind this number.
+pub(super) fn set_last_seq(
+    conn: &Connection,
+    device: DeviceId,
+    seq: u64,
+) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE mailbox SET last_seq = ?2 WHERE device = ?1")?
+        .execute(params![device, to_sql(seq)])?;
+    Ok(())
+}
+
+/// What is known of a mailbox that holds nothing; `None` when it holds something.
+pub(super) fn empty(conn: &Connection, device: DeviceId) -> Result<Option<Empty>, StoreError> {
+    let last_seq = conn
+        .prepare_cached("SELECT last_seq FROM mailbox WHERE device = ?1 AND messages = 0")?
+        .query_row([device], |row| row.get::<_, i64>(0))
+        .optional()?;
+    let Some(last_seq) = last_seq else {
+        return Ok(None);
+    };
+    let mut select =
+        conn.prepare_cached("SELECT message_id FROM delivered WHERE device = ?1 LIMIT ?2")?;
+    let ids = select.query_map(params![device, to_sql(MAX_KNOWN as u64 + 1)], |row| {
+        row.get(0).map(MessageId)
+    })?;
+    let ids: Vec<_> = ids.collect::<Result<_, _>>()?;
+    Ok(Some(Empty {
+        last_seq: last_seq.unsigned_abs(),
+        known: (ids.len() <= MAX_KNOWN).then_some(ids),
+    }))
 }
 
 struct Mailbox {

@@ -11,7 +11,9 @@ mod claims;
 mod error;
 mod examine;
 mod invites;
+mod jobs;
 mod keys;
+mod live;
 mod mail;
 mod readers;
 mod schema;
@@ -44,7 +46,9 @@ pub(crate) use error::StoreError;
 pub(crate) use examine::{Health, examine};
 pub(crate) use invites::Invite;
 pub(crate) use keys::Published;
+pub(crate) use live::{Listener, Outlet};
 pub(crate) use mail::{Letter, MailRead, Submitted};
+pub(crate) use writer::Wake;
 
 /// A device's row: what everything of a device is keyed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -117,7 +121,8 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens or makes the store in `folder`; `fresh` becomes the epoch of a new one.
+    /// Opens or makes the store in `folder`; `fresh` becomes the epoch of a new one. `wake` is called when mail
+    /// for a device is on disk.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -125,6 +130,7 @@ impl Store {
         config: &Config,
         fresh: Epoch,
         metrics: Arc<Metrics>,
+        wake: Wake,
     ) -> Result<Self, OpenError> {
         let folder = config.data.as_path();
         make_folder(folder).map_err(OpenError::Unwritable)?;
@@ -133,7 +139,8 @@ impl Store {
         let (conn, epoch) = schema::open_writer(&path, fresh)?;
         Ok(Self {
             readers: readers::Readers::start(&path)?,
-            writer: writer::Writer::start(conn, metrics).map_err(OpenError::Thread)?,
+            writer: writer::Writer::start(conn, config.limits.clone(), metrics, wake)
+                .map_err(OpenError::Thread)?,
             epoch,
             limits: config.limits.clone(),
             registration: config.registration,
@@ -199,31 +206,33 @@ impl Store {
         last_seq: u64,
     ) -> Result<Opened, StoreError> {
         let now = clock::wall_ms();
-        self.write(move |conn| accounts::open_mailbox(conn, device, last_seq, now))
-            .await?
-            .await
+        let op = move |conn: &Connection| accounts::open_mailbox(conn, device, last_seq, now);
+        self.writer.open(device, op).await?.await
     }
 
-    /// Appends to a mailbox; `wake` runs after the commit, before the answer. After a failure nothing
-    /// more is taken on the same lane.
+    /// The connection has all mail and has acknowledged it: what comes now goes to it at once. It is woken
+    /// when that is not so, or no longer.
+    pub(crate) async fn listen(&self, listener: Listener) -> Result<(), StoreError> {
+        self.writer.listen(listener).await
+    }
+
+    /// The connection of this outlet has ended.
+    pub(crate) async fn leave(
+        &self,
+        device: DeviceId,
+        outlet: Arc<dyn Outlet>,
+    ) -> Result<(), StoreError> {
+        self.writer.leave(device, outlet).await
+    }
+
+    /// Puts an envelope into a mailbox: answered when it is on disk, or when its recipient has it. After a
+    /// failure nothing more is taken on the same lane.
     pub(crate) async fn submit(
         &self,
         lane: &Lane,
         submit: pawl_wire::Submit,
-        wake: impl FnOnce(DeviceId) + Send + 'static,
     ) -> Result<Pending<Submitted>, StoreError> {
-        let (limits, now) = (self.limits.clone(), clock::wall_ms());
-        let (before, behind) = (lane.clone(), lane.clone());
-        let op = move |conn: &Connection| {
-            before.check()?;
-            mail::append(conn, &submit, &limits, now).inspect_err(|_| before.block())
-        };
-        let after = move |result: &Result<Submitted, StoreError>| match result {
-            Ok(Submitted::Stored(device)) => wake(*device),
-            Ok(_) => (),
-            Err(_) => behind.block(),
-        };
-        self.writer.submit(op, after).await
+        self.writer.mail(submit, lane.clone()).await
     }
 
     /// Reads mail after `cursor`, at most so many messages and about so many bytes.
@@ -239,15 +248,13 @@ impl Store {
             .await
     }
 
-    /// Deletes mail up to and with `through`.
+    /// Forgets mail up to and with `through`.
     pub(crate) async fn acknowledge(
         &self,
         device: DeviceId,
         through: u64,
-    ) -> Result<Pending<()>, StoreError> {
-        let now = clock::wall_ms();
-        self.write(move |conn| mail::acknowledge(conn, device, through, now))
-            .await
+    ) -> Result<(), StoreError> {
+        self.writer.acknowledge(device, through).await
     }
 
     /// Adds or replaces a device's public keys.

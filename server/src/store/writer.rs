@@ -1,26 +1,34 @@
-//! The one thread that writes: a bounded queue of jobs and group commit.
+//! The one thread that writes: a bounded queue of messages, group commit, and the mail that need not be written.
 //!
 //! It commits at once when it is idle, else everything that queued meanwhile, up to [`GROUP`]. A job
 //! is answered only after the commit that holds it, so that `Stored` never lies. A job that fails or
-//! panics is undone by itself; the others of its group stand. Design, section 6.
+//! panics is undone by itself; the others of its group stand. Mail for a device that is connected and has
+//! everything goes to it at once (`live`). Design, section 6.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use pawl_wire::Submit;
 use rusqlite::Connection;
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Pending, StoreError};
+use super::jobs::{self, Job};
+use super::live::{Listener, LiveMail, Outlet, Submission, Taken, Write};
+use super::{DeviceId, Pending, StoreError, Submitted, mail};
 use crate::clock;
+use crate::config::Limits;
 use crate::metrics::Metrics;
 
-/// Jobs that may wait: more than a group, so that the thread is never starved, and a bound on memory
+/// Messages that may wait: more than a group, so that the thread is never starved, and a bound on memory
 /// (each holds one frame at most). A full queue holds back the connections that fill it.
 const QUEUE: usize = 512;
 
 /// Jobs in one commit: beyond this the disk's share of a job's time is already small.
 const GROUP: usize = 256;
+
+/// Tells a device's connection that there is mail on disk.
+pub(crate) type Wake = Arc<dyn Fn(DeviceId) + Send + Sync>;
 
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
@@ -28,11 +36,28 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(conn: Connection, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+    pub(super) fn start(
+        conn: Connection,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+        wake: Wake,
+    ) -> std::io::Result<Self> {
         let (queue, messages) = mpsc::channel(QUEUE);
+        let clock = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()?;
+        let thread = Thread {
+            conn,
+            wake,
+            metrics,
+            live: LiveMail::new(limits.live_grace),
+            limits: Arc::new(limits),
+            group: Vec::with_capacity(GROUP),
+            listeners: Vec::new(),
+        };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(&conn, messages, &metrics))?;
+            .spawn(move || thread.run(&clock, messages))?;
         Ok(Self {
             queue,
             thread: Mutex::new(Some(thread)),
@@ -45,18 +70,64 @@ impl Writer {
         op: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
         after: impl FnOnce(&Result<T, StoreError>) + Send + 'static,
     ) -> Result<Pending<T>, StoreError> {
+        let (job, answer) = jobs::job(op, after);
+        self.send(Message::Job(job)).await?;
+        Ok(answer)
+    }
+
+    /// Queues an envelope.
+    pub(super) async fn mail(
+        &self,
+        submit: Submit,
+        lane: super::Lane,
+    ) -> Result<Pending<Submitted>, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let job = Task {
-            op: Some(op),
-            after,
-            result: Err(StoreError::Stopped),
+        let submission = Submission {
+            submit,
+            lane,
             reply,
         };
-        self.queue
-            .send(Message::Job(Box::new(job)))
-            .await
-            .map_err(|_| StoreError::Stopped)?;
+        self.send(Message::Mail(Box::new(submission))).await?;
         Ok(Pending::new(answer))
+    }
+
+    /// Queues an acknowledgement. It has no answer: where it fails, mail comes once more that the device knows.
+    pub(super) async fn acknowledge(
+        &self,
+        device: DeviceId,
+        through: u64,
+    ) -> Result<(), StoreError> {
+        self.send(Message::Acknowledge(device, through)).await
+    }
+
+    /// Queues what a new connection of a device begins with; one before it is no longer live.
+    pub(super) async fn open<T: Send + 'static>(
+        &self,
+        device: DeviceId,
+        op: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<Pending<T>, StoreError> {
+        let (job, answer) = jobs::job(op, |_| ());
+        self.send(Message::Open(device, job)).await?;
+        Ok(answer)
+    }
+
+    /// A connection has everything. It is woken when that is not so.
+    pub(super) async fn listen(&self, listener: Listener) -> Result<(), StoreError> {
+        self.send(Message::Listen(listener)).await
+    }
+
+    /// A connection ended.
+    pub(super) async fn leave(
+        &self,
+        device: DeviceId,
+        outlet: Arc<dyn Outlet>,
+    ) -> Result<(), StoreError> {
+        self.send(Message::Leave(device, outlet)).await
+    }
+
+    async fn send(&self, message: Message) -> Result<(), StoreError> {
+        let sent = self.queue.send(message).await;
+        sent.map_err(|_| StoreError::Stopped)
     }
 
     /// Finishes what is queued and closes the file; what comes later is refused.
@@ -74,106 +145,220 @@ impl Writer {
 
 enum Message {
     Job(Box<dyn Job>),
+    Mail(Box<Submission>),
+    Acknowledge(DeviceId, u64),
+    Open(DeviceId, Box<dyn Job>),
+    Listen(Listener),
+    Leave(DeviceId, Arc<dyn Outlet>),
     Stop,
 }
 
-trait Job: Send {
-    fn run(&mut self, conn: &Connection) -> bool;
-    fn finish(self: Box<Self>, committed: bool);
+struct Thread {
+    conn: Connection,
+    limits: Arc<Limits>,
+    wake: Wake,
+    metrics: Arc<Metrics>,
+    live: LiveMail,
+    group: Vec<Box<dyn Job>>,
+    /// Looked at after the commit, which may hold mail for them.
+    listeners: Vec<Listener>,
 }
 
-struct Task<T, O, A> {
-    op: Option<O>,
-    after: A,
-    result: Result<T, StoreError>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T, O, A> Job for Task<T, O, A>
-where
-    T: Send,
-    O: FnOnce(&Connection) -> Result<T, StoreError> + Send,
-    A: FnOnce(&Result<T, StoreError>) + Send,
-{
-    /// True when the job's changes are to be kept.
-    fn run(&mut self, conn: &Connection) -> bool {
-        let Some(op) = self.op.take() else {
-            return false;
-        };
-        self.result = catch_unwind(AssertUnwindSafe(|| op(conn))).unwrap_or_else(|_| {
-            tracing::error!("a store job panicked and was undone");
-            Err(StoreError::Panicked)
-        });
-        self.result.is_ok()
-    }
-
-    fn finish(self: Box<Self>, committed: bool) {
-        let result = match self.result {
-            Ok(_) | Err(StoreError::Stopped) if !committed => Err(StoreError::NotCommitted),
-            other => other,
-        };
-        (self.after)(&result);
-        // Nobody waits any more when the connection is gone; the commit stands.
-        let _ = self.reply.send(result);
-    }
-}
-
-fn run(conn: &Connection, mut queue: mpsc::Receiver<Message>, metrics: &Metrics) {
-    let mut group: Vec<Box<dyn Job>> = Vec::with_capacity(GROUP);
-    let mut stopping = false;
-    while !stopping {
-        let mut next = queue.blocking_recv();
-        stopping = next.is_none();
-        while let Some(message) = next {
-            match message {
-                Message::Job(job) => group.push(job),
-                Message::Stop => stopping = true,
+impl Thread {
+    fn run(mut self, clock: &Runtime, mut queue: mpsc::Receiver<Message>) {
+        let mut stopping = false;
+        while !stopping {
+            let mut next = match self.live.next_due() {
+                None => Some(queue.blocking_recv()),
+                Some(due) => clock
+                    .block_on(async { tokio::time::timeout_at(due, queue.recv()).await })
+                    .ok(),
+            };
+            stopping = next.as_ref().is_some_and(Option::is_none);
+            // A message may bring more than one job: those of a mailbox that is no longer live.
+            while let Some(Some(message)) = next {
+                stopping |= self.take(message);
+                let full = stopping || self.group.len() >= GROUP;
+                next = if full {
+                    None
+                } else {
+                    queue.try_recv().ok().map(Some)
+                };
             }
-            let full = stopping || group.len() == GROUP;
-            next = if full { None } else { queue.try_recv().ok() };
+            self.write(|live, writes| live.write_due(clock::now(), writes));
+            if stopping {
+                self.write(LiveMail::end_all);
+            }
+            self.commit();
+            self.reserve();
+            self.listen();
+        }
+        // What could not be reserved came back as writes.
+        self.commit();
+        // A log left behind is no harm: the next start reads it.
+        if let Err(error) = self.conn.pragma_update(None, "wal_checkpoint", "TRUNCATE") {
+            tracing::warn!(%error, "the store's log stays beside it");
+        }
+    }
+
+    /// True when this was the last message.
+    fn take(&mut self, message: Message) -> bool {
+        match message {
+            Message::Job(job) => self.group.push(job),
+            Message::Mail(submission) => {
+                let mut disk = None;
+                self.write(|live, writes| {
+                    if let Taken::Disk(submission) = live.take(*submission, writes) {
+                        disk = Some(submission);
+                    }
+                });
+                if let Some(submission) = disk {
+                    self.append(submission);
+                }
+            }
+            Message::Acknowledge(device, through) => self.acknowledge(device, through),
+            Message::Open(device, job) => {
+                self.write(|live, writes| live.end(device, None, writes));
+                self.group.push(job);
+            }
+            Message::Listen(listener) => self.listeners.push(listener),
+            Message::Leave(device, outlet) => {
+                self.listeners
+                    .retain(|listener| !Arc::ptr_eq(&listener.outlet, &outlet));
+                self.write(|live, writes| live.end(device, Some(&outlet), writes));
+            }
+            Message::Stop => return true,
+        }
+        false
+    }
+
+    /// Queues what `decide` wants to have written.
+    fn write(&mut self, decide: impl FnOnce(&mut LiveMail, &mut Vec<Write>)) {
+        let mut writes = Vec::new();
+        decide(&mut self.live, &mut writes);
+        for write in writes {
+            match write {
+                Write::Envelope(device, seq, submission) => {
+                    let insert = move |conn: &Connection, submit: &Submit| {
+                        mail::insert(conn, device, seq, submit, clock::wall_ms())?;
+                        Ok(Submitted::Stored(device))
+                    };
+                    self.envelope(submission, insert, |_| ());
+                }
+                Write::LastSeq(device, seq) => {
+                    let op = move |conn: &Connection| mail::set_last_seq(conn, device, seq);
+                    self.group.push(jobs::job(op, |_| ()).0);
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, submission: Submission) {
+        let (limits, wake) = (Arc::clone(&self.limits), Arc::clone(&self.wake));
+        let append = move |conn: &Connection, submit: &Submit| {
+            mail::append(conn, submit, &limits, clock::wall_ms())
+        };
+        self.envelope(submission, append, move |device| wake(device));
+    }
+
+    /// Once one of a lane fails, those behind it are not stored either.
+    fn envelope(
+        &mut self,
+        submission: Submission,
+        op: impl FnOnce(&Connection, &Submit) -> Result<Submitted, StoreError> + Send + 'static,
+        stored: impl FnOnce(DeviceId) + Send + 'static,
+    ) {
+        let Submission {
+            submit,
+            lane,
+            reply,
+        } = submission;
+        let behind = lane.clone();
+        let op = move |conn: &Connection| {
+            lane.check()?;
+            op(conn, &submit).inspect_err(|_| lane.block())
+        };
+        let after = move |result: &Result<Submitted, StoreError>| match result {
+            Ok(Submitted::Stored(device)) => stored(*device),
+            Ok(_) => (),
+            Err(_) => behind.block(),
+        };
+        self.group.push(jobs::answering(op, after, reply));
+    }
+
+    fn acknowledge(&mut self, device: DeviceId, through: u64) {
+        if self.live.acknowledge(device, through) {
+            let now = clock::wall_ms();
+            let op = move |conn: &Connection| mail::acknowledge(conn, device, through, now);
+            let failed = |result: &Result<(), StoreError>| {
+                if let Err(error) = result {
+                    tracing::error!(%error, "the store cannot forget acknowledged mail");
+                }
+            };
+            self.group.push(jobs::job(op, failed).0);
+        }
+    }
+
+    fn commit(&mut self) {
+        if self.group.is_empty() {
+            return;
         }
         let begun = clock::now();
-        let committed = match commit(conn, &mut group) {
+        let committed = match jobs::commit(&self.conn, &mut self.group) {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, "the store cannot commit");
-                undo(conn);
+                jobs::undo(&self.conn);
                 false
             }
         };
-        metrics
+        self.metrics
             .commits
-            .count(group.len(), begun.elapsed(), committed);
-        for job in group.drain(..) {
+            .count(self.group.len(), begun.elapsed(), committed);
+        for job in self.group.drain(..) {
             job.finish(committed);
         }
     }
-    // A log left behind is no harm: the next start reads it.
-    if let Err(error) = conn.pragma_update(None, "wal_checkpoint", "TRUNCATE") {
-        tracing::warn!(%error, "the store's log stays beside it");
-    }
-}
 
-fn commit(conn: &Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-    conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    for job in group.iter_mut() {
-        conn.prepare_cached("SAVEPOINT job")?.execute([])?;
-        if !job.run(conn) {
-            // After a full disk or a read error SQLite may have undone the whole group: then this
-            // fails, and nobody of the group is told that anything was stored.
-            conn.prepare_cached("ROLLBACK TO job")?.execute([])?;
+    /// Numbers for the mailboxes that have none left, in one commit. Without it they go back to the disk.
+    fn reserve(&mut self) {
+        let ranges = self.live.take_unreserved();
+        if ranges.is_empty() {
+            return;
         }
-        conn.prepare_cached("RELEASE job")?.execute([])?;
+        let write = || -> Result<(), StoreError> {
+            let begun = self.conn.unchecked_transaction()?;
+            for (device, through) in &ranges {
+                mail::set_last_seq(&begun, *device, *through)?;
+            }
+            Ok(begun.commit()?)
+        };
+        match write() {
+            Ok(()) => self.live.reserved(ranges),
+            Err(error) => {
+                tracing::error!(%error, "the store cannot reserve numbers");
+                self.write(|live, writes| {
+                    for (device, _) in ranges {
+                        live.end(device, None, writes);
+                    }
+                });
+            }
+        }
     }
-    conn.prepare_cached("COMMIT")?.execute([])?;
-    Ok(())
-}
 
-fn undo(conn: &Connection) {
-    if !conn.is_autocommit()
-        && let Err(error) = conn.execute_batch("ROLLBACK")
-    {
-        tracing::error!(%error, "the store cannot roll back");
+    /// Makes mailboxes live that hold nothing; the others' connections are told to look again.
+    fn listen(&mut self) {
+        for listener in std::mem::take(&mut self.listeners) {
+            if self.live.has(listener.device, &listener.outlet) {
+                continue;
+            }
+            match mail::empty(&self.conn, listener.device) {
+                Ok(Some(empty)) => self.live.begin(listener, empty),
+                Ok(None) => listener.outlet.wake(),
+                // Its mail goes through the disk, and says so itself.
+                Err(error) => tracing::error!(%error, "the store cannot look at a mailbox"),
+            }
+        }
     }
 }
 

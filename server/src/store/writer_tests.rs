@@ -18,10 +18,8 @@ fn start(folder: &std::path::Path) -> (Writer, Connection) {
         .expect("a table");
     conn.busy_timeout(std::time::Duration::ZERO)
         .expect("a setting");
-    (
-        Writer::start(conn, Arc::default()).expect("a thread"),
-        open(),
-    )
+    let writer = Writer::start(conn, Limits::default(), Arc::default(), Arc::new(|_| ()));
+    (writer.expect("a thread"), open())
 }
 
 fn numbers(conn: &Connection) -> Vec<i64> {

@@ -8,6 +8,7 @@ mod care;
 mod crash;
 mod door;
 mod keys;
+mod live;
 mod mailbox;
 mod operations;
 mod settings;

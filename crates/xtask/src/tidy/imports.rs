@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::manifest::{Member, members};
 
 /// A package, and those of ours that it may know.
-const MAY_KNOW: [(&str, &[&str]); 12] = [
+const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("pawl-protocol", &[]),
     ("pawl-wire", &[]),
     ("pawl-client", &["pawl-protocol", "pawl-wire"]),
@@ -19,12 +19,13 @@ const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("pawl-bench", &["pawl-protocol", "pawl-wire", "pawl-client"]),
     ("pawl-fuzz", &["pawl-protocol", "pawl-wire", "pawl-client"]),
     ("pawl-sim", &["pawl-protocol", "pawl-wire", "pawl-client"]),
+    ("pawl-load", &["pawl-wire"]),
     ("xtask", &[]),
     ("pawl", &[]),
 ];
 
 /// What a package's tests may know beside that: a terminal is tested against the real relay.
-const TESTS_MAY_KNOW: [(&str, &[&str]); 1] = [("pawl-cli", &["pawl-server"])];
+const TESTS_MAY_KNOW: [(&str, &[&str]); 13] = [("pawl-cli", &["pawl-server"])];
 
 /// The root package's tests are of the whole system.
 const TESTS_OF_ALL: &str = "pawl";

@@ -1,0 +1,385 @@
+//! Mailboxes of devices that are connected and have everything: their mail goes past the disk.
+//!
+//! Owned by the writer's thread, in whose order everything happens. An envelope for such a mailbox gets
+//! its number and goes to the connection at once. When the device acknowledges it within `Limits::live_grace`,
+//! it is never written; otherwise it is, under the same number. Its sender hears `Stored` only then. Numbers are
+//! handed out from a range that is reserved on disk, so that none comes twice after a crash, and a device
+//! that is ahead of what was written loses nothing. Knows no SQL and no socket.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pawl_wire::{DeviceAddress, MessageId, Submit};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{DeviceId, Lane, Letter, StoreError, Submitted};
+use crate::clock;
+
+/// Numbers reserved in one write.
+const RESERVE: u64 = 4_096;
+
+/// Bytes of envelopes that one mailbox may have here: as much as its connection's window.
+const MAX_BYTES: usize = 512 * 1024;
+
+/// Ids that never reached the disk and are still known, about 80 bytes each. A sender that comes back later
+/// has its envelope delivered again, and the recipient knows it.
+const MAX_RECENT: usize = 50_000;
+
+/// Ids on disk that are known without asking it, 8 bytes each.
+pub(super) const MAX_KNOWN: usize = 1_000;
+
+/// The way to a device's connection.
+pub(crate) trait Outlet: Send + Sync {
+    /// Mail for it, in the order of the mailbox.
+    fn push(&self, letter: Letter);
+    /// There is mail that did not come by this way.
+    fn wake(&self);
+}
+
+/// A connection that has everything and waits for more.
+pub(crate) struct Listener {
+    pub(crate) device: DeviceId,
+    pub(crate) address: DeviceAddress,
+    pub(crate) outlet: Arc<dyn Outlet>,
+    /// Messages that it may have unacknowledged.
+    pub(crate) window: usize,
+}
+
+/// What the disk says of a mailbox that holds nothing.
+pub(super) struct Empty {
+    pub(super) last_seq: u64,
+    /// Ids that were delivered; `None` when they are too many to hold.
+    pub(super) known: Option<Vec<MessageId>>,
+}
+
+/// An envelope whose sender waits for an answer.
+pub(super) struct Submission {
+    pub(super) submit: Submit,
+    pub(super) lane: Lane,
+    pub(super) reply: oneshot::Sender<Result<Submitted, StoreError>>,
+}
+
+impl Submission {
+    pub(super) fn answer(self, result: Result<Submitted, StoreError>) {
+        if result.is_err() {
+            self.lane.block();
+        }
+        // Nobody waits any more when the connection is gone.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// What has to be written, in this order.
+pub(super) enum Write {
+    /// An envelope under its number.
+    Envelope(DeviceId, u64, Submission),
+    /// The mailbox goes on behind this number.
+    LastSeq(DeviceId, u64),
+}
+
+/// Something that was taken in, or has to take the way through the disk.
+pub(super) enum Taken {
+    Here,
+    Disk(Submission),
+}
+
+struct Held {
+    seq: u64,
+    size: usize,
+    /// `None` once it is written.
+    unwritten: Option<Submission>,
+}
+
+/// First bytes of the ids that are on disk; those that match are looked up there.
+#[derive(Default)]
+struct Known(Option<HashSet<u64>>);
+
+impl Known {
+    fn new(ids: Option<Vec<MessageId>>) -> Self {
+        Self(ids.map(|ids| ids.into_iter().map(start_of).collect()))
+    }
+
+    fn may_hold(&self, id: MessageId) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|ids| ids.contains(&start_of(id)))
+    }
+
+    fn add(&mut self, id: MessageId) {
+        if let Some(ids) = &mut self.0 {
+            ids.insert(start_of(id));
+            if ids.len() > MAX_KNOWN {
+                self.0 = None;
+            }
+        }
+    }
+}
+
+fn start_of(id: MessageId) -> u64 {
+    let mut start = [0; 8];
+    start.copy_from_slice(&id.0[..8]);
+    u64::from_le_bytes(start)
+}
+
+struct Mailbox {
+    listener: Listener,
+    last_seq: u64,
+    /// Numbers up to here may be handed out.
+    reserved: u64,
+    /// Letters up to here were pushed.
+    pushed: u64,
+    /// Unacknowledged, in order.
+    held: VecDeque<Held>,
+    bytes: usize,
+    /// The last number that was written.
+    written: u64,
+    known: Known,
+}
+
+impl Mailbox {
+    fn has_room(&self, size: usize) -> bool {
+        self.held.len() < self.listener.window && self.bytes + size <= MAX_BYTES
+    }
+
+    fn knows(&self, id: MessageId) -> bool {
+        let here = |held: &Held| {
+            let unwritten = held.unwritten.as_ref();
+            unwritten.is_some_and(|unwritten| unwritten.submit.message_id == id)
+        };
+        self.known.may_hold(id) || self.held.iter().any(here)
+    }
+
+    /// Called when all numbers that were handed out are reserved.
+    fn push(&mut self) {
+        for held in &self.held {
+            if held.seq <= self.pushed {
+                continue;
+            }
+            if let Some(unwritten) = &held.unwritten {
+                self.listener.outlet.push(Letter {
+                    seq: held.seq,
+                    message_id: unwritten.submit.message_id,
+                    envelope: unwritten.submit.envelope.clone(),
+                });
+            }
+            self.pushed = held.seq;
+        }
+    }
+
+    /// Takes out what is unwritten, up to a number.
+    fn write_through(&mut self, through: u64, writes: &mut Vec<Write>) {
+        for held in &mut self.held {
+            if held.seq > through {
+                break;
+            }
+            if let Some(unwritten) = held.unwritten.take() {
+                self.known.add(unwritten.submit.message_id);
+                self.written = held.seq;
+                writes.push(Write::Envelope(self.listener.device, held.seq, unwritten));
+            }
+        }
+    }
+}
+
+/// The ids that never reached the disk.
+#[derive(Default)]
+struct Recent {
+    ids: HashSet<(DeviceId, MessageId)>,
+    order: VecDeque<(DeviceId, MessageId)>,
+}
+
+impl Recent {
+    fn add(&mut self, id: (DeviceId, MessageId)) {
+        if self.ids.insert(id) {
+            self.order.push_back(id);
+        }
+        if self.order.len() > MAX_RECENT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+    }
+}
+
+/// All live mailboxes.
+pub(super) struct LiveMail {
+    grace: Duration,
+    by_address: HashMap<DeviceAddress, DeviceId>,
+    mailboxes: HashMap<DeviceId, Box<Mailbox>>,
+    recent: Recent,
+    /// When what was taken has to be written, in order; also of what is acknowledged by now.
+    due: VecDeque<(Instant, DeviceId, u64)>,
+    /// Mailboxes that need numbers.
+    unreserved: Vec<DeviceId>,
+}
+
+impl LiveMail {
+    /// `grace`: how long an envelope may wait for its acknowledgement before it is written.
+    pub(super) fn new(grace: Duration) -> Self {
+        Self {
+            grace,
+            by_address: HashMap::new(),
+            mailboxes: HashMap::new(),
+            recent: Recent::default(),
+            due: VecDeque::new(),
+            unreserved: Vec::new(),
+        }
+    }
+
+    /// When the first envelope has to be written.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.due.front().map(|(at, ..)| *at)
+    }
+
+    /// True when this connection's mailbox is live already.
+    pub(super) fn has(&self, device: DeviceId, outlet: &Arc<dyn Outlet>) -> bool {
+        let mailbox = self.mailboxes.get(&device);
+        mailbox.is_some_and(|mailbox| Arc::ptr_eq(outlet, &mailbox.listener.outlet))
+    }
+
+    /// From now on this mailbox is live.
+    pub(super) fn begin(&mut self, listener: Listener, empty: Empty) {
+        let device = listener.device;
+        self.by_address.insert(listener.address, device);
+        let mailbox = Mailbox {
+            last_seq: empty.last_seq,
+            reserved: empty.last_seq,
+            pushed: empty.last_seq,
+            held: VecDeque::new(),
+            bytes: 0,
+            written: 0,
+            known: Known::new(empty.known),
+            listener,
+        };
+        self.mailboxes.insert(device, Box::new(mailbox));
+    }
+
+    /// Takes an envelope for a live mailbox; others, and those that the disk may know, take the way through it.
+    pub(super) fn take(&mut self, submission: Submission, writes: &mut Vec<Write>) -> Taken {
+        let submit = &submission.submit;
+        let device = self.by_address.get(&submit.recipient).copied();
+        let Some((device, mailbox)) =
+            device.and_then(|device| Some((device, self.mailboxes.get_mut(&device)?)))
+        else {
+            return Taken::Disk(submission);
+        };
+        if self.recent.ids.contains(&(device, submit.message_id)) {
+            submission.answer(Ok(Submitted::Duplicate));
+            return Taken::Here;
+        }
+        if mailbox.knows(submit.message_id) || !mailbox.has_room(submit.envelope.len()) {
+            // What came before it is written before it.
+            self.end(device, None, writes);
+            return Taken::Disk(submission);
+        }
+        mailbox.last_seq += 1;
+        mailbox.bytes += submit.envelope.len();
+        mailbox.held.push_back(Held {
+            seq: mailbox.last_seq,
+            size: submit.envelope.len(),
+            unwritten: Some(submission),
+        });
+        let due = (clock::deadline(self.grace), device, mailbox.last_seq);
+        self.due.push_back(due);
+        if mailbox.last_seq > mailbox.reserved {
+            if self.unreserved.last() != Some(&device) {
+                self.unreserved.push(device);
+            }
+        } else {
+            mailbox.push();
+        }
+        Taken::Here
+    }
+
+    /// The device has everything up to a number; true when some of that is on disk.
+    pub(super) fn acknowledge(&mut self, device: DeviceId, through: u64) -> bool {
+        let Some(mailbox) = self.mailboxes.get_mut(&device) else {
+            return true;
+        };
+        while mailbox.held.front().is_some_and(|held| held.seq <= through) {
+            let Some(held) = mailbox.held.pop_front() else {
+                break;
+            };
+            mailbox.bytes -= held.size;
+            if let Some(unwritten) = held.unwritten {
+                self.recent.add((device, unwritten.submit.message_id));
+                unwritten.answer(Ok(Submitted::Stored(device)));
+            }
+        }
+        // Up to the last that was written; after that, none of it is on disk.
+        let on_disk = mailbox.written > 0;
+        if through >= mailbox.written {
+            mailbox.written = 0;
+        }
+        on_disk
+    }
+
+    /// The mailbox goes back to the disk: its connection ended (only if it is still this one), or has too much.
+    pub(super) fn end(
+        &mut self,
+        device: DeviceId,
+        only: Option<&Arc<dyn Outlet>>,
+        writes: &mut Vec<Write>,
+    ) {
+        let is_other = |outlet| !self.has(device, outlet);
+        if only.is_some_and(is_other) {
+            return;
+        }
+        let Some(mut mailbox) = self.mailboxes.remove(&device) else {
+            return;
+        };
+        self.by_address.remove(&mailbox.listener.address);
+        mailbox.write_through(u64::MAX, writes);
+        // On disk stands the end of the range.
+        if mailbox.reserved != mailbox.last_seq {
+            writes.push(Write::LastSeq(device, mailbox.last_seq));
+        }
+        mailbox.listener.outlet.wake();
+    }
+
+    /// Everything goes back to the disk.
+    pub(super) fn end_all(&mut self, writes: &mut Vec<Write>) {
+        let all: Vec<_> = self.mailboxes.keys().copied().collect();
+        for device in all {
+            self.end(device, None, writes);
+        }
+    }
+
+    /// What waited long enough.
+    pub(super) fn write_due(&mut self, now: Instant, writes: &mut Vec<Write>) {
+        while let Some((at, device, seq)) = self.due.front().copied()
+            && at <= now
+        {
+            self.due.pop_front();
+            if let Some(mailbox) = self.mailboxes.get_mut(&device) {
+                mailbox.write_through(seq, writes);
+            }
+        }
+    }
+
+    /// Mailboxes that need numbers, with the last that is to be reserved.
+    pub(super) fn take_unreserved(&mut self) -> Vec<(DeviceId, u64)> {
+        let devices = std::mem::take(&mut self.unreserved);
+        let through = |device| {
+            let mailbox = self.mailboxes.get(&device)?;
+            (mailbox.last_seq > mailbox.reserved).then(|| (device, mailbox.last_seq + RESERVE))
+        };
+        devices.into_iter().filter_map(through).collect()
+    }
+
+    /// These are reserved on disk: what waited for its number goes out.
+    pub(super) fn reserved(&mut self, ranges: Vec<(DeviceId, u64)>) {
+        for (device, through) in ranges {
+            if let Some(mailbox) = self.mailboxes.get_mut(&device) {
+                mailbox.reserved = through;
+                mailbox.push();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "live_tests.rs"]
+mod tests;
