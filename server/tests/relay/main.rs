@@ -7,6 +7,8 @@ mod assets;
 mod care;
 mod crash;
 mod door;
+mod faults;
+mod history;
 mod keys;
 mod live;
 mod mailbox;

@@ -37,22 +37,27 @@ pub(crate) struct End {
 impl Client {
     /// Connects and reads the challenge.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self::connect_with(address, None).await
+        Self::connect_with(address, None)
+            .await
+            .expect("a connection")
     }
 
     /// The same, as a proxy would pass it on.
     pub(crate) async fn connect_from(address: SocketAddr, forwarded: &str) -> Self {
-        Self::connect_with(address, Some(forwarded)).await
+        Self::connect_with(address, Some(forwarded))
+            .await
+            .expect("a connection")
     }
 
-    async fn connect_with(address: SocketAddr, forwarded: Option<&str>) -> Self {
+    /// `None` when the relay is not there, or goes away.
+    async fn connect_with(address: SocketAddr, forwarded: Option<&str>) -> Option<Self> {
         let request = format!("ws://{address}/api/ws");
         let mut request = request.into_client_request().expect("a request");
         if let Some(forwarded) = forwarded {
             let value = forwarded.parse().expect("a header");
             request.headers_mut().insert("X-Forwarded-For", value);
         }
-        let (socket, _) = connect_async(request).await.expect("a connection");
+        let (socket, _) = connect_async(request).await.ok()?;
         let mut client = Self {
             socket,
             challenge: Challenge {
@@ -62,7 +67,7 @@ impl Client {
             },
             registration: Registration::Open,
         };
-        match client.next().await {
+        match client.try_next().await.ok()? {
             RelayFrame::Challenge {
                 nonce,
                 epoch,
@@ -75,7 +80,7 @@ impl Client {
             }
             other => panic!("the first frame is {other:?}"),
         }
-        client
+        Some(client)
     }
 
     /// Connects and registers.
@@ -103,6 +108,21 @@ impl Client {
         match self.socket.get_ref() {
             MaybeTlsStream::Plain(stream) => Some(stream.local_addr().ok()?.port()),
             _ => None,
+        }
+    }
+
+    /// Connects and authenticates, unless the relay is not there or goes away.
+    pub(crate) async fn try_auth(
+        address: SocketAddr,
+        device: &Device,
+        last_seq: u64,
+    ) -> Option<Self> {
+        let mut client = Self::connect_with(address, None).await?;
+        let auth = device.auth(&client.challenge, last_seq);
+        client.send(&ClientFrame::Auth(auth)).await;
+        match client.try_next().await.ok()? {
+            RelayFrame::AuthOk(_) => Some(client),
+            other => panic!("not let in but {other:?}"),
         }
     }
 

@@ -1,0 +1,362 @@
+//! The real binary is killed two hundred times under load, while its clients note what they do and see; then
+//! the checker (`history`) looks at all of it. And the checker is given relays that are broken on purpose.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pawl_wire::{ClaimId, ClientFrame, MessageId, RelayFrame, SubmitRefusal};
+use tokio::sync::watch;
+
+use crate::history::{Broken, Event, Who, check};
+use crate::keys::one_time;
+use crate::support::{Child, Client, Device, message_id, random};
+
+/// Devices that come and go; the one after them is away until the end.
+const ACTORS: usize = 5;
+const SLEEPER: Who = ACTORS;
+
+/// Envelopes that one of them has unanswered.
+const OUTBOX: usize = 12;
+
+/// Kills in the long run.
+const KILLS: usize = 200;
+
+/// Limits that this load does not meet.
+const FLAGS: [&str; 12] = [
+    "--mailbox-messages",
+    "1000000",
+    "--mailbox-bytes",
+    "10000000000",
+    "--submits-per-second",
+    "1000000",
+    "--claims-per-minute",
+    "1000000",
+    "--claims-per-account",
+    "1000000",
+    "--claims-per-target",
+    "1000000",
+];
+
+type History = Arc<Mutex<Vec<Event>>>;
+
+/// Where the relay is, and whether new messages are still made.
+#[derive(Clone, Copy)]
+struct Scene {
+    address: SocketAddr,
+    busy: bool,
+}
+
+struct Actor {
+    me: Who,
+    devices: Arc<Vec<Device>>,
+    history: History,
+    scene: watch::Receiver<Scene>,
+    /// On its disk: what it has, and what was not answered, in order.
+    last_seq: u64,
+    outbox: VecDeque<(MessageId, Who, Vec<u8>)>,
+    /// A claim that may be repeated.
+    claim: Option<(ClaimId, Who)>,
+    next_key: u32,
+    count: u32,
+}
+
+/// A number below `end`.
+fn below(end: usize) -> usize {
+    usize::from(u16::from_be_bytes(random())) % end
+}
+
+impl Actor {
+    fn note(&self, event: Event) {
+        self.history.lock().expect("a history").push(event);
+    }
+
+    /// Until there is nothing more to do in a quiet scene.
+    async fn run(mut self) -> (Who, u64) {
+        loop {
+            let scene = *self.scene.borrow();
+            if !scene.busy && self.outbox.is_empty() {
+                return (self.me, self.last_seq);
+            }
+            match Client::try_auth(scene.address, &self.devices[self.me], self.last_seq).await {
+                Some(client) => self.connected(client).await,
+                None => tokio::time::sleep(Duration::from_millis(2)).await,
+            }
+        }
+    }
+
+    async fn connected(&mut self, mut client: Client) {
+        // As a client does: what was not answered is sent again under its id, in order.
+        for (id, to, bytes) in self.outbox.clone() {
+            client.submit(self.devices[to].address(), id, bytes).await;
+        }
+        if let Some((claim, of)) = self.claim {
+            let device = self.devices[of].address();
+            client
+                .send(&ClientFrame::FetchBundle { claim, device })
+                .await;
+        }
+        loop {
+            let scene = *self.scene.borrow();
+            if !scene.busy && self.outbox.is_empty() {
+                return;
+            }
+            let pause = tokio::time::sleep(Duration::from_millis(1));
+            tokio::select! {
+                frame = client.try_next() => match frame {
+                    Ok(frame) => self.take(&mut client, frame).await,
+                    Err(_) => return,
+                },
+                () = pause => {
+                    if scene.busy {
+                        self.act(&mut client).await;
+                        // A connection that breaks at any point.
+                        if below(300) == 0 {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn act(&mut self, client: &mut Client) {
+        while self.outbox.len() < OUTBOX {
+            let to = below(ACTORS + 1);
+            let id = message_id();
+            self.count += 1;
+            let mut bytes = vec![0xee; 60 + below(2_000)];
+            bytes[..4].copy_from_slice(&self.count.to_be_bytes());
+            bytes[4] = u8::try_from(self.me).expect("a small number");
+            // On its disk before it leaves.
+            self.outbox.push_back((id, to, bytes.clone()));
+            self.note(Event::Submitted {
+                from: self.me,
+                to,
+                id,
+                bytes: bytes.clone(),
+            });
+            client.submit(self.devices[to].address(), id, bytes).await;
+        }
+        if below(8) == 0 && self.claim.is_none() {
+            let (claim, of) = (ClaimId(random()), below(ACTORS));
+            self.claim = Some((claim, of));
+            let device = self.devices[of].address();
+            client
+                .send(&ClientFrame::FetchBundle { claim, device })
+                .await;
+        }
+        if below(20) == 0 {
+            let keys = one_time(self.next_key..=self.next_key + 9);
+            self.next_key += 10;
+            let request = self.next_key;
+            client.send(&ClientFrame::Publish { request, keys }).await;
+        }
+    }
+
+    async fn take(&mut self, client: &mut Client, frame: RelayFrame) {
+        match frame {
+            RelayFrame::Deliver {
+                seq,
+                message_id,
+                envelope,
+            } => {
+                self.note(Event::Delivered {
+                    at: self.me,
+                    seq,
+                    id: message_id,
+                    bytes: envelope,
+                });
+                self.last_seq = self.last_seq.max(seq);
+                // Sometimes late, and then for several.
+                if below(4) != 0 {
+                    let through = self.last_seq;
+                    client.send(&ClientFrame::Ack { through }).await;
+                }
+            }
+            RelayFrame::Stored { message_id: id, .. } => {
+                self.note(Event::Stored { id });
+                self.outbox.retain(|(known, ..)| *known != id);
+            }
+            RelayFrame::Bundle { claim, bundle } => {
+                let Some((_, of)) = self.claim.filter(|(known, _)| *known == claim) else {
+                    panic!("a bundle that was not asked for");
+                };
+                let is_one_time = bundle.kem_prekey.record.starts_with(b"kem");
+                self.note(Event::Claimed {
+                    of,
+                    claim,
+                    prekey: bundle.one_time_prekey.map(|key| key.id),
+                    kem: is_one_time.then_some(bundle.kem_prekey.id),
+                });
+                // Asked again after it was answered, one time in two.
+                if below(2) == 0 {
+                    self.claim = None;
+                }
+            }
+            RelayFrame::Refused {
+                cause: SubmitRefusal::MailboxFull | SubmitRefusal::UnknownRecipient,
+                ..
+            } => panic!("refused for no reason"),
+            _ => (),
+        }
+    }
+}
+
+/// What is done to the store while the relay is dead.
+type Damage = fn(&Path);
+
+/// Whether the checker found what that damage breaks.
+type Found = fn(&Broken) -> bool;
+
+/// Runs the load over `kills` deaths of the relay and gives everything that clients saw.
+async fn run(kills: usize, damage: Option<Damage>) -> Vec<Event> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let devices: Arc<Vec<Device>> = Arc::new(
+        (0..=ACTORS)
+            .map(|number| Device::new(&format!("actor{number}")))
+            .collect(),
+    );
+    let mut relay = Child::start(folder.path(), &FLAGS);
+    for device in devices.iter() {
+        Client::register(relay.address, device).await.leave().await;
+    }
+    let history = History::default();
+    let scene = Scene {
+        address: relay.address,
+        busy: true,
+    };
+    let (set, scene) = watch::channel(scene);
+    let mut actors = tokio::task::JoinSet::new();
+    for me in 0..ACTORS {
+        let actor = Actor {
+            me,
+            devices: Arc::clone(&devices),
+            history: Arc::clone(&history),
+            scene: scene.clone(),
+            last_seq: 0,
+            outbox: VecDeque::new(),
+            claim: None,
+            next_key: 1,
+            count: 0,
+        };
+        actors.spawn(actor.run());
+    }
+    for _ in 0..kills {
+        let until = noted(&history) + 30 + below(200);
+        while noted(&history) < until {
+            assert!(actors.try_join_next().is_none(), "an actor gave up");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        relay.kill();
+        if let Some(damage) = damage {
+            damage(folder.path());
+        }
+        relay = Child::start(folder.path(), &FLAGS);
+        set.send_modify(|scene| scene.address = relay.address);
+    }
+    set.send_modify(|scene| scene.busy = false);
+    let mut ends = vec![(SLEEPER, 0)];
+    ends.extend(actors.join_all().await);
+    for (at, last_seq) in ends {
+        let mut client = Client::auth(relay.address, &devices[at], last_seq).await;
+        for (seq, id, bytes) in client.waiting().await {
+            let event = Event::Delivered { at, seq, id, bytes };
+            history.lock().expect("a history").push(event);
+        }
+    }
+    let mut history = history.lock().expect("a history");
+    std::mem::take(&mut *history)
+}
+
+fn noted(history: &History) -> usize {
+    history.lock().expect("a history").len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_deaths_under_load_break_no_promise() {
+    let history = run(KILLS, None).await;
+    let count = |wanted: fn(&Event) -> bool| history.iter().filter(|event| wanted(event)).count();
+    assert!(count(|event| matches!(event, Event::Stored { .. })) > 10 * KILLS);
+    assert!(
+        count(|event| matches!(
+            event,
+            Event::Claimed {
+                prekey: Some(_),
+                ..
+            }
+        )) > KILLS / 10
+    );
+    assert_eq!(check(&history), [].into());
+}
+
+fn store(folder: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(folder.join("relay.db")).expect("a store")
+}
+
+/// A relay that says Stored before it is: what came last is gone after a crash.
+fn loses_its_end(folder: &Path) {
+    store(folder)
+        .execute(
+            "DELETE FROM mail WHERE id > (SELECT max(id) FROM mail) - 20",
+            [],
+        )
+        .expect("it deletes");
+}
+
+/// A relay that takes keys in no transaction: what it gave is there again after a crash.
+fn forgets_what_it_gave(folder: &Path) {
+    store(folder)
+        .execute_batch(
+            "INSERT OR IGNORE INTO one_time_key (device, kind, key_id, record)
+                 SELECT device, 1, prekey_id, prekey FROM claim WHERE prekey_id IS NOT NULL;
+             DELETE FROM claim",
+        )
+        .expect("it writes");
+}
+
+/// A relay that puts mail into another's mailbox: the latest of the sleeper's into that of the first.
+fn delivers_to_another(folder: &Path) {
+    store(folder)
+        .execute(
+            "UPDATE OR IGNORE mail SET device = (SELECT min(device) FROM mailbox), seq = 10000000 + id
+             WHERE id = (SELECT max(id) FROM mail WHERE device = (SELECT max(device) FROM mailbox))",
+            [],
+        )
+        .expect("it writes");
+}
+
+/// A relay whose mailbox has no order.
+fn turns_mail_around(folder: &Path) {
+    store(folder)
+        .execute_batch(
+            "UPDATE mail SET seq = -seq;
+             UPDATE mail SET seq = (SELECT last_seq FROM mailbox m WHERE m.device = mail.device) + 1 + seq",
+        )
+        .expect("it writes");
+}
+
+/// The checker finds each of them: it is not satisfied by anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relays_that_are_broken_on_purpose_are_found() {
+    let finds: [(&str, Damage, Found); 4] = [
+        ("loses its end", loses_its_end, |broken| {
+            matches!(broken, Broken::Lost(_))
+        }),
+        ("forgets what it gave", forgets_what_it_gave, |broken| {
+            matches!(broken, Broken::KeyTwice(..) | Broken::ClaimChanged(_))
+        }),
+        ("delivers to another", delivers_to_another, |broken| {
+            matches!(broken, Broken::NotSent(..))
+        }),
+        ("turns mail around", turns_mail_around, |broken| {
+            matches!(broken, Broken::OutOfOrder(..))
+        }),
+    ];
+    for (name, damage, found) in finds {
+        let broken = check(&run(20, Some(damage)).await);
+        assert!(broken.iter().any(found), "{name}: {broken:?}");
+    }
+}

@@ -1,0 +1,151 @@
+//! What clients saw, and what of it must not have been: an offline checker that knows nothing of the relay.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pawl_wire::{ClaimId, MessageId};
+
+/// A device, by its number in the test.
+pub(crate) type Who = usize;
+
+/// What one client did or saw, in the order in which it was noted.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    /// For the first time; a repetition is the same event.
+    Submitted {
+        from: Who,
+        to: Who,
+        id: MessageId,
+        bytes: Vec<u8>,
+    },
+    /// The relay said so.
+    Stored { id: MessageId },
+    /// It came, and is on the device's disk from here on.
+    Delivered {
+        at: Who,
+        seq: u64,
+        id: MessageId,
+        bytes: Vec<u8>,
+    },
+    /// One-time keys of `of` that came for a claim: elliptic curve, and KEM.
+    Claimed {
+        of: Who,
+        claim: ClaimId,
+        prekey: Option<u32>,
+        kem: Option<u32>,
+    },
+}
+
+/// What a relay may not do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Broken {
+    /// It said Stored, and the message never came.
+    Lost(MessageId),
+    /// Nobody sent this, or not to this device, or not with these bytes.
+    NotSent(Who, MessageId),
+    /// A sender's messages to one device first came in another order than they were sent.
+    OutOfOrder(Who, Who, MessageId),
+    /// On one device, a number came that was not above those before it, for a message that had not come.
+    NumberTwice(Who, u64),
+    /// A one-time key for two claims.
+    KeyTwice(Who, u32),
+    /// A claim that was asked again got other keys.
+    ClaimChanged(ClaimId),
+}
+
+/// Everything that is wrong with a history that has ended: all clients are back and have all their mail.
+pub(crate) fn check(history: &[Event]) -> BTreeSet<Broken> {
+    let mut broken = BTreeSet::new();
+    check_mail(history, &mut broken);
+    check_keys(history, &mut broken);
+    broken
+}
+
+/// A message as it was sent, and its place among its sender's messages.
+struct Sent<'a> {
+    from: Who,
+    to: Who,
+    bytes: &'a [u8],
+    place: usize,
+}
+
+fn check_mail(history: &[Event], broken: &mut BTreeSet<Broken>) {
+    let mut sent = BTreeMap::new();
+    let mut stored = BTreeSet::new();
+    let mut came: BTreeSet<MessageId> = BTreeSet::new();
+    let mut last_place: BTreeMap<(Who, Who), usize> = BTreeMap::new();
+    let mut last_seq: BTreeMap<Who, u64> = BTreeMap::new();
+    for (place, event) in history.iter().enumerate() {
+        match event {
+            Event::Submitted {
+                from,
+                to,
+                id,
+                bytes,
+            } => {
+                let (from, to) = (*from, *to);
+                let one = Sent {
+                    from,
+                    to,
+                    bytes,
+                    place,
+                };
+                sent.entry(*id).or_insert(one);
+            }
+            Event::Stored { id } => {
+                stored.insert(*id);
+            }
+            Event::Delivered { at, seq, id, bytes } => {
+                let Some(one) = sent
+                    .get(id)
+                    .filter(|one| one.to == *at && one.bytes == bytes)
+                else {
+                    broken.insert(Broken::NotSent(*at, *id));
+                    continue;
+                };
+                // At least once is what is promised: only the first time has a place.
+                if !came.insert(*id) {
+                    continue;
+                }
+                let before = last_place.insert((one.from, *at), one.place);
+                if before.is_some_and(|before| before > one.place) {
+                    broken.insert(Broken::OutOfOrder(one.from, *at, *id));
+                }
+                let before = last_seq.insert(*at, *seq);
+                if before.is_some_and(|before| before >= *seq) {
+                    broken.insert(Broken::NumberTwice(*at, *seq));
+                }
+            }
+            Event::Claimed { .. } => (),
+        }
+    }
+    broken.extend(stored.difference(&came).copied().map(Broken::Lost));
+}
+
+fn check_keys(history: &[Event], broken: &mut BTreeSet<Broken>) {
+    let mut claims: BTreeMap<ClaimId, (Option<u32>, Option<u32>)> = BTreeMap::new();
+    let mut given: BTreeMap<(Who, bool, u32), ClaimId> = BTreeMap::new();
+    for event in history {
+        let Event::Claimed {
+            of,
+            claim,
+            prekey,
+            kem,
+        } = event
+        else {
+            continue;
+        };
+        let keys = (*prekey, *kem);
+        if *claims.entry(*claim).or_insert(keys) != keys {
+            broken.insert(Broken::ClaimChanged(*claim));
+        }
+        let kinds = [(false, prekey), (true, kem)];
+        for (kind, key) in kinds
+            .into_iter()
+            .filter_map(|(kind, key)| key.map(|key| (kind, key)))
+        {
+            if *given.entry((*of, kind, key)).or_insert(*claim) != *claim {
+                broken.insert(Broken::KeyTwice(*of, key));
+            }
+        }
+    }
+}
