@@ -25,7 +25,7 @@ const MAY_KNOW: [(&str, &[&str]); 13] = [
 ];
 
 /// What a package's tests may know beside that: a terminal is tested against the real relay.
-const TESTS_MAY_KNOW: [(&str, &[&str]); 13] = [("pawl-cli", &["pawl-server"])];
+const TESTS_MAY_KNOW: [(&str, &[&str]); 1] = [("pawl-cli", &["pawl-server"])];
 
 /// The root package's tests are of the whole system.
 const TESTS_OF_ALL: &str = "pawl";

@@ -156,9 +156,20 @@ pub(crate) fn text_of(line: &str) -> String {
     )
 }
 
+/// A child that does not outlive its test, however that ends.
+struct Owned(Child);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // Has ended already where the test waited for it.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A program that runs.
 pub(crate) struct Running {
-    child: Child,
+    child: Owned,
     out: BufReader<ChildStdout>,
 }
 
@@ -170,7 +181,10 @@ impl Running {
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let out = BufReader::new(child.stdout.take().expect("its output"));
-        Self { child, out }
+        Self {
+            child: Owned(child),
+            out,
+        }
     }
 
     /// Its next line.
@@ -182,28 +196,28 @@ impl Running {
 
     /// Asks it to end as a terminal or a system does.
     pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
+        let pid = self.child.0.id().to_string();
         let sent = Command::new("kill").args([signal, &pid]).status();
         assert!(sent.expect("kill runs").success());
     }
 
     /// Ctrl-C in the terminal that it was started from, with everything that it started.
     pub(crate) fn interrupt_group(&self) {
-        let group = format!("-{}", self.child.id());
+        let group = format!("-{}", self.child.0.id());
         let sent = Command::new("kill").args(["-INT", "--", &group]).status();
         assert!(sent.expect("kill runs").success());
     }
 
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ended {
-        drop(self.child.stdin.take());
+        drop(self.child.0.stdin.take());
         let Self { mut child, mut out } = self;
         let mut rest = String::new();
         std::io::Read::read_to_string(&mut out, &mut rest).expect("text");
         let mut err = String::new();
-        let mut stderr = child.stderr.take().expect("its errors");
+        let mut stderr = child.0.stderr.take().expect("its errors");
         std::io::Read::read_to_string(&mut stderr, &mut err).expect("text");
-        let status: ExitStatus = child.wait().expect("it ends");
+        let status: ExitStatus = child.0.wait().expect("it ends");
         Ended {
             code: status.code(),
             out: rest,
@@ -213,8 +227,8 @@ impl Running {
 
     /// SIGKILL.
     pub(crate) fn kill(mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ends");
+        self.child.0.kill().expect("it runs");
+        self.child.0.wait().expect("it ends");
     }
 }
 
