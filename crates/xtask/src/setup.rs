@@ -13,8 +13,8 @@ use crate::context::Context;
 pub(crate) use python::python;
 pub(crate) use toolchain::WasmToolchain;
 pub(crate) use tools::{
-    Browser, NIGHTLY, browser, components, firefox_driver, fuzzing, mutants, npm, wasm_bindgen,
-    wasm_clippy, wasm_pack,
+    Browser, NIGHTLY, SBIN, browser, components, deploying, firefox_driver, fuzzing, mutants, npm,
+    wasm_bindgen, wasm_clippy, wasm_pack,
 };
 
 /// What `run` and `build` need.
@@ -35,5 +35,6 @@ pub(crate) fn for_test(ctx: &Context) -> Result<()> {
     wasm_pack(ctx)?;
     firefox_driver(ctx)?;
     python(ctx)?;
+    deploying(ctx)?;
     Ok(())
 }

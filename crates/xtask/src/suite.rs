@@ -2,6 +2,7 @@
 //! function; it gets what it needs by itself, so that each can be run alone with `--only`.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -130,6 +131,12 @@ const STEPS: &[Step] = &[
         what: "wasm-pack test --headless --firefox",
         fast: false,
         work: wasm_pack,
+    },
+    Step {
+        name: "deploy",
+        what: "the relay behind nginx and Caddy, and systemd's opinion of it",
+        fast: false,
+        work: deploy,
     },
     Step {
         name: "relay",
@@ -299,6 +306,14 @@ fn native(ctx: &Context) -> Result<()> {
     ctx.run(cmd!(sh, "cargo test --workspace"))
 }
 
+/// The same build as `native`, with programs that `native` does without.
+fn deploy(ctx: &Context) -> Result<()> {
+    setup::deploying(ctx)?;
+    let sh = &ctx.sh;
+    let test = cmd!(sh, "cargo test -p pawl-server --test deploy");
+    ctx.run(test.env("PATH", path_with(&[Path::new(setup::SBIN)])?))
+}
+
 fn eslint(ctx: &Context) -> Result<()> {
     script(ctx, "lint")
 }
@@ -381,6 +396,7 @@ mod tests {
         for left_out in [
             "tools",
             "wasm-pack",
+            "deploy",
             "relay",
             "sim",
             "size",

@@ -84,10 +84,14 @@ export class Proxy {
   /** Every frame in order: `{ direction: 'up' | 'down', payload }`, masks taken off. */
   frames = [];
   #http = [];
+  /** Paths that were asked for and are not under the prefix. */
+  outside = [];
 
-  static async open(relayPort) {
+  /** `prefix`: the path under which the relay stands here, as a reverse proxy would have it. */
+  static async open(relayPort, prefix = '') {
     const proxy = new Proxy();
     proxy.relayPort = relayPort;
+    proxy.prefix = prefix;
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');
     return proxy;
@@ -133,6 +137,16 @@ export class Proxy {
   /** Answers requests for paths that match by `how` instead of by the relay; nothing: no more. */
   spoil(pattern, how) {
     this.#spoiled = pattern === null ? null : { pattern, answer: SPOILED[how] };
+  }
+
+  /** A request as the relay gets it: without the prefix. */
+  #inside(chunk) {
+    const [request, path] = /^[A-Z]+ (\S+) HTTP/.exec(chunk.subarray(0, 500).toString('latin1')) ?? [];
+    if (this.prefix === '' || path === undefined) return chunk;
+    const isInside = path.startsWith(`${this.prefix}/`);
+    if (!isInside) this.outside.push(path);
+    const inside = request.replace(path, isInside ? path.slice(this.prefix.length) : '/outside');
+    return Buffer.concat([Buffer.from(inside, 'latin1'), chunk.subarray(request.length)]);
   }
 
   #spoils(client, chunk) {
@@ -202,7 +216,8 @@ export class Proxy {
     }
     const relay = net.connect(this.relayPort, '127.0.0.1');
     const lanes = { up: new Lane(this, 'up', relay), down: new Lane(this, 'down', client), upgraded: null, withheld: false };
-    this.#pipe(client, relay, (chunk) => {
+    this.#pipe(client, relay, (bytes) => {
+      const chunk = lanes.upgraded ? bytes : this.#inside(bytes);
       if (!lanes.upgraded && (this.#spoils(client, chunk) || this.#withholds(client, chunk, lanes) || this.#rewrites(client, chunk))) return;
       lanes.upgraded ??= chunk.subarray(0, 12).toString('latin1') === 'GET /api/ws ';
       this.#forward(lanes, 'up', chunk, relay);

@@ -76,11 +76,11 @@ class World {
   people = [];
   complaints = [];
 
-  static async create({ relayArgs = [] } = {}) {
+  static async create({ relayArgs = [], prefix = '' } = {}) {
     const world = new World();
     world.relay = await Relay.start(process.env.PAWL_TEST_SERVER, relayArgs);
-    world.proxy = await Proxy.open(world.relay.port);
-    world.url = `http://127.0.0.1:${world.proxy.port}`;
+    world.proxy = await Proxy.open(world.relay.port, prefix);
+    world.url = `http://127.0.0.1:${world.proxy.port}${prefix}`;
     return world;
   }
 

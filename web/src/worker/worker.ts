@@ -9,7 +9,7 @@ import type { PageToWorker, WorkerToPage } from './messages';
 
 /** What of the worker's global scope is used here: the page's types do not know it. */
 type Scope = {
-  location: { protocol: string; host: string };
+  location: { href: string; host: string };
   postMessage(message: WorkerToPage): void;
   close(): void;
   addEventListener(type: 'message', listener: (event: { data: PageToWorker }) => void): void;
@@ -52,8 +52,9 @@ function receive(message: PageToWorker): void {
 async function start(): Promise<void> {
   try {
     await init({ module_or_path: wasmUrl });
-    const { protocol, host } = scope.location;
-    const wsUrl = `${protocol === 'https:' ? 'wss:' : 'ws:'}//${host}/api/ws`;
+    const { href, host } = scope.location;
+    // Beside this script's folder, so that a relay may stand under a path as well as at the root.
+    const wsUrl = new URL(import.meta.env.DEV ? '/api/ws' : '../api/ws', href).href.replace('http', 'ws');
     tab = Tab.start({ authority: host.toLowerCase(), wsUrl }, say);
   } catch (error) {
     fail(String(error));

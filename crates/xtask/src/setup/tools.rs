@@ -91,6 +91,29 @@ pub(crate) fn browser(ctx: &Context, browser: Browser) -> Result<PathBuf> {
         .with_context(|| format!("{} is installed but not on PATH", browser.name()))
 }
 
+/// Programs that the tests of deploy/ start, with their Debian packages.
+const DEPLOYING: [(&str, &str); 4] = [
+    ("nginx", "nginx-light"),
+    ("caddy", "caddy"),
+    ("systemd-analyze", "systemd"),
+    ("openssl", "openssl"),
+];
+
+/// Where Debian keeps servers, which is not on everybody's PATH.
+pub(crate) const SBIN: &str = "/usr/sbin";
+
+/// What runs the files of deploy/.
+pub(crate) fn deploying(ctx: &Context) -> Result<()> {
+    let is_missing =
+        |name: &str| which(&[name]).is_none() && !PathBuf::from(SBIN).join(name).exists();
+    let missing: Vec<_> = DEPLOYING
+        .iter()
+        .filter(|(name, _)| is_missing(name))
+        .map(|(_, package)| *package)
+        .collect();
+    debian::install(ctx, &missing)
+}
+
 /// Installs the npm packages when package-lock.json is another than the one they came from.
 pub(crate) fn npm(ctx: &Context) -> Result<()> {
     let sh = &ctx.sh;

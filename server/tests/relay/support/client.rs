@@ -19,6 +19,28 @@ use super::keys::{Challenge, Device};
 /// fails on a slow machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Where a client connects to, and what it says there.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) address: SocketAddr,
+    pub(crate) authority: String,
+    /// The path under which the relay stands.
+    pub(crate) prefix: &'static str,
+    pub(crate) headers: Vec<(&'static str, String)>,
+}
+
+impl Target {
+    /// The relay itself.
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        Self {
+            address,
+            authority: address.to_string(),
+            prefix: "",
+            headers: Vec::new(),
+        }
+    }
+}
+
 pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(crate) challenge: Challenge,
@@ -37,31 +59,32 @@ pub(crate) struct End {
 impl Client {
     /// Connects and reads the challenge.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        Self::connect_with(address, None)
-            .await
-            .expect("a connection")
+        let to = Target::at(address);
+        Self::open(&to).await.expect("a connection")
     }
 
     /// The same, as a proxy would pass it on.
     pub(crate) async fn connect_from(address: SocketAddr, forwarded: &str) -> Self {
-        Self::connect_with(address, Some(forwarded))
-            .await
-            .expect("a connection")
+        let mut to = Target::at(address);
+        to.headers.push(("X-Forwarded-For", forwarded.to_owned()));
+        Self::open(&to).await.expect("a connection")
     }
 
-    /// `None` when the relay is not there, or goes away.
-    async fn connect_with(address: SocketAddr, forwarded: Option<&str>) -> Option<Self> {
-        let request = format!("ws://{address}/api/ws");
+    /// Connects and reads the challenge, unless nobody is there or they go away.
+    pub(crate) async fn open(to: &Target) -> Option<Self> {
+        let request = format!("ws://{}{}/api/ws", to.address, to.prefix);
         let mut request = request.into_client_request().expect("a request");
-        if let Some(forwarded) = forwarded {
-            let value = forwarded.parse().expect("a header");
-            request.headers_mut().insert("X-Forwarded-For", value);
+        for (name, value) in &to.headers {
+            let value = value.parse().expect("a header");
+            request.headers_mut().insert(*name, value);
         }
+        let host = to.authority.parse().expect("a header");
+        request.headers_mut().insert("Host", host);
         let (socket, _) = connect_async(request).await.ok()?;
         let mut client = Self {
             socket,
             challenge: Challenge {
-                authority: address.to_string(),
+                authority: to.authority.clone(),
                 nonce: pawl_wire::Nonce([0; 32]),
                 epoch: pawl_wire::Epoch([0; 16]),
             },
@@ -117,7 +140,7 @@ impl Client {
         device: &Device,
         last_seq: u64,
     ) -> Option<Self> {
-        let mut client = Self::connect_with(address, None).await?;
+        let mut client = Self::open(&Target::at(address)).await?;
         let auth = device.auth(&client.challenge, last_seq);
         client.send(&ClientFrame::Auth(auth)).await;
         match client.try_next().await.ok()? {

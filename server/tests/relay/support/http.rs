@@ -24,12 +24,22 @@ impl Response {
 
 /// Sends one request with these header lines and reads to the end.
 pub(crate) fn http(address: SocketAddr, request: &str, headers: &[&str]) -> Response {
+    http_to(address, &address.to_string(), request, headers)
+}
+
+/// The same for a host of another name.
+pub(crate) fn http_to(
+    address: SocketAddr,
+    host: &str,
+    request: &str,
+    headers: &[&str],
+) -> Response {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     write!(
         stream,
-        "{request} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{lines}\r\n"
+        "{request} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{lines}\r\n"
     )
     .expect("it is sent");
     let mut bytes = Vec::new();

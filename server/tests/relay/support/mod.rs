@@ -1,8 +1,8 @@
 //! A relay in this process, a relay as a child process, and a raw client with real keys.
 
 mod child;
-mod client;
-mod http;
+pub(crate) mod client;
+pub(crate) mod http;
 mod keys;
 
 pub(crate) use child::Child;

@@ -1,0 +1,298 @@
+//! nginx and Caddy as deploy/ sets them up, between real clients and the real relay.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use pawl_wire::{ClientFrame, ConnectionError, MessageId, RelayFrame};
+
+use crate::proxy::{HOST, Kind, Place, Proxy};
+use crate::support::client::Target;
+use crate::support::http::http_to;
+use crate::support::{Child, Client, Device, Response, envelope, http, message_id};
+use crate::tunnel::Tunnel;
+
+const BOTH: [Kind; 2] = [Kind::Nginx, Kind::Caddy];
+
+/// A relay and a proxy before it, which the relay trusts.
+fn deployed(kind: Kind, place: Place, folder: &std::path::Path, more: &[&str]) -> (Child, Proxy) {
+    let origin = format!("https://{HOST}");
+    let flags = ["--public-origin", &origin, "--trusted-proxy", "127.0.0.1"];
+    let relay = Child::start(folder, &[&flags, more].concat());
+    let proxy = Proxy::start(kind, place, relay.address);
+    (relay, proxy)
+}
+
+fn prefix(place: Place) -> &'static str {
+    match place {
+        Place::Root => "",
+        Place::Prefix => "/chat",
+    }
+}
+
+/// The relay as it is seen through the proxy.
+fn target(tunnel: &Tunnel, place: Place) -> Target {
+    Target {
+        authority: HOST.to_owned(),
+        prefix: prefix(place),
+        ..Target::at(tunnel.address)
+    }
+}
+
+/// A plain request through the proxy.
+fn ask(tunnel: &Tunnel, request: &str, headers: &[&str]) -> Response {
+    http_to(tunnel.address, HOST, request, headers)
+}
+
+async fn connect(tunnel: &Tunnel, place: Place) -> Client {
+    let client = Client::open(&target(tunnel, place)).await;
+    client.expect("a connection")
+}
+
+async fn register(tunnel: &Tunnel, place: Place, device: &Device) -> Client {
+    let mut client = connect(tunnel, place).await;
+    let register = device.register(&client.challenge);
+    client
+        .send(&ClientFrame::Register(Box::new(register)))
+        .await;
+    let answer = client.next().await;
+    assert!(matches!(answer, RelayFrame::AuthOk(_)), "{answer:?}");
+    client
+}
+
+#[tokio::test]
+async fn mail_goes_through_at_the_root_and_under_a_prefix() {
+    for kind in BOTH {
+        for place in [Place::Root, Place::Prefix] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (_relay, proxy) = deployed(kind, place, folder.path(), &[]);
+            let tunnel = proxy.tunnel();
+            let [alice, bob] = ["alice", "bob"].map(Device::new);
+            let mut from = register(&tunnel, place, &alice).await;
+            let mut to = register(&tunnel, place, &bob).await;
+            // The largest envelope, too.
+            for body in [envelope(1), vec![7; pawl_wire::limits::MAX_ENVELOPE]] {
+                let id = message_id();
+                from.store(bob.address(), id, body.clone()).await;
+                assert_eq!(
+                    to.delivery().await,
+                    (to_seq(&body), id, body),
+                    "{kind:?} {place:?}"
+                );
+            }
+            let page = format!("GET {}/", prefix(place));
+            let answer = ask(&tunnel, &page, &[]);
+            assert_eq!(answer.status, 200, "{kind:?} {place:?}");
+            for (name, value) in pawl_server::SECURITY_HEADERS {
+                assert_eq!(answer.header(name), Some(*value), "{kind:?}: {name}");
+            }
+            assert!(answer.header("Strict-Transport-Security").is_some());
+        }
+    }
+}
+
+/// The first message is short, the second is large.
+fn to_seq(body: &[u8]) -> u64 {
+    if body.len() < 1_000 { 1 } else { 2 }
+}
+
+#[tokio::test]
+async fn addresses_come_from_the_proxy_and_not_from_the_client() {
+    for kind in BOTH {
+        let folder = tempfile::tempdir().expect("a folder");
+        let limit = ["--registrations-per-minute", "1"];
+        let (relay, proxy) = deployed(kind, Place::Root, folder.path(), &limit);
+        let tunnel = proxy.tunnel();
+        register(&tunnel, Place::Root, &Device::new("alice")).await;
+        // Whatever a client writes there, it is one address: its own.
+        let mut to = target(&tunnel, Place::Root);
+        to.headers
+            .push(("X-Forwarded-For", "198.51.100.9".to_owned()));
+        let mut client = Client::open(&to).await.expect("a connection");
+        let bob = Device::new("bob").register(&client.challenge);
+        client.send(&ClientFrame::Register(Box::new(bob))).await;
+        assert_eq!(
+            client.end().await.error,
+            Some(ConnectionError::RateLimited),
+            "{kind:?}"
+        );
+        drop(relay);
+    }
+}
+
+#[test]
+fn bodies_slow_heads_and_this_machines_own_pages_are_cut_off() {
+    for kind in BOTH {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (relay, proxy) = deployed(kind, Place::Root, folder.path(), &[]);
+        let tunnel = proxy.tunnel();
+        for path in ["/ready", "/live"] {
+            assert_eq!(http(relay.address, &format!("GET {path}"), &[]).status, 200);
+            assert_eq!(
+                ask(&tunnel, &format!("GET {path}"), &[]).status,
+                404,
+                "{kind:?}"
+            );
+        }
+        let large = ["Content-Length: 1000000"];
+        let answer = ask(&tunnel, "POST /", &large);
+        assert!(
+            [405, 413].contains(&answer.status),
+            "{kind:?}: {}",
+            answer.status
+        );
+        // A head that never ends is cut off; nobody is kept waiting for it.
+        let mut slow = TcpStream::connect(tunnel.address).expect("a connection");
+        slow.set_read_timeout(Some(Duration::from_secs(40)))
+            .expect("a timeout");
+        write!(slow, "GET / HTTP/1.1\r\nHost: {HOST}\r\n").expect("it is sent");
+        let mut rest = Vec::new();
+        slow.read_to_end(&mut rest).expect("it is cut off");
+    }
+}
+
+/// In, unless the proxy goes away meanwhile.
+async fn authenticated(relay: &Target, device: &Device) -> Option<Client> {
+    let mut client = Client::open(relay).await?;
+    let auth = device.auth(&client.challenge, 0);
+    client.send(&ClientFrame::Auth(auth)).await;
+    let answer = client.try_next().await.ok()?;
+    matches!(answer, RelayFrame::AuthOk(_)).then_some(client)
+}
+
+/// Envelopes that are sent before the answers are read.
+const WAVE: usize = 50;
+
+/// What one sender did.
+#[derive(Default)]
+struct Sent {
+    stored: BTreeSet<MessageId>,
+    /// Connections that ended under it.
+    broken: usize,
+}
+
+/// Sends until told to stop, and what was not answered again under its id; comes back through whatever happens,
+/// as clients do.
+async fn send_through(relay: Target, from: Device, to: Device, stop: Arc<AtomicBool>) -> Sent {
+    let mut sent = Sent::default();
+    let mut waiting: BTreeSet<MessageId> = BTreeSet::new();
+    while !stop.load(Ordering::Acquire) || !waiting.is_empty() {
+        let Some(mut client) = authenticated(&relay, &from).await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        loop {
+            if !stop.load(Ordering::Acquire) {
+                waiting.extend((waiting.len()..WAVE).map(|_| message_id()));
+            }
+            for id in &waiting {
+                client.submit(to.address(), *id, envelope(1)).await;
+            }
+            while !waiting.is_empty() {
+                match client.try_next().await {
+                    Ok(RelayFrame::Stored { message_id, .. }) => {
+                        waiting.remove(&message_id);
+                        sent.stored.insert(message_id);
+                    }
+                    Ok(RelayFrame::QueueEmpty { .. }) => (),
+                    Ok(other) => panic!("{other:?}"),
+                    Err(_) => break,
+                }
+            }
+            if !waiting.is_empty() {
+                sent.broken += 1;
+                break;
+            }
+            if stop.load(Ordering::Acquire) {
+                return sent;
+            }
+        }
+    }
+    sent
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_that_is_restarted_under_load_costs_no_message() {
+    for kind in BOTH {
+        let folder = tempfile::tempdir().expect("a folder");
+        let room = [
+            "--mailbox-messages",
+            "1000000",
+            "--mailbox-bytes",
+            "1000000000",
+        ];
+        let (_relay, mut proxy) = deployed(kind, Place::Root, folder.path(), &room);
+        let tunnel = proxy.tunnel();
+        let bob = Device::new("bob");
+        register(&tunnel, Place::Root, &bob).await.leave().await;
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut sending = tokio::task::JoinSet::new();
+        for number in 0..3 {
+            let sender = Device::new(&format!("sender{number}"));
+            register(&tunnel, Place::Root, &sender).await.leave().await;
+            let to = target(&tunnel, Place::Root);
+            sending.spawn(send_through(to, sender, bob.clone(), Arc::clone(&stop)));
+        }
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            tokio::task::block_in_place(|| {
+                proxy.end();
+                proxy.begin();
+            });
+        }
+        stop.store(true, Ordering::Release);
+        let sent = sending.join_all().await;
+        let broken: usize = sent.iter().map(|one| one.broken).sum();
+        assert!(broken > 0, "{kind:?}: the restarts met nobody");
+        let stored: BTreeSet<MessageId> = sent.into_iter().flat_map(|one| one.stored).collect();
+        let to = authenticated(&target(&tunnel, Place::Root), &bob).await;
+        let waiting = to.expect("he is let in").waiting().await;
+        let there: BTreeSet<MessageId> = waiting.iter().map(|(_, id, _)| *id).collect();
+        assert_eq!(
+            waiting.len(),
+            there.len(),
+            "{kind:?}: something is there twice"
+        );
+        assert!(!stored.is_empty());
+        assert_eq!(there, stored, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_proxy_writes_down_nothing_about_anybody() {
+    for kind in BOTH {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (relay, mut proxy) = deployed(kind, Place::Root, folder.path(), &[]);
+        let tunnel = proxy.tunnel();
+        let alice = Device::new("alice");
+        let mut client = register(&tunnel, Place::Root, &alice).await;
+        client.settle().await;
+        let asked = ask(
+            &tunnel,
+            "GET /a-path-of-somebodys",
+            &["User-Agent: curious"],
+        );
+        assert_eq!(asked.status, 404);
+        // A relay that is gone is what proxies complain of, with all that they know.
+        relay.kill();
+        client.end().await;
+        let asked = ask(&tunnel, "GET /another-path", &["User-Agent: curious"]);
+        assert_eq!(asked.status, 502);
+        drop(tunnel);
+        proxy.end();
+        let written = proxy.written();
+        for secret in [
+            "somebodys",
+            "another-path",
+            "curious",
+            "api/ws",
+            "remote",
+            "client",
+        ] {
+            assert!(!written.contains(secret), "{kind:?}: {secret} in {written}");
+        }
+    }
+}
