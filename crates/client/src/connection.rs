@@ -114,19 +114,25 @@ impl Relay {
         }
     }
 
-    /// Every time that something waits for.
-    pub(crate) fn times(&mut self) -> [Option<&mut u64>; 3] {
-        match &mut self.link {
-            Link::Down { retry_at, .. } => [retry_at.as_mut(), None, None],
+    /// The clock went back by so much: whatever is waited for comes as much earlier.
+    pub(crate) fn turn_back(&mut self, by: u64) {
+        let (time, more) = match &mut self.link {
+            Link::Down { retry_at, .. } => (retry_at.as_mut(), None),
             Link::Opening { give_up_at }
             | Link::Greeting { give_up_at }
             | Link::Answering { give_up_at, .. }
-            | Link::Closing { give_up_at } => [Some(give_up_at), None, None],
+            | Link::Closing { give_up_at } => (Some(give_up_at), None),
             Link::Online {
                 heard_at,
                 ping_at,
                 probe_by,
-            } => [Some(heard_at), Some(ping_at), probe_by.as_mut()],
+            } => {
+                *ping_at = ping_at.saturating_sub(by);
+                (Some(heard_at), probe_by.as_mut())
+            }
+        };
+        for time in [time, more].into_iter().flatten() {
+            *time = time.saturating_sub(by);
         }
     }
 

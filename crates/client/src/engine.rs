@@ -152,14 +152,14 @@ impl Engine {
 
     /// The clock went back: what is due in a minute is due in a minute, and not when the clock says so again.
     fn turn_back(&mut self, by: u64) {
-        let others = [
-            self.receipts.due.as_mut(),
-            self.mender.due.as_mut(),
-            self.publishing.due.as_mut(),
-        ];
-        let times = self.relay.times().into_iter().chain(others).flatten();
-        for time in times.chain(self.sending.holds()) {
-            *time = time.saturating_sub(by);
+        self.relay.turn_back(by);
+        self.sending.turn_back(by);
+        for due in [
+            &mut self.receipts.due,
+            &mut self.mender.due,
+            &mut self.publishing.due,
+        ] {
+            *due = due.map(|due| due.saturating_sub(by));
         }
     }
 

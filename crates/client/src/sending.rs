@@ -59,9 +59,11 @@ impl Sending {
             .min()
     }
 
-    /// Until when people are left alone.
-    pub(crate) fn holds(&mut self) -> impl Iterator<Item = &mut u64> {
-        self.held.values_mut().map(|hold| &mut hold.until)
+    /// The clock went back by so much: nobody is left alone for longer.
+    pub(crate) fn turn_back(&mut self, by: u64) {
+        for hold in self.held.values_mut() {
+            hold.until = hold.until.saturating_sub(by);
+        }
     }
 
     /// Waits before the next attempt, at least as long as the relay says.
