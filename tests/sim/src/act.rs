@@ -5,6 +5,7 @@ use std::rc::Rc;
 use chacha20::rand_core::Rng;
 use pawl_client::{Input, Key, Table};
 
+use crate::fault::Fault;
 use crate::hostile;
 use crate::law::Failure;
 use crate::people::{Disk, Wish};
@@ -82,6 +83,7 @@ impl World {
             Action::RelayNarrow(room) => self.relay.mood.narrow = room.map(usize::from),
             Action::RelayStingy(stingy) => self.relay.mood.stingy = stingy,
             Action::BadBundles(times) => self.relay.mood.bad_bundles = u32::from(times),
+            Action::RelayKeepsKeys(keeps) => self.relay.mood.keeps_keys = keeps,
             Action::Bends(bend) => self.bend = bend,
             damage => self.act_damage(damage)?,
         }
@@ -259,7 +261,7 @@ impl World {
     pub(crate) fn calm(&mut self) -> Result<(), Failure> {
         self.say_line("--- calm");
         self.bend = Bend::default();
-        let keeps_keys = self.relay.mood.keeps_keys;
+        let keeps_keys = self.fault == Some(Fault::KeyGivenTwice);
         self.relay.mood = Mood {
             keeps_keys,
             ..Default::default()

@@ -160,37 +160,46 @@ impl World {
         Ok(Committed::Done)
     }
 
-    /// One transaction, and the laws about what is in it.
+    /// One transaction.
     fn write(&mut self, who: usize, changes: Vec<Change>) -> Carried {
         let fault = self.fault;
-        let person = &mut self.people[who];
-        for change in changes {
-            if fault.is_some_and(|fault| !fault.keeps(&change)) {
-                continue;
-            }
+        let kept = |change: &Change| fault.is_none_or(|fault| fault.keeps(change));
+        for change in changes.into_iter().filter(kept) {
             match change {
-                Change::Put { table, key, value } => {
-                    if table == Table::Sessions && person.buried.contains(&key) {
-                        let what = format!("{}: a session that was erased is back", person.name);
-                        return Err(Failure::new(Law::Replay, what));
-                    }
-                    let old = person.disk.insert((table, key), value.as_slice().into());
-                    if table == Table::Outbox
-                        && let Some(was) = old.as_deref().and_then(sealed_bytes)
-                        && sealed_bytes(&value).is_some_and(|is| is != was)
-                        && self.plan.kind == Kind::Weather
-                    {
-                        let what = format!("{}: sealed twice", person.name);
-                        return Err(Failure::new(Law::SealedOnce, what));
-                    }
-                }
+                Change::Put { table, key, value } => self.put(who, table, key, &value)?,
                 Change::Delete { table, key } => {
+                    let person = &mut self.people[who];
                     person.disk.remove(&(table, key.clone()));
                     if table == Table::Sessions {
                         person.buried.insert(key);
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// One record, and the laws about what is in it.
+    fn put(&mut self, who: usize, table: Table, key: Key, value: &[u8]) -> Carried {
+        let person = &mut self.people[who];
+        if table == Table::Sessions && person.buried.contains(&key) {
+            let what = format!("{}: a session that was erased is back", person.name);
+            return Err(Failure::new(Law::Replay, what));
+        }
+        let place = (table, key);
+        let is_new = !person.disk.contains_key(&place);
+        let is_ratchet = table == Table::Sessions && !is_new;
+        if is_ratchet && self.fault == Some(Fault::RatchetInMemory) {
+            return Ok(());
+        }
+        let old = person.disk.insert(place, value.into());
+        if self.plan.kind == Kind::Weather
+            && table == Table::Outbox
+            && let Some(was) = old.as_deref().and_then(sealed_bytes)
+            && sealed_bytes(value).is_some_and(|is| is != was)
+        {
+            let what = format!("{}: sealed twice", person.name);
+            return Err(Failure::new(Law::SealedOnce, what));
         }
         Ok(())
     }

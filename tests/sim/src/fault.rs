@@ -23,6 +23,8 @@ pub enum Fault {
     SealedAnew,
     /// What waits to be sent is only in memory.
     OutboxInMemory,
+    /// A session is on disk as it began: what it sealed and opened since is only in memory.
+    RatchetInMemory,
     /// Handshakes without one-time keys leave no fingerprint.
     ReplayAccepted,
     /// After a restart it is not known what came before.
@@ -41,7 +43,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SendBeforeCommit,
         Self::AcknowledgeBeforeCommit,
         Self::ShowBeforeCommit,
@@ -49,6 +51,7 @@ impl Fault {
         Self::KeyErasedEarly,
         Self::SealedAnew,
         Self::OutboxInMemory,
+        Self::RatchetInMemory,
         Self::ReplayAccepted,
         Self::DedupeForgotten,
         Self::CountersInMemory,
@@ -78,6 +81,7 @@ impl Fault {
             Self::KeyErasedEarly | Self::AcknowledgeBeforeCommit | Self::OutboxInMemory => {
                 &[Order, Arrives, Unnoticed]
             }
+            Self::RatchetInMemory => &[SealedOnce, Unnoticed, Arrives, Order],
             Self::SealedAnew => &[SealedOnce],
             Self::ReplayAccepted => &[Replay],
             Self::DedupeForgotten | Self::CommandRenamed => &[Once],

@@ -15,10 +15,11 @@ use lexopt::prelude::*;
 use pawl_sim::{Fault, Kind, Plan, Report, Size, run, search, shrink};
 
 const HELP: &str = "\
-pawl-sim [--seeds N | --seeds A..B] [--seed N] [--fault NAME] [--prove] [--list-faults] [--bench]
+pawl-sim [--seeds N | --seeds A..B] [--seed N [--size PxT]] [--fault NAME] [--prove] [--list-faults] [--bench]
 
   --seeds    so many seeds, or these; 1,000 where nothing is said
   --seed     one, with everything that happens in it, and cut down where it fails
+  --size     of that one: people and texts, as in 10x1000; only how it ends is told, and nothing is cut down
   --fault    with something wrong on purpose
   --prove    finds every deliberate fault
   --bench    how many a second, as JSON
@@ -38,6 +39,7 @@ const LARGE: Size = Size {
 enum Wanted {
     Many(Range<u64>),
     One(u64),
+    Sized(u64, Size),
     Proof,
     Bench,
 }
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
     match asked() {
         Ok(Some((Wanted::Many(seeds), fault))) => many(seeds, fault),
         Ok(Some((Wanted::One(seed), fault))) => one(seed, fault),
+        Ok(Some((Wanted::Sized(seed, size), fault))) => sized(seed, size, fault),
         Ok(Some((Wanted::Proof, _))) => prove(),
         Ok(Some((Wanted::Bench, _))) => bench(),
         Ok(None) => ExitCode::SUCCESS,
@@ -64,6 +67,12 @@ fn asked() -> Result<Option<(Wanted, Option<Fault>)>, lexopt::Error> {
             Long("seeds") => wanted = Wanted::Many(range(&args.value()?.string()?)?),
             Long("seed") => wanted = Wanted::One(args.value()?.parse()?),
             Long("prove") => wanted = Wanted::Proof,
+            Long("size") => {
+                let Wanted::One(seed) = wanted else {
+                    return Err("--size is of the seed that --seed names before it".into());
+                };
+                wanted = Wanted::Sized(seed, size(&args.value()?.string()?)?);
+            }
             Long("bench") => wanted = Wanted::Bench,
             Long("fault") => {
                 let name = args.value()?.string()?;
@@ -84,11 +93,21 @@ fn asked() -> Result<Option<(Wanted, Option<Fault>)>, lexopt::Error> {
     Ok(Some((wanted, fault)))
 }
 
+fn number(text: &str) -> Result<u64, lexopt::Error> {
+    let number = text.replace('_', "").parse::<u64>();
+    number.map_err(|_| lexopt::Error::from(format!("{text:?} is no number")))
+}
+
+fn size(text: &str) -> Result<Size, lexopt::Error> {
+    let (people, texts) = text.split_once('x').ok_or("a size is people x texts")?;
+    let small = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    Ok(Size {
+        people: small(number(people)?),
+        texts: small(number(texts)?),
+    })
+}
+
 fn range(text: &str) -> Result<Range<u64>, lexopt::Error> {
-    let number = |text: &str| {
-        let number = text.replace('_', "").parse::<u64>();
-        number.map_err(|_| lexopt::Error::from(format!("{text:?} is no number")))
-    };
     match text.split_once("..") {
         Some((from, to)) => Ok(number(from)?..number(to)?),
         None => Ok(0..number(text)?),
@@ -132,6 +151,27 @@ fn one(seed: u64, fault: Option<Fault>) -> ExitCode {
         Some(failure) => {
             println!("seed {seed}: {failure}");
             print_small(seed, fault);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One of another size, whose trace would be long.
+fn sized(seed: u64, size: Size, fault: Option<Fault>) -> ExitCode {
+    let kind = if seed.is_multiple_of(3) {
+        Kind::Damage
+    } else {
+        Kind::Weather
+    };
+    let report = run(&Plan::of_size(seed, kind, size), fault, false);
+    let (steps, texts) = (report.steps, report.texts);
+    match report.failure {
+        None => {
+            println!("seed {seed}: the law holds, {texts} texts, {steps} steps");
+            ExitCode::SUCCESS
+        }
+        Some(failure) => {
+            println!("seed {seed}: {failure}");
             ExitCode::FAILURE
         }
     }

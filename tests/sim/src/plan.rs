@@ -138,6 +138,8 @@ pub(crate) enum Action {
         byte: u32,
     },
     BadBundles(u8),
+    /// The relay gives one one-time key to several, for a while.
+    RelayKeepsKeys(bool),
 }
 
 /// A run before it happens.
@@ -349,9 +351,10 @@ fn damage(trouble: u32, dice: &mut Dice) -> Action {
             pick: dice.0.next_u32(),
             byte: dice.0.next_u32(),
         },
-        _ => match dice.chance(50) {
-            true => Action::BadBundles(1 + dice.below(3) as u8),
-            false => Action::Clock {
+        _ => match dice.below(3) {
+            0 => Action::BadBundles(1 + dice.below(3) as u8),
+            1 => Action::RelayKeepsKeys(dice.chance(60)),
+            _ => Action::Clock {
                 who,
                 // Whoever lost a text that is a month old by its writer's clock does not get it again.
                 ahead: (i64::from(dice.below(50)) - 25) * DAY.cast_signed(),

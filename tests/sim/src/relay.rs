@@ -57,7 +57,7 @@ pub(crate) struct Mood {
     pub(crate) stingy: bool,
     /// So many of the next bundles have something exchanged.
     pub(crate) bad_bundles: u32,
-    /// Gives each one-time key to everybody: a deliberate fault.
+    /// Gives each one-time key to everybody.
     pub(crate) keeps_keys: bool,
 }
 
