@@ -1,13 +1,16 @@
-//! The real binary is killed two hundred times under load, while its clients note what they do and see; then
-//! the checker (`history`) looks at all of it. And the checker is given relays that are broken on purpose.
+//! The real binary is killed two hundred times under load, and its disk fills up, while its clients note what they
+//! do and see; then the checker (`history`) looks at all of it. And the checker is given relays that are broken on
+//! purpose.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pawl_wire::{ClaimId, ClientFrame, MessageId, RelayFrame, SubmitRefusal};
+use pawl_wire::{ClaimId, ClientFrame, ConnectionError, MessageId, RelayFrame, SubmitRefusal};
 use tokio::sync::watch;
 
 use crate::history::{Broken, Event, Who, check};
@@ -54,6 +57,8 @@ struct Actor {
     devices: Arc<Vec<Device>>,
     history: History,
     scene: watch::Receiver<Scene>,
+    /// Connections that ended because the relay could not write.
+    unavailable: Arc<AtomicUsize>,
     /// On its disk: what it has, and what was not answered, in order.
     last_seq: u64,
     outbox: VecDeque<(MessageId, Who, Vec<u8>)>,
@@ -200,6 +205,12 @@ impl Actor {
                 cause: SubmitRefusal::MailboxFull | SubmitRefusal::UnknownRecipient,
                 ..
             } => panic!("refused for no reason"),
+            RelayFrame::Error {
+                code: ConnectionError::Unavailable,
+                ..
+            } => {
+                self.unavailable.fetch_add(1, Ordering::Relaxed);
+            }
             _ => (),
         }
     }
@@ -211,68 +222,148 @@ type Damage = fn(&Path);
 /// Whether the checker found what that damage breaks.
 type Found = fn(&Broken) -> bool;
 
-/// Runs the load over `kills` deaths of the relay and gives everything that clients saw.
-async fn run(kills: usize, damage: Option<Damage>) -> Vec<Event> {
-    let folder = tempfile::tempdir().expect("a folder");
-    let devices: Arc<Vec<Device>> = Arc::new(
-        (0..=ACTORS)
-            .map(|number| Device::new(&format!("actor{number}")))
-            .collect(),
-    );
-    let mut relay = Child::start(folder.path(), &FLAGS);
-    for device in devices.iter() {
-        Client::register(relay.address, device).await.leave().await;
-    }
-    let history = History::default();
-    let scene = Scene {
-        address: relay.address,
-        busy: true,
-    };
-    let (set, scene) = watch::channel(scene);
-    let mut actors = tokio::task::JoinSet::new();
-    for me in 0..ACTORS {
-        let actor = Actor {
-            me,
-            devices: Arc::clone(&devices),
-            history: Arc::clone(&history),
-            scene: scene.clone(),
-            last_seq: 0,
-            outbox: VecDeque::new(),
-            claim: None,
-            next_key: 1,
-            count: 0,
-        };
-        actors.spawn(actor.run());
-    }
-    for _ in 0..kills {
-        let until = noted(&history) + 30 + below(200);
-        while noted(&history) < until {
-            assert!(actors.try_join_next().is_none(), "an actor gave up");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        relay.kill();
-        if let Some(damage) = damage {
-            damage(folder.path());
-        }
-        relay = Child::start(folder.path(), &FLAGS);
-        set.send_modify(|scene| scene.address = relay.address);
-    }
-    set.send_modify(|scene| scene.busy = false);
-    let mut ends = vec![(SLEEPER, 0)];
-    ends.extend(actors.join_all().await);
-    for (at, last_seq) in ends {
-        let mut client = Client::auth(relay.address, &devices[at], last_seq).await;
-        for (seq, id, bytes) in client.waiting().await {
-            let event = Event::Delivered { at, seq, id, bytes };
-            history.lock().expect("a history").push(event);
-        }
-    }
-    let mut history = history.lock().expect("a history");
-    std::mem::take(&mut *history)
+/// A relay under load.
+struct World {
+    folder: tempfile::TempDir,
+    relay: Option<Child>,
+    devices: Arc<Vec<Device>>,
+    history: History,
+    unavailable: Arc<AtomicUsize>,
+    scene: watch::Sender<Scene>,
+    actors: tokio::task::JoinSet<(Who, u64)>,
 }
 
-fn noted(history: &History) -> usize {
-    history.lock().expect("a history").len()
+impl World {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let names = (0..=ACTORS).map(|number| format!("actor{number}"));
+        let devices: Arc<Vec<Device>> = Arc::new(names.map(|name| Device::new(&name)).collect());
+        let relay = Child::start(folder.path(), &FLAGS);
+        for device in devices.iter() {
+            Client::register(relay.address, device).await.leave().await;
+        }
+        let (scene, seen) = watch::channel(Scene {
+            address: relay.address,
+            busy: true,
+        });
+        let mut world = Self {
+            folder,
+            relay: Some(relay),
+            devices,
+            history: History::default(),
+            unavailable: Arc::default(),
+            scene,
+            actors: tokio::task::JoinSet::new(),
+        };
+        for me in 0..ACTORS {
+            let actor = Actor {
+                me,
+                devices: Arc::clone(&world.devices),
+                history: Arc::clone(&world.history),
+                scene: seen.clone(),
+                unavailable: Arc::clone(&world.unavailable),
+                last_seq: 0,
+                outbox: VecDeque::new(),
+                claim: None,
+                next_key: 1,
+                count: 0,
+            };
+            world.actors.spawn(actor.run());
+        }
+        world
+    }
+
+    fn noted(&self) -> usize {
+        self.history.lock().expect("a history").len()
+    }
+
+    /// Until clients have noted so much more, or the relay could not write so often.
+    async fn go_on(&mut self, noted: usize, failures: usize) {
+        let noted = self.noted() + noted;
+        let failures = self.unavailable.load(Ordering::Relaxed) + failures;
+        while self.noted() < noted && self.unavailable.load(Ordering::Relaxed) < failures {
+            assert!(self.actors.try_join_next().is_none(), "an actor gave up");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    fn kill(&mut self) {
+        self.relay.take().expect("it lives").kill();
+    }
+
+    fn relive(&mut self, relay: Child) {
+        self.scene
+            .send_modify(|scene| scene.address = relay.address);
+        self.relay = Some(relay);
+    }
+
+    fn restart(&mut self) {
+        self.relive(Child::start(self.folder.path(), &FLAGS));
+    }
+
+    /// All come back and get what is theirs; then everything that was noted.
+    async fn end(self) -> Vec<Event> {
+        self.scene.send_modify(|scene| scene.busy = false);
+        let address = self.scene.borrow().address;
+        let mut ends = vec![(SLEEPER, 0)];
+        ends.extend(self.actors.join_all().await);
+        for (at, last_seq) in ends {
+            let mut client = Client::auth(address, &self.devices[at], last_seq).await;
+            for (seq, id, bytes) in client.waiting().await {
+                let event = Event::Delivered { at, seq, id, bytes };
+                self.history.lock().expect("a history").push(event);
+            }
+        }
+        let mut history = self.history.lock().expect("a history");
+        std::mem::take(&mut *history)
+    }
+}
+
+/// Runs the load over `kills` deaths of the relay and gives everything that clients saw.
+async fn run(kills: usize, damage: Option<Damage>) -> Vec<Event> {
+    let mut world = World::start().await;
+    for _ in 0..kills {
+        world.go_on(30 + below(200), usize::MAX / 2).await;
+        world.kill();
+        if let Some(damage) = damage {
+            damage(world.folder.path());
+        }
+        world.restart();
+    }
+    world.end().await
+}
+
+/// A relay whose files may not grow beyond so many blocks of 512 bytes: what a full disk is to it.
+fn cramped(folder: &Path, blocks: u64) -> Child {
+    let mut command = Command::new("sh");
+    let script = "trap '' XFSZ; ulimit -f $1; shift; exec \"$@\"";
+    command
+        .args(["-c", script, "sh", &blocks.to_string()])
+        .arg(env!("CARGO_BIN_EXE_pawl-server"))
+        .args(["--log", "off", "--listen", "127.0.0.1:0", "--data"])
+        .arg(folder)
+        .args(FLAGS);
+    Child::spawn(&mut command)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fills_up_under_load_breaks_no_promise() {
+    let mut world = World::start().await;
+    for _ in 0..6 {
+        world.go_on(300, usize::MAX / 2).await;
+        world.kill();
+        let files = std::fs::read_dir(world.folder.path()).expect("a folder");
+        let sizes = files.map(|file| file.and_then(|file| file.metadata()).expect("a file").len());
+        let blocks = sizes.max().unwrap_or(0) / 512 + 200;
+        world.relive(cramped(world.folder.path(), blocks));
+        // Far more than fits.
+        world.go_on(100_000, 30).await;
+        world.kill();
+        world.restart();
+    }
+    let unavailable = world.unavailable.load(Ordering::Relaxed);
+    assert!(unavailable >= 6 * 30, "it was never full: {unavailable}");
+    assert_eq!(check(&world.end().await), [].into());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

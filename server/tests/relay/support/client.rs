@@ -145,6 +145,7 @@ impl Client {
         client.send(&ClientFrame::Auth(auth)).await;
         match client.try_next().await.ok()? {
             RelayFrame::AuthOk(_) => Some(client),
+            RelayFrame::Error { .. } => None,
             other => panic!("not let in but {other:?}"),
         }
     }
