@@ -1,6 +1,6 @@
 // The browser tests' entry: real browsers against the real relay binary.
 //
-//   node tests/browser/run.mjs --browser firefox|chromium --server PATH [--only PATTERN] [--screenshots DIR]
+//   node tests/browser/run.mjs --browser firefox|chromium --server PATH --terminal PATH [--only PATTERN] [--screenshots DIR]
 //
 // PATTERN is matched against test names. Exits with node:test's verdict. Browsers are found by
 // PAWL_FIREFOX or PAWL_CHROMIUM, else by their usual names on PATH.
@@ -20,12 +20,14 @@ function options() {
     options: {
       browser: { type: 'string' },
       server: { type: 'string' },
+      terminal: { type: 'string' },
       only: { type: 'string' },
       screenshots: { type: 'string' },
     },
   });
   if (!['firefox', 'chromium'].includes(values.browser)) throw new Error('--browser firefox or --browser chromium');
   if (values.server === undefined) throw new Error('--server PATH: the relay binary');
+  if (values.terminal === undefined) throw new Error('--terminal PATH: the program for terminals');
   return values;
 }
 
@@ -39,12 +41,13 @@ function testFiles(screenshots) {
 }
 
 function main() {
-  const { browser, server, only, screenshots } = options();
+  const { browser, server, terminal, only, screenshots } = options();
   const environment = {
     ...process.env,
     PAWL_TEST_BROWSER: browser,
     PAWL_TEST_EXECUTABLE: executableOf(browser),
     PAWL_TEST_SERVER: path.resolve(server),
+    PAWL_TEST_TERMINAL: path.resolve(terminal),
     ...(screenshots === undefined ? {} : { PAWL_TEST_SCREENSHOTS: path.resolve(screenshots) }),
   };
   const flags = ['--test', '--test-concurrency=1', '--test-reporter=spec'];

@@ -71,7 +71,7 @@ impl Code {
     ];
 }
 
-/// Why, in one line, and the code.
+/// Why, in one line (or none, where there is nothing to say), and the code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: Code,

@@ -31,7 +31,9 @@ fn main() -> ExitCode {
     match work(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, line }) => {
-            output::say(&line);
+            if !line.is_empty() {
+                output::say(&line);
+            }
             ExitCode::from(code as u8)
         }
     }

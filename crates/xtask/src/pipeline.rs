@@ -17,6 +17,8 @@ const TRIPLE: &str = "wasm32-unknown-unknown";
 
 /// The relay that `build` makes, from the repository's root.
 pub(crate) const RELAY: &str = "target/release/pawl-server";
+/// The program for terminals, from the repository's root.
+pub(crate) const TERMINAL: &str = "target/release/pawl";
 
 /// The engine as wasm and JavaScript, in `out-dir` of wasm-pack.toml.
 pub(crate) fn wasm(ctx: &Context) -> Result<()> {
@@ -160,7 +162,7 @@ pub(crate) fn page(ctx: &Context) -> Result<()> {
 pub(crate) fn relay(ctx: &Context) -> Result<()> {
     page(ctx)?;
     let sh = &ctx.sh;
-    let stamp = Stamp::of(&relay_inputs(ctx)?, "")?;
+    let stamp = Stamp::of(&inputs(ctx, "pawl-server", &["web/dist"])?, "")?;
     if stamp.is_current(ctx, "relay", &ctx.path(RELAY))? {
         return Ok(());
     }
@@ -170,13 +172,28 @@ pub(crate) fn relay(ctx: &Context) -> Result<()> {
     stamp.keep(ctx, "relay")
 }
 
-fn relay_inputs(ctx: &Context) -> Result<Vec<PathBuf>> {
+/// The program for terminals, of which most was compiled for the relay.
+pub(crate) fn terminal(ctx: &Context) -> Result<()> {
+    let sh = &ctx.sh;
+    let stamp = Stamp::of(&inputs(ctx, "pawl-cli", &[])?, "")?;
+    if stamp.is_current(ctx, "terminal", &ctx.path(TERMINAL))? {
+        return Ok(());
+    }
+    ctx.step("building the program for terminals", || {
+        ctx.run(cmd!(sh, "cargo build --release -p pawl-cli"))
+    })?;
+    stamp.keep(ctx, "terminal")
+}
+
+/// What a package is built from.
+fn inputs(ctx: &Context, package: &str, more: &[&str]) -> Result<Vec<PathBuf>> {
     let all = members(ctx)?;
-    let mut inputs: Vec<_> = closure(&all, "pawl-server")?
+    let mut inputs: Vec<_> = closure(&all, package)?
         .iter()
         .map(|member| member.folder.clone())
         .collect();
-    inputs.extend(["Cargo.toml", "Cargo.lock", "web/dist"].map(|name| ctx.path(name)));
+    let more = ["Cargo.toml", "Cargo.lock"].iter().chain(more);
+    inputs.extend(more.map(|name| ctx.path(name)));
     Ok(inputs)
 }
 

@@ -365,11 +365,13 @@ fn chromium(ctx: &Context) -> Result<()> {
 fn laws(ctx: &Context, browser: Browser) -> Result<()> {
     let program = setup::browser(ctx, browser)?;
     pipeline::relay(ctx)?;
+    pipeline::terminal(ctx)?;
     let sh = &ctx.sh;
     let (name, relay) = (browser.name(), ctx.path(pipeline::RELAY));
+    let terminal = ctx.path(pipeline::TERMINAL);
     let tests: Cmd<'_> = cmd!(
         sh,
-        "node tests/browser/run.mjs --browser {name} --server {relay}"
+        "node tests/browser/run.mjs --browser {name} --server {relay} --terminal {terminal}"
     );
     ctx.run(tests.env(browser.variable(), program))
 }

@@ -34,7 +34,11 @@ pub(super) async fn run(
         false => once(&mut driver, &mut printer, place.timeout).await,
     };
     driver.finish().await;
-    done
+    // That is how one that stays ends, and there is nothing to say about it.
+    done.map_err(|failure| match failure.code {
+        Code::Interrupted | Code::Terminated => Failure::new(failure.code, ""),
+        _ => failure,
+    })
 }
 
 async fn forever(

@@ -69,7 +69,8 @@ fn who_follows_sees_what_comes_and_what_came() {
     assert_eq!(text_of(&follows.line()), "alice: meanwhile");
     follows.signal("-INT");
     let ended = follows.end();
-    assert_eq!((ended.code, ended.out.as_str()), (Some(130), ""));
+    let said = (ended.code, ended.out.as_str(), ended.err.as_str());
+    assert_eq!(said, (Some(130), "", ""));
     assert!(bob.receive().is_empty());
 }
 
