@@ -9,6 +9,7 @@ mod bans;
 pub mod cli;
 mod clock;
 mod config;
+mod fixed;
 mod forwarded;
 mod headers;
 mod health;
@@ -25,6 +26,7 @@ mod supervisor;
 
 pub use assets::{Asset, WEB};
 pub use config::{Config, Limits};
+pub use fixed::fixed_limits;
 pub use headers::SECURITY_HEADERS;
 pub use network::{BadNetwork, Network};
 pub use origin::{BadOrigin, PublicOrigin};

@@ -20,7 +20,7 @@ use crate::network::Network;
 use crate::store::DeviceId;
 
 /// Addresses, accounts or pairs followed per limit, about 100 bytes each. When all are in use, a new one waits.
-const MAX_FOLLOWED: usize = 50_000;
+pub(crate) const MAX_FOLLOWED: usize = 50_000;
 
 /// What a new address is told to wait when all places are taken: time for some to fall free.
 const FULL_RETRY_MS: u64 = 10_000;

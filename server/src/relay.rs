@@ -33,7 +33,7 @@ const MAX_WORKERS: usize = 8;
 const FILE_CONNECTIONS: usize = 512;
 
 /// A peer that takes no byte for so long is dropped by the kernel, whatever is still to be sent.
-const UNSENT_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const UNSENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Between two looks for what is past its time; days do not matter to a minute.
 const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::store::Letter;
 
 /// Unacknowledged bytes of envelopes on one connection, rounded up to the last message.
-const WINDOW_BYTES: usize = 512 * 1024;
+pub(crate) const WINDOW_BYTES: usize = 512 * 1024;
 
 /// An acknowledgement of what was never delivered here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

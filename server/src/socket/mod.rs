@@ -19,6 +19,11 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use pawl_wire::PublishedKeys;
 use pawl_wire::limits::MAX_UNAUTHENTICATED_FRAME;
 
+pub(crate) use self::delivery::WINDOW_BYTES;
+pub(crate) use self::outgoing::SEND_TIMEOUT;
+pub(crate) use self::reader::MAX_FRAGMENTS;
+pub(crate) use self::session::MAX_UNANSWERED;
+
 use self::outgoing::{End, Outgoing};
 use self::reader::Reader;
 use crate::forwarded;

@@ -11,7 +11,7 @@ use super::reader::ReadError;
 use crate::metrics::Metrics;
 
 /// A peer that takes nothing for so long is given up, so that it cannot hold its connection.
-const SEND_TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Why a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

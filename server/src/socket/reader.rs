@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
 /// Fragments of one message: a browser cuts a large one at whatever its buffers hold, a few KiB at least.
-const MAX_FRAGMENTS: usize = 256;
+pub(crate) const MAX_FRAGMENTS: usize = 256;
 
 /// The largest payload of a control frame (RFC 6455, section 5.5).
 const MAX_CONTROL: u64 = 125;

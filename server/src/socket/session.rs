@@ -30,7 +30,7 @@ use crate::relay::Relay;
 use crate::store::{DeviceId, Lane, Letter, Listener, MailRead, Pending, StoreError};
 
 /// Requests of one connection that may be on their way to the disk; then its socket is not read.
-const MAX_UNANSWERED: usize = 64;
+pub(crate) const MAX_UNANSWERED: usize = 64;
 
 /// How long a closing connection waits for its answers: a few slow commits.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);

@@ -13,7 +13,7 @@ use super::{OpenError, Pending, StoreError, schema};
 const THREADS: usize = 2;
 
 /// Reads that may wait per thread, a bound on memory; a full queue holds back its connections.
-const QUEUE: usize = 256;
+pub(super) const QUEUE: usize = 256;
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 

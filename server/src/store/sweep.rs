@@ -6,19 +6,19 @@ use rusqlite::{Connection, params};
 
 use super::{DeviceId, StoreError, invites, mail};
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// A claim is repeatable this long: a client retries one within minutes, or after days offline.
-const CLAIM_LIFETIME_MS: u64 = 7 * DAY_MS;
+pub(super) const CLAIM_LIFETIME_MS: u64 = 7 * DAY_MS;
 
 /// An acknowledged message id is known this long: its sender may come back for its `Stored`.
-const DELIVERED_LIFETIME_MS: u64 = 2 * DAY_MS;
+pub(super) const DELIVERED_LIFETIME_MS: u64 = 2 * DAY_MS;
 
 /// Claims kept in all, about 2 KB each: a bound on what many claims can cost the disk.
-const MAX_CLAIMS: i64 = 100_000;
+pub(super) const MAX_CLAIMS: i64 = 100_000;
 
 /// Acknowledged ids kept in all, about 60 bytes each with their index.
-const MAX_DELIVERED: i64 = 5_000_000;
+pub(super) const MAX_DELIVERED: i64 = 5_000_000;
 
 /// Rows of one table in one slice: a few milliseconds of the writer's time.
 const SLICE: i64 = 500;

@@ -22,10 +22,10 @@ use crate::metrics::Metrics;
 
 /// Messages that may wait: more than a group, so that the thread is never starved, and a bound on memory
 /// (each holds one frame at most). A full queue holds back the connections that fill it.
-const QUEUE: usize = 512;
+pub(super) const QUEUE: usize = 512;
 
 /// Jobs in one commit: beyond this the disk's share of a job's time is already small.
-const GROUP: usize = 256;
+pub(super) const GROUP: usize = 256;
 
 /// Tells a device's connection that there is mail on disk.
 pub(crate) type Wake = Arc<dyn Fn(DeviceId) + Send + Sync>;

@@ -113,6 +113,27 @@ fn documented() -> BTreeSet<String> {
         .collect()
 }
 
+#[test]
+fn the_manual_lists_every_limit_with_its_value() {
+    let manual = manual();
+    let section = manual.split_once("## Limits that are not flags");
+    let section = section.expect("the section").1;
+    let rows = section.lines().take_while(|line| !line.starts_with("## "));
+    let documented: BTreeSet<(String, String)> = rows
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| limit |"))
+        .map(|line| {
+            let mut cells = line.split('|').map(str::trim).skip(1);
+            let mut cell = || cells.next().unwrap_or_default().to_owned();
+            (cell(), cell())
+        })
+        .collect();
+    let limits = pawl_server::fixed_limits().into_iter();
+    let known: BTreeSet<(String, String)> = limits
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    assert_eq!(documented, known);
+}
+
 #[tokio::test]
 async fn the_manual_lists_every_column_that_is_stored() {
     let folder = tempfile::tempdir().expect("a folder");

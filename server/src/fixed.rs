@@ -1,0 +1,84 @@
+//! The limits that are not settings, as docs/OPERATIONS.md has them: a test compares.
+//!
+//! Each number is the constant that is used, so that the manual cannot fall behind.
+
+use pawl_wire::limits::{
+    AUTH_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAX_ACCOUNT_RECORD, MAX_FRAME, MAX_KEYS_PER_PUBLISH,
+    MAX_RECEIVE_WINDOW, MAX_UNAUTHENTICATED_FRAME,
+};
+
+use crate::{rates, relay, socket, store};
+
+const KIB: usize = 1_024;
+
+/// Name and value of each, in the manual's words.
+#[must_use]
+pub fn fixed_limits() -> Vec<(&'static str, String)> {
+    let own = [
+        (
+            "frame",
+            format!(
+                "{} KiB, {} KiB before authentication",
+                MAX_FRAME / KIB,
+                MAX_UNAUTHENTICATED_FRAME / KIB
+            ),
+        ),
+        (
+            "time to authenticate",
+            format!("{} s, one frame", AUTH_TIMEOUT_MS / 1_000),
+        ),
+        (
+            "idle time",
+            format!("{} s without a frame", IDLE_TIMEOUT_MS / 1_000),
+        ),
+        (
+            "one-time keys in one upload",
+            format!("{MAX_KEYS_PER_PUBLISH} of a kind"),
+        ),
+        (
+            "account record",
+            format!("{} KiB", MAX_ACCOUNT_RECORD / KIB),
+        ),
+        (
+            "time to take a frame",
+            format!(
+                "{} s, and {} s without a byte taken",
+                socket::SEND_TIMEOUT.as_secs(),
+                relay::UNSENT_TIMEOUT.as_secs()
+            ),
+        ),
+        (
+            "unacknowledged mail on a connection",
+            format!(
+                "{MAX_RECEIVE_WINDOW} messages and {} KiB",
+                socket::WINDOW_BYTES / KIB
+            ),
+        ),
+        (
+            "fragments of one message",
+            socket::MAX_FRAGMENTS.to_string(),
+        ),
+        (
+            "unanswered requests on a connection",
+            socket::MAX_UNANSWERED.to_string(),
+        ),
+        (
+            "addresses, accounts and pairs that are followed",
+            format!("{} per limit", grouped(rates::MAX_FOLLOWED as u64)),
+        ),
+    ];
+    own.into_iter().chain(store::fixed_limits()).collect()
+}
+
+/// With commas, as people read numbers.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
