@@ -85,9 +85,15 @@ impl Actor {
             if !scene.busy && self.outbox.is_empty() {
                 return (self.me, self.last_seq);
             }
-            match Client::try_auth(scene.address, &self.devices[self.me], self.last_seq).await {
-                Some(client) => self.connected(client).await,
-                None => tokio::time::sleep(Duration::from_millis(2)).await,
+            let device = &self.devices[self.me];
+            match Client::try_auth(scene.address, device, self.last_seq).await {
+                Ok(client) => self.connected(client).await,
+                Err(refusal) => {
+                    if refusal == Some(ConnectionError::Unavailable) {
+                        self.unavailable.fetch_add(1, Ordering::Relaxed);
+                    }
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
             }
         }
     }

@@ -134,19 +134,20 @@ impl Client {
         }
     }
 
-    /// Connects and authenticates, unless the relay is not there or goes away.
+    /// Connects and authenticates, unless the relay is not there or goes away (`None`), or refuses.
     pub(crate) async fn try_auth(
         address: SocketAddr,
         device: &Device,
         last_seq: u64,
-    ) -> Option<Self> {
-        let mut client = Self::open(&Target::at(address)).await?;
+    ) -> Result<Self, Option<ConnectionError>> {
+        let mut client = Self::open(&Target::at(address)).await.ok_or(None)?;
         let auth = device.auth(&client.challenge, last_seq);
         client.send(&ClientFrame::Auth(auth)).await;
-        match client.try_next().await.ok()? {
-            RelayFrame::AuthOk(_) => Some(client),
-            RelayFrame::Error { .. } => None,
-            other => panic!("not let in but {other:?}"),
+        match client.try_next().await {
+            Ok(RelayFrame::AuthOk(_)) => Ok(client),
+            Ok(RelayFrame::Error { code, .. }) => Err(Some(code)),
+            Ok(other) => panic!("not let in but {other:?}"),
+            Err(_) => Err(None),
         }
     }
 
