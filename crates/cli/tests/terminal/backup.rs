@@ -117,3 +117,28 @@ fn a_backup_is_no_store_and_a_store_no_backup() {
         "it is only read"
     );
 }
+
+#[test]
+fn what_waited_to_be_sent_goes_out_from_the_restored_store_once() {
+    let mut relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    alice.run(&["send", "bob", "one"]).good();
+    assert_eq!(bob.receive(), ["alice: one"]);
+    relay.stop();
+    alice
+        .run(&["send", "bob", "two", "--timeout", "1"])
+        .refused(3, "goes out next time");
+    let file = alice.path("backup").display().to_string();
+    with_passphrase(&alice, "leave me", &["backup", &file]).good();
+    relay.restart();
+    let anew = Person::new();
+    with_passphrase(&anew, "leave me", &["restore", &file]).good();
+    let mut received = Vec::new();
+    for _ in 0..4 {
+        anew.run(&["receive"]).good();
+        received.extend(bob.receive());
+    }
+    let texts = received.iter().filter(|line| !line.contains("Again"));
+    assert!(texts.eq(["alice: two"]), "{received:?}");
+}
