@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pawl_client::{AlertCode, Key, MessageStatus, MessageView, Table};
+use pawl_protocol::Envelope;
 use pawl_wire::{ClientFrame, KeyRecord, digest};
 
 use crate::people::{Person, number_of};
@@ -264,7 +265,30 @@ impl World {
         }
     }
 
+    /// The one-time key that a first message used is erased with its opening.
+    fn check_used_keys(&self) -> Ran {
+        for submit in &self.relay.taken {
+            let Ok(Envelope::Initial(initial)) = Envelope::decode(&submit.envelope) else {
+                continue;
+            };
+            let mut people = self.people.iter();
+            let address = Some(submit.recipient);
+            let to = people.find(|it| self.relay.store.address(it.name) == address);
+            if let (Some(to), Some(id)) = (to, initial.one_time_prekey_id()) {
+                let stored = [&[ONE_TIME], id.to_be_bytes().as_slice()].concat();
+                if to.disk.contains_key(&(Table::Prekeys, Key(stored))) {
+                    let what = format!("{}: one-time key {id} was used and is there", to.name);
+                    return Err(Failure::new(Law::Bounded, what));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn check_bounds(&self) -> Ran {
+        if self.plan.kind == Kind::Weather {
+            self.check_used_keys()?;
+        }
         let others = self.people.len() - 1;
         let most = [
             (Table::Meta, MOST_META),
