@@ -5,7 +5,7 @@
 //! than the connection's window. Holds the newest connection of a device only.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -23,6 +23,7 @@ struct Signal {
     flags: AtomicU8,
     notify: Notify,
     letters: Mutex<VecDeque<Letter>>,
+    is_replaced: AtomicBool,
 }
 
 impl Signal {
@@ -40,6 +41,10 @@ impl Outlet for Signal {
 
     fn wake(&self) {
         self.raise(MAIL);
+    }
+
+    fn is_replaced(&self) -> bool {
+        self.is_replaced.load(Ordering::Acquire)
     }
 }
 
@@ -86,6 +91,7 @@ impl Hub {
         let signal = Arc::new(Signal::default());
         let before = self.lock().insert(device, Arc::clone(&signal));
         if let Some(before) = before {
+            before.is_replaced.store(true, Ordering::Release);
             before.raise(REPLACED);
         }
         Live {

@@ -213,6 +213,7 @@ impl<'a> Connection<'a> {
                 device: self.device,
                 address: self.address,
                 outlet: self.live.outlet(),
+                cursor: self.delivery.cursor(),
                 window: self.delivery.window(),
             };
             Box::pin(self.relay.store.listen(listener)).await?;

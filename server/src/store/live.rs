@@ -36,6 +36,8 @@ pub(crate) trait Outlet: Send + Sync {
     fn push(&self, letter: Letter);
     /// There is mail that did not come by this way.
     fn wake(&self);
+    /// The device has a newer connection.
+    fn is_replaced(&self) -> bool;
 }
 
 /// A connection that has everything and waits for more.
@@ -43,15 +45,28 @@ pub(crate) struct Listener {
     pub(crate) device: DeviceId,
     pub(crate) address: DeviceAddress,
     pub(crate) outlet: Arc<dyn Outlet>,
+    /// Everything up to here was delivered to it and acknowledged.
+    pub(crate) cursor: u64,
     /// Messages that it may have unacknowledged.
     pub(crate) window: usize,
 }
 
-/// What the disk says of a mailbox that holds nothing.
+/// What the disk says of a mailbox whose connection has everything.
+pub(super) enum OnDisk {
+    /// There is mail that the connection does not have.
+    More,
+    /// More ids are known than are held here: its mail takes the way through the disk.
+    TooManyIds,
+    Nothing(Empty),
+}
+
+/// A mailbox that holds nothing new.
 pub(super) struct Empty {
     pub(super) last_seq: u64,
-    /// Ids that were delivered; `None` when they are too many to hold.
-    pub(super) known: Option<Vec<MessageId>>,
+    /// The last number of what is acknowledged and still there, 0 for nothing: the next acknowledgement erases it.
+    pub(super) lingering: u64,
+    /// Ids that are on disk.
+    pub(super) known: Vec<MessageId>,
 }
 
 /// An envelope whose sender waits for an answer.
@@ -73,8 +88,10 @@ impl Submission {
 
 /// What has to be written, in this order.
 pub(super) enum Write {
-    /// An envelope under its number.
+    /// An envelope under its number; its connection has it.
     Envelope(DeviceId, u64, Submission),
+    /// The same, for whichever connection the device has then.
+    Unread(DeviceId, u64, Submission),
     /// The mailbox goes on behind this number.
     LastSeq(DeviceId, u64),
 }
@@ -93,12 +110,11 @@ struct Held {
 }
 
 /// First bytes of the ids that are on disk; those that match are looked up there.
-#[derive(Default)]
 struct Known(Option<HashSet<u64>>);
 
 impl Known {
-    fn new(ids: Option<Vec<MessageId>>) -> Self {
-        Self(ids.map(|ids| ids.into_iter().map(start_of).collect()))
+    fn new(ids: Vec<MessageId>) -> Self {
+        Self(Some(ids.into_iter().map(start_of).collect()))
     }
 
     fn may_hold(&self, id: MessageId) -> bool {
@@ -169,7 +185,12 @@ impl Mailbox {
     }
 
     /// Takes out what is unwritten, up to a number.
-    fn write_through(&mut self, through: u64, writes: &mut Vec<Write>) {
+    fn write_through(
+        &mut self,
+        through: u64,
+        write: fn(DeviceId, u64, Submission) -> Write,
+        writes: &mut Vec<Write>,
+    ) {
         for held in &mut self.held {
             if held.seq > through {
                 break;
@@ -177,7 +198,7 @@ impl Mailbox {
             if let Some(unwritten) = held.unwritten.take() {
                 self.known.add(unwritten.submit.message_id);
                 self.written = held.seq;
-                writes.push(Write::Envelope(self.listener.device, held.seq, unwritten));
+                writes.push(write(self.listener.device, held.seq, unwritten));
             }
         }
     }
@@ -239,7 +260,12 @@ impl LiveMail {
         mailbox.is_some_and(|mailbox| Arc::ptr_eq(outlet, &mailbox.listener.outlet))
     }
 
-    /// From now on this mailbox is live.
+    /// True when a connection of this device is live.
+    pub(super) fn is_live(&self, device: DeviceId) -> bool {
+        self.mailboxes.contains_key(&device)
+    }
+
+    /// From now on this mailbox is live; it was not before.
     pub(super) fn begin(&mut self, listener: Listener, empty: Empty) {
         let device = listener.device;
         self.by_address.insert(listener.address, device);
@@ -249,7 +275,7 @@ impl LiveMail {
             pushed: empty.last_seq,
             held: VecDeque::new(),
             bytes: 0,
-            written: 0,
+            written: empty.lingering,
             known: Known::new(empty.known),
             listener,
         };
@@ -258,6 +284,11 @@ impl LiveMail {
 
     /// Takes an envelope for a live mailbox; others, and those that the disk may know, take the way through it.
     pub(super) fn take(&mut self, submission: Submission, writes: &mut Vec<Write>) -> Taken {
+        // What is behind a failure must not overtake it.
+        if let Err(error) = submission.lane.check() {
+            submission.answer(Err(error));
+            return Taken::Here;
+        }
         let submit = &submission.submit;
         let device = self.by_address.get(&submit.recipient).copied();
         let Some((device, mailbox)) =
@@ -331,7 +362,7 @@ impl LiveMail {
             return;
         };
         self.by_address.remove(&mailbox.listener.address);
-        mailbox.write_through(u64::MAX, writes);
+        mailbox.write_through(u64::MAX, Write::Unread, writes);
         // On disk stands the end of the range.
         if mailbox.reserved != mailbox.last_seq {
             writes.push(Write::LastSeq(device, mailbox.last_seq));
@@ -353,8 +384,14 @@ impl LiveMail {
             && at <= now
         {
             self.due.pop_front();
-            if let Some(mailbox) = self.mailboxes.get_mut(&device) {
-                mailbox.write_through(seq, writes);
+            let Some(mailbox) = self.mailboxes.get_mut(&device) else {
+                continue;
+            };
+            if seq > mailbox.pushed {
+                // Its connection would never get what is written before it was pushed.
+                self.end(device, None, writes);
+            } else {
+                mailbox.write_through(seq, Write::Envelope, writes);
             }
         }
     }

@@ -16,6 +16,10 @@ impl Outlet for Pushed {
     }
 
     fn wake(&self) {}
+
+    fn is_replaced(&self) -> bool {
+        false
+    }
 }
 
 const DEVICE: DeviceId = DeviceId(7);
@@ -106,7 +110,10 @@ impl World {
     fn write(&mut self, writes: Vec<Write>) {
         for write in writes {
             match write {
-                Write::Envelope(_, seq, submission) => {
+                Write::Envelope(_, seq, _) if seq > self.pushed() => {
+                    panic!("{seq} is written, and its connection never gets it");
+                }
+                Write::Envelope(_, seq, submission) | Write::Unread(_, seq, submission) => {
                     assert!(
                         seq > self.acknowledged,
                         "{seq} is written after it was acknowledged"
@@ -189,15 +196,19 @@ impl World {
             device: DEVICE,
             address: address(),
             outlet,
+            cursor: self.disk_last,
             window: WINDOW,
         };
-        let known = Some(
-            (1..=self.submitted)
-                .map(|number| MessageId([number; 16]))
-                .collect(),
-        );
+        let known = (1..=self.submitted)
+            .map(|number| MessageId([number; 16]))
+            .collect();
         let last_seq = self.disk_last;
-        self.live.begin(listener, Empty { last_seq, known });
+        let empty = Empty {
+            last_seq,
+            lingering: 0,
+            known,
+        };
+        self.live.begin(listener, empty);
     }
 }
 
@@ -237,7 +248,7 @@ fn ids_that_skipped_the_disk_are_known_and_bounded() {
 
 #[test]
 fn more_ids_on_disk_than_are_held_are_all_looked_up() {
-    let mut known = Known::new(Some(vec![MessageId([1; 16])]));
+    let mut known = Known::new(vec![MessageId([1; 16])]);
     assert!(known.may_hold(MessageId([1; 16])) && !known.may_hold(MessageId([2; 16])));
     for number in 0..=MAX_KNOWN as u64 {
         let mut id = [0; 16];
@@ -245,5 +256,33 @@ fn more_ids_on_disk_than_are_held_are_all_looked_up() {
         known.add(MessageId(id));
     }
     assert!(known.may_hold(MessageId([2; 16])));
-    assert!(Known::new(None).may_hold(MessageId([2; 16])));
+}
+
+/// What is behind a failure on its lane is not delivered either: it would overtake what is sent again.
+#[test]
+fn a_blocked_lane_delivers_nothing() {
+    let mut world = World::new();
+    world.step(Step::Listen);
+    let (reply, mut answer) = oneshot::channel();
+    let submission = Submission {
+        submit: Submit {
+            message_id: MessageId([1; 16]),
+            recipient: address(),
+            envelope: vec![1],
+        },
+        lane: Lane::default(),
+        reply,
+    };
+    submission.lane.block();
+    let mut writes = Vec::new();
+    assert!(matches!(
+        world.live.take(submission, &mut writes),
+        Taken::Here
+    ));
+    assert!(matches!(
+        answer.try_recv(),
+        Ok(Err(StoreError::BehindFailure))
+    ));
+    world.step(Step::Reserve);
+    assert!(writes.is_empty() && world.pushed() == 0);
 }

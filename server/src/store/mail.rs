@@ -6,7 +6,7 @@
 use pawl_wire::{MessageId, Submit};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::live::{Empty, MAX_KNOWN};
+use super::live::{Empty, MAX_KNOWN, OnDisk};
 use super::{DeviceId, StoreError};
 use crate::config::Limits;
 
@@ -70,7 +70,6 @@ pub(super) fn append(
         return Ok(Submitted::MailboxFull);
     }
     let seq = mailbox.last_seq.unsigned_abs() + 1;
-    set_last_seq(conn, mailbox.device, seq)?;
     insert(conn, mailbox.device, seq, submit, now)?;
     if is_unknown {
         conn.prepare_cached("DELETE FROM mail WHERE device = ?1")?
@@ -89,9 +88,14 @@ pub(super) fn insert(
     now: u64,
 ) -> Result<(), StoreError> {
     conn.prepare_cached(
-        "UPDATE mailbox SET messages = messages + 1, bytes = bytes + ?2 WHERE device = ?1",
+        "UPDATE mailbox SET messages = messages + 1, bytes = bytes + ?2, last_seq = max(last_seq, ?3)
+         WHERE device = ?1",
     )?
-    .execute(params![device, to_sql(submit.envelope.len() as u64)])?;
+    .execute(params![
+        device,
+        to_sql(submit.envelope.len() as u64),
+        to_sql(seq)
+    ])?;
     conn.prepare_cached(
         "INSERT INTO mail (device, seq, message_id, envelope, stored_at)
          VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -117,24 +121,37 @@ pub(super) fn set_last_seq(
     Ok(())
 }
 
-/// What is known of a mailbox that holds nothing; `None` when it holds something.
-pub(super) fn empty(conn: &Connection, device: DeviceId) -> Result<Option<Empty>, StoreError> {
-    let last_seq = conn
-        .prepare_cached("SELECT last_seq FROM mailbox WHERE device = ?1 AND messages = 0")?
-        .query_row([device], |row| row.get::<_, i64>(0))
-        .optional()?;
-    let Some(last_seq) = last_seq else {
-        return Ok(None);
-    };
-    let mut select =
-        conn.prepare_cached("SELECT message_id FROM delivered WHERE device = ?1 LIMIT ?2")?;
+/// What there is of a mailbox beyond `cursor`.
+pub(super) fn on_disk(
+    conn: &Connection,
+    device: DeviceId,
+    cursor: u64,
+) -> Result<OnDisk, StoreError> {
+    let (last_seq, lingering): (i64, i64) = conn
+        .prepare_cached(
+            "SELECT last_seq, coalesce((SELECT max(seq) FROM mail WHERE device = ?1), 0)
+             FROM mailbox WHERE device = ?1",
+        )?
+        .query_row([device], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (last_seq, lingering) = (last_seq.unsigned_abs(), lingering.unsigned_abs());
+    if lingering > cursor {
+        return Ok(OnDisk::More);
+    }
+    let mut select = conn.prepare_cached(
+        "SELECT message_id FROM delivered WHERE device = ?1
+         UNION ALL SELECT message_id FROM mail WHERE device = ?1 LIMIT ?2",
+    )?;
     let ids = select.query_map(params![device, to_sql(MAX_KNOWN as u64 + 1)], |row| {
         row.get(0).map(MessageId)
     })?;
-    let ids: Vec<_> = ids.collect::<Result<_, _>>()?;
-    Ok(Some(Empty {
-        last_seq: last_seq.unsigned_abs(),
-        known: (ids.len() <= MAX_KNOWN).then_some(ids),
+    let known: Vec<_> = ids.collect::<Result<_, _>>()?;
+    if known.len() > MAX_KNOWN {
+        return Ok(OnDisk::TooManyIds);
+    }
+    Ok(OnDisk::Nothing(Empty {
+        last_seq,
+        lingering,
+        known,
     }))
 }
 

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
 use super::jobs::{self, Job};
-use super::live::{Listener, LiveMail, Outlet, Submission, Taken, Write};
+use super::live::{Listener, LiveMail, OnDisk, Outlet, Submission, Taken, Write};
 use super::{DeviceId, Pending, StoreError, Submitted, mail};
 use crate::clock;
 use crate::config::Limits;
@@ -175,26 +175,27 @@ impl Thread {
                     .ok(),
             };
             stopping = next.as_ref().is_some_and(Option::is_none);
-            // A message may bring more than one job: those of a mailbox that is no longer live.
+            let mut taken = 0;
+            // A message may bring no job, or several: those of a mailbox that is no longer live.
             while let Some(Some(message)) = next {
                 stopping |= self.take(message);
-                let full = stopping || self.group.len() >= GROUP;
+                taken += 1;
+                let full = stopping || taken == QUEUE || self.group.len() >= GROUP;
                 next = if full {
                     None
                 } else {
                     queue.try_recv().ok().map(Some)
                 };
             }
+            // First the numbers: what has none yet was not delivered, and what cannot get one joins the group.
+            self.reserve();
             self.write(|live, writes| live.write_due(clock::now(), writes));
             if stopping {
                 self.write(LiveMail::end_all);
             }
             self.commit();
-            self.reserve();
             self.listen();
         }
-        // What could not be reserved came back as writes.
-        self.commit();
         // A log left behind is no harm: the next start reads it.
         if let Err(error) = self.conn.pragma_update(None, "wal_checkpoint", "TRUNCATE") {
             tracing::warn!(%error, "the store's log stays beside it");
@@ -239,11 +240,11 @@ impl Thread {
         for write in writes {
             match write {
                 Write::Envelope(device, seq, submission) => {
-                    let insert = move |conn: &Connection, submit: &Submit| {
-                        mail::insert(conn, device, seq, submit, clock::wall_ms())?;
-                        Ok(Submitted::Stored(device))
-                    };
-                    self.envelope(submission, insert, |_| ());
+                    self.insert(device, seq, submission, |_| ());
+                }
+                Write::Unread(device, seq, submission) => {
+                    let wake = Arc::clone(&self.wake);
+                    self.insert(device, seq, submission, move |device| wake(device));
                 }
                 Write::LastSeq(device, seq) => {
                     let op = move |conn: &Connection| mail::set_last_seq(conn, device, seq);
@@ -251,6 +252,20 @@ impl Thread {
                 }
             }
         }
+    }
+
+    fn insert(
+        &mut self,
+        device: DeviceId,
+        seq: u64,
+        submission: Submission,
+        stored: impl FnOnce(DeviceId) + Send + 'static,
+    ) {
+        let insert = move |conn: &Connection, submit: &Submit| {
+            mail::insert(conn, device, seq, submit, clock::wall_ms())?;
+            Ok(Submitted::Stored(device))
+        };
+        self.envelope(submission, insert, stored);
     }
 
     fn append(&mut self, submission: Submission) {
@@ -346,15 +361,22 @@ impl Thread {
         }
     }
 
-    /// Makes mailboxes live that hold nothing; the others' connections are told to look again.
+    /// Makes mailboxes live that hold nothing new; the others' connections are told to look again.
     fn listen(&mut self) {
         for listener in std::mem::take(&mut self.listeners) {
-            if self.live.has(listener.device, &listener.outlet) {
+            // A newer connection has opened the mailbox, or will: the older one must not take its mail.
+            if listener.outlet.is_replaced() || self.live.has(listener.device, &listener.outlet) {
                 continue;
             }
-            match mail::empty(&self.conn, listener.device) {
-                Ok(Some(empty)) => self.live.begin(listener, empty),
-                Ok(None) => listener.outlet.wake(),
+            if self.live.is_live(listener.device) {
+                self.write(|live, writes| live.end(listener.device, None, writes));
+                listener.outlet.wake();
+                continue;
+            }
+            match mail::on_disk(&self.conn, listener.device, listener.cursor) {
+                Ok(OnDisk::Nothing(empty)) => self.live.begin(listener, empty),
+                Ok(OnDisk::More) => listener.outlet.wake(),
+                Ok(OnDisk::TooManyIds) => (),
                 // Its mail goes through the disk, and says so itself.
                 Err(error) => tracing::error!(%error, "the store cannot look at a mailbox"),
             }

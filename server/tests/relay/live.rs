@@ -7,11 +7,22 @@ use pawl_wire::{ClientFrame, MessageId, RelayFrame};
 
 use crate::support::{Child, Client, Device, Relay, envelope, message_id};
 
-/// A connection that has everything, and that the relay knows to have it.
-async fn here(address: std::net::SocketAddr, device: &Device, last_seq: u64) -> Client {
-    let mut client = Client::auth(address, device, last_seq).await;
+/// Waits until a connection has everything and the relay knows it: a job is answered that was queued behind that.
+async fn catch_up(client: &mut Client) {
     client.waiting().await;
     client.settle().await;
+    let nobody = Device::new("nobody").address();
+    client.submit(nobody, message_id(), envelope(0)).await;
+    let answer = client.answer().await;
+    assert!(
+        matches!(answer, RelayFrame::Refused { .. }),
+        "nobody is there: {answer:?}"
+    );
+}
+
+async fn here(address: std::net::SocketAddr, device: &Device, last_seq: u64) -> Client {
+    let mut client = Client::auth(address, device, last_seq).await;
+    catch_up(&mut client).await;
     client
 }
 
@@ -41,8 +52,7 @@ async fn what_is_acknowledged_at_once_is_never_written() {
     let (alice, bob) = (Device::new("alice"), Device::new("bob"));
     let mut from = Client::register(relay.address, &alice).await;
     let mut to = Client::register(relay.address, &bob).await;
-    to.waiting().await;
-    to.settle().await;
+    catch_up(&mut to).await;
     // Nothing can be written at all, but for the numbers, which are reserved first.
     let first = message_id();
     from.submit(bob.address(), first, envelope(0)).await;
@@ -78,8 +88,7 @@ async fn what_is_not_acknowledged_is_written_before_it_is_stored_and_comes_again
     let (alice, bob) = (Device::new("alice"), Device::new("bob"));
     let mut from = Client::register(relay.address, &alice).await;
     let mut to = Client::register(relay.address, &bob).await;
-    to.waiting().await;
-    to.settle().await;
+    catch_up(&mut to).await;
     let id = message_id();
     from.submit(bob.address(), id, envelope(1)).await;
     let letter = to.delivery().await;
@@ -102,8 +111,7 @@ async fn a_store_that_cannot_be_written_stores_nothing_that_is_not_acknowledged(
     let (alice, bob) = (Device::new("alice"), Device::new("bob"));
     let mut from = Client::register(relay.address, &alice).await;
     let mut to = Client::register(relay.address, &bob).await;
-    to.waiting().await;
-    to.settle().await;
+    catch_up(&mut to).await;
     let first = message_id();
     from.submit(bob.address(), first, envelope(0)).await;
     let (seq, ..) = to.delivery().await;
@@ -127,8 +135,7 @@ async fn after_a_crash_no_number_comes_twice_and_nothing_new_is_taken_for_old() 
     let (alice, bob) = (Device::new("alice"), Device::new("bob"));
     let mut from = Client::register(relay.address, &alice).await;
     let mut to = Client::register(relay.address, &bob).await;
-    to.waiting().await;
-    to.settle().await;
+    catch_up(&mut to).await;
     let mut last = 0;
     for number in 0..5 {
         let id = message_id();
@@ -194,8 +201,7 @@ async fn a_slow_reader_gets_everything_in_order_within_its_window() {
     bob.window = 4;
     let mut from = Client::register(relay.address, &alice).await;
     let mut to = Client::register(relay.address, &bob).await;
-    to.waiting().await;
-    to.settle().await;
+    catch_up(&mut to).await;
     let mut sent = Vec::new();
     for number in 0..60 {
         let id = message_id();
@@ -231,8 +237,7 @@ async fn an_id_that_waits_for_its_acknowledgement_is_stored_once() {
     let (alice, bob) = (Device::new("alice"), Device::new("bob"));
     let mut from = Client::register(relay.address, &alice).await;
     let mut to = Client::register(relay.address, &bob).await;
-    to.waiting().await;
-    to.settle().await;
+    catch_up(&mut to).await;
     let id = message_id();
     from.submit(bob.address(), id, envelope(1)).await;
     from.submit(bob.address(), id, envelope(1)).await;
@@ -242,4 +247,41 @@ async fn an_id_that_waits_for_its_acknowledgement_is_stored_once() {
     to.leave().await;
     let mut again = Client::auth(relay.address, &bob, 0).await;
     assert_eq!(again.waiting().await, [letter]);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_replaced_while_it_is_live_takes_nothing_with_it() {
+    let relay = Relay::start();
+    let (alice, bob) = (Device::new("alice"), Device::new("bob"));
+    let mut from = Client::register(relay.address, &alice).await;
+    let mut to = Client::register(relay.address, &bob).await;
+    catch_up(&mut to).await;
+    let mut last = 0;
+    let mut number = 0;
+    for _ in 0..20 {
+        let mut sent = Vec::new();
+        for _ in 0..5 {
+            number += 1;
+            let id = message_id();
+            from.submit(bob.address(), id, envelope(number)).await;
+            sent.push((id, envelope(number)));
+        }
+        // The older one has read two of them, acknowledged one, and never says goodbye.
+        let (first, ..) = to.delivery().await;
+        to.delivery().await;
+        to.send(&ClientFrame::Ack { through: first }).await;
+        let mut newer = Client::auth(relay.address, &bob, first).await;
+        let mut came = vec![sent[0].clone()];
+        while came.len() < sent.len() {
+            let (seq, id, bytes) = newer.delivery().await;
+            assert!(seq > last);
+            last = seq;
+            came.push((id, bytes));
+            newer.send(&ClientFrame::Ack { through: seq }).await;
+        }
+        assert_eq!(came, sent);
+        to = newer;
+    }
+    let mut again = Client::auth(relay.address, &bob, last).await;
+    assert_eq!(again.waiting().await, []);
 }
