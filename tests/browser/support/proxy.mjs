@@ -209,6 +209,11 @@ export class Proxy {
     return Buffer.concat([...this.#http, ...this.frames.map((frame) => frame.payload)]);
   }
 
+  /** Whether something was asked for with these words in its address. */
+  wasAsked(words) {
+    return this.#http.some((chunk) => chunk.includes(words));
+  }
+
   #accept(client) {
     if (this.#cut) {
       client.destroy();
