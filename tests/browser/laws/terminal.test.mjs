@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { Terminal } from '../support/terminal.mjs';
+import { until } from '../support/wait.mjs';
 import { scenario } from '../support/world.mjs';
 
 const texts = (lines) => lines.map((line) => line.text);
@@ -21,8 +22,12 @@ scenario('terminal: a browser and a terminal write to each other, and each sees 
   assert.equal((await next()).text, 'in turn');
   await bob.stopFollowing();
 
-  const own = (await bob.json('history', 'alice')).filter((line) => line.from === 'bob');
-  assert.deepEqual(own.map((line) => line.status), ['read']);
+  // That it was read is told a moment later, and a terminal hears it when it looks.
+  await until('the terminal knows that it was read', async () => {
+    await bob.json('receive');
+    const own = (await bob.json('history', 'alice')).filter((line) => line.from === 'bob');
+    return own.length === 1 && own[0].status === 'read';
+  });
 });
 
 scenario('terminal: one that was away, and was killed, misses nothing and shows nothing twice', {}, async (world) => {
