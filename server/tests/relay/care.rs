@@ -1,20 +1,14 @@
 //! Copies of the store and what becomes of them; what `doctor` says.
 
 use std::path::Path;
-use std::process::Command;
 
 use pawl_wire::{ClaimId, ClientFrame, RelayFrame};
 
-use crate::support::{Child, Client, Device, Relay, envelope, message_id, random};
+use crate::support::{Child, Client, Device, Relay, command, envelope, message_id, random};
 
 /// Runs a command; its exit code and all that it said.
 fn told(data: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_pawl-server"))
-        .args(arguments)
-        .arg("--data")
-        .arg(data)
-        .output()
-        .expect("the binary runs");
+    let output = command(data, arguments);
     let said = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8(said).expect("text"))
 }

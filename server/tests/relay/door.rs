@@ -1,22 +1,16 @@
 //! Who may come in: invites, closed registration, bans; each with the real commands beside a running relay.
 
 use std::path::Path;
-use std::process::Command;
 
 use pawl_wire::{
     BundleRefusal, ClaimId, ClientFrame, ConnectionError, Registration, RelayFrame, close_code,
 };
 
-use crate::support::{Child, Client, Device, End, Relay, envelope, message_id, random};
+use crate::support::{Child, Client, Device, End, Relay, command, envelope, message_id, random};
 
 /// Runs a command on this data folder; what it printed, or what it complained about.
 fn told(data: &Path, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_pawl-server"))
-        .args(arguments)
-        .arg("--data")
-        .arg(data)
-        .output()
-        .expect("the binary runs");
+    let output = command(data, arguments);
     let text = |bytes| String::from_utf8(bytes).expect("text");
     match output.status.code() {
         Some(0) => Ok(text(output.stdout)),

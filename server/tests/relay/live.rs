@@ -26,6 +26,39 @@ async fn here(address: std::net::SocketAddr, device: &Device, last_seq: u64) -> 
     client
 }
 
+/// Alice, who writes, and Bob, who has everything: their devices, then their connections.
+async fn two(address: std::net::SocketAddr) -> (Device, Device, Client, Client) {
+    two_with(address, Device::new("bob")).await
+}
+
+async fn two_with(address: std::net::SocketAddr, bob: Device) -> (Device, Device, Client, Client) {
+    let alice = Device::new("alice");
+    let from = Client::register(address, &alice).await;
+    let mut to = Client::register(address, &bob).await;
+    catch_up(&mut to).await;
+    (alice, bob, from, to)
+}
+
+/// From here on the relay can write nothing; numbers for Bob, which are reserved on disk, it has. Gives the last of them
+/// that he got.
+async fn block_writes(
+    relay: &Relay,
+    bob: &Device,
+    from: &mut Client,
+    to: &mut Client,
+) -> (rusqlite::Connection, u64) {
+    let first = message_id();
+    from.submit(bob.address(), first, envelope(0)).await;
+    let (seq, ..) = to.delivery().await;
+    to.send(&ClientFrame::Ack { through: seq }).await;
+    stored(from, first).await;
+    let blocker = rusqlite::Connection::open(relay.folder().join("relay.db")).expect("a store");
+    blocker
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("the only writer");
+    (blocker, seq)
+}
+
 /// Rows of a table, as the file has them now.
 fn rows(folder: &Path, table: &str) -> i64 {
     let conn = rusqlite::Connection::open(folder.join("relay.db")).expect("a store");
@@ -49,20 +82,8 @@ async fn stored(client: &mut Client, id: MessageId) -> bool {
 async fn what_is_acknowledged_at_once_is_never_written() {
     // On a slow machine the acknowledgement takes longer than it may elsewhere.
     let relay = Relay::start_with(|config| config.limits.live_grace = Duration::from_secs(60));
-    let (alice, bob) = (Device::new("alice"), Device::new("bob"));
-    let mut from = Client::register(relay.address, &alice).await;
-    let mut to = Client::register(relay.address, &bob).await;
-    catch_up(&mut to).await;
-    // Nothing can be written at all, but for the numbers, which are reserved first.
-    let first = message_id();
-    from.submit(bob.address(), first, envelope(0)).await;
-    let (seq, ..) = to.delivery().await;
-    to.send(&ClientFrame::Ack { through: seq }).await;
-    stored(&mut from, first).await;
-    let blocker = rusqlite::Connection::open(relay.folder().join("relay.db")).expect("a store");
-    blocker
-        .execute_batch("BEGIN IMMEDIATE")
-        .expect("the only writer");
+    let (_, bob, mut from, mut to) = two(relay.address).await;
+    let (blocker, seq) = block_writes(&relay, &bob, &mut from, &mut to).await;
     for number in 1..=50 {
         let id = message_id();
         from.submit(bob.address(), id, envelope(number)).await;
@@ -85,10 +106,7 @@ async fn what_is_acknowledged_at_once_is_never_written() {
 async fn what_is_not_acknowledged_is_written_before_it_is_stored_and_comes_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let relay = Child::start(folder.path(), &[]);
-    let (alice, bob) = (Device::new("alice"), Device::new("bob"));
-    let mut from = Client::register(relay.address, &alice).await;
-    let mut to = Client::register(relay.address, &bob).await;
-    catch_up(&mut to).await;
+    let (alice, bob, mut from, mut to) = two(relay.address).await;
     let id = message_id();
     from.submit(bob.address(), id, envelope(1)).await;
     let letter = to.delivery().await;
@@ -108,19 +126,8 @@ async fn what_is_not_acknowledged_is_written_before_it_is_stored_and_comes_again
 #[tokio::test]
 async fn a_store_that_cannot_be_written_stores_nothing_that_is_not_acknowledged() {
     let relay = Relay::start();
-    let (alice, bob) = (Device::new("alice"), Device::new("bob"));
-    let mut from = Client::register(relay.address, &alice).await;
-    let mut to = Client::register(relay.address, &bob).await;
-    catch_up(&mut to).await;
-    let first = message_id();
-    from.submit(bob.address(), first, envelope(0)).await;
-    let (seq, ..) = to.delivery().await;
-    to.send(&ClientFrame::Ack { through: seq }).await;
-    stored(&mut from, first).await;
-    let blocker = rusqlite::Connection::open(relay.folder().join("relay.db")).expect("a store");
-    blocker
-        .execute_batch("BEGIN IMMEDIATE")
-        .expect("the only writer");
+    let (_, bob, mut from, mut to) = two(relay.address).await;
+    let (blocker, _) = block_writes(&relay, &bob, &mut from, &mut to).await;
     from.submit(bob.address(), message_id(), envelope(1)).await;
     to.delivery().await;
     let end = from.end().await;
@@ -132,10 +139,7 @@ async fn a_store_that_cannot_be_written_stores_nothing_that_is_not_acknowledged(
 async fn after_a_crash_no_number_comes_twice_and_nothing_new_is_taken_for_old() {
     let folder = tempfile::tempdir().expect("a folder");
     let relay = Child::start(folder.path(), &[]);
-    let (alice, bob) = (Device::new("alice"), Device::new("bob"));
-    let mut from = Client::register(relay.address, &alice).await;
-    let mut to = Client::register(relay.address, &bob).await;
-    catch_up(&mut to).await;
+    let (alice, bob, mut from, mut to) = two(relay.address).await;
     let mut last = 0;
     for number in 0..5 {
         let id = message_id();
@@ -196,12 +200,9 @@ async fn a_connection_that_ends_leaves_what_it_did_not_acknowledge_in_the_mailbo
 #[tokio::test]
 async fn a_slow_reader_gets_everything_in_order_within_its_window() {
     let relay = Relay::start();
-    let alice = Device::new("alice");
     let mut bob = Device::new("bob");
     bob.window = 4;
-    let mut from = Client::register(relay.address, &alice).await;
-    let mut to = Client::register(relay.address, &bob).await;
-    catch_up(&mut to).await;
+    let (alice, bob, mut from, mut to) = two_with(relay.address, bob).await;
     let mut sent = Vec::new();
     for number in 0..60 {
         let id = message_id();
@@ -234,10 +235,7 @@ async fn a_slow_reader_gets_everything_in_order_within_its_window() {
 #[tokio::test]
 async fn an_id_that_waits_for_its_acknowledgement_is_stored_once() {
     let relay = Relay::start();
-    let (alice, bob) = (Device::new("alice"), Device::new("bob"));
-    let mut from = Client::register(relay.address, &alice).await;
-    let mut to = Client::register(relay.address, &bob).await;
-    catch_up(&mut to).await;
+    let (_, bob, mut from, mut to) = two(relay.address).await;
     let id = message_id();
     from.submit(bob.address(), id, envelope(1)).await;
     from.submit(bob.address(), id, envelope(1)).await;
@@ -252,10 +250,7 @@ async fn an_id_that_waits_for_its_acknowledgement_is_stored_once() {
 #[tokio::test]
 async fn a_connection_that_is_replaced_while_it_is_live_takes_nothing_with_it() {
     let relay = Relay::start();
-    let (alice, bob) = (Device::new("alice"), Device::new("bob"));
-    let mut from = Client::register(relay.address, &alice).await;
-    let mut to = Client::register(relay.address, &bob).await;
-    catch_up(&mut to).await;
+    let (_, bob, mut from, mut to) = two(relay.address).await;
     let mut last = 0;
     let mut number = 0;
     for _ in 0..20 {
