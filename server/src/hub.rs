@@ -5,7 +5,7 @@
 //! than the connection's window. Holds the newest connection of a device only.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -23,7 +23,6 @@ struct Signal {
     flags: AtomicU8,
     notify: Notify,
     letters: Mutex<VecDeque<Letter>>,
-    is_replaced: AtomicBool,
 }
 
 impl Signal {
@@ -44,7 +43,7 @@ impl Outlet for Signal {
     }
 
     fn is_replaced(&self) -> bool {
-        self.is_replaced.load(Ordering::Acquire)
+        self.flags.load(Ordering::Acquire) & REPLACED != 0
     }
 }
 
@@ -91,7 +90,6 @@ impl Hub {
         let signal = Arc::new(Signal::default());
         let before = self.lock().insert(device, Arc::clone(&signal));
         if let Some(before) = before {
-            before.is_replaced.store(true, Ordering::Release);
             before.raise(REPLACED);
         }
         Live {
@@ -152,7 +150,8 @@ impl Live {
     pub(crate) async fn hints(&self) -> Hints {
         loop {
             self.signal.notify.notified().await;
-            let flags = self.signal.flags.swap(0, Ordering::AcqRel);
+            // What is replaced stays so.
+            let flags = self.signal.flags.fetch_and(REPLACED, Ordering::AcqRel);
             if flags != 0 {
                 return Hints(flags);
             }

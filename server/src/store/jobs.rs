@@ -7,7 +7,8 @@ use tokio::sync::oneshot;
 
 use super::{Pending, StoreError};
 
-type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+/// Where an answer is waited for.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 pub(super) trait Job: Send {
     /// True when the job's changes are to be kept.
@@ -23,11 +24,7 @@ pub(super) struct Task<T, O, A> {
 }
 
 /// A job that answers `reply` after its commit; `after` sees the answer before that.
-pub(super) fn answering<T, O, A>(
-    op: O,
-    after: A,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-) -> Box<dyn Job>
+pub(super) fn answering<T, O, A>(op: O, after: A, reply: Reply<T>) -> Box<dyn Job>
 where
     T: Send + 'static,
     O: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,

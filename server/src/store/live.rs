@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pawl_wire::{DeviceAddress, MessageId, Submit};
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::jobs::Reply;
 use super::{DeviceId, Lane, Letter, StoreError, Submitted};
 use crate::clock;
 
@@ -73,7 +73,7 @@ pub(super) struct Empty {
 pub(super) struct Submission {
     pub(super) submit: Submit,
     pub(super) lane: Lane,
-    pub(super) reply: oneshot::Sender<Result<Submitted, StoreError>>,
+    pub(super) reply: Reply<Submitted>,
 }
 
 impl Submission {
@@ -169,10 +169,8 @@ impl Mailbox {
 
     /// Called when all numbers that were handed out are reserved.
     fn push(&mut self) {
-        for held in &self.held {
-            if held.seq <= self.pushed {
-                continue;
-            }
+        let first = self.held.partition_point(|held| held.seq <= self.pushed);
+        for held in self.held.range(first..) {
             if let Some(unwritten) = &held.unwritten {
                 self.listener.outlet.push(Letter {
                     seq: held.seq,

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use pawl_wire::AccountId;
 use proptest::prelude::*;
+use tokio::sync::oneshot;
 
 use super::*;
 
