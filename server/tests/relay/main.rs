@@ -16,3 +16,4 @@ mod operations;
 mod settings;
 mod support;
 mod watching;
+mod world;
