@@ -117,6 +117,17 @@ fn delivers_to_another(folder: &Path) {
         .expect("it writes");
 }
 
+/// A relay that takes one device's word for another: what the first acknowledged is erased from the sleeper's mailbox.
+fn acknowledges_for_another(folder: &Path) {
+    store(folder)
+        .execute(
+            "DELETE FROM mail WHERE device = (SELECT max(device) FROM mailbox)
+             AND seq <= (SELECT last_seq FROM mailbox ORDER BY device LIMIT 1)",
+            [],
+        )
+        .expect("it deletes");
+}
+
 /// A relay whose mailbox has no order.
 fn turns_mail_around(folder: &Path) {
     store(folder)
@@ -130,7 +141,7 @@ fn turns_mail_around(folder: &Path) {
 /// The checker finds each of them: it is not satisfied by anything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn relays_that_are_broken_on_purpose_are_found() {
-    let finds: [(&str, Damage, Found); 4] = [
+    let finds: [(&str, Damage, Found); 5] = [
         ("loses its end", loses_its_end, |broken| {
             matches!(broken, Broken::Lost(_))
         }),
@@ -138,8 +149,13 @@ async fn relays_that_are_broken_on_purpose_are_found() {
             matches!(broken, Broken::KeyTwice(..) | Broken::ClaimChanged(_))
         }),
         ("delivers to another", delivers_to_another, |broken| {
-            matches!(broken, Broken::NotSent(..))
+            matches!(broken, Broken::ForAnother(..))
         }),
+        (
+            "acknowledges for another",
+            acknowledges_for_another,
+            |broken| matches!(broken, Broken::Lost(_)),
+        ),
         ("turns mail around", turns_mail_around, |broken| {
             matches!(broken, Broken::OutOfOrder(..))
         }),

@@ -17,6 +17,13 @@ pub(crate) enum Event {
         id: MessageId,
         bytes: Vec<u8>,
     },
+    /// The same by somebody who keeps to no order and may send other bytes under an id that they have used.
+    Flung {
+        from: Who,
+        to: Who,
+        id: MessageId,
+        bytes: Vec<u8>,
+    },
     /// The relay said so.
     Stored { id: MessageId },
     /// It came, and is on the device's disk from here on.
@@ -40,8 +47,10 @@ pub(crate) enum Event {
 pub(crate) enum Broken {
     /// It said Stored, and the message never came.
     Lost(MessageId),
-    /// Nobody sent this, or not to this device, or not with these bytes.
+    /// Nobody sent this, or not with these bytes.
     NotSent(Who, MessageId),
+    /// It was sent to another device than the one that got it.
+    ForAnother(Who, MessageId),
     /// A sender's messages to one device first came in another order than they were sent.
     OutOfOrder(Who, Who, MessageId),
     /// On one device, a number came that was not above those before it, for a message that had not come.
@@ -60,23 +69,57 @@ pub(crate) fn check(history: &[Event]) -> BTreeSet<Broken> {
     broken
 }
 
-/// A message as it was sent, and its place among its sender's messages.
+/// A message as it was sent.
 struct Sent<'a> {
     from: Who,
     to: Who,
     bytes: &'a [u8],
-    place: usize,
+    /// Among its sender's messages, if they keep to an order.
+    place: Option<usize>,
+}
+
+/// Under one id: one message, unless somebody flings others.
+type Outbox<'a> = BTreeMap<MessageId, Vec<Sent<'a>>>;
+
+fn note_sent<'a>(sent: &mut Outbox<'a>, id: MessageId, one: Sent<'a>) {
+    let known = sent.entry(id).or_default();
+    let is_same = |known: &Sent<'_>| known.to == one.to && known.bytes == one.bytes;
+    if !known.iter().any(is_same) {
+        known.push(one);
+    }
+}
+
+fn find<'a, 'b>(
+    sent: &'a Outbox<'b>,
+    id: MessageId,
+    at: Who,
+    bytes: &[u8],
+) -> Result<&'a Sent<'b>, Broken> {
+    let known = sent.get(&id).map(Vec::as_slice).unwrap_or_default();
+    let mut same = known.iter().filter(|one| one.bytes == bytes);
+    match (same.clone().find(|one| one.to == at), same.next()) {
+        (Some(one), _) => Ok(one),
+        (None, Some(_)) => Err(Broken::ForAnother(at, id)),
+        (None, None) => Err(Broken::NotSent(at, id)),
+    }
 }
 
 fn check_mail(history: &[Event], broken: &mut BTreeSet<Broken>) {
-    let mut sent = BTreeMap::new();
+    let mut sent = Outbox::new();
     let mut stored = BTreeSet::new();
     let mut came: BTreeSet<MessageId> = BTreeSet::new();
     let mut last_place: BTreeMap<(Who, Who), usize> = BTreeMap::new();
     let mut last_seq: BTreeMap<Who, u64> = BTreeMap::new();
-    for (place, event) in history.iter().enumerate() {
+    for (index, event) in history.iter().enumerate() {
+        let place = matches!(event, Event::Submitted { .. }).then_some(index);
         match event {
             Event::Submitted {
+                from,
+                to,
+                id,
+                bytes,
+            }
+            | Event::Flung {
                 from,
                 to,
                 id,
@@ -89,26 +132,28 @@ fn check_mail(history: &[Event], broken: &mut BTreeSet<Broken>) {
                     bytes,
                     place,
                 };
-                sent.entry(*id).or_insert(one);
+                note_sent(&mut sent, *id, one);
             }
             Event::Stored { id } => {
                 stored.insert(*id);
             }
             Event::Delivered { at, seq, id, bytes } => {
-                let Some(one) = sent
-                    .get(id)
-                    .filter(|one| one.to == *at && one.bytes == bytes)
-                else {
-                    broken.insert(Broken::NotSent(*at, *id));
-                    continue;
+                let one = match find(&sent, *id, *at, bytes) {
+                    Ok(one) => one,
+                    Err(wrong) => {
+                        broken.insert(wrong);
+                        continue;
+                    }
                 };
                 // At least once is what is promised: only the first time has a place.
                 if !came.insert(*id) {
                     continue;
                 }
-                let before = last_place.insert((one.from, *at), one.place);
-                if before.is_some_and(|before| before > one.place) {
-                    broken.insert(Broken::OutOfOrder(one.from, *at, *id));
+                if let Some(place) = one.place {
+                    let before = last_place.insert((one.from, *at), place);
+                    if before.is_some_and(|before| before > place) {
+                        broken.insert(Broken::OutOfOrder(one.from, *at, *id));
+                    }
                 }
                 let before = last_seq.insert(*at, *seq);
                 if before.is_some_and(|before| before >= *seq) {

@@ -1,20 +1,27 @@
 //! Clients that load a relay while something is done to it, and note what they do and see for the checker (`history`).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pawl_wire::limits::MAX_RECEIVE_WINDOW;
 use pawl_wire::{ClaimId, ClientFrame, ConnectionError, MessageId, RelayFrame, SubmitRefusal};
 use tokio::sync::watch;
 
 use crate::history::{Event, Who};
 use crate::keys::one_time;
 use crate::support::{Child, Client, Device, message_id, random};
+use crate::vandal::{SlowReader, Vandal};
+
 /// Devices that come and go; the one after them is away until the end.
 pub(crate) const ACTORS: usize = 5;
 pub(crate) const SLEEPER: Who = ACTORS;
+
+/// In a rough world, one that reads as slowly as it can, and one that keeps to no rule.
+pub(crate) const SLOW: Who = ACTORS + 1;
+pub(crate) const VANDAL: Who = ACTORS + 2;
 
 /// Envelopes that one of them has unanswered.
 const OUTBOX: usize = 12;
@@ -37,20 +44,62 @@ pub(crate) const FLAGS: [&str; 12] = [
 
 pub(crate) type History = Arc<Mutex<Vec<Event>>>;
 
+/// Connections of one device that are dead at this end only.
+const MOST_DEAD: usize = 30;
+
 /// Where the relay is, and whether new messages are still made.
 #[derive(Clone, Copy)]
 pub(crate) struct Scene {
-    address: SocketAddr,
-    busy: bool,
+    pub(crate) address: SocketAddr,
+    pub(crate) busy: bool,
+}
+
+/// What all of them share.
+#[derive(Clone)]
+pub(crate) struct Stage {
+    pub(crate) devices: Arc<Vec<Device>>,
+    pub(crate) history: History,
+    pub(crate) scene: watch::Receiver<Scene>,
+    /// Connections that ended because the relay could not write.
+    pub(crate) unavailable: Arc<AtomicUsize>,
+    /// Mail that went into connections whose device was no longer there.
+    pub(crate) unread: Arc<AtomicUsize>,
+    /// Connections of the vandal that the relay ended.
+    pub(crate) thrown_out: Arc<AtomicUsize>,
+    is_rough: bool,
+}
+
+impl Stage {
+    pub(crate) fn note(&self, event: Event) {
+        self.history.lock().expect("a history").push(event);
+    }
+
+    pub(crate) fn now(&self) -> Scene {
+        *self.scene.borrow()
+    }
+
+    /// Bytes of what was sent to a device and has not come to it.
+    pub(crate) fn waiting(&self, who: Who) -> usize {
+        let history = self.history.lock().expect("a history");
+        let mut waiting = BTreeMap::new();
+        for event in history.iter() {
+            match event {
+                Event::Submitted { to, id, bytes, .. } if *to == who => {
+                    waiting.insert(*id, bytes.len());
+                }
+                Event::Delivered { at, id, .. } if *at == who => {
+                    waiting.remove(id);
+                }
+                _ => (),
+            }
+        }
+        waiting.values().sum()
+    }
 }
 
 pub(crate) struct Actor {
     me: Who,
-    devices: Arc<Vec<Device>>,
-    history: History,
-    scene: watch::Receiver<Scene>,
-    /// Connections that ended because the relay could not write.
-    unavailable: Arc<AtomicUsize>,
+    stage: Stage,
     /// On its disk: what it has, and what was not answered, in order.
     last_seq: u64,
     outbox: VecDeque<(MessageId, Who, Vec<u8>)>,
@@ -58,6 +107,8 @@ pub(crate) struct Actor {
     claim: Option<(ClaimId, Who)>,
     next_key: u32,
     count: u32,
+    /// Open, and neither read nor written any more: the relay cannot tell them from those of a device that is quiet.
+    dead: Vec<Client>,
 }
 
 /// A number below `end`.
@@ -66,23 +117,33 @@ pub(crate) fn below(end: usize) -> usize {
 }
 
 impl Actor {
-    fn note(&self, event: Event) {
-        self.history.lock().expect("a history").push(event);
+    fn new(me: Who, stage: Stage) -> Self {
+        Self {
+            me,
+            stage,
+            last_seq: 0,
+            outbox: VecDeque::new(),
+            claim: None,
+            next_key: 1,
+            count: 0,
+            dead: Vec::new(),
+        }
     }
 
     /// Until there is nothing more to do in a quiet scene.
     async fn run(mut self) -> (Who, u64) {
         loop {
-            let scene = *self.scene.borrow();
+            let scene = self.stage.now();
             if !scene.busy && self.outbox.is_empty() {
+                self.look_at_the_dead().await;
                 return (self.me, self.last_seq);
             }
-            let device = &self.devices[self.me];
+            let device = &self.stage.devices[self.me];
             match Client::try_auth(scene.address, device, self.last_seq).await {
                 Ok(client) => self.connected(client).await,
                 Err(refusal) => {
                     if refusal == Some(ConnectionError::Unavailable) {
-                        self.unavailable.fetch_add(1, Ordering::Relaxed);
+                        self.stage.unavailable.fetch_add(1, Ordering::Relaxed);
                     }
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
@@ -93,16 +154,18 @@ impl Actor {
     async fn connected(&mut self, mut client: Client) {
         // As a client does: what was not answered is sent again under its id, in order.
         for (id, to, bytes) in self.outbox.clone() {
-            client.submit(self.devices[to].address(), id, bytes).await;
+            client
+                .submit(self.stage.devices[to].address(), id, bytes)
+                .await;
         }
         if let Some((claim, of)) = self.claim {
-            let device = self.devices[of].address();
+            let device = self.stage.devices[of].address();
             client
                 .send(&ClientFrame::FetchBundle { claim, device })
                 .await;
         }
         loop {
-            let scene = *self.scene.borrow();
+            let scene = self.stage.now();
             if !scene.busy && self.outbox.is_empty() {
                 return;
             }
@@ -116,8 +179,8 @@ impl Actor {
                     if scene.busy {
                         self.act(&mut client).await;
                         // A connection that breaks at any point.
-                        if below(300) == 0 {
-                            return;
+                        if below(if self.stage.is_rough { 60 } else { 300 }) == 0 {
+                            return self.leave(client);
                         }
                     }
                 }
@@ -125,28 +188,50 @@ impl Actor {
         }
     }
 
+    /// The relay hears of it, or the network has lost the device and says nothing.
+    fn leave(&mut self, client: Client) {
+        if self.stage.is_rough && below(2) == 0 && self.dead.len() < MOST_DEAD {
+            self.dead.push(client);
+        }
+    }
+
+    /// What the relay had put into them.
+    async fn look_at_the_dead(&mut self) {
+        for mut client in self.dead.drain(..) {
+            let soon = Duration::from_millis(50);
+            while let Ok(Ok(frame)) = tokio::time::timeout(soon, client.try_next()).await {
+                if matches!(frame, RelayFrame::Deliver { .. }) {
+                    self.stage.unread.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
     async fn act(&mut self, client: &mut Client) {
+        let recipients = if self.stage.is_rough { SLOW } else { SLEEPER } + 1;
         while self.outbox.len() < OUTBOX {
-            let to = below(ACTORS + 1);
+            let to = below(recipients);
             let id = message_id();
             self.count += 1;
-            let mut bytes = vec![0xee; 60 + below(2_000)];
+            let mut bytes = vec![0xee; 60 + below(if to == SLOW { 90_000 } else { 2_000 })];
             bytes[..4].copy_from_slice(&self.count.to_be_bytes());
             bytes[4] = u8::try_from(self.me).expect("a small number");
             // On its disk before it leaves.
             self.outbox.push_back((id, to, bytes.clone()));
-            self.note(Event::Submitted {
+            self.stage.note(Event::Submitted {
                 from: self.me,
                 to,
                 id,
                 bytes: bytes.clone(),
             });
-            client.submit(self.devices[to].address(), id, bytes).await;
+            client
+                .submit(self.stage.devices[to].address(), id, bytes)
+                .await;
         }
         if below(8) == 0 && self.claim.is_none() {
             let (claim, of) = (ClaimId(random()), below(ACTORS));
             self.claim = Some((claim, of));
-            let device = self.devices[of].address();
+            let device = self.stage.devices[of].address();
             client
                 .send(&ClientFrame::FetchBundle { claim, device })
                 .await;
@@ -166,7 +251,7 @@ impl Actor {
                 message_id,
                 envelope,
             } => {
-                self.note(Event::Delivered {
+                self.stage.note(Event::Delivered {
                     at: self.me,
                     seq,
                     id: message_id,
@@ -180,7 +265,7 @@ impl Actor {
                 }
             }
             RelayFrame::Stored { message_id: id, .. } => {
-                self.note(Event::Stored { id });
+                self.stage.note(Event::Stored { id });
                 self.outbox.retain(|(known, ..)| *known != id);
             }
             RelayFrame::Bundle { claim, bundle } => {
@@ -188,7 +273,7 @@ impl Actor {
                     panic!("a bundle that was not asked for");
                 };
                 let is_one_time = bundle.kem_prekey.record.starts_with(b"kem");
-                self.note(Event::Claimed {
+                self.stage.note(Event::Claimed {
                     of,
                     claim,
                     prekey: bundle.one_time_prekey.map(|key| key.id),
@@ -207,7 +292,7 @@ impl Actor {
                 code: ConnectionError::Unavailable,
                 ..
             } => {
-                self.unavailable.fetch_add(1, Ordering::Relaxed);
+                self.stage.unavailable.fetch_add(1, Ordering::Relaxed);
             }
             _ => (),
         }
@@ -218,8 +303,7 @@ impl Actor {
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     relay: Option<Child>,
-    devices: Arc<Vec<Device>>,
-    history: History,
+    pub(crate) stage: Stage,
     pub(crate) unavailable: Arc<AtomicUsize>,
     scene: watch::Sender<Scene>,
     actors: tokio::task::JoinSet<(Who, u64)>,
@@ -227,46 +311,60 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with(false).await
+    }
+
+    /// With connections that die at one end only, a slow reader, and a vandal.
+    pub(crate) async fn start_rough() -> Self {
+        let mut world = Self::start_with(true).await;
+        world.actors.spawn(SlowReader::new(&world.stage).run());
+        world.actors.spawn(Vandal::new(&world.stage).run());
+        world
+    }
+
+    async fn start_with(is_rough: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let names = (0..=ACTORS).map(|number| format!("actor{number}"));
-        let devices: Arc<Vec<Device>> = Arc::new(names.map(|name| Device::new(&name)).collect());
+        let all = if is_rough { VANDAL } else { SLEEPER };
+        let names = (0..=all).map(|number| format!("actor{number}"));
+        let mut devices: Vec<Device> = names.map(|name| Device::new(&name)).collect();
+        if is_rough {
+            devices[SLOW].window = MAX_RECEIVE_WINDOW;
+        }
         let relay = Child::start(folder.path(), &FLAGS);
-        for device in devices.iter() {
+        for device in &devices {
             Client::register(relay.address, device).await.leave().await;
         }
         let (scene, seen) = watch::channel(Scene {
             address: relay.address,
             busy: true,
         });
+        let stage = Stage {
+            devices: Arc::new(devices),
+            history: History::default(),
+            scene: seen,
+            unavailable: Arc::default(),
+            unread: Arc::default(),
+            thrown_out: Arc::default(),
+            is_rough,
+        };
         let mut world = Self {
             folder,
             relay: Some(relay),
-            devices,
-            history: History::default(),
-            unavailable: Arc::default(),
+            unavailable: Arc::clone(&stage.unavailable),
+            stage,
             scene,
             actors: tokio::task::JoinSet::new(),
         };
         for me in 0..ACTORS {
-            let actor = Actor {
-                me,
-                devices: Arc::clone(&world.devices),
-                history: Arc::clone(&world.history),
-                scene: seen.clone(),
-                unavailable: Arc::clone(&world.unavailable),
-                last_seq: 0,
-                outbox: VecDeque::new(),
-                claim: None,
-                next_key: 1,
-                count: 0,
-            };
-            world.actors.spawn(actor.run());
+            world
+                .actors
+                .spawn(Actor::new(me, world.stage.clone()).run());
         }
         world
     }
 
     pub(crate) fn noted(&self) -> usize {
-        self.history.lock().expect("a history").len()
+        self.stage.history.lock().expect("a history").len()
     }
 
     /// Until clients have noted so much more, or the relay could not write so often.
@@ -281,6 +379,10 @@ impl World {
 
     pub(crate) fn kill(&mut self) {
         self.relay.take().expect("it lives").kill();
+    }
+
+    pub(crate) fn relay(&mut self) -> &mut Child {
+        self.relay.as_mut().expect("it lives")
     }
 
     pub(crate) fn relive(&mut self, relay: Child) {
@@ -300,13 +402,13 @@ impl World {
         let mut ends = vec![(SLEEPER, 0)];
         ends.extend(self.actors.join_all().await);
         for (at, last_seq) in ends {
-            let mut client = Client::auth(address, &self.devices[at], last_seq).await;
+            let mut client = Client::auth(address, &self.stage.devices[at], last_seq).await;
             for (seq, id, bytes) in client.waiting().await {
                 let event = Event::Delivered { at, seq, id, bytes };
-                self.history.lock().expect("a history").push(event);
+                self.stage.note(event);
             }
         }
-        let mut history = self.history.lock().expect("a history");
+        let mut history = self.stage.history.lock().expect("a history");
         std::mem::take(&mut *history)
     }
 }

@@ -8,10 +8,11 @@ use pawl_wire::{
     ClientFrame, ConnectionError, DeviceAddress, KeyStock, MessageId, Registration, RelayFrame,
     Submit,
 };
-use tokio::net::TcpStream;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 use super::keys::{Challenge, Device};
 
@@ -27,6 +28,8 @@ pub(crate) struct Target {
     /// The path under which the relay stands.
     pub(crate) prefix: &'static str,
     pub(crate) headers: Vec<(&'static str, String)>,
+    /// Bytes that the system takes from the relay before the client reads, where that is not its own choice.
+    pub(crate) receive_buffer: Option<u32>,
 }
 
 impl Target {
@@ -37,6 +40,7 @@ impl Target {
             authority: address.to_string(),
             prefix: "",
             headers: Vec::new(),
+            receive_buffer: None,
         }
     }
 }
@@ -80,7 +84,16 @@ impl Client {
         }
         let host = to.authority.parse().expect("a header");
         request.headers_mut().insert("Host", host);
-        let (socket, _) = connect_async(request).await.ok()?;
+        let (socket, _) = match to.receive_buffer {
+            None => connect_async(request).await.ok()?,
+            Some(bytes) => {
+                let socket = TcpSocket::new_v4().expect("a socket");
+                socket.set_recv_buffer_size(bytes).expect("a small buffer");
+                let stream = socket.connect(to.address).await.ok()?;
+                let stream = MaybeTlsStream::Plain(stream);
+                client_async(request, stream).await.ok()?
+            }
+        };
         let mut client = Self {
             socket,
             challenge: Challenge {
@@ -140,7 +153,16 @@ impl Client {
         device: &Device,
         last_seq: u64,
     ) -> Result<Self, Option<ConnectionError>> {
-        let mut client = Self::open(&Target::at(address)).await.ok_or(None)?;
+        Self::try_auth_at(&Target::at(address), device, last_seq).await
+    }
+
+    /// The same, there.
+    pub(crate) async fn try_auth_at(
+        to: &Target,
+        device: &Device,
+        last_seq: u64,
+    ) -> Result<Self, Option<ConnectionError>> {
+        let mut client = Self::open(to).await.ok_or(None)?;
         let auth = device.auth(&client.challenge, last_seq);
         client.send(&ClientFrame::Auth(auth)).await;
         match client.try_next().await {
@@ -163,6 +185,12 @@ impl Client {
     /// Sends what may be no frame. A relay that hangs up meanwhile is not the sender's failure.
     pub(crate) async fn send_bytes(&mut self, bytes: Vec<u8>) {
         let _ = self.socket.send(Message::Binary(bytes.into())).await;
+    }
+
+    /// Sends bytes as they are, which may be no WebSocket frames.
+    pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
+        // As above.
+        let _ = self.socket.get_mut().write_all(bytes).await;
     }
 
     /// The next frame.
