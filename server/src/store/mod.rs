@@ -301,13 +301,7 @@ impl Store {
 
     /// Writes something small: what this is answered with holds for the disk.
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
-        self.write(|conn| {
-            conn.prepare_cached("UPDATE relay SET epoch = epoch")?
-                .execute([])?;
-            Ok(())
-        })
-        .await?
-        .await
+        self.write(|conn| Ok(schema::touch(conn)?)).await?.await
     }
 
     /// How full the store is.

@@ -131,6 +131,9 @@ pub(super) fn open_writer(path: &Path, fresh: Epoch) -> Result<(Connection, Epoc
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
+    // What one job of a group may have to take back: else it grows into a file in the system's temporary folder,
+    // which a container may not have, and every commit with it fails. Emptied when the job ends.
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     let epoch = prepare(&mut conn, fresh)?;
     Ok((conn, epoch))
@@ -164,6 +167,14 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     let conn = Connection::open_with_flags(path, flags)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(conn)
+}
+
+/// Writes what is there already. A row that stays as it is SQLite does not write, this number it does.
+///
+/// # Errors
+/// What SQLite says.
+pub(super) fn touch(conn: &Connection) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "user_version", SCHEMA_VERSION)
 }
 
 /// Whether the file is a store that this version can read.

@@ -114,6 +114,14 @@ pub(crate) fn deploying(ctx: &Context) -> Result<()> {
     debian::install(ctx, &missing)
 }
 
+/// strace, which answers the relay's system calls with errors and writes them down; Linux has it only.
+pub(crate) fn tracing(ctx: &Context) -> Result<()> {
+    if cfg!(target_os = "linux") && which(&["strace"]).is_none() {
+        debian::install(ctx, &["strace"])?;
+    }
+    Ok(())
+}
+
 /// Installs the npm packages when package-lock.json is another than the one they came from.
 pub(crate) fn npm(ctx: &Context) -> Result<()> {
     let sh = &ctx.sh;
