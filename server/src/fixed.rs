@@ -48,6 +48,10 @@ pub fn fixed_limits() -> Vec<(&'static str, String)> {
             ),
         ),
         (
+            "frames that wait for a socket",
+            format!("{} KiB and one frame", socket::MAX_WAITING / KIB),
+        ),
+        (
             "unacknowledged mail on a connection",
             format!(
                 "{MAX_RECEIVE_WINDOW} messages and {} KiB",

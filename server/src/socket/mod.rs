@@ -6,6 +6,7 @@
 mod auth;
 mod delivery;
 mod outgoing;
+mod pipe;
 mod reader;
 mod requests;
 mod session;
@@ -13,14 +14,16 @@ mod session;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use actix_web::dev::Payload;
+use actix_http::ws::handshake;
+use actix_web::body::MessageBody;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use pawl_wire::PublishedKeys;
 use pawl_wire::limits::MAX_UNAUTHENTICATED_FRAME;
 
 pub(crate) use self::delivery::WINDOW_BYTES;
 pub(crate) use self::outgoing::SEND_TIMEOUT;
+pub(crate) use self::pipe::MAX_WAITING;
 pub(crate) use self::reader::MAX_FRAGMENTS;
 pub(crate) use self::session::MAX_UNANSWERED;
 
@@ -69,21 +72,20 @@ pub(crate) async fn open(
             "the relay is full or closing",
         );
     };
-    // The handshake is actix-ws's; what comes in afterwards is read by our own reader.
-    let Ok(no_body) = web::Payload::from_request(&request, &mut Payload::None).await else {
+    let mut response = match handshake(request.head()) {
+        Ok(response) => response,
+        Err(error) => return error.error_response(),
+    };
+    let (sender, outgoing) = pipe::pipe();
+    let Ok(response) = response.message_body(outgoing.boxed()) else {
         return refuse(StatusCode::INTERNAL_SERVER_ERROR, "no connection");
     };
-    match actix_ws::handle(&request, no_body) {
-        Ok((response, session, _)) => {
-            let socket = Socket {
-                reader: Reader::new(body.into_inner(), MAX_UNAUTHENTICATED_FRAME),
-                out: Outgoing::new(session, Arc::clone(&relay.metrics)),
-            };
-            actix_web::rt::spawn(serve(relay, Box::new(peer), Box::new(socket), place));
-            response
-        }
-        Err(error) => error.error_response(),
-    }
+    let socket = Socket {
+        reader: Reader::new(body.into_inner(), MAX_UNAUTHENTICATED_FRAME),
+        out: Outgoing::new(sender, Arc::clone(&relay.metrics)),
+    };
+    actix_web::rt::spawn(serve(relay, Box::new(peer), Box::new(socket), place));
+    response.into()
 }
 
 async fn serve(relay: Arc<Relay>, peer: Box<Peer>, mut socket: Box<Socket>, _place: Place) {

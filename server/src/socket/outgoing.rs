@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_ws::{CloseCode, CloseReason, Session};
-use bytes::Bytes;
+use actix_http::ws::{CloseCode, OpCode};
 use pawl_wire::{ConnectionError, RelayFrame, close_code};
 
+use super::pipe::Sender;
 use super::reader::ReadError;
 use crate::metrics::Metrics;
 
@@ -51,26 +51,33 @@ impl From<crate::store::StoreError> for End {
 }
 
 pub(crate) struct Outgoing {
-    session: Session,
+    sender: Sender,
     metrics: Arc<Metrics>,
 }
 
 impl Outgoing {
-    pub(crate) fn new(session: Session, metrics: Arc<Metrics>) -> Self {
-        Self { session, metrics }
+    pub(crate) fn new(sender: Sender, metrics: Arc<Metrics>) -> Self {
+        Self { sender, metrics }
     }
 
     /// # Errors
     /// [`End::Gone`] when the peer is gone or takes nothing.
     pub(crate) async fn send(&mut self, frame: &RelayFrame) -> Result<(), End> {
-        let send = self.session.binary(Bytes::from(frame.encode()));
-        within(send).await?;
+        self.put(OpCode::Binary, &frame.encode()).await?;
         self.metrics.said(frame);
         Ok(())
     }
 
     pub(crate) async fn pong(&mut self, payload: &[u8]) -> Result<(), End> {
-        within(self.session.pong(payload)).await
+        self.put(OpCode::Pong, payload).await
+    }
+
+    async fn put(&mut self, code: OpCode, payload: &[u8]) -> Result<(), End> {
+        match tokio::time::timeout(SEND_TIMEOUT, self.sender.room()).await {
+            Ok(Ok(())) => self.sender.put(code, payload),
+            Ok(Err(_)) | Err(_) => return Err(End::Gone),
+        }
+        Ok(())
     }
 
     /// Says the last word and closes.
@@ -87,20 +94,8 @@ impl Outgoing {
             }
         }
         if let Some(code) = code {
-            let reason = CloseReason {
-                code,
-                description: None,
-            };
-            // A peer that is gone by now has no use for it.
-            let _ = within(self.session.close(Some(reason))).await;
+            self.sender.close(code);
         }
-    }
-}
-
-async fn within(send: impl Future<Output = Result<(), actix_ws::Closed>>) -> Result<(), End> {
-    match tokio::time::timeout(SEND_TIMEOUT, send).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(End::Gone),
     }
 }
 
