@@ -28,7 +28,8 @@ fn address(device: u32) -> DeviceAddress {
 
 /// A store in which device 1 is registered and device 2 is not.
 fn store(folder: &Path) -> Connection {
-    let (conn, _) = schema::open_writer(&folder.join("relay.db"), Epoch([0; 16])).expect("a store");
+    let (conn, _) =
+        schema::open_writer(&folder.join("relay.db"), Epoch([0; 16]), 0).expect("a store");
     let key = || KeyRecord {
         id: 1,
         record: vec![7; 40],

@@ -23,7 +23,7 @@ const ADDRESS: DeviceAddress = DeviceAddress {
 
 fn store(folder: &std::path::Path) -> (Connection, DeviceId) {
     let path = folder.join("relay.db");
-    let (conn, _) = schema::open_writer(&path, Epoch([0; 16])).expect("a store");
+    let (conn, _) = schema::open_writer(&path, Epoch([0; 16]), 0).expect("a store");
     let key = || {
         Some(KeyRecord {
             id: 1,
