@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::spare::give_back;
 use crate::store::{DeviceId, Letter, Outlet};
 
 const MAIL: u8 = 1;
@@ -143,7 +144,10 @@ impl Live {
 
     /// The next mail that came so.
     pub(crate) fn letter(&self) -> Option<Letter> {
-        whole(&self.signal.letters).pop_front()
+        let mut letters = whole(&self.signal.letters);
+        let next = letters.pop_front();
+        give_back(&mut letters);
+        next
     }
 
     /// Waits for a hint and takes all that came.
@@ -168,5 +172,29 @@ impl Drop for Live {
         {
             live.remove(&self.device);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_of_letters_that_was_long_gives_its_memory_back() {
+        let hub = Arc::<Hub>::default();
+        let live = hub.connect(DeviceId(1));
+        let outlet = live.outlet();
+        for seq in 1..=64 {
+            outlet.push(Letter {
+                seq,
+                message_id: pawl_wire::MessageId([0; 16]),
+                envelope: Vec::new(),
+            });
+        }
+        for seq in 1..=64 {
+            assert_eq!(live.letter().map(|letter| letter.seq), Some(seq));
+        }
+        assert!(live.letter().is_none());
+        assert!(whole(&live.signal.letters).capacity() <= crate::spare::KEPT);
     }
 }

@@ -21,6 +21,7 @@ mod random;
 mod rates;
 mod relay;
 mod socket;
+mod spare;
 mod store;
 mod supervisor;
 

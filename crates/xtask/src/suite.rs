@@ -302,7 +302,7 @@ fn clippy_wasm(ctx: &Context) -> Result<()> {
 }
 
 fn native(ctx: &Context) -> Result<()> {
-    setup::faketime(ctx)?;
+    setup::tracing(ctx)?;
     let sh = &ctx.sh;
     ctx.run(cmd!(sh, "cargo test --workspace"))
 }

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::spare::give_back;
 use crate::store::Letter;
 
 /// Unacknowledged bytes of envelopes on one connection, rounded up to the last message.
@@ -76,6 +77,11 @@ impl Delivery {
         !self.may_have_mail && self.waiting_through.is_none() && self.unacknowledged.is_empty()
     }
 
+    /// True when the device has mail that it has not acknowledged.
+    pub(crate) fn awaits_acknowledgement(&self) -> bool {
+        !self.unacknowledged.is_empty()
+    }
+
     pub(crate) fn window(&self) -> usize {
         self.window
     }
@@ -107,6 +113,7 @@ impl Delivery {
             self.unacknowledged.pop_front();
             any = true;
         }
+        give_back(&mut self.unacknowledged);
         Ok(any)
     }
 }

@@ -96,3 +96,13 @@ fn a_hint_during_a_read_is_not_lost() {
     assert_eq!(delivery.end_read(true), None);
     assert!(delivery.begin_read().is_none());
 }
+
+#[test]
+fn a_window_that_was_full_gives_its_memory_back() {
+    let mut delivery = Delivery::new(64, 0, 0);
+    for seq in 1..=64 {
+        delivery.deliver(&letter(seq, 1));
+    }
+    assert_eq!(delivery.acknowledge(64), Ok(true));
+    assert!(delivery.unacknowledged.capacity() <= crate::spare::KEPT);
+}

@@ -55,6 +55,8 @@ pub(super) struct Connection<'a> {
     reading: Option<Pending<MailRead>>,
     /// The store was told that this connection has everything.
     listening: bool,
+    /// The store was told that this connection is not read before it is answered.
+    hurried: bool,
     drain: watch::Receiver<bool>,
 }
 
@@ -88,6 +90,7 @@ impl<'a> Connection<'a> {
             live: admitted.live,
             reading: None,
             listening: false,
+            hurried: false,
             drain: relay.drain.subscribe(),
         }
     }
@@ -114,6 +117,9 @@ impl<'a> Connection<'a> {
             if let Err(end) = self.read_mail().await {
                 return end;
             }
+            if let Err(end) = self.hurry().await {
+                return end;
+            }
             let event = match self.next_event(alarm.as_mut()).await {
                 Ok(event) => event,
                 Err(end) => return end,
@@ -134,7 +140,7 @@ impl<'a> Connection<'a> {
     }
 
     async fn next_event(&mut self, alarm: Pin<&mut Sleep>) -> Result<Event, End> {
-        let may_read = self.answers.len() < MAX_UNANSWERED;
+        let may_read = self.may_read();
         tokio::select! {
             biased;
             _ = self.drain.wait_for(|draining| *draining) => Ok(Event::Drain),
@@ -217,6 +223,22 @@ impl<'a> Connection<'a> {
                 window: self.delivery.window(),
             };
             Box::pin(self.relay.store.listen(listener)).await?;
+        }
+        Ok(())
+    }
+
+    fn may_read(&self) -> bool {
+        self.answers.len() < MAX_UNANSWERED
+    }
+
+    /// While this connection is not read, its acknowledgements are not heard. Two that write much to each other would
+    /// so wait for each other; therefore its answers then wait for the disk only.
+    async fn hurry(&mut self) -> Result<(), End> {
+        if self.may_read() {
+            self.hurried = false;
+        } else if !self.hurried && self.delivery.awaits_acknowledgement() {
+            self.hurried = true;
+            Box::pin(self.relay.store.hurry(&self.lane)).await?;
         }
         Ok(())
     }

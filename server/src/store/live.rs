@@ -6,7 +6,9 @@
 //! handed out from a range that is reserved on disk, so that none comes twice after a crash, and a device
 //! that is ahead of what was written loses nothing. Knows no SQL and no socket.
 
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use tokio::time::Instant;
 use super::jobs::Reply;
 use super::{DeviceId, Lane, Letter, StoreError, Submitted};
 use crate::clock;
+use crate::spare::give_back;
 
 /// Numbers reserved in one write.
 const RESERVE: u64 = 4_096;
@@ -27,7 +30,7 @@ const MAX_BYTES: usize = 512 * 1024;
 /// has its envelope delivered again, and the recipient knows it.
 const MAX_RECENT: usize = 50_000;
 
-/// Ids on disk that are known without asking it, 8 bytes each.
+/// Ids on disk that are known without asking it, 4 bytes each.
 pub(super) const MAX_KNOWN: usize = 1_000;
 
 /// The way to a device's connection.
@@ -109,23 +112,29 @@ struct Held {
     unwritten: Option<Submission>,
 }
 
-/// First bytes of the ids that are on disk; those that match are looked up there.
-struct Known(Option<HashSet<u64>>);
+/// First bytes of the ids that are on disk, sorted; those that match are looked up there. Four of them are enough: a
+/// match by chance costs one way through the disk.
+struct Known(Option<Vec<u32>>);
 
 impl Known {
     fn new(ids: Vec<MessageId>) -> Self {
-        Self(Some(ids.into_iter().map(start_of).collect()))
+        let mut starts: Vec<_> = ids.into_iter().map(start_of).collect();
+        starts.sort_unstable();
+        Self(Some(starts))
     }
 
     fn may_hold(&self, id: MessageId) -> bool {
         self.0
             .as_ref()
-            .is_none_or(|ids| ids.contains(&start_of(id)))
+            .is_none_or(|ids| ids.binary_search(&start_of(id)).is_ok())
     }
 
     fn add(&mut self, id: MessageId) {
         if let Some(ids) = &mut self.0 {
-            ids.insert(start_of(id));
+            let start = start_of(id);
+            if let Err(place) = ids.binary_search(&start) {
+                ids.insert(place, start);
+            }
             if ids.len() > MAX_KNOWN {
                 self.0 = None;
             }
@@ -133,10 +142,9 @@ impl Known {
     }
 }
 
-fn start_of(id: MessageId) -> u64 {
-    let mut start = [0; 8];
-    start.copy_from_slice(&id.0[..8]);
-    u64::from_le_bytes(start)
+fn start_of(id: MessageId) -> u32 {
+    let [a, b, c, d, ..] = id.0;
+    u32::from_le_bytes([a, b, c, d])
 }
 
 struct Mailbox {
@@ -202,15 +210,26 @@ impl Mailbox {
     }
 }
 
-/// The ids that never reached the disk.
+/// The ids that never reached the disk, each with a keyed hash of whom it was for: whether that device is there
+/// when its sender asks again or not.
 #[derive(Default)]
 struct Recent {
-    ids: HashSet<(DeviceId, MessageId)>,
-    order: VecDeque<(DeviceId, MessageId)>,
+    key: RandomState,
+    ids: HashSet<(u64, MessageId)>,
+    order: VecDeque<(u64, MessageId)>,
 }
 
 impl Recent {
-    fn add(&mut self, id: (DeviceId, MessageId)) {
+    fn has(&self, submit: &Submit) -> bool {
+        self.ids.contains(&self.id(submit))
+    }
+
+    fn id(&self, submit: &Submit) -> (u64, MessageId) {
+        (self.key.hash_one(submit.recipient), submit.message_id)
+    }
+
+    fn add(&mut self, submit: &Submit) {
+        let id = self.id(submit);
         if self.ids.insert(id) {
             self.order.push_back(id);
         }
@@ -222,6 +241,14 @@ impl Recent {
     }
 }
 
+/// An envelope that is written at this time, unless it is acknowledged by then.
+struct Due {
+    at: Instant,
+    device: DeviceId,
+    seq: u64,
+    lane: usize,
+}
+
 /// All live mailboxes.
 pub(super) struct LiveMail {
     grace: Duration,
@@ -229,7 +256,7 @@ pub(super) struct LiveMail {
     mailboxes: HashMap<DeviceId, Box<Mailbox>>,
     recent: Recent,
     /// When what was taken has to be written, in order; also of what is acknowledged by now.
-    due: VecDeque<(Instant, DeviceId, u64)>,
+    due: VecDeque<Due>,
     /// Mailboxes that need numbers.
     unreserved: Vec<DeviceId>,
 }
@@ -249,7 +276,7 @@ impl LiveMail {
 
     /// When the first envelope has to be written.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.due.front().map(|(at, ..)| *at)
+        self.due.front().map(|due| due.at)
     }
 
     /// True when this connection's mailbox is live already.
@@ -288,16 +315,16 @@ impl LiveMail {
             return Taken::Here;
         }
         let submit = &submission.submit;
+        if self.recent.has(submit) {
+            submission.answer(Ok(Submitted::Duplicate));
+            return Taken::Here;
+        }
         let device = self.by_address.get(&submit.recipient).copied();
         let Some((device, mailbox)) =
             device.and_then(|device| Some((device, self.mailboxes.get_mut(&device)?)))
         else {
             return Taken::Disk(submission);
         };
-        if self.recent.ids.contains(&(device, submit.message_id)) {
-            submission.answer(Ok(Submitted::Duplicate));
-            return Taken::Here;
-        }
         if mailbox.knows(submit.message_id) || !mailbox.has_room(submit.envelope.len()) {
             // What came before it is written before it.
             self.end(device, None, writes);
@@ -305,13 +332,17 @@ impl LiveMail {
         }
         mailbox.last_seq += 1;
         mailbox.bytes += submit.envelope.len();
+        self.due.push_back(Due {
+            at: clock::deadline(self.grace),
+            device,
+            seq: mailbox.last_seq,
+            lane: submission.lane.number(),
+        });
         mailbox.held.push_back(Held {
             seq: mailbox.last_seq,
             size: submit.envelope.len(),
             unwritten: Some(submission),
         });
-        let due = (clock::deadline(self.grace), device, mailbox.last_seq);
-        self.due.push_back(due);
         if mailbox.last_seq > mailbox.reserved {
             if self.unreserved.last() != Some(&device) {
                 self.unreserved.push(device);
@@ -333,10 +364,11 @@ impl LiveMail {
             };
             mailbox.bytes -= held.size;
             if let Some(unwritten) = held.unwritten {
-                self.recent.add((device, unwritten.submit.message_id));
+                self.recent.add(&unwritten.submit);
                 unwritten.answer(Ok(Submitted::Stored(device)));
             }
         }
+        give_back(&mut mailbox.held);
         // Up to the last that was written; after that, none of it is on disk.
         let on_disk = mailbox.written > 0;
         if through >= mailbox.written {
@@ -378,19 +410,33 @@ impl LiveMail {
 
     /// What waited long enough.
     pub(super) fn write_due(&mut self, now: Instant, writes: &mut Vec<Write>) {
-        while let Some((at, device, seq)) = self.due.front().copied()
-            && at <= now
+        while self.due.front().is_some_and(|due| due.at <= now)
+            && let Some(due) = self.due.pop_front()
         {
-            self.due.pop_front();
-            let Some(mailbox) = self.mailboxes.get_mut(&device) else {
-                continue;
-            };
-            if seq > mailbox.pushed {
-                // Its connection would never get what is written before it was pushed.
-                self.end(device, None, writes);
-            } else {
-                mailbox.write_through(seq, Write::Envelope, writes);
-            }
+            self.write_one(due.device, due.seq, writes);
+        }
+    }
+
+    /// The connection of this lane is not read before it is answered: an acknowledgement that it sends would not be
+    /// heard, and somebody's answer, perhaps this connection's own, would wait for that in vain.
+    pub(super) fn hurry(&mut self, lane: &Lane, writes: &mut Vec<Write>) {
+        let of_lane = self.due.iter().filter(|due| due.lane == lane.number());
+        let of_lane: Vec<_> = of_lane.map(|due| (due.device, due.seq)).collect();
+        for (device, seq) in of_lane {
+            self.write_one(device, seq, writes);
+        }
+    }
+
+    /// Writes an envelope and those before it.
+    fn write_one(&mut self, device: DeviceId, seq: u64, writes: &mut Vec<Write>) {
+        let Some(mailbox) = self.mailboxes.get_mut(&device) else {
+            return;
+        };
+        if seq > mailbox.pushed {
+            // Its connection would never get what is written before it was pushed.
+            self.end(device, None, writes);
+        } else {
+            mailbox.write_through(seq, Write::Envelope, writes);
         }
     }
 

@@ -19,7 +19,6 @@ mod mail;
 mod readers;
 mod schema;
 mod sweep;
-mod time;
 mod writer;
 
 use std::fs::{DirBuilder, File, TryLockError};
@@ -106,6 +105,11 @@ impl Lane {
         Ok(())
     }
 
+    /// Tells lanes apart that are there at a time; a later one may have the number of one that is gone.
+    fn number(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     fn block(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -114,8 +118,6 @@ impl Lane {
 /// The relay's store.
 pub(crate) struct Store {
     writer: writer::Writer,
-    time: Arc<time::Time>,
-    metrics: Arc<Metrics>,
     readers: readers::Readers,
     epoch: Epoch,
     limits: Limits,
@@ -141,20 +143,11 @@ impl Store {
         make_folder(folder).map_err(OpenError::Unwritable)?;
         let lock = lock(&folder.join("relay.lock"))?;
         let path = folder.join("relay.db");
-        let (conn, epoch) = schema::open_writer(&path, fresh, clock::wall_ms())?;
-        let time = Arc::new(time::Time::open(&conn, clock::now())?);
-        let writer = writer::Writer::start(
-            conn,
-            config.limits.clone(),
-            Arc::clone(&metrics),
-            Arc::clone(&time),
-            wake,
-        );
+        let (conn, epoch) = schema::open_writer(&path, fresh)?;
         Ok(Self {
             readers: readers::Readers::start(&path)?,
-            writer: writer.map_err(OpenError::Thread)?,
-            time,
-            metrics,
+            writer: writer::Writer::start(conn, config.limits.clone(), metrics, wake)
+                .map_err(OpenError::Thread)?,
             epoch,
             limits: config.limits.clone(),
             registration: config.registration,
@@ -169,9 +162,6 @@ impl Store {
 
     /// Finishes what is queued, closes the file for writing and lets another relay have it.
     pub(crate) async fn stop(&self) {
-        if let Err(error) = self.go_on().await {
-            tracing::warn!(%error, "the relay's time stays where it was");
-        }
         self.writer.stop().await;
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "the lock stays until this process ends");
@@ -208,7 +198,7 @@ impl Store {
     pub(crate) async fn register(&self, register: Register) -> Result<Registered, StoreError> {
         let admission = accounts::Admission {
             registration: self.registration,
-            now: self.time.now(),
+            now: clock::wall_ms(),
             most_keys: self.limits.one_time_keys,
         };
         self.write(move |conn| accounts::register(conn, &register, admission))
@@ -222,7 +212,7 @@ impl Store {
         device: DeviceId,
         last_seq: u64,
     ) -> Result<Opened, StoreError> {
-        let now = self.time.now();
+        let now = clock::wall_ms();
         let op = move |conn: &Connection| accounts::open_mailbox(conn, device, last_seq, now);
         self.writer.open(device, op).await?.await
     }
@@ -231,6 +221,11 @@ impl Store {
     /// when that is not so, or no longer.
     pub(crate) async fn listen(&self, listener: Listener) -> Result<(), StoreError> {
         self.writer.listen(listener).await
+    }
+
+    /// What came on this lane waits for no acknowledgement any more: it is written now.
+    pub(crate) async fn hurry(&self, lane: &Lane) -> Result<(), StoreError> {
+        self.writer.hurry(lane.clone()).await
     }
 
     /// The connection of this outlet has ended.
@@ -301,7 +296,7 @@ impl Store {
         address: pawl_wire::DeviceAddress,
         low: impl FnOnce(DeviceId) + Send + 'static,
     ) -> Result<Pending<Claimed>, StoreError> {
-        let now = self.time.now();
+        let now = clock::wall_ms();
         let op = move |conn: &Connection| claims::claim(conn, claim, address, now);
         let after = move |claimed: &Result<Claimed, StoreError>| {
             if let Ok(Claimed::Bundle {
@@ -316,13 +311,7 @@ impl Store {
 
     /// Writes something small: what this is answered with holds for the disk.
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
-        self.write(|conn| {
-            conn.prepare_cached("UPDATE relay SET epoch = epoch")?
-                .execute([])?;
-            Ok(())
-        })
-        .await?
-        .await
+        self.write(|conn| Ok(schema::touch(conn)?)).await?.await
     }
 
     /// How full the store is.
@@ -354,23 +343,9 @@ impl Store {
         self.readers.submit(read).await?.await
     }
 
-    /// Lets the relay's time go on, and says so when the machine's clock jumped.
-    pub(crate) async fn go_on(&self) -> Result<(), StoreError> {
-        let time = Arc::clone(&self.time);
-        let look = move |conn: &Connection| time.go_on(conn, clock::now(), clock::wall_ms());
-        if let Some(jump) = self.write(look).await?.await? {
-            tracing::warn!(
-                ?jump,
-                "the machine's clock jumped, or the machine slept: what waits does not expire by that"
-            );
-            self.metrics.clock_jumps.add(1);
-        }
-        Ok(())
-    }
-
     /// Erases what is past its time, a bounded slice; true when there may be more.
     pub(crate) async fn sweep(&self) -> Result<bool, StoreError> {
-        let (now, lifetime) = (self.time.now(), self.limits.mail_lifetime);
+        let (now, lifetime) = (clock::wall_ms(), self.limits.mail_lifetime);
         self.write(move |conn| sweep::sweep(conn, now, lifetime))
             .await?
             .await
@@ -398,6 +373,9 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         Err(TryLockError::Error(error)) => Err(OpenError::Unwritable(error)),
     }
 }
+
+#[cfg(test)]
+mod one_device;
 
 #[cfg(test)]
 #[path = "nobody_tests.rs"]

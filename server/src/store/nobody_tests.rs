@@ -2,12 +2,10 @@
 
 use std::cell::RefCell;
 
-use pawl_wire::{
-    AccountId, ClaimId, DeviceAddress, Epoch, KeyRecord, MessageId, PublishedKeys, Register,
-    Registration, SignatureBytes, SigningKeyBytes, Submit, Username,
-};
+use pawl_wire::{ClaimId, DeviceAddress, MessageId, Submit, Username};
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
+use super::one_device::{ADDRESS, store};
 use super::*;
 
 thread_local! {
@@ -21,42 +19,9 @@ fn see(event: TraceEvent<'_>) {
     }
 }
 
+/// Device 1 is registered and device 2 is not.
 fn address(device: u32) -> DeviceAddress {
-    let account = AccountId([1; 32]);
-    DeviceAddress { account, device }
-}
-
-/// A store in which device 1 is registered and device 2 is not.
-fn store(folder: &Path) -> Connection {
-    let (conn, _) =
-        schema::open_writer(&folder.join("relay.db"), Epoch([0; 16]), 0).expect("a store");
-    let key = || KeyRecord {
-        id: 1,
-        record: vec![7; 40],
-    };
-    let register = Register {
-        version: 1,
-        username: Username::parse("alice").expect("a username"),
-        device: address(1),
-        signing_key: SigningKeyBytes([2; 32]),
-        account_record: vec![3; 100],
-        keys: PublishedKeys {
-            signed_prekey: Some(key()),
-            last_resort_kem: Some(key()),
-            ..PublishedKeys::default()
-        },
-        invite: None,
-        receive_window: 1,
-        account_signature: SignatureBytes([0; 64]),
-        device_signature: SignatureBytes([0; 64]),
-    };
-    let open = accounts::Admission {
-        registration: Registration::Open,
-        now: 0,
-        most_keys: 100,
-    };
-    accounts::register(&conn, &register, open).expect("it can write");
-    conn
+    DeviceAddress { device, ..ADDRESS }
 }
 
 /// What one job does: its statements, and by how much the log of the store grows.
@@ -80,7 +45,7 @@ fn cost(conn: &mut Connection, wal: &Path, job: impl FnOnce(&Connection)) -> (Ve
 /// The statements for somebody who is there, and what is done besides for somebody who is not.
 fn compare(job: impl Fn(&Connection, DeviceAddress)) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut conn = store(folder.path());
+    let (mut conn, _) = store(folder.path());
     let wal = folder.path().join("relay.db-wal");
     let (known, known_flushed) = cost(&mut conn, &wal, |conn| job(conn, address(1)));
     let (mut unknown, unknown_flushed) = cost(&mut conn, &wal, |conn| job(conn, address(2)));
@@ -137,7 +102,7 @@ fn a_claim_costs_the_same_whether_there_is_a_device_or_not() {
 #[test]
 fn a_look_up_is_one_question_whether_there_is_an_account_or_not() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut conn = store(folder.path());
+    let (mut conn, _) = store(folder.path());
     let wal = folder.path().join("relay.db-wal");
     let mut ask = |name: &str| {
         let name = Username::parse(name).expect("a username");

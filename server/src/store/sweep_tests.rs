@@ -1,56 +1,12 @@
 //! What is past its time goes, what is not stays, and the counters of a mailbox stay true.
 
 use pawl_wire::limits::MAIL_LIFETIME_MS;
-use pawl_wire::{
-    AccountId, ClaimId, DeviceAddress, Epoch, KeyRecord, MessageId, PublishedKeys, Register,
-    SignatureBytes, SigningKeyBytes, Submit, Username,
-};
+use pawl_wire::{ClaimId, MessageId, Submit};
 
 use super::*;
 use crate::config::Limits;
-use crate::store::{Registered, accounts, claims, schema};
-
-const OPEN: accounts::Admission = accounts::Admission {
-    registration: pawl_wire::Registration::Open,
-    now: 0,
-    most_keys: 100,
-};
-
-const ADDRESS: DeviceAddress = DeviceAddress {
-    account: AccountId([1; 32]),
-    device: 1,
-};
-
-fn store(folder: &std::path::Path) -> (Connection, DeviceId) {
-    let path = folder.join("relay.db");
-    let (conn, _) = schema::open_writer(&path, Epoch([0; 16]), 0).expect("a store");
-    let key = || {
-        Some(KeyRecord {
-            id: 1,
-            record: vec![1],
-        })
-    };
-    let register = Register {
-        version: 1,
-        username: Username::parse("bob").expect("a username"),
-        device: ADDRESS,
-        signing_key: SigningKeyBytes([2; 32]),
-        account_record: vec![],
-        keys: PublishedKeys {
-            signed_prekey: key(),
-            last_resort_kem: key(),
-            ..PublishedKeys::default()
-        },
-        invite: None,
-        receive_window: 1,
-        account_signature: SignatureBytes([0; 64]),
-        device_signature: SignatureBytes([0; 64]),
-    };
-    match accounts::register(&conn, &register, OPEN).expect("it can write") {
-        Registered::Done(device) => (conn, device),
-        other => panic!("{other:?}"),
-    }
-}
+use crate::store::claims;
+use crate::store::one_device::{ADDRESS, store};
 
 fn submit(conn: &Connection, id: u8, now: u64) {
     let submit = Submit {

@@ -15,7 +15,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::jobs::{self, Job};
 use super::live::{Listener, LiveMail, OnDisk, Outlet, Submission, Taken, Write};
-use super::time::Time;
 use super::{DeviceId, Pending, StoreError, Submitted, mail};
 use crate::clock;
 use crate::config::Limits;
@@ -41,7 +40,6 @@ impl Writer {
         conn: Connection,
         limits: Limits,
         metrics: Arc<Metrics>,
-        time: Arc<Time>,
         wake: Wake,
     ) -> std::io::Result<Self> {
         let (queue, messages) = mpsc::channel(QUEUE);
@@ -52,11 +50,11 @@ impl Writer {
             conn,
             wake,
             metrics,
-            time,
             live: LiveMail::new(limits.live_grace),
             limits: Arc::new(limits),
             group: Vec::with_capacity(GROUP),
             listeners: Vec::new(),
+            hurried: Vec::new(),
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -119,6 +117,11 @@ impl Writer {
         self.send(Message::Listen(listener)).await
     }
 
+    /// What came on this lane is written now.
+    pub(super) async fn hurry(&self, lane: super::Lane) -> Result<(), StoreError> {
+        self.send(Message::Hurry(lane)).await
+    }
+
     /// A connection ended.
     pub(super) async fn leave(
         &self,
@@ -153,6 +156,7 @@ enum Message {
     Open(DeviceId, Box<dyn Job>),
     Listen(Listener),
     Leave(DeviceId, Arc<dyn Outlet>),
+    Hurry(super::Lane),
     Stop,
 }
 
@@ -161,11 +165,12 @@ struct Thread {
     limits: Arc<Limits>,
     wake: Wake,
     metrics: Arc<Metrics>,
-    time: Arc<Time>,
     live: LiveMail,
     group: Vec<Box<dyn Job>>,
     /// Looked at after the commit, which may hold mail for them.
     listeners: Vec<Listener>,
+    /// Looked at when what came before them has its numbers.
+    hurried: Vec<super::Lane>,
 }
 
 impl Thread {
@@ -194,6 +199,9 @@ impl Thread {
             // First the numbers: what has none yet was not delivered, and what cannot get one joins the group.
             self.reserve();
             self.write(|live, writes| live.write_due(clock::now(), writes));
+            for lane in std::mem::take(&mut self.hurried) {
+                self.write(|live, writes| live.hurry(&lane, writes));
+            }
             if stopping {
                 self.write(LiveMail::end_all);
             }
@@ -232,6 +240,7 @@ impl Thread {
                     .retain(|listener| !Arc::ptr_eq(&listener.outlet, &outlet));
                 self.write(|live, writes| live.end(device, Some(&outlet), writes));
             }
+            Message::Hurry(lane) => self.hurried.push(lane),
             Message::Stop => return true,
         }
         false
@@ -265,9 +274,8 @@ impl Thread {
         submission: Submission,
         stored: impl FnOnce(DeviceId) + Send + 'static,
     ) {
-        let now = self.time.now();
         let insert = move |conn: &Connection, submit: &Submit| {
-            mail::insert(conn, device, seq, submit, now)?;
+            mail::insert(conn, device, seq, submit, clock::wall_ms())?;
             Ok(Submitted::Stored(device))
         };
         self.envelope(submission, insert, stored);
@@ -275,9 +283,9 @@ impl Thread {
 
     fn append(&mut self, submission: Submission) {
         let (limits, wake) = (Arc::clone(&self.limits), Arc::clone(&self.wake));
-        let now = self.time.now();
-        let append =
-            move |conn: &Connection, submit: &Submit| mail::append(conn, submit, &limits, now);
+        let append = move |conn: &Connection, submit: &Submit| {
+            mail::append(conn, submit, &limits, clock::wall_ms())
+        };
         self.envelope(submission, append, move |device| wake(device));
     }
 
@@ -308,7 +316,7 @@ impl Thread {
 
     fn acknowledge(&mut self, device: DeviceId, through: u64) {
         if self.live.acknowledge(device, through) {
-            let now = self.time.now();
+            let now = clock::wall_ms();
             let op = move |conn: &Connection| mail::acknowledge(conn, device, through, now);
             let failed = |result: &Result<(), StoreError>| {
                 if let Err(error) = result {
@@ -392,3 +400,7 @@ impl Thread {
 #[cfg(test)]
 #[path = "writer_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "rounds_tests.rs"]
+mod rounds_tests;

@@ -18,8 +18,7 @@ fn start(folder: &std::path::Path) -> (Writer, Connection) {
         .expect("a table");
     conn.busy_timeout(std::time::Duration::ZERO)
         .expect("a setting");
-    let (time, wake) = (Arc::new(Time::at(0)), Arc::new(|_| ()));
-    let writer = Writer::start(conn, Limits::default(), Arc::default(), time, wake);
+    let writer = Writer::start(conn, Limits::default(), Arc::default(), Arc::new(|_| ()));
     (writer.expect("a thread"), open())
 }
 

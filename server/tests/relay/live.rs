@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use pawl_wire::limits::MAX_RECEIVE_WINDOW;
 use pawl_wire::{ClientFrame, MessageId, RelayFrame};
 
 use crate::support::{Child, Client, Device, Relay, envelope, message_id};
@@ -279,4 +280,48 @@ async fn a_connection_that_is_replaced_while_it_is_live_takes_nothing_with_it() 
     }
     let mut again = Client::auth(relay.address, &bob, last).await;
     assert_eq!(again.waiting().await, []);
+}
+
+/// Sends many at once, then reads and acknowledges: all of its own are stored, all of the other's come in order.
+async fn converse(client: &mut Client, to: &Device) {
+    const MANY: u32 = 200;
+    for number in 0..MANY {
+        client
+            .submit(to.address(), message_id(), envelope(number))
+            .await;
+    }
+    let (mut stored, mut came) = (0, 0);
+    while (stored, came) != (MANY, MANY) {
+        match client.next().await {
+            RelayFrame::Stored { duplicate, .. } => {
+                assert!(!duplicate);
+                stored += 1;
+            }
+            RelayFrame::Deliver {
+                seq,
+                envelope: bytes,
+                ..
+            } => {
+                assert_eq!(bytes, envelope(came));
+                came += 1;
+                client.send(&ClientFrame::Ack { through: seq }).await;
+            }
+            other => panic!("neither stored nor delivered: {other:?}"),
+        }
+    }
+}
+
+/// The acknowledgements of each lie behind its own messages, which are not read while too many of them wait. Nothing is
+/// written here because it waited long.
+#[tokio::test]
+async fn two_that_write_much_to_each_other_do_not_wait_for_each_other() {
+    let relay = Relay::start_with(|config| config.limits.live_grace = Duration::from_secs(86_400));
+    let (mut alice, mut bob) = (Device::new("alice"), Device::new("bob"));
+    // As clients have it: as many letters as there may be requests that wait.
+    (alice.window, bob.window) = (MAX_RECEIVE_WINDOW, MAX_RECEIVE_WINDOW);
+    let mut from = Client::register(relay.address, &alice).await;
+    let mut to = Client::register(relay.address, &bob).await;
+    catch_up(&mut from).await;
+    catch_up(&mut to).await;
+    tokio::join!(converse(&mut from, &bob), converse(&mut to, &alice));
 }

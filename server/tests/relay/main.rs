@@ -4,10 +4,10 @@
 mod abuse;
 mod admission;
 mod assets;
+mod calls;
 mod care;
-#[cfg(target_os = "linux")]
-mod clocks;
 mod crash;
+mod disk;
 mod door;
 mod faults;
 mod history;
@@ -16,8 +16,11 @@ mod keys;
 mod live;
 mod mailbox;
 mod operations;
+mod power;
 mod settings;
+mod strace;
 mod support;
+mod traced;
 mod vandal;
 mod watching;
 mod world;

@@ -23,6 +23,9 @@ pub(crate) const SLEEPER: Who = ACTORS;
 pub(crate) const SLOW: Who = ACTORS + 1;
 pub(crate) const VANDAL: Who = ACTORS + 2;
 
+/// Looks, a millisecond or more apart, at clients that note nothing before a test gives up: far beyond any sane answer.
+const QUIET: usize = 30_000;
+
 /// Envelopes that one of them has unanswered.
 const OUTBOX: usize = 12;
 
@@ -371,14 +374,23 @@ impl World {
     pub(crate) async fn go_on(&mut self, noted: usize, failures: usize) {
         let noted = self.noted() + noted;
         let failures = self.unavailable.load(Ordering::Relaxed) + failures;
+        let (mut last, mut quiet) = (0, 0);
         while self.noted() < noted && self.unavailable.load(Ordering::Relaxed) < failures {
             assert!(self.actors.try_join_next().is_none(), "an actor gave up");
+            quiet = if last == self.noted() { quiet + 1 } else { 0 };
+            last = self.noted();
+            assert!(quiet < QUIET, "the relay serves nobody");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
     pub(crate) fn kill(&mut self) {
-        self.relay.take().expect("it lives").kill();
+        self.take().kill();
+    }
+
+    /// For those who kill it in their own way.
+    pub(crate) fn take(&mut self) -> Child {
+        self.relay.take().expect("it lives")
     }
 
     pub(crate) fn relay(&mut self) -> &mut Child {

@@ -114,10 +114,10 @@ pub(crate) fn deploying(ctx: &Context) -> Result<()> {
     debian::install(ctx, &missing)
 }
 
-/// faketime, which tells the relay another time than there is; its tests run on Linux only.
-pub(crate) fn faketime(ctx: &Context) -> Result<()> {
-    if cfg!(target_os = "linux") && which(&["faketime"]).is_none() {
-        debian::install(ctx, &["faketime"])?;
+/// strace, which answers the relay's system calls with errors and writes them down; Linux has it only.
+pub(crate) fn tracing(ctx: &Context) -> Result<()> {
+    if cfg!(target_os = "linux") && which(&["strace"]).is_none() {
+        debian::install(ctx, &["strace"])?;
     }
     Ok(())
 }

@@ -2,8 +2,14 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+/// The relay that is started: the one that was built with these tests, or one that is broken on purpose.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("PAWL_BROKEN_SERVER")
+        .map_or_else(|| env!("CARGO_BIN_EXE_pawl-server").into(), PathBuf::from)
+}
 
 pub(crate) struct Child {
     process: std::process::Child,
@@ -12,7 +18,7 @@ pub(crate) struct Child {
 
 impl Child {
     pub(crate) fn start(folder: &Path, flags: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pawl-server"));
+        let mut command = Command::new(program());
         command.args(["--listen", "127.0.0.1:0", "--data"]);
         Self::spawn(command.arg(folder).args(flags))
     }
@@ -39,6 +45,15 @@ impl Child {
     pub(crate) fn kill(mut self) {
         self.process.kill().expect("it can be killed");
         self.process.wait().expect("it is gone");
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.process.try_wait().expect("a child").is_some()
     }
 
     /// Sends a signal and does not wait.

@@ -1,0 +1,109 @@
+//! The machine of the real binary loses power under load: what a kill leaves in the system's memory is gone. The
+//! folder becomes what the disk has then (`disk`), the relay starts on it, and the checker (`history`) looks at what
+//! clients were promised.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use crate::calls;
+use crate::disk::{Disk, Luck};
+use crate::history::{Event, check};
+use crate::strace::{self, Fault};
+use crate::support::{Child, Client, Device, envelope, message_id};
+use crate::world::{World, below};
+
+/// Cuts in a run; every other one while the log is being written back into the store.
+const CUTS: usize = 30;
+
+/// So that more happens between a write and its flush than on a disk that is fast.
+const SLOW: Fault = "fsync:delay_enter=2000";
+
+/// Runs the load over so many cuts and gives everything that clients saw.
+async fn run(cuts: usize, faults: &[Fault]) -> Vec<Event> {
+    let mut world = World::start().await;
+    let scratch = tempfile::tempdir().expect("a folder");
+    let log = scratch.path().join("trace");
+    world.go_on(100, usize::MAX / 2).await;
+    world.kill();
+    for cut in 0..cuts {
+        let disk = Disk::of(world.folder.path());
+        world.relive(strace::start_logged(world.folder.path(), faults, &log));
+        world.go_on(10 + below(80), usize::MAX / 2).await;
+        if cut % 2 == 1 {
+            write_back(&mut world, &log).await;
+        }
+        cut_power(disk, world.take(), &log, Luck::any());
+    }
+    world.restart();
+    world.end().await
+}
+
+/// What the folder holds after a loss of power at this moment.
+fn cut_power(mut disk: Disk, relay: Child, log: &Path, luck: Luck) {
+    let trace = strace::kill(relay, log);
+    disk.follow(&calls::read(&trace));
+    let folder = disk.lose_power(luck);
+    let copy = tempfile::tempdir().expect("a folder");
+    for file in ["relay.db", "relay.db-wal"] {
+        // A log may be gone, and for a moment there is only that.
+        let _ = std::fs::copy(folder.join(file), copy.path().join(file));
+    }
+    let store = rusqlite::Connection::open(copy.path().join("relay.db")).expect("a file");
+    let found = store.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
+    assert_eq!(
+        found.as_deref(),
+        Ok("ok"),
+        "{luck:?} leaves a damaged store"
+    );
+}
+
+/// Until the relay writes its log back into the store: at the latest when clients have noted so much.
+async fn write_back(world: &mut World, log: &Path) {
+    const CALL: &[u8] = b"/relay.db>, \"";
+    let mut trace = std::fs::File::open(log).expect("a trace");
+    let mut new = Vec::new();
+    for _ in 0..2_000 {
+        if new.windows(CALL.len()).any(|some| some == CALL) {
+            return;
+        }
+        let end = trace.seek(SeekFrom::End(0)).expect("an end");
+        new.clear();
+        world.go_on(1, usize::MAX / 2).await;
+        trace.seek(SeekFrom::Start(end)).expect("a place");
+        trace.read_to_end(&mut new).expect("it reads");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn losses_of_power_under_load_break_no_promise() {
+    assert_eq!(check(&run(CUTS, &[SLOW]).await), [].into());
+}
+
+/// A disk that fails to flush may have lost what it was given, and says so once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_failed_flush_lost_was_promised_to_nobody() {
+    let faults = ["fsync:error=EIO:when=9+5"];
+    assert_eq!(check(&run(CUTS / 2, &faults).await), [].into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_was_just_made_survives_a_loss_of_power() {
+    for luck in [Luck::Nothing, Luck::Everything, Luck::any()] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let scratch = tempfile::tempdir().expect("a folder");
+        let log = scratch.path().join("trace");
+        let disk = Disk::of(folder.path());
+        let relay = strace::start_logged(folder.path(), &[], &log);
+        let alice = Device::new("alice");
+        let mut client = Client::register(relay.address, &alice).await;
+        client.leave().await;
+        let bob = Device::new("bob");
+        client = Client::register(relay.address, &bob).await;
+        let id = message_id();
+        client.store(alice.address(), id, envelope(1)).await;
+        cut_power(disk, relay, &log, luck);
+        let relay = Child::start(folder.path(), &[]);
+        let mut client = Client::auth(relay.address, &alice, 0).await;
+        assert_eq!(client.waiting().await, [(1, id, envelope(1))], "{luck:?}");
+    }
+}
