@@ -1,7 +1,7 @@
 //! The relay's one clock: every reading of time is here, so that the rest takes time as a value.
 //!
-//! Wall time (milliseconds since 1970) stamps what is stored and decides when it expires; monotonic
-//! time decides timeouts. A jump of the wall clock moves expiry, never delivery or order.
+//! Monotonic time decides timeouts and, by way of the store's own time (`store::time`), what expires. The machine's clock,
+//! milliseconds since 1970, may jump: nothing follows it at once.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -51,6 +51,7 @@ impl<const N: usize> ByCause<N> {
 pub(crate) struct Metrics {
     pub(crate) connections: Counter,
     pub(crate) turned_away: Counter,
+    pub(crate) clock_jumps: Counter,
     admitted: Counter,
     stored: Counter,
     duplicates: Counter,
@@ -139,7 +140,7 @@ impl Metrics {
         page.0
     }
 
-    fn rows(&self) -> [(&'static str, &'static str, &Counter); 8] {
+    fn rows(&self) -> [(&'static str, &'static str, &Counter); 9] {
         [
             (
                 "pawl_connections_total",
@@ -180,6 +181,11 @@ impl Metrics {
                 "pawl_published_total",
                 "uploads of prekeys",
                 &self.published,
+            ),
+            (
+                "pawl_clock_jumps_total",
+                "jumps of the machine's clock",
+                &self.clock_jumps,
             ),
         ]
     }

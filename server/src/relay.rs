@@ -277,6 +277,9 @@ fn prepare(socket: SockRef<'_>) {
 async fn sweep(relay: Arc<Relay>) {
     loop {
         relay.rates.forget_quiet();
+        if let Err(error) = relay.store.go_on().await {
+            tracing::error!(%error, "the relay's time does not go on");
+        }
         loop {
             match relay.store.sweep().await {
                 Ok(true) => tokio::time::sleep(SWEEP_PAUSE).await,

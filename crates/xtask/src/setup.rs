@@ -13,8 +13,8 @@ use crate::context::Context;
 pub(crate) use python::python;
 pub(crate) use toolchain::WasmToolchain;
 pub(crate) use tools::{
-    Browser, NIGHTLY, SBIN, browser, components, deploying, firefox_driver, fuzzing, mutants, npm,
-    tracing, wasm_bindgen, wasm_clippy, wasm_pack,
+    Browser, NIGHTLY, SBIN, browser, components, deploying, faketime, firefox_driver, fuzzing,
+    mutants, npm, tracing, wasm_bindgen, wasm_clippy, wasm_pack,
 };
 
 /// What `run` and `build` need.
@@ -37,5 +37,6 @@ pub(crate) fn for_test(ctx: &Context) -> Result<()> {
     python(ctx)?;
     deploying(ctx)?;
     tracing(ctx)?;
+    faketime(ctx)?;
     Ok(())
 }

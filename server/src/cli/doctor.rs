@@ -17,6 +17,8 @@ const LITTLE_ROOM: u64 = 1 << 30;
 /// File descriptors besides the WebSockets: the page's connections, the store, the log.
 const OTHER_FILES: u64 = 600;
 
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
 /// 2026: no relay of this kind ran before, so a clock that says so is wrong.
 const EARLIEST_MS: u64 = 1_767_225_600_000;
 
@@ -138,9 +140,7 @@ fn room(_data: &Path) -> Vec<Finding> {
 fn store_health(data: &Path) -> Vec<Finding> {
     let now = clock::wall_ms();
     if now < EARLIEST_MS {
-        return vec![Wrong(
-            "the clock stands before 2026: set it, mail expires by it".to_owned(),
-        )];
+        return vec![Wrong("the clock stands before 2026: set it".to_owned())];
     }
     match store::examine(data) {
         Ok(None) => vec![Look("there is no store yet; the relay makes it".to_owned())],
@@ -152,17 +152,26 @@ fn store_health(data: &Path) -> Vec<Finding> {
         ))],
         Ok(Some(health)) => {
             let version = Fine(format!("the store is whole, of version {}", health.version));
-            let clock = if health.newest_ms > now.saturating_add(CLOCK_SLACK_MS) {
-                Wrong(
-                    "the clock stands before what the store has seen: set it, mail expires by it"
-                        .to_owned(),
-                )
-            } else {
-                Fine("the clock is not behind what the store has seen".to_owned())
-            };
-            vec![version, clock]
+            let clock = health.times_ms.map(|times| compare(times, now));
+            [Some(version), clock].into_iter().flatten().collect()
         }
         Err(error) => vec![Wrong(format!("the store cannot be used: {error}"))],
+    }
+}
+
+/// The relay's own time and what it has seen of the machine's clock, with that clock.
+fn compare((own, followed): (u64, u64), now: u64) -> Finding {
+    if followed > now.saturating_add(CLOCK_SLACK_MS) {
+        return Wrong("the clock stands before what the relay has seen of it: set it".to_owned());
+    }
+    let days = own.abs_diff(now) / DAY_MS;
+    let side = if own < now { "behind" } else { "ahead of" };
+    if days > 0 {
+        Look(format!(
+            "the relay's own time, by which mail and invites expire, is {days} days {side} the clock; nothing expires early by that"
+        ))
+    } else {
+        Fine("the clock and the relay's own time agree".to_owned())
     }
 }
 

@@ -76,7 +76,7 @@ enum DoorError {
 pub(super) fn invite(command: InviteCommand, data: &Path) -> ExitCode {
     finish(open(data).and_then(|mut store| match command {
         InviteCommand::Create { uses, days } => {
-            let now = clock::wall_ms();
+            let now = store.now()?;
             let expires_at = now.saturating_add(u64::from(days) * DAY_MS);
             let (code, number) = store.create_invite(uses, now, expires_at)?;
             Ok(format!(
@@ -85,7 +85,7 @@ pub(super) fn invite(command: InviteCommand, data: &Path) -> ExitCode {
             ))
         }
         InviteCommand::List => {
-            let now = clock::wall_ms();
+            let now = store.now()?;
             let line = |invite: crate::store::Invite| {
                 let days = invite.expires_at.saturating_sub(now).div_ceil(DAY_MS);
                 format!("{}: {}\n", invite.id, terms(invite.uses_left, days))

@@ -9,7 +9,8 @@ use std::path::Path;
 use pawl_wire::Epoch;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Banned, Invite, OpenError, StoreError, bans, invites, schema};
+use super::{Banned, Invite, OpenError, StoreError, bans, invites, schema, time};
+use crate::clock;
 
 pub(crate) struct Admin {
     conn: Connection,
@@ -41,7 +42,7 @@ impl Admin {
         let path = folder.join("relay.db");
         match super::lock(&folder.join("relay.lock")) {
             Ok(lock) => Ok(Self {
-                conn: schema::open_writer(&path, fresh)?.0,
+                conn: schema::open_writer(&path, fresh, clock::wall_ms())?.0,
                 _lock: Some(lock),
             }),
             Err(OpenError::InUse) => Ok(Self {
@@ -50,6 +51,11 @@ impl Admin {
             }),
             Err(error) => Err(error),
         }
+    }
+
+    /// By the relay's time, which is what counts for invites.
+    pub(crate) fn now(&self) -> Result<u64, AdminError> {
+        Ok(time::read(&self.conn)?.own)
     }
 
     /// The new invite's code, which is kept nowhere, and its number.

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::schema::{self, APPLICATION_ID};
 use super::{OpenError, lock, make_folder};
+use crate::clock;
 
 /// "PawB" in the header of a copy, where a store has "Pawl".
 pub(super) const COPY_ID: i32 = 0x5061_7742;
@@ -126,7 +127,7 @@ fn restore_into(from: &Path, to: &Path, fresh: Epoch) -> Result<(), BackupError>
     schema::check_owner(&conn)?;
     conn.close().map_err(|(_, error)| error)?;
     // Brings an older copy up to this version, too.
-    let (conn, _) = schema::open_writer(to, fresh)?;
+    let (conn, _) = schema::open_writer(to, fresh, clock::wall_ms())?;
     forget_what_was_given(&conn, fresh)?;
     conn.pragma_update(None, "wal_checkpoint", "TRUNCATE")?;
     conn.pragma_update(None, "journal_mode", "DELETE")?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{OpenError, schema};
+use super::{OpenError, schema, time};
 
 /// What is found.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,8 +12,8 @@ pub(crate) struct Health {
     pub(crate) version: i32,
     /// What SQLite finds wrong, if anything.
     pub(crate) damage: Option<String>,
-    /// The latest time that a row has.
-    pub(crate) newest_ms: u64,
+    /// The relay's own time, and how far it followed the machine's clock.
+    pub(crate) times_ms: Option<(u64, u64)>,
 }
 
 /// None where there is no store.
@@ -31,16 +31,11 @@ pub(crate) fn examine(folder: &Path) -> Result<Option<Health>, OpenError> {
         Ok(said) => Some(said),
         Err(error) => Some(error.to_string()),
     };
-    // A store that is damaged may not even tell this.
-    let newest = |sql| {
-        conn.query_row(sql, [], |row| row.get::<_, i64>(0))
-            .unwrap_or_default()
-    };
-    let newest_ms = newest("SELECT coalesce(max(stored_at), 0) FROM (SELECT stored_at FROM mail ORDER BY id DESC LIMIT 100)")
-        .max(newest("SELECT coalesce(max(made_at), 0) FROM (SELECT made_at FROM claim ORDER BY id DESC LIMIT 100)"));
+    // One that is damaged, or of an older version, may not tell.
+    let times = time::read(&conn).ok();
     Ok(Some(Health {
         version,
         damage,
-        newest_ms: newest_ms.unsigned_abs(),
+        times_ms: times.map(|times| (times.own, times.followed)),
     }))
 }

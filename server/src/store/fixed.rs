@@ -1,9 +1,9 @@
 //! The store's limits that are not settings, in the manual's words.
 
-use super::{bans, invites, readers, sweep, writer};
+use super::{bans, invites, readers, sweep, time, writer};
 use crate::fixed::grouped;
 
-pub(crate) fn fixed_limits() -> [(&'static str, String); 6] {
+pub(crate) fn fixed_limits() -> [(&'static str, String); 7] {
     let days = |milliseconds: u64| milliseconds / sweep::DAY_MS;
     let number = |number: i64| grouped(number.unsigned_abs());
     [
@@ -32,6 +32,13 @@ pub(crate) fn fixed_limits() -> [(&'static str, String); 6] {
                 "{} days, {} in all",
                 days(sweep::DELIVERED_LIFETIME_MS),
                 number(sweep::MAX_DELIVERED)
+            ),
+        ),
+        (
+            "time that is made up for",
+            format!(
+                "{} days of one absence, at twice the pace",
+                days(time::MOST_OWED_MS)
             ),
         ),
     ]

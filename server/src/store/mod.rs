@@ -19,6 +19,7 @@ mod mail;
 mod readers;
 mod schema;
 mod sweep;
+mod time;
 mod writer;
 
 use std::fs::{DirBuilder, File, TryLockError};
@@ -118,6 +119,8 @@ impl Lane {
 /// The relay's store.
 pub(crate) struct Store {
     writer: writer::Writer,
+    time: Arc<time::Time>,
+    metrics: Arc<Metrics>,
     readers: readers::Readers,
     epoch: Epoch,
     limits: Limits,
@@ -143,11 +146,20 @@ impl Store {
         make_folder(folder).map_err(OpenError::Unwritable)?;
         let lock = lock(&folder.join("relay.lock"))?;
         let path = folder.join("relay.db");
-        let (conn, epoch) = schema::open_writer(&path, fresh)?;
+        let (conn, epoch) = schema::open_writer(&path, fresh, clock::wall_ms())?;
+        let time = Arc::new(time::Time::open(&conn, clock::now())?);
+        let writer = writer::Writer::start(
+            conn,
+            config.limits.clone(),
+            Arc::clone(&metrics),
+            Arc::clone(&time),
+            wake,
+        );
         Ok(Self {
             readers: readers::Readers::start(&path)?,
-            writer: writer::Writer::start(conn, config.limits.clone(), metrics, wake)
-                .map_err(OpenError::Thread)?,
+            writer: writer.map_err(OpenError::Thread)?,
+            time,
+            metrics,
             epoch,
             limits: config.limits.clone(),
             registration: config.registration,
@@ -162,6 +174,9 @@ impl Store {
 
     /// Finishes what is queued, closes the file for writing and lets another relay have it.
     pub(crate) async fn stop(&self) {
+        if let Err(error) = self.go_on().await {
+            tracing::warn!(%error, "the relay's time stays where it was");
+        }
         self.writer.stop().await;
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "the lock stays until this process ends");
@@ -198,7 +213,7 @@ impl Store {
     pub(crate) async fn register(&self, register: Register) -> Result<Registered, StoreError> {
         let admission = accounts::Admission {
             registration: self.registration,
-            now: clock::wall_ms(),
+            now: self.time.now(),
             most_keys: self.limits.one_time_keys,
         };
         self.write(move |conn| accounts::register(conn, &register, admission))
@@ -212,7 +227,7 @@ impl Store {
         device: DeviceId,
         last_seq: u64,
     ) -> Result<Opened, StoreError> {
-        let now = clock::wall_ms();
+        let now = self.time.now();
         let op = move |conn: &Connection| accounts::open_mailbox(conn, device, last_seq, now);
         self.writer.open(device, op).await?.await
     }
@@ -296,7 +311,7 @@ impl Store {
         address: pawl_wire::DeviceAddress,
         low: impl FnOnce(DeviceId) + Send + 'static,
     ) -> Result<Pending<Claimed>, StoreError> {
-        let now = clock::wall_ms();
+        let now = self.time.now();
         let op = move |conn: &Connection| claims::claim(conn, claim, address, now);
         let after = move |claimed: &Result<Claimed, StoreError>| {
             if let Ok(Claimed::Bundle {
@@ -343,9 +358,23 @@ impl Store {
         self.readers.submit(read).await?.await
     }
 
+    /// Lets the relay's time go on, and says so when the machine's clock jumped.
+    pub(crate) async fn go_on(&self) -> Result<(), StoreError> {
+        let time = Arc::clone(&self.time);
+        let look = move |conn: &Connection| time.go_on(conn, clock::now(), clock::wall_ms());
+        if let Some(jump) = self.write(look).await?.await? {
+            tracing::warn!(
+                ?jump,
+                "the machine's clock jumped, or the machine slept: what waits does not expire by that"
+            );
+            self.metrics.clock_jumps.add(1);
+        }
+        Ok(())
+    }
+
     /// Erases what is past its time, a bounded slice; true when there may be more.
     pub(crate) async fn sweep(&self) -> Result<bool, StoreError> {
-        let (now, lifetime) = (clock::wall_ms(), self.limits.mail_lifetime);
+        let (now, lifetime) = (self.time.now(), self.limits.mail_lifetime);
         self.write(move |conn| sweep::sweep(conn, now, lifetime))
             .await?
             .await

@@ -17,7 +17,8 @@ pub(super) const ADDRESS: DeviceAddress = DeviceAddress {
 
 /// A store in which "alice" is registered with a device, and nobody else.
 pub(super) fn store(folder: &Path) -> (Connection, DeviceId) {
-    let (conn, _) = schema::open_writer(&folder.join("relay.db"), Epoch([0; 16])).expect("a store");
+    let (conn, _) =
+        schema::open_writer(&folder.join("relay.db"), Epoch([0; 16]), 0).expect("a store");
     let key = || {
         Some(KeyRecord {
             id: 1,

@@ -60,7 +60,8 @@ impl World {
             live_grace: Duration::from_secs(86_400),
             ..Limits::default()
         };
-        let writer = Writer::start(conn, limits, Arc::default(), Arc::new(|_| ()));
+        let (time, wake) = (Arc::new(Time::at(0)), Arc::new(|_| ()));
+        let writer = Writer::start(conn, limits, Arc::default(), time, wake);
         Self {
             writer: writer.expect("a thread"),
             other: open(folder.path()),

@@ -8,13 +8,13 @@ use std::path::Path;
 use pawl_wire::Epoch;
 use rusqlite::{Connection, OpenFlags};
 
-use super::{OpenError, keys};
+use super::{OpenError, keys, time};
 
 /// "Pawl" in the file's header: `PRAGMA application_id`.
 pub(super) const APPLICATION_ID: i32 = 0x5061_776c;
 
 /// Version of the tables below: `PRAGMA user_version`. Every change of them raises it.
-const SCHEMA_VERSION: i32 = 3;
+const SCHEMA_VERSION: i32 = 4;
 
 /// Prepared statements kept per connection: all that the relay has, with room.
 const STATEMENTS: usize = 64;
@@ -119,11 +119,22 @@ CREATE TABLE ban (
 ) STRICT;
 ";
 
-/// Opens the file for the writer thread, makes the tables where there are none, and reads the epoch.
+/// Version 3 took the machine's clock for its time.
+const FROM_3: &str = "
+ALTER TABLE relay ADD COLUMN own_time INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE relay ADD COLUMN followed_time INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Opens the file for the writer thread, makes the tables where there are none, and reads the epoch. `machine`: what the
+/// machine's clock says, for a store that has no time yet.
 ///
 /// # Errors
 /// [`OpenError`] for a file that is newer, not ours, or cannot be used.
-pub(super) fn open_writer(path: &Path, fresh: Epoch) -> Result<(Connection, Epoch), OpenError> {
+pub(super) fn open_writer(
+    path: &Path,
+    fresh: Epoch,
+    machine: u64,
+) -> Result<(Connection, Epoch), OpenError> {
     let mut conn = Connection::open(path)?;
     check_owner(&conn)?;
     // The header is ours or empty from here on: only now may anything be written.
@@ -135,7 +146,7 @@ pub(super) fn open_writer(path: &Path, fresh: Epoch) -> Result<(Connection, Epoc
     // which a container may not have, and every commit with it fails. Emptied when the job ends.
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
-    let epoch = prepare(&mut conn, fresh)?;
+    let epoch = prepare(&mut conn, fresh, machine)?;
     Ok((conn, epoch))
 }
 
@@ -197,7 +208,7 @@ pub(super) fn check_owner(conn: &Connection) -> Result<(), OpenError> {
     }
 }
 
-fn prepare(conn: &mut Connection, fresh: Epoch) -> Result<Epoch, OpenError> {
+fn prepare(conn: &mut Connection, fresh: Epoch, machine: u64) -> Result<Epoch, OpenError> {
     let begun = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version: i32 = begun.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version == 0 {
@@ -212,6 +223,10 @@ fn prepare(conn: &mut Connection, fresh: Epoch) -> Result<Epoch, OpenError> {
     }
     if version == 1 || version == 2 {
         begun.execute_batch(FROM_2)?;
+    }
+    if version < 4 {
+        begun.execute_batch(FROM_3)?;
+        time::begin(&begun, machine)?;
     }
     begun.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     let epoch = begun.query_row("SELECT epoch FROM relay", [], |row| row.get(0))?;

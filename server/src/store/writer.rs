@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::jobs::{self, Job};
 use super::live::{Listener, LiveMail, OnDisk, Outlet, Submission, Taken, Write};
+use super::time::Time;
 use super::{DeviceId, Pending, StoreError, Submitted, mail};
 use crate::clock;
 use crate::config::Limits;
@@ -40,6 +41,7 @@ impl Writer {
         conn: Connection,
         limits: Limits,
         metrics: Arc<Metrics>,
+        time: Arc<Time>,
         wake: Wake,
     ) -> std::io::Result<Self> {
         let (queue, messages) = mpsc::channel(QUEUE);
@@ -50,6 +52,7 @@ impl Writer {
             conn,
             wake,
             metrics,
+            time,
             live: LiveMail::new(limits.live_grace),
             limits: Arc::new(limits),
             group: Vec::with_capacity(GROUP),
@@ -165,6 +168,7 @@ struct Thread {
     limits: Arc<Limits>,
     wake: Wake,
     metrics: Arc<Metrics>,
+    time: Arc<Time>,
     live: LiveMail,
     group: Vec<Box<dyn Job>>,
     /// Looked at after the commit, which may hold mail for them.
@@ -274,8 +278,9 @@ impl Thread {
         submission: Submission,
         stored: impl FnOnce(DeviceId) + Send + 'static,
     ) {
+        let now = self.time.now();
         let insert = move |conn: &Connection, submit: &Submit| {
-            mail::insert(conn, device, seq, submit, clock::wall_ms())?;
+            mail::insert(conn, device, seq, submit, now)?;
             Ok(Submitted::Stored(device))
         };
         self.envelope(submission, insert, stored);
@@ -283,9 +288,9 @@ impl Thread {
 
     fn append(&mut self, submission: Submission) {
         let (limits, wake) = (Arc::clone(&self.limits), Arc::clone(&self.wake));
-        let append = move |conn: &Connection, submit: &Submit| {
-            mail::append(conn, submit, &limits, clock::wall_ms())
-        };
+        let now = self.time.now();
+        let append =
+            move |conn: &Connection, submit: &Submit| mail::append(conn, submit, &limits, now);
         self.envelope(submission, append, move |device| wake(device));
     }
 
@@ -316,7 +321,7 @@ impl Thread {
 
     fn acknowledge(&mut self, device: DeviceId, through: u64) {
         if self.live.acknowledge(device, through) {
-            let now = clock::wall_ms();
+            let now = self.time.now();
             let op = move |conn: &Connection| mail::acknowledge(conn, device, through, now);
             let failed = |result: &Result<(), StoreError>| {
                 if let Err(error) = result {

@@ -18,7 +18,8 @@ fn start(folder: &std::path::Path) -> (Writer, Connection) {
         .expect("a table");
     conn.busy_timeout(std::time::Duration::ZERO)
         .expect("a setting");
-    let writer = Writer::start(conn, Limits::default(), Arc::default(), Arc::new(|_| ()));
+    let (time, wake) = (Arc::new(Time::at(0)), Arc::new(|_| ()));
+    let writer = Writer::start(conn, Limits::default(), Arc::default(), time, wake);
     (writer.expect("a thread"), open())
 }
 

@@ -225,15 +225,14 @@ fn doctor_says_what_is_wrong() {
         let conn = rusqlite::Connection::open(data.join("relay.db")).expect("a store");
         conn.execute_batch(sql).expect("it can write");
     };
-    change(
-        "INSERT INTO mail (device, seq, message_id, envelope, stored_at)
-         VALUES (1, 1, x'00', x'00', 9000000000000)",
-    );
-    assert!(wrong(&[free]).contains("the clock stands before what the store has seen"));
+    change("UPDATE relay SET own_time = own_time - 5 * 86400000, followed_time = 9000000000000");
+    assert!(wrong(&[free]).contains("the clock stands before what the relay has seen of it"));
+    change("UPDATE relay SET followed_time = own_time");
+    assert!(findings(&data, &[free], "look ").contains("is 5 days behind the clock"));
     change("PRAGMA user_version = 99");
     assert!(wrong(&[free]).contains("its tables are version 99"));
     change(
-        "PRAGMA user_version = 3; PRAGMA writable_schema = ON;
+        "PRAGMA user_version = 4; PRAGMA writable_schema = ON;
             UPDATE sqlite_master SET rootpage = 3 WHERE name = 'mail'",
     );
     assert!(wrong(&[free]).contains("the store is damaged"));

@@ -355,13 +355,16 @@ async fn a_store_of_an_older_version_gets_what_it_lacks() {
         publish(&mut owner, one_time(1..=last)).await;
     }
     drop(relay);
+    let without_time = "ALTER TABLE relay DROP COLUMN own_time;
+         ALTER TABLE relay DROP COLUMN followed_time;";
     let without_door = "ALTER TABLE relay DROP COLUMN last_invite;
          ALTER TABLE relay DROP COLUMN ban_changes; DROP TABLE invite; DROP TABLE ban;";
     let without_digests = "ALTER TABLE device DROP COLUMN prekey_digest;
          ALTER TABLE device DROP COLUMN kem_digest;";
     let older = [
-        format!("{without_door} {without_digests} PRAGMA user_version = 1"),
-        format!("{without_door} PRAGMA user_version = 2"),
+        format!("{without_time} {without_door} {without_digests} PRAGMA user_version = 1"),
+        format!("{without_time} {without_door} PRAGMA user_version = 2"),
+        format!("{without_time} PRAGMA user_version = 3"),
         String::new(),
     ];
     for changes in older {

@@ -6,6 +6,8 @@ mod admission;
 mod assets;
 mod calls;
 mod care;
+#[cfg(target_os = "linux")]
+mod clocks;
 mod crash;
 mod disk;
 mod door;

@@ -122,6 +122,14 @@ pub(crate) fn tracing(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
+/// faketime, which tells the relay another time than there is; its tests run on Linux only.
+pub(crate) fn faketime(ctx: &Context) -> Result<()> {
+    if cfg!(target_os = "linux") && which(&["faketime"]).is_none() {
+        debian::install(ctx, &["faketime"])?;
+    }
+    Ok(())
+}
+
 /// Installs the npm packages when package-lock.json is another than the one they came from.
 pub(crate) fn npm(ctx: &Context) -> Result<()> {
     let sh = &ctx.sh;

@@ -1,0 +1,149 @@
+//! The machine's clock jumps while the real relay runs, under load and between its deaths: by libfaketime, which tells it
+//! another time than there is. Its monotonic clock is left alone, as a real jump leaves it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use pawl_wire::{ClientFrame, ConnectionError, RelayFrame};
+
+use crate::history::{Event, check};
+use crate::support::{Child, Client, Device, command, envelope, message_id};
+use crate::world::{FLAGS, SLEEPER, World, below};
+
+/// The clock of a machine whose only program is the relay.
+struct Clock {
+    file: PathBuf,
+    library: String,
+}
+
+impl Clock {
+    fn new(folder: &Path) -> Self {
+        let told = Command::new("faketime")
+            .args(["-m", "-f", "+0d", "printenv", "LD_PRELOAD"])
+            .output()
+            .expect("faketime is there: `cargo xtask setup --test` gets it");
+        let clock = Self {
+            file: folder.join("clock"),
+            library: String::from_utf8(told.stdout).expect("a path"),
+        };
+        clock.jump("+0d");
+        clock
+    }
+
+    /// To so much before or after the true time, all at once.
+    fn jump(&self, off: &str) {
+        let new = self.file.with_extension("new");
+        std::fs::write(&new, format!("{off}\n")).expect("a file");
+        std::fs::rename(&new, &self.file).expect("a file");
+    }
+
+    fn start(&self, data: &Path, flags: &[&str]) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pawl-server"));
+        command
+            .args(["--log", "off", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .args(flags)
+            .env("LD_PRELOAD", self.library.trim())
+            .env("FAKETIME_TIMESTAMP_FILE", &self.file)
+            .env("FAKETIME_NO_CACHE", "1")
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        Child::spawn(&mut command)
+    }
+}
+
+/// The relay's own time and how far it followed the machine's clock, in days.
+fn times(data: &Path) -> (i64, i64) {
+    let conn = rusqlite::Connection::open(data.join("relay.db")).expect("a store");
+    let days = "SELECT own_time / 86400000, followed_time / 86400000 FROM relay";
+    conn.query_row(days, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .expect("times")
+}
+
+/// Until a relay that has just started has looked at its clock; then it erases what is past its time.
+async fn until_it_looked(data: &Path, before: (i64, i64)) {
+    while times(data).1 == before.1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_jumps_under_load_and_between_deaths_breaks_no_promise() {
+    let mut world = World::start().await;
+    let machine = tempfile::tempdir().expect("a folder");
+    let clock = Clock::new(machine.path());
+    let data = world.folder.path().to_owned();
+    world.go_on(300, usize::MAX / 2).await;
+    let begun = times(&data);
+    for off in ["+40d", "-40d", "+4500d", "+0d", "-15000d", "+40d", "+0d"] {
+        // Dead meanwhile, and alive.
+        world.kill();
+        let before = times(&data);
+        clock.jump(off);
+        world.relive(clock.start(&data, &FLAGS));
+        until_it_looked(&data, before).await;
+        for off in ["+0d", "+40d", "-1d", off] {
+            world.go_on(100 + below(200), usize::MAX / 2).await;
+            clock.jump(off);
+        }
+    }
+    world.go_on(300, usize::MAX / 2).await;
+    assert_eq!(times(&data).0, begun.0, "days went by");
+    let history = world.end().await;
+    assert_eq!(check(&history), [].into());
+    let early = history
+        .iter()
+        .filter(|event| matches!(event, Event::Delivered { at: SLEEPER, .. }));
+    assert!(early.count() > 100, "something waited all the time");
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_ends_no_connection_and_keeps_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = Clock::new(folder.path());
+    let relay = clock.start(&folder.path().join("data"), &[]);
+    let [alice, bob] = ["alice", "bob"].map(Device::new);
+    let mut quiet = Client::register(relay.address, &alice).await;
+    let mut from = Client::register(relay.address, &bob).await;
+    for (number, off) in (1..).zip(["+40d", "-40d", "+0d"]) {
+        let mut late = Client::connect(relay.address).await;
+        let mut stranger = Client::connect(relay.address).await;
+        clock.jump(off);
+        from.store(alice.address(), message_id(), envelope(number))
+            .await;
+        assert_eq!(quiet.delivery().await.2, envelope(number));
+        let auth = alice.auth(&late.challenge, 0);
+        late.send(&ClientFrame::Auth(auth)).await;
+        assert!(matches!(late.next().await, RelayFrame::AuthOk(_)));
+        assert_eq!(quiet.end().await.error, Some(ConnectionError::Replaced));
+        for _ in 1..=number {
+            late.delivery().await;
+        }
+        quiet = late;
+        if off == "-40d" {
+            assert_eq!(stranger.end().await.error, Some(ConnectionError::TimedOut));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_invite_is_not_past_its_time_because_a_clock_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let clock = Clock::new(folder.path());
+    let made = command(&data, &["invite", "create", "--days", "14"]);
+    let code = String::from_utf8(made.stdout).expect("text");
+    let code = code.lines().next().expect("a code").to_owned();
+    clock.jump("+40d");
+    let before = times(&data);
+    let relay = clock.start(&data, &["--registration", "invite"]);
+    until_it_looked(&data, before).await;
+    let alice = Device::new("alice");
+    let mut client = Client::connect(relay.address).await;
+    let mut register = alice.register(&client.challenge);
+    register.invite = Some(code);
+    client
+        .send(&ClientFrame::Register(Box::new(register)))
+        .await;
+    assert!(matches!(client.next().await, RelayFrame::AuthOk(_)));
+}
