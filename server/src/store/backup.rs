@@ -4,14 +4,14 @@
 //! `restore` makes one of it, with a new epoch and without what may have been given out since (one-time keys,
 //! invites). Design, section 6.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use pawl_wire::Epoch;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema::{self, APPLICATION_ID};
-use super::{OpenError, lock, make_folder};
+use super::{OpenError, lock, make_folder, private};
 use crate::clock;
 
 /// "PawB" in the header of a copy, where a store has "Pawl".
@@ -77,7 +77,7 @@ pub fn backup(folder: &Path, to: &Path) -> Result<(), BackupError> {
 
 /// Into a file that only its owner can read: usernames and envelopes are in it.
 fn copy(conn: &Connection, to: &Path) -> Result<(), BackupError> {
-    create_private(to)?;
+    private().truncate(true).open(to)?;
     let name = to.to_string_lossy();
     conn.execute("VACUUM INTO ?1", [name.as_ref()])?;
     let copy = Connection::open(to)?;
@@ -113,7 +113,7 @@ pub fn restore(from: &Path, folder: &Path) -> Result<(), BackupError> {
 
 fn restore_into(from: &Path, to: &Path, fresh: Epoch) -> Result<(), BackupError> {
     let mut source = File::open(from)?;
-    std::io::copy(&mut source, &mut create_private(to)?)?;
+    std::io::copy(&mut source, &mut private().truncate(true).open(to)?)?;
     let conn = Connection::open(to)?;
     let owner = conn.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0));
     if !matches!(owner, Ok(COPY_ID)) {
@@ -147,14 +147,6 @@ fn forget_what_was_given(conn: &Connection, fresh: Epoch) -> Result<(), BackupEr
          COMMIT",
     )?;
     Ok(())
-}
-
-fn create_private(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

@@ -22,7 +22,7 @@ mod sweep;
 mod time;
 mod writer;
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -146,6 +146,11 @@ impl Store {
         make_folder(folder).map_err(OpenError::Unwritable)?;
         let lock = lock(&folder.join("relay.lock"))?;
         let path = folder.join("relay.db");
+        // SQLite would make it for whoever may look into the folder; the files beside it take after it.
+        private()
+            .truncate(false)
+            .open(&path)
+            .map_err(OpenError::Unwritable)?;
         let (conn, epoch) = schema::open_writer(&path, fresh, clock::wall_ms())?;
         let time = Arc::new(time::Time::open(&conn, clock::now())?);
         let writer = writer::Writer::start(
@@ -389,11 +394,18 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
+/// For files that nobody but the relay's user reads, whatever the folder allows.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 fn lock(path: &Path) -> Result<File, OpenError> {
-    let file = File::options()
-        .create(true)
+    let file = private()
         .truncate(false)
-        .write(true)
         .open(path)
         .map_err(OpenError::Unwritable)?;
     match file.try_lock() {

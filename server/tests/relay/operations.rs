@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Client, Device, Relay};
+use crate::support::{Child, Client, Device, Relay};
 
 /// Starts the binary, which must give up, and gives what it says.
 fn refusal(listen: &str, data: &Path) -> String {
@@ -36,6 +36,28 @@ fn a_taken_port_a_bad_folder_and_a_second_relay_are_said_in_one_line() {
     assert!(said.contains("cannot write there"), "{said}");
     let said = refusal("127.0.0.1:0", relay.folder());
     assert!(said.contains("another relay is using it"), "{said}");
+}
+
+/// An operator may have made the folder, for all to look into.
+#[tokio::test]
+async fn nobody_else_reads_the_store_in_a_folder_that_is_open_to_all() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), open).expect("it is ours");
+    let relay = Child::start(folder.path(), &[]);
+    let device = Device::new("ada");
+    Client::register(relay.address, &device).await.leave().await;
+    let mut names = BTreeSet::new();
+    for file in std::fs::read_dir(folder.path()).expect("a folder") {
+        let file = file.expect("a file");
+        let mode = file.metadata().expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", file.file_name());
+        names.insert(file.file_name());
+    }
+    let expected = ["relay.db", "relay.db-shm", "relay.db-wal", "relay.lock"];
+    assert_eq!(names, expected.map(Into::into).into());
+    relay.kill();
 }
 
 #[test]
