@@ -26,6 +26,9 @@ const MACHINE: [(&str, &str); 6] = [
     ("\"resol", "ved\": \"http"),
 ];
 
+/// What merging and patching leave behind.
+const LEFTOVERS: [&str; 2] = [".orig", ".rej"];
+
 const PURE: [&str; 3] = [
     "crates/protocol/src/",
     "crates/wire/src/",
@@ -85,6 +88,13 @@ fn look(name: &str, text: &str) -> Vec<Finding> {
             None,
             "file length",
             format!("{lines} lines; more than {LINES} are more than one thing: split it"),
+        );
+    }
+    if LEFTOVERS.iter().any(|ending| name.ends_with(ending)) {
+        say(
+            None,
+            "leftover",
+            "a merge or a patch left it: delete it".into(),
         );
     }
     if name.ends_with(".rs") && !text.trim_start().starts_with("//!") {
