@@ -89,6 +89,8 @@ pub struct Limits {
     pub auth_timeout: Duration,
     /// How long a connection may stay open without a frame from the client.
     pub idle_timeout: Duration,
+    /// A peer that takes no byte for so long is dropped by the kernel, whatever is still to be sent.
+    pub unsent_timeout: Duration,
     /// How long mail that was delivered at once waits for its acknowledgement before it is written.
     pub live_grace: Duration,
 }
@@ -119,6 +121,8 @@ impl Limits {
     pub const CLAIMS_PER_TARGET: NonZeroU32 = count(20);
     /// Far above a person and a bot, below what would fill a disk within the hour.
     pub const SUBMITS_PER_SECOND: NonZeroU32 = count(2_000);
+    /// A line that loses packets sends them again, at longer and longer intervals.
+    pub const UNSENT_TIMEOUT: Duration = Duration::from_secs(60);
     /// A round trip of most networks and the device's own commit, and less than a person notices.
     pub const LIVE_GRACE: Duration = Duration::from_millis(50);
 }
@@ -140,6 +144,7 @@ impl Default for Limits {
             submits_per_second: Self::SUBMITS_PER_SECOND,
             auth_timeout: Duration::from_millis(AUTH_TIMEOUT_MS),
             idle_timeout: Duration::from_millis(IDLE_TIMEOUT_MS),
+            unsent_timeout: Self::UNSENT_TIMEOUT,
             live_grace: Self::LIVE_GRACE,
         }
     }

@@ -7,7 +7,8 @@ use pawl_wire::limits::{
     MAX_RECEIVE_WINDOW, MAX_UNAUTHENTICATED_FRAME,
 };
 
-use crate::{rates, relay, socket, store};
+use crate::config::Limits;
+use crate::{rates, socket, store};
 
 const KIB: usize = 1_024;
 
@@ -44,7 +45,7 @@ pub fn fixed_limits() -> Vec<(&'static str, String)> {
             format!(
                 "{} s, and {} s without a byte taken",
                 socket::SEND_TIMEOUT.as_secs(),
-                relay::UNSENT_TIMEOUT.as_secs()
+                Limits::UNSENT_TIMEOUT.as_secs()
             ),
         ),
         (

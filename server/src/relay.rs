@@ -32,9 +32,6 @@ const MAX_WORKERS: usize = 8;
 /// Connections beside the WebSockets, per worker: browsers that fetch the page's files.
 const FILE_CONNECTIONS: usize = 512;
 
-/// A peer that takes no byte for so long is dropped by the kernel, whatever is still to be sent.
-pub(crate) const UNSENT_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Between two looks for what is past its time; days do not matter to a minute.
 const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
 
@@ -237,7 +234,7 @@ fn serve(relay: Arc<Relay>, config: &Config, listener: TcpListener) -> std::io::
     let workers =
         std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_WORKERS));
     let per_worker = relay.limits.connections.div_ceil(workers) + FILE_CONNECTIONS;
-    let web = config.web;
+    let (web, unsent) = (config.web, config.limits.unsent_timeout);
     let make = move || {
         App::new()
             .app_data(web::Data::from(Arc::clone(&relay)))
@@ -254,9 +251,9 @@ fn serve(relay: Arc<Relay>, config: &Config, listener: TcpListener) -> std::io::
         .max_connections(per_worker)
         .shutdown_timeout(2)
         .disable_signals()
-        .on_connect(|io, _| {
+        .on_connect(move |io, _| {
             if let Some(stream) = io.downcast_ref::<actix_web::rt::net::TcpStream>() {
-                prepare(SockRef::from(stream));
+                prepare(SockRef::from(stream), unsent);
             }
         })
         .listen(listener)?
@@ -265,10 +262,10 @@ fn serve(relay: Arc<Relay>, config: &Config, listener: TcpListener) -> std::io::
 }
 
 /// A socket that does not take these still works, only less well.
-fn prepare(socket: SockRef<'_>) {
+fn prepare(socket: SockRef<'_>, unsent: Duration) {
     let nodelay = socket.set_tcp_nodelay(true);
     #[cfg(any(target_os = "android", target_os = "linux"))]
-    let nodelay = nodelay.and(socket.set_tcp_user_timeout(Some(UNSENT_TIMEOUT)));
+    let nodelay = nodelay.and(socket.set_tcp_user_timeout(Some(unsent)));
     if let Err(error) = nodelay {
         tracing::debug!(%error, "a socket takes no options");
     }

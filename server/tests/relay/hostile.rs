@@ -1,8 +1,16 @@
 //! Clients that keep to the rules beside others that do not: everything at once, judged by the checker (`history`).
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use pawl_server::Limits;
+use pawl_wire::ClientFrame;
 
 use crate::history::{Event, check};
+use crate::support::client::Target;
+use crate::support::{Client, Device, Relay, envelope, message_id};
+use crate::watching::{free_port, value, word};
 use crate::world::{ACTORS, SLEEPER, SLOW, VANDAL, World, below};
 
 /// Deaths of the relay among bad company.
@@ -75,4 +83,73 @@ async fn slow_readers_and_dead_connections_cost_bounded_memory_and_hold_nobody_u
         assert!(waiting < SLACK_KIB / 4, "{waiting} KiB wait for {fast}");
     }
     assert_eq!(check(&world.end().await), [].into());
+}
+
+/// Until the relay has no connection but this one, which does what a client does meanwhile.
+async fn until_alone(client: &mut Client, metrics: SocketAddr) {
+    // Far longer than any machine takes.
+    for _ in 0..500 {
+        client.send(&ClientFrame::Ping { token: 1 }).await;
+        client.settle().await;
+        if value(&word(metrics, "/metrics").1, "pawl_connections") == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("they never end");
+}
+
+/// Devices are gone without a word: their sockets stay open and take nothing but what the system has room for.
+async fn vanish(devices: usize, envelopes: usize, size: usize, set: impl FnOnce(&mut Limits)) {
+    let metrics: SocketAddr = ([127, 0, 0, 1], free_port()).into();
+    let relay = Relay::start_with(|config| {
+        set(&mut config.limits);
+        config.metrics = Some(metrics);
+    });
+    let alice = Device::new("alice");
+    let mut from = Client::register(relay.address, &alice).await;
+    let to = Target {
+        receive_buffer: Some(1_024),
+        ..Target::at(relay.address)
+    };
+    let mut gone = Vec::new();
+    for number in 0..devices {
+        let device = Device::new(&format!("gone{number}"));
+        Client::register(relay.address, &device).await.leave().await;
+        let client = Client::try_auth_at(&to, &device, 0).await;
+        gone.push((device, client.expect("it is let in")));
+    }
+    for (device, _) in &gone {
+        for number in 0..envelopes {
+            let mut bytes = envelope(u32::try_from(number).expect("small"));
+            bytes.resize(size, 0);
+            from.store(device.address(), message_id(), bytes).await;
+        }
+    }
+    until_alone(&mut from, metrics).await;
+    for (device, _) in &gone {
+        let mut again = Client::auth(relay.address, device, 0).await;
+        assert_eq!(again.waiting().await.len(), envelopes);
+        again.leave().await;
+    }
+}
+
+#[tokio::test]
+async fn connections_of_those_who_vanished_end_after_the_idle_time_and_their_mail_waits() {
+    let seconds = Duration::from_secs(2);
+    vanish(24, 3, 200, |limits| {
+        limits.idle_timeout = seconds;
+        limits.unsent_timeout = Duration::from_secs(1_000_000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn connections_that_take_nothing_do_not_wait_for_the_idle_time() {
+    let seconds = Duration::from_secs(2);
+    vanish(6, 8, 90_000, |limits| {
+        limits.idle_timeout = Duration::from_secs(1_000_000);
+        limits.unsent_timeout = seconds;
+    })
+    .await;
 }

@@ -9,6 +9,7 @@ mod care;
 #[cfg(target_os = "linux")]
 mod clocks;
 mod crash;
+mod crowded;
 mod disk;
 mod door;
 mod faults;

@@ -12,7 +12,7 @@ use pawl_wire::{ClaimId, ClientFrame, ConnectionError, RelayFrame};
 use crate::operations::manual;
 use crate::support::{Child, Client, Device, Relay, envelope, http, message_id, random};
 
-fn word(address: SocketAddr, path: &str) -> (u16, String) {
+pub(crate) fn word(address: SocketAddr, path: &str) -> (u16, String) {
     let answer = http(address, &format!("GET {path}"), &[]);
     let text = String::from_utf8(answer.body).expect("text");
     (answer.status, text)
@@ -56,7 +56,7 @@ async fn a_relay_that_goes_down_is_not_ready_first_and_still_serves() {
 }
 
 /// A port that nobody has, for an address that must be known beforehand.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("its address").port()
 }
@@ -69,7 +69,7 @@ fn names(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-fn value(text: &str, row: &str) -> u64 {
+pub(crate) fn value(text: &str, row: &str) -> u64 {
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix(row)?.strip_prefix(' '));
