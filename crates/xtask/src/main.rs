@@ -1,4 +1,4 @@
-//! Pawl's own commands: `cargo xtask setup | build | run | test | sim | bench | fuzz | mutants | tidy | types | vectors | fmt`.
+//! Pawl's own commands: `cargo xtask setup | build | run | test | sim | bench | fuzz | mutants | prove-relay | tidy | types | vectors | fmt`.
 //! Knows the tools and the folders; no code of the messenger is linked into it, so that it builds in
 //! seconds on a machine that has nothing yet.
 #![forbid(unsafe_code)]
@@ -9,6 +9,7 @@
 )]
 
 mod bench;
+mod broken;
 mod clock;
 mod context;
 mod fuzz;
@@ -49,6 +50,7 @@ cargo xtask COMMAND
   bench sim          how many seeds of the simulator a second
   fuzz [TARGET] [--seconds N] [--keep]
                      libFuzzer on one target or each (600 s); --keep renews tests/fuzz/corpus
+  prove-relay        builds relays that are broken on purpose; the tests must find each
   mutants [FILE]     changes of the protocol that its tests do not notice (hours)
   tidy               style rules, import directions, licences
   types              write web/src/generated/types.ts from the Rust types
@@ -87,6 +89,10 @@ fn dispatch() -> Result<ExitCode> {
         "bench" => bench_command(&ctx, args)?,
         "fuzz" => fuzz_command(&ctx, args)?,
         "mutants" => mutants_command(&ctx, args)?,
+        "prove-relay" => {
+            nothing_more(args)?;
+            broken::prove(&ctx)?;
+        }
         "tidy" => {
             nothing_more(args)?;
             tidy::all(&ctx)?;

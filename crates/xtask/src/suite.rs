@@ -11,7 +11,7 @@ use xshell::{Cmd, cmd};
 use crate::clock::{Stopwatch, human};
 use crate::context::{Context, path_with};
 use crate::setup::{self, Browser};
-use crate::{pipeline, sim, size, tidy, types, vectors};
+use crate::{broken, pipeline, sim, size, tidy, types, vectors};
 
 /// What of the suite to run.
 #[derive(Default)]
@@ -137,6 +137,12 @@ const STEPS: &[Step] = &[
         what: "the relay behind nginx and Caddy, and systemd's opinion of it",
         fast: false,
         work: deploy,
+    },
+    Step {
+        name: "prove-relay",
+        what: "relays that are broken on purpose are found",
+        fast: false,
+        work: broken::prove,
     },
     Step {
         name: "relay",
@@ -401,6 +407,7 @@ mod tests {
             "tools",
             "wasm-pack",
             "deploy",
+            "prove-relay",
             "relay",
             "sim",
             "size",

@@ -9,8 +9,8 @@ pub(crate) struct Call {
     pub(crate) path: PathBuf,
     /// It may make the file that it opens.
     pub(crate) creates: bool,
-    /// Whether it went well; `None` when the process was killed in it.
-    pub(crate) done: Option<bool>,
+    /// It went well.
+    pub(crate) is_done: bool,
     arguments: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ impl Call {
 /// Paths of open files, by their numbers.
 type Open = HashMap<String, PathBuf>;
 
-/// All calls of a trace, in the order in which they ended; last those that did not.
+/// All calls of a trace that ended, in that order.
 pub(crate) fn read(trace: &str) -> Vec<Call> {
     let mut begun: HashMap<&str, String> = HashMap::new();
     let mut open = Open::new();
@@ -45,7 +45,8 @@ pub(crate) fn read(trace: &str) -> Vec<Call> {
     for line in trace.lines() {
         let (process, rest) = line.split_once(' ').expect("a process");
         let rest = rest.trim_start();
-        if rest.starts_with("+++") {
+        // Ends of threads, and a call that strace could not look at since the process was being killed.
+        if rest.starts_with("+++") || rest.contains("???") && !rest.contains('"') {
             continue;
         }
         if let Some(start) = rest.strip_suffix(" <unfinished ...>") {
@@ -53,22 +54,22 @@ pub(crate) fn read(trace: &str) -> Vec<Call> {
         } else if let Some(end) = rest.strip_prefix("<... ") {
             let start = begun.remove(process).expect("a beginning");
             let (_, end) = end.split_once(" resumed>").expect("a rest");
-            calls.push(parse(&(start + end), &mut open));
+            calls.extend(parse(&(start + end), &mut open));
         } else {
-            calls.push(parse(rest, &mut open));
+            calls.extend(parse(rest, &mut open));
         }
     }
-    let unfinished = begun.into_values();
-    calls.extend(unfinished.map(|start| parse(&start, &mut open)));
     calls
 }
 
-/// `name(arguments) = result`, or as much of it as there is.
-fn parse(text: &str, open: &mut Open) -> Call {
+/// `name(arguments) = result`, unless the process was killed in it.
+fn parse(text: &str, open: &mut Open) -> Option<Call> {
     let (name, rest) = text.split_once('(').expect("a call");
     let (arguments, result) = arguments(rest);
-    let result = result.trim_start().strip_prefix("= ");
-    let result = result.filter(|result| !result.starts_with('?'));
+    let result = result.trim_start().strip_prefix("= ")?;
+    if result.starts_with('?') {
+        return None;
+    }
     // Of an open file strace tells the path behind the number, of others the path is an argument.
     let path = match name {
         "openat" => unquote(&arguments[1]).into(),
@@ -76,19 +77,19 @@ fn parse(text: &str, open: &mut Open) -> Call {
         _ => open_file(&arguments[0], open),
     };
     if name == "openat"
-        && let Some((number, _)) = result.and_then(|result| result.split_once('<'))
+        && let Some((number, _)) = result.split_once('<')
     {
         open.insert(number.to_owned(), path.clone());
     }
-    Call {
+    Some(Call {
         name: name.to_owned(),
         path,
         creates: arguments
             .get(2)
             .is_some_and(|flags| flags.contains("O_CREAT")),
-        done: result.map(|result| !result.starts_with('-')),
+        is_done: !result.starts_with('-'),
         arguments,
-    }
+    })
 }
 
 /// `13</a/path>`. Of a process that is being killed strace may see the number alone.

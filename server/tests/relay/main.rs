@@ -4,6 +4,7 @@
 mod abuse;
 mod admission;
 mod assets;
+mod broken;
 mod calls;
 mod care;
 #[cfg(target_os = "linux")]

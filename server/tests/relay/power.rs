@@ -19,7 +19,7 @@ const CUTS: usize = 30;
 const SLOW: Fault = "fsync:delay_enter=2000";
 
 /// Runs the load over so many cuts and gives everything that clients saw.
-async fn run(cuts: usize, faults: &[Fault]) -> Vec<Event> {
+pub(crate) async fn run(cuts: usize, faults: &[Fault], luck: fn() -> Luck) -> Vec<Event> {
     let mut world = World::start().await;
     let scratch = tempfile::tempdir().expect("a folder");
     let log = scratch.path().join("trace");
@@ -32,7 +32,7 @@ async fn run(cuts: usize, faults: &[Fault]) -> Vec<Event> {
         if cut % 2 == 1 {
             write_back(&mut world, &log).await;
         }
-        cut_power(disk, world.take(), &log, Luck::any());
+        cut_power(disk, world.take(), &log, luck());
     }
     world.restart();
     world.end().await
@@ -76,14 +76,14 @@ async fn write_back(world: &mut World, log: &Path) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn losses_of_power_under_load_break_no_promise() {
-    assert_eq!(check(&run(CUTS, &[SLOW]).await), [].into());
+    assert_eq!(check(&run(CUTS, &[SLOW], Luck::any).await), [].into());
 }
 
 /// A disk that fails to flush may have lost what it was given, and says so once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_failed_flush_lost_was_promised_to_nobody() {
     let faults = ["fsync:error=EIO:when=9+5"];
-    assert_eq!(check(&run(CUTS / 2, &faults).await), [].into());
+    assert_eq!(check(&run(CUTS / 2, &faults, Luck::any).await), [].into());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

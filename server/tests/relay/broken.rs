@@ -1,0 +1,85 @@
+//! Whether the checker finds relays whose code is broken on purpose, by kills and losses of power that the relay as it
+//! is survives. `cargo xtask prove-relay` builds one, switches one mistake on after the other, and runs what must find
+//! it; without that the program here is the real one, and nothing may be found.
+
+use std::time::Duration;
+
+use crate::disk::Luck;
+use crate::history::{Broken, check};
+use crate::power;
+use crate::strace;
+use crate::world::{World, below};
+
+/// Kills, or cuts, after which all clients come back and the checker looks; and how often that is tried.
+const DEATHS: usize = 8;
+const ROUNDS: usize = 6;
+
+/// Writes take so long that many of the kills come between two of one commit, or flushes, and they come between two
+/// commits.
+const WRITES: strace::Fault = "pwrite64:delay_enter=1500";
+const FLUSHES: strace::Fault = "fsync:delay_enter=15000";
+
+/// What is broken after some kills in the midst of writing.
+async fn kills(slow: strace::Fault) -> Vec<Broken> {
+    let mut world = World::start().await;
+    for _ in 0..DEATHS {
+        world.kill();
+        world.relive(strace::start(world.folder.path(), &[slow]));
+        world.go_on(20 + below(60), usize::MAX / 2).await;
+        // Else it is always killed soon after an answer.
+        tokio::time::sleep(Duration::from_millis(below(60) as u64)).await;
+    }
+    world.kill();
+    world.restart();
+    check(&world.end().await).into_iter().collect()
+}
+
+/// What is broken after some losses of power on a disk that kept nothing which was not flushed.
+async fn cuts() -> Vec<Broken> {
+    let history = power::run(DEATHS / 2, &[], || Luck::Nothing).await;
+    check(&history).into_iter().collect()
+}
+
+/// Until it is found. Who forgets a message has often forgotten a claim of the same commit, too.
+async fn hunt<F: Future<Output = Vec<Broken>>>(deaths: fn() -> F, is_it: fn(&Broken) -> bool) {
+    assert!(
+        std::env::var_os("PAWL_BROKEN_SERVER").is_some(),
+        "there is no broken relay: cargo xtask prove-relay"
+    );
+    for _ in 0..ROUNDS {
+        let broken = deaths().await;
+        if broken.iter().any(is_it) {
+            return;
+        }
+    }
+    panic!("not found");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_relay_as_it_is_survives_the_same() {
+    assert_eq!(kills(WRITES).await, []);
+    assert_eq!(kills(FLUSHES).await, []);
+    assert_eq!(cuts().await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "of a relay that is broken on purpose: cargo xtask prove-relay"]
+async fn what_is_stored_before_its_commit_is_lost_by_kills() {
+    hunt(|| kills(WRITES), |broken| matches!(broken, Broken::Lost(_))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "of a relay that is broken on purpose: cargo xtask prove-relay"]
+async fn what_is_not_flushed_is_lost_with_the_power() {
+    hunt(cuts, |broken| matches!(broken, Broken::Lost(_))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "of a relay that is broken on purpose: cargo xtask prove-relay"]
+async fn a_key_that_is_taken_in_another_commit_is_given_twice_by_kills() {
+    hunt(
+        || kills(FLUSHES),
+        |broken| matches!(broken, Broken::KeyTwice(..)),
+    )
+    .await;
+}
