@@ -101,7 +101,7 @@ const fn count(number: u32) -> NonZeroU32 {
 }
 
 impl Limits {
-    /// About 16 KB of memory each when idle: 160 MB.
+    /// About 14 KB of memory each when idle: 140 MB.
     pub const CONNECTIONS: usize = 10_000;
     /// Weeks of an active conversation.
     pub const MAILBOX_MESSAGES: u64 = 5_000;

@@ -133,3 +133,20 @@ fn has_zero_id(keys: &PublishedKeys) -> bool {
         .chain(&keys.one_time_kems)
         .any(|key| key.id == 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_task<A, B, C, D, F: Future>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// What a connection's task holds it holds for hours, 9,000 times: what is needed for a moment belongs on the heap.
+    #[test]
+    fn a_connections_task_is_small() {
+        let (task, socket) = (size_of_task(serve), size_of::<Socket>());
+        assert!(task <= 1_280, "{task}");
+        assert!(socket <= 128, "{socket}");
+    }
+}
