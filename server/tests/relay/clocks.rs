@@ -1,14 +1,16 @@
 //! The machine's clock jumps while the real relay runs, under load and between its deaths: by libfaketime, which tells it
 //! another time than there is. Its monotonic clock is left alone, as a real jump leaves it.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use pawl_wire::{ClientFrame, ConnectionError, RelayFrame};
 
 use crate::history::{Event, check};
 use crate::support::{Child, Client, Device, command, envelope, message_id};
+use crate::watching::{free_port, value, word};
 use crate::world::{FLAGS, SLEEPER, World, below};
 
 /// The clock of a machine whose only program is the relay.
@@ -39,11 +41,16 @@ impl Clock {
     }
 
     fn start(&self, data: &Path, flags: &[&str]) -> Child {
+        self.start_with(data, flags, Stdio::inherit())
+    }
+
+    fn start_with(&self, data: &Path, flags: &[&str], log: Stdio) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pawl-server"));
         command
-            .args(["--log", "off", "--listen", "127.0.0.1:0", "--data"])
+            .args(["--log", "warn", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(flags)
+            .stderr(log)
             .env("LD_PRELOAD", self.library.trim())
             .env("FAKETIME_TIMESTAMP_FILE", &self.file)
             .env("FAKETIME_NO_CACHE", "1")
@@ -146,4 +153,22 @@ async fn an_invite_is_not_past_its_time_because_a_clock_says_so() {
         .send(&ClientFrame::Register(Box::new(register)))
         .await;
     assert!(matches!(client.next().await, RelayFrame::AuthOk(_)));
+}
+
+#[tokio::test]
+async fn a_clock_that_went_back_is_logged_and_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [data, log] = ["data", "log"].map(|name| folder.path().join(name));
+    let clock = Clock::new(folder.path());
+    clock.start(&data, &[]).kill();
+    clock.jump("-40d");
+    let metrics: SocketAddr = ([127, 0, 0, 1], free_port()).into();
+    let flag = metrics.to_string();
+    let file = std::fs::File::create(&log).expect("a file");
+    let _relay = clock.start_with(&data, &["--metrics", &flag], file.into());
+    while value(&word(metrics, "/metrics").1, "pawl_clock_jumps_total") != 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let log = std::fs::read_to_string(&log).expect("a log");
+    assert!(log.contains("the machine's clock jumped"), "{log}");
 }

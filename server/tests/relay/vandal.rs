@@ -128,6 +128,9 @@ impl Vandal {
     }
 
     async fn connect(&mut self) {
+        if below(6) == 0 {
+            return self.authenticate_oddly().await;
+        }
         let (address, device) = (self.stage.now().address, &self.stage.devices[VANDAL]);
         // It may say that it has less than it has.
         let last_seq = if below(4) == 0 { 0 } else { self.last_seq };
@@ -145,6 +148,19 @@ impl Vandal {
         if below(3) == 0 && self.dead.len() < MOST_DEAD {
             self.dead.push(client);
         }
+    }
+
+    /// The first frame of its own device, with up to four bytes that are others.
+    async fn authenticate_oddly(&mut self) {
+        let to = Target::at(self.stage.now().address);
+        let Some(mut client) = Client::open(&to).await else {
+            return;
+        };
+        let auth = self.stage.devices[VANDAL].auth(&client.challenge, self.last_seq);
+        let auth = flipped(&ClientFrame::Auth(auth).encode());
+        client.send_raw(&frame(0x82, &auth)).await;
+        // What the signature does not cover is its own to say.
+        self.listen(&mut client).await;
     }
 
     /// False when the relay has ended it.
@@ -269,7 +285,7 @@ impl Vandal {
     fn attack(&mut self) -> Attack {
         let message = self.good();
         // What ends a connection is rarer, so that there is one to attack.
-        match below(28) {
+        match below(29) {
             0..4 => (self.whole(&message).repeat(3), false),
             4..10 => {
                 let all = [message, self.good(), self.good()];
@@ -292,7 +308,12 @@ impl Vandal {
             }
             23 => (frame(0x82, &vec![0; MAX_FRAME + 1]), true),
             24 | 25 => self.false_length(&message),
+            // Far more answers than it will read.
             26 => {
+                let ping = frame(0x82, &ClientFrame::Ping { token: 5 }.encode());
+                (ping.repeat(3_000), true)
+            }
+            27 => {
                 let odd = [0x81, 0x83, 0xc2, 0x80, 0x09, 0x8f, 0x88];
                 (frame(odd[below(odd.len())], &message), true)
             }
