@@ -29,6 +29,10 @@ pub fn fixed_limits() -> Vec<(&'static str, String)> {
             format!("{} s, one frame", AUTH_TIMEOUT_MS / 1_000),
         ),
         (
+            "frames before authentication",
+            format!("{}, pings included", socket::MAX_FIRST_FRAMES),
+        ),
+        (
             "idle time",
             format!("{} s without a frame", IDLE_TIMEOUT_MS / 1_000),
         ),

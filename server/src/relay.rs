@@ -249,6 +249,7 @@ fn serve(relay: Arc<Relay>, config: &Config, listener: TcpListener) -> std::io::
     let server = HttpServer::new(make)
         .workers(workers)
         .max_connections(per_worker)
+        .h1_write_buffer_size(socket::PIECE)
         .shutdown_timeout(2)
         .disable_signals()
         .on_connect(move |io, _| {

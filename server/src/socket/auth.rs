@@ -26,6 +26,9 @@ use crate::store::{DeviceId, Registered};
 /// JavaScript can hold all of them.
 const MAX_SEQ: u64 = 1 << 53;
 
+/// What comes before authentication, pings included: each of them is answered, whether the peer reads or not.
+pub(crate) const MAX_FIRST_FRAMES: usize = 16;
+
 /// A device that has proved itself.
 pub(super) struct Admitted {
     pub(super) device: DeviceId,
@@ -77,7 +80,7 @@ fn fresh_nonce() -> Result<Nonce, End> {
 }
 
 async fn first_frame(socket: &mut Socket) -> Result<ClientFrame, End> {
-    loop {
+    for _ in 0..MAX_FIRST_FRAMES {
         match socket.reader.next().await? {
             Incoming::Message(bytes) => {
                 return ClientFrame::decode(&bytes).map_err(|_| ConnectionError::Malformed.into());
@@ -87,6 +90,7 @@ async fn first_frame(socket: &mut Socket) -> Result<ClientFrame, End> {
             Incoming::Close => return Err(End::Closed),
         }
     }
+    Err(ConnectionError::Malformed.into())
 }
 
 async fn known(

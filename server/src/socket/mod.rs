@@ -14,16 +14,17 @@ mod session;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use actix_http::ws::handshake;
 use actix_web::body::MessageBody;
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use pawl_wire::PublishedKeys;
 use pawl_wire::limits::MAX_UNAUTHENTICATED_FRAME;
 
+pub(crate) use self::auth::MAX_FIRST_FRAMES;
 pub(crate) use self::delivery::WINDOW_BYTES;
 pub(crate) use self::outgoing::SEND_TIMEOUT;
-pub(crate) use self::pipe::MAX_WAITING;
+pub(crate) use self::pipe::{MAX_WAITING, PIECE};
 pub(crate) use self::reader::MAX_FRAGMENTS;
 pub(crate) use self::session::MAX_UNANSWERED;
 
@@ -72,20 +73,22 @@ pub(crate) async fn open(
             "the relay is full or closing",
         );
     };
-    let mut response = match handshake(request.head()) {
-        Ok(response) => response,
+    // The handshake is actix-ws's. What comes in afterwards is read by our own reader, and what goes out lies in our
+    // own pipe: actix-ws's channel keeps its 32 places for as long as a connection lives.
+    let Ok(no_body) = web::Payload::from_request(&request, &mut Payload::None).await else {
+        return refuse(StatusCode::INTERNAL_SERVER_ERROR, "no connection");
+    };
+    let response = match actix_ws::handle(&request, no_body) {
+        Ok((response, ..)) => response,
         Err(error) => return error.error_response(),
     };
     let (sender, outgoing) = pipe::pipe();
-    let Ok(response) = response.message_body(outgoing.boxed()) else {
-        return refuse(StatusCode::INTERNAL_SERVER_ERROR, "no connection");
-    };
     let socket = Socket {
         reader: Reader::new(body.into_inner(), MAX_UNAUTHENTICATED_FRAME),
         out: Outgoing::new(sender, Arc::clone(&relay.metrics)),
     };
     actix_web::rt::spawn(serve(relay, Box::new(peer), Box::new(socket), place));
-    response.into()
+    response.set_body(outgoing.boxed())
 }
 
 async fn serve(relay: Arc<Relay>, peer: Box<Peer>, mut socket: Box<Socket>, _place: Place) {

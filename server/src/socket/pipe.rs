@@ -17,6 +17,10 @@ use bytes::{Bytes, BytesMut};
 /// Bytes that may wait for the socket, rounded up to the last frame.
 pub(crate) const MAX_WAITING: usize = 64 * 1024;
 
+/// Bytes that are handed to the socket's task at a time. It keeps what its buffer grew to, and has its buffer
+/// full before it writes; so much more than that may lie in it.
+pub(crate) const PIECE: usize = 4 * 1024;
+
 /// Nobody writes the socket any more.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Gone;
@@ -113,8 +117,13 @@ impl MessageBody for Body {
         let pipe = &mut *self.0.borrow_mut();
         if !pipe.waiting.is_empty() {
             wake(&mut pipe.sender);
-            // Its memory goes with the bytes.
-            return Poll::Ready(Some(Ok(std::mem::take(&mut pipe.waiting).freeze())));
+            // The buffer's memory goes with its last bytes.
+            let piece = if pipe.waiting.len() <= PIECE {
+                std::mem::take(&mut pipe.waiting)
+            } else {
+                pipe.waiting.split_to(PIECE)
+            };
+            return Poll::Ready(Some(Ok(piece.freeze())));
         }
         if pipe.finished {
             return Poll::Ready(None);

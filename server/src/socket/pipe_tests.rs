@@ -69,8 +69,36 @@ fn a_socket_that_takes_nothing_holds_its_sender_back() {
     assert!(sender.0.borrow().waiting.len() <= most);
     assert!(!task.was_woken());
     assert!(socket.take(&mut body).is_ready());
-    assert!(task.was_woken(), "there is room again");
-    assert_eq!(task.poll(sender.room()), Poll::Ready(Ok(())));
+    assert!(task.was_woken(), "it may look again");
+    let mut came = PIECE;
+    while task.poll(sender.room()).is_pending() {
+        let Poll::Ready(Some(piece)) = socket.take(&mut body) else {
+            panic!("nothing came");
+        };
+        came += piece.len();
+    }
+    assert!(came <= frame.len(), "room comes piece by piece: {came}");
+}
+
+#[test]
+fn what_is_large_comes_out_in_small_pieces_and_whole() {
+    let (sender, mut body) = pipe();
+    let socket = Arc::<Task>::default();
+    let payload: Vec<u8> = (0..30_000u16)
+        .map(|number| number.to_le_bytes()[0])
+        .collect();
+    sender.put(OpCode::Binary, &payload);
+    sender.put(OpCode::Pong, b"behind it");
+    drop(sender);
+    let mut came = Vec::new();
+    while let Poll::Ready(Some(piece)) = socket.take(&mut body) {
+        assert!(!piece.is_empty() && piece.len() <= PIECE, "{}", piece.len());
+        came.extend_from_slice(&piece);
+    }
+    assert_eq!(body.0.borrow().waiting.capacity(), 0);
+    let head = [0x82, 126, 0x75, 0x30];
+    let frames = [&head[..], &payload, &[0x8a, 9], b"behind it"].concat();
+    assert_eq!(came, frames);
 }
 
 #[test]

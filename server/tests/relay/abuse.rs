@@ -1,11 +1,12 @@
 //! Nothing that a peer sends makes the relay panic, grow or stop serving others.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 
 use pawl_wire::limits::{MAX_ENVELOPE, MAX_FRAME, MAX_UNAUTHENTICATED_FRAME};
 use pawl_wire::{ClientFrame, ConnectionError};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::support::{
     Child, Client, Device, End, Relay, close_code, envelope, frame, message_id, random, raw_socket,
@@ -50,6 +51,40 @@ async fn a_frame_that_declares_four_gigabytes_is_cut_off_and_costs_nothing() {
         assert!(written < 40 * STREAMED, "it was not cut off");
     }
     serves(relay.address).await;
+}
+
+/// Each of them has an answer, which waits for a peer that does not read.
+#[tokio::test]
+async fn who_only_pings_does_not_get_in_and_is_cut_off() {
+    let relay = Relay::start();
+    for (pings, code) in [
+        (15, None),
+        (
+            16,
+            Some(pawl_wire::close_code::of(ConnectionError::Malformed)),
+        ),
+    ] {
+        let mut socket = raw_socket(relay.address);
+        for _ in 0..pings {
+            socket
+                .write_all(&frame(0x89, b"anybody?"))
+                .expect("it is sent");
+        }
+        let end = match code {
+            Some(code) => code,
+            None => {
+                socket.write_all(&frame(0x88, &[])).expect("it is sent");
+                u16::from(CloseCode::Normal)
+            }
+        };
+        let mut came = Vec::new();
+        let _ = socket.read_to_end(&mut came);
+        let close = [&[0x88, 2][..], &end.to_be_bytes()].concat();
+        assert!(came.ends_with(&close), "after {pings}: {came:x?}");
+        let pong = [&[0x8a, 8][..], b"anybody?"].concat();
+        let pongs = came.windows(pong.len()).filter(|some| *some == pong);
+        assert_eq!(pongs.count(), pings);
+    }
 }
 
 #[tokio::test]
