@@ -386,12 +386,29 @@ impl Store {
     }
 }
 
+/// Makes the folder, and what leads to it. Folders that got a new name in them are flushed: a loss of power would take
+/// that name, and all that is under it.
 fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let is_missing = |at: &&Path| !at.as_os_str().is_empty() && !at.exists();
+    let missing = folder.ancestors().take_while(is_missing).count();
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder.create(folder)?;
+    #[cfg(unix)]
+    for parent in folder.ancestors().skip(1).take(missing) {
+        let here = Path::new(".");
+        let parent = if parent.as_os_str().is_empty() {
+            here
+        } else {
+            parent
+        };
+        if let Err(error) = File::open(parent).and_then(|parent| parent.sync_all()) {
+            tracing::warn!(%error, "the name of a new folder may be lost with the power");
+        }
+    }
+    Ok(())
 }
 
 /// For files that nobody but the relay's user reads, whatever the folder allows.

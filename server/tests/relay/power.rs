@@ -86,6 +86,23 @@ async fn what_a_failed_flush_lost_was_promised_to_nobody() {
     assert_eq!(check(&run(CUTS / 2, &faults, Luck::any).await), [].into());
 }
 
+#[test]
+fn the_names_of_new_folders_are_flushed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("trace");
+    let parents = [folder.path(), &folder.path().join("new")];
+    let relay = strace::start_logged(&parents[1].join("data"), &[], &log);
+    let calls = calls::read(&strace::kill(relay, &log));
+    for parent in parents {
+        let mut flushes = calls.iter().filter(|call| call.is_flush() && call.is_done);
+        assert!(
+            flushes.any(|call| call.path == parent),
+            "{}",
+            parent.display()
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_was_just_made_survives_a_loss_of_power() {
     for luck in [Luck::Nothing, Luck::Everything, Luck::any()] {
