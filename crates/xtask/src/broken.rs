@@ -107,11 +107,55 @@ const FAULTS: &[Fault] = &[
             },
         ],
     },
+    Fault {
+        name: "reads-for-another",
+        found_by: "what_is_read_from_anothers_mailbox_is_seen",
+        changes: &[Change {
+            file: "src/store/mail.rs",
+            text: r#"        "SELECT seq, message_id, envelope FROM mail WHERE device = ?1 AND seq > ?2 ORDER BY seq",
+"#,
+            instead: r#"        if std::env::var_os("PAWL_FAULT").is_some_and(|fault| fault == "reads-for-another") {
+            "SELECT seq, message_id, envelope FROM mail WHERE device >= ?1 AND seq > ?2 ORDER BY seq"
+        } else {
+            "SELECT seq, message_id, envelope FROM mail WHERE device = ?1 AND seq > ?2 ORDER BY seq"
+        },
+"#,
+        }],
+    },
+    Fault {
+        name: "acknowledges-for-another",
+        found_by: "what_another_acknowledged_is_missed",
+        changes: &[Change {
+            file: "src/store/mail.rs",
+            text: r#"    conn.prepare_cached("DELETE FROM mail WHERE device = ?1 AND seq <= ?2")?
+"#,
+            instead: r#"    let is_broken = std::env::var_os("PAWL_FAULT")
+        .is_some_and(|fault| fault == "acknowledges-for-another");
+    let others = if is_broken { ">" } else { "" };
+    conn.prepare_cached(&format!("DELETE FROM mail WHERE device {others}= ?1 AND seq <= ?2"))?
+"#,
+        }],
+    },
+    Fault {
+        name: "follows-the-clock",
+        found_by: "what_expires_by_a_clock_that_jumps_is_missed",
+        changes: &[Change {
+            file: "src/store/time.rs",
+            text: r"            own: self.own.saturating_add(elapsed).saturating_add(made_up),
+",
+            instead: r#"            own: match std::env::var_os("PAWL_FAULT") {
+                Some(fault) if fault == "follows-the-clock" => machine,
+                _ => self.own.saturating_add(elapsed).saturating_add(made_up),
+            },
+"#,
+        }],
+    },
 ];
 
 /// Builds the copy, and has each of its mistakes found.
 pub(crate) fn prove(ctx: &Context) -> Result<()> {
     setup::tracing(ctx)?;
+    setup::faketime(ctx)?;
     let program = ctx.step("building a relay that can be broken", || build(ctx))?;
     for Fault { name, found_by, .. } in FAULTS {
         let (sh, test) = (&ctx.sh, format!("broken::{found_by}"));

@@ -1,5 +1,5 @@
-//! Whether the checker finds relays whose code is broken on purpose, by kills and losses of power that the relay as it
-//! is survives. `cargo xtask prove-relay` builds one, switches one mistake on after the other, and runs what must find
+//! Whether the checker finds relays whose code is broken on purpose, by kills, losses of power and
+//! jumps of the clock that the relay as it is survives. `cargo xtask prove-relay` builds one, switches one mistake on after the other, and runs what must find
 //! it; without that the program here is the real one, and nothing may be found.
 
 use std::time::Duration;
@@ -40,6 +40,20 @@ async fn cuts() -> Vec<Broken> {
     check(&history).into_iter().collect()
 }
 
+/// What is broken after some load, without anything that is done to the relay.
+async fn load() -> Vec<Broken> {
+    let mut world = World::start().await;
+    world.go_on(2_000, usize::MAX / 2).await;
+    check(&world.end().await).into_iter().collect()
+}
+
+/// What is broken when the machine's clock jumps.
+#[cfg(target_os = "linux")]
+async fn jumps() -> Vec<Broken> {
+    let (history, _) = crate::clocks::run().await;
+    check(&history).into_iter().collect()
+}
+
 /// Until it is found. Who forgets a message has often forgotten a claim of the same commit, too.
 async fn hunt<F: Future<Output = Vec<Broken>>>(deaths: fn() -> F, is_it: fn(&Broken) -> bool) {
     assert!(
@@ -60,6 +74,7 @@ async fn the_relay_as_it_is_survives_the_same() {
     assert_eq!(kills(WRITES).await, []);
     assert_eq!(kills(FLUSHES).await, []);
     assert_eq!(cuts().await, []);
+    assert_eq!(load().await, []);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -82,4 +97,23 @@ async fn a_key_that_is_taken_in_another_commit_is_given_twice_by_kills() {
         |broken| matches!(broken, Broken::KeyTwice(..)),
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "of a relay that is broken on purpose: cargo xtask prove-relay"]
+async fn what_is_read_from_anothers_mailbox_is_seen() {
+    hunt(load, |broken| matches!(broken, Broken::ForAnother(..))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "of a relay that is broken on purpose: cargo xtask prove-relay"]
+async fn what_another_acknowledged_is_missed() {
+    hunt(load, |broken| matches!(broken, Broken::Lost(_))).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "of a relay that is broken on purpose: cargo xtask prove-relay"]
+async fn what_expires_by_a_clock_that_jumps_is_missed() {
+    hunt(jumps, |broken| matches!(broken, Broken::Lost(_))).await;
 }
