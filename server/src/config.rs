@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use pawl_wire::limits::{
     AUTH_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAIL_LIFETIME_MS, MAX_ENVELOPE, MAX_ONE_TIME_KEYS,
+    WORK_TIMEOUT_MS,
 };
 
 use pawl_wire::Registration;
@@ -75,6 +76,8 @@ pub struct Limits {
     pub one_time_keys: usize,
     /// Registrations per minute from one network address.
     pub registrations_per_minute: NonZeroU32,
+    /// Leading zero bits of the work that a registration has to show; 0 for none, `MAX_WORK_BITS` at most.
+    pub proof_of_work: u32,
     /// Look-ups of usernames per minute from one network address.
     pub look_ups_per_minute: NonZeroU32,
     /// Claims of prekey bundles per minute from one network address.
@@ -87,6 +90,8 @@ pub struct Limits {
     pub submits_per_second: NonZeroU32,
     /// How long an unauthenticated connection may stay open.
     pub auth_timeout: Duration,
+    /// The same where a registration has to show work, which a slow device needs time for.
+    pub work_timeout: Duration,
     /// How long a connection may stay open without a frame from the client.
     pub idle_timeout: Duration,
     /// A peer that takes no byte for so long is dropped by the kernel, whatever is still to be sent.
@@ -137,12 +142,14 @@ impl Default for Limits {
             mail_lifetime: Duration::from_millis(MAIL_LIFETIME_MS),
             one_time_keys: MAX_ONE_TIME_KEYS,
             registrations_per_minute: Self::REGISTRATIONS_PER_MINUTE,
+            proof_of_work: 0,
             look_ups_per_minute: Self::LOOK_UPS_PER_MINUTE,
             claims_per_minute: Self::CLAIMS_PER_MINUTE,
             claims_per_account: Self::CLAIMS_PER_ACCOUNT,
             claims_per_target: Self::CLAIMS_PER_TARGET,
             submits_per_second: Self::SUBMITS_PER_SECOND,
             auth_timeout: Duration::from_millis(AUTH_TIMEOUT_MS),
+            work_timeout: Duration::from_millis(WORK_TIMEOUT_MS),
             idle_timeout: Duration::from_millis(IDLE_TIMEOUT_MS),
             unsent_timeout: Self::UNSENT_TIMEOUT,
             live_grace: Self::LIVE_GRACE,

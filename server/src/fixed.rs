@@ -4,7 +4,7 @@
 
 use pawl_wire::limits::{
     AUTH_TIMEOUT_MS, IDLE_TIMEOUT_MS, MAX_ACCOUNT_RECORD, MAX_FRAME, MAX_KEYS_PER_PUBLISH,
-    MAX_RECEIVE_WINDOW, MAX_UNAUTHENTICATED_FRAME,
+    MAX_RECEIVE_WINDOW, MAX_UNAUTHENTICATED_FRAME, WORK_TIMEOUT_MS,
 };
 
 use crate::config::Limits;
@@ -26,7 +26,11 @@ pub fn fixed_limits() -> Vec<(&'static str, String)> {
         ),
         (
             "time to authenticate",
-            format!("{} s, one frame", AUTH_TIMEOUT_MS / 1_000),
+            format!(
+                "{} s, {} s with a proof of work; one frame",
+                AUTH_TIMEOUT_MS / 1_000,
+                WORK_TIMEOUT_MS / 1_000
+            ),
         ),
         (
             "frames before authentication",

@@ -137,6 +137,14 @@ impl Relay {
         Some(place)
     }
 
+    /// What a registration has to show. Nobody new gets in where registration is closed, however much they work.
+    pub(crate) fn work_bits(&self) -> u32 {
+        match self.registration {
+            Registration::Open | Registration::Invite => self.limits.proof_of_work,
+            Registration::Closed => 0,
+        }
+    }
+
     pub(crate) fn open_connections(&self) -> u64 {
         self.connections.load(Ordering::Acquire) as u64
     }

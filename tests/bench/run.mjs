@@ -28,3 +28,6 @@ rows({
 // Nothing to compare it with: neither of the others opens a message a thousand of whose predecessors were lost.
 const skipped = new pawl.Skipped();
 row('skipped', 1, [{ implementation: 'pawl', work: () => skipped.open() }]);
+// A slice of a registration's work, where a relay asks for it.
+const TRIES = 1 << 16;
+row('work', TRIES, [{ implementation: 'pawl', work: () => pawl.work(TRIES) }]);

@@ -28,7 +28,7 @@ export const words = {
   welcomeText: 'Your keys are made on this device and never leave it. No telephone number, no email address, no password.',
   registrationClosed: 'This relay takes no new accounts now. Ask its operator, or open the address of another relay.',
   refused: 'The relay did not accept that account. Choose a name and try again.',
-  registering: (name: string) => `Creating the account “${name}”. It goes on by itself as soon as the relay can be reached.`,
+  registering: (name: string) => `Creating the account “${name}”. This may take a moment. It goes on by itself as soon as the relay can be reached.`,
   conversations: 'Conversations',
   connection: 'Connection',
   newConversation: 'New conversation',
@@ -182,6 +182,10 @@ export function commandErrorText(error: CommandError): string {
       return 'This relay needs an invite code, and this one is missing, wrong or used. Ask the relay’s operator for one.';
     case 'registrationClosed':
       return words.registrationClosed;
+    case 'workTooMuch':
+      return 'This relay asks more work of new accounts than any may. Ask its operator, or open the address of another relay.';
+    case 'workTooSlow':
+      return 'This device was too slow for the work that this relay asks of new accounts. Try again and keep this page open.';
     case 'accountExists':
       return 'There is an account on this device already. Reload the page to use it.';
     case 'noAccount':

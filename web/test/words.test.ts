@@ -13,6 +13,8 @@ const commandErrors: { [Code in CommandError['code']]: Extract<CommandError, { c
   usernameTaken: { code: 'usernameTaken' },
   inviteNeeded: { code: 'inviteNeeded' },
   registrationClosed: { code: 'registrationClosed' },
+  workTooMuch: { code: 'workTooMuch' },
+  workTooSlow: { code: 'workTooSlow' },
   accountExists: { code: 'accountExists' },
   noAccount: { code: 'noAccount' },
   unknownRecipient: { code: 'unknownRecipient' },

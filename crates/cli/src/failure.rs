@@ -117,6 +117,8 @@ impl From<CommandError> for Failure {
             E::UsernameTaken
             | E::InviteNeeded
             | E::RegistrationClosed
+            | E::WorkTooMuch
+            | E::WorkTooSlow
             | E::OutboxFull
             | E::RateLimited { .. }
             | E::RelayUnavailable

@@ -1,18 +1,18 @@
 //! The one connection to the relay: when to open, greet, authenticate, ping, give up and try again.
 //! What frames mean to conversations stands elsewhere. docs/ARCHITECTURE.md, "which frame answers which".
 
-use pawl_wire::limits::{FRAME_VERSION, IDLE_TIMEOUT_MS, PING_INTERVAL_MS};
-use pawl_wire::{
-    Auth, ClientFrame, ConnectionError, Epoch, KeyStock, Nonce, Registration, RelayFrame,
-    SignatureBytes, close_code, statement,
-};
+mod greeting;
 
+use pawl_wire::limits::{IDLE_TIMEOUT_MS, PING_INTERVAL_MS};
+use pawl_wire::{ClientFrame, ConnectionError, Epoch, Nonce, Registration, RelayFrame, close_code};
+
+use self::greeting::Challenge;
 use crate::engine::Engine;
 use crate::error::{AlertCode, CommandError};
 use crate::event::{Connection, RegistrationPolicy};
 use crate::limits::{
-    BACKOFF_FIRST, BACKOFF_LAST, CLOSE_TIMEOUT, CONNECT_TIMEOUT, PROBE_TIMEOUT, RECEIVE_WINDOW,
-    REPLACED_WAIT, SLOW_RETRY, backoff,
+    BACKOFF_FIRST, BACKOFF_LAST, CLOSE_TIMEOUT, CONNECT_TIMEOUT, PROBE_TIMEOUT, REPLACED_WAIT,
+    SLOW_RETRY, backoff,
 };
 use crate::step::SocketRequest;
 use crate::turn::Turn;
@@ -29,8 +29,10 @@ enum Link {
     Opening { give_up_at: u64 },
     /// Open, not greeted.
     Greeting { give_up_at: u64 },
+    /// Greeted. The answer follows at once, or after the work that a relay may ask a registration for.
+    Working { give_up_at: u64 },
     /// `Auth` or `Register` is sent.
-    Answering { give_up_at: u64, epoch: Epoch },
+    Answering { give_up_at: u64 },
     /// Authenticated.
     Online {
         heard_at: u64,
@@ -54,6 +56,10 @@ pub(crate) struct Relay {
     failures: u32,
     wait: Option<Wait>,
     pings: u64,
+    /// The newest one.
+    challenge: Challenge,
+    /// Numbers that were tried as an answer to it.
+    tried: u64,
     pub(crate) registration: Option<RegistrationPolicy>,
     /// How often `Register` may have reached the relay, this life or an earlier one.
     pub(crate) register_attempts: u32,
@@ -69,6 +75,12 @@ impl Default for Relay {
             failures: 0,
             wait: None,
             pings: 0,
+            challenge: Challenge {
+                nonce: Nonce([0; Nonce::LEN]),
+                epoch: Epoch([0; Epoch::LEN]),
+                work_bits: 0,
+            },
+            tried: 0,
             registration: None,
             register_attempts: 0,
         }
@@ -79,9 +91,10 @@ impl Relay {
     pub(crate) fn state(&self) -> Connection {
         match self.link {
             Link::Online { .. } => Connection::Online,
-            Link::Opening { .. } | Link::Greeting { .. } | Link::Answering { .. } => {
-                Connection::Connecting
-            }
+            Link::Opening { .. }
+            | Link::Greeting { .. }
+            | Link::Working { .. }
+            | Link::Answering { .. } => Connection::Connecting,
             Link::Down { .. } | Link::Closing { .. } => Connection::Offline,
         }
     }
@@ -95,13 +108,30 @@ impl Relay {
         self.state() == Connection::Connecting
     }
 
+    /// Whether the answer to the challenge is being worked for.
+    pub(crate) fn is_working(&self) -> bool {
+        matches!(self.link, Link::Working { .. })
+    }
+
+    /// Whether no `Register` can have reached the relay but that of this connection.
+    pub(crate) fn is_first_attempt(&self) -> bool {
+        self.register_attempts == u32::from(matches!(self.link, Link::Answering { .. }))
+    }
+
+    /// Whether the relay was not reached as far as a first frame.
+    fn is_unanswered(&self) -> bool {
+        matches!(self.link, Link::Opening { .. } | Link::Greeting { .. }) || self.is_working()
+    }
+
     /// When something is to be done about the connection.
     pub(crate) fn due(&self) -> Option<u64> {
         match self.link {
             Link::Down { retry_at, .. } => retry_at,
+            // At once, as soon as whatever else there is was done.
+            Link::Working { .. } => Some(0),
             Link::Opening { give_up_at }
             | Link::Greeting { give_up_at }
-            | Link::Answering { give_up_at, .. }
+            | Link::Answering { give_up_at }
             | Link::Closing { give_up_at } => Some(give_up_at),
             Link::Online {
                 heard_at,
@@ -120,7 +150,8 @@ impl Relay {
             Link::Down { retry_at, .. } => (retry_at.as_mut(), None),
             Link::Opening { give_up_at }
             | Link::Greeting { give_up_at }
-            | Link::Answering { give_up_at, .. }
+            | Link::Working { give_up_at }
+            | Link::Answering { give_up_at }
             | Link::Closing { give_up_at } => (Some(give_up_at), None),
             Link::Online {
                 heard_at,
@@ -208,6 +239,10 @@ impl Engine {
         match &mut self.relay.link {
             Link::Down { .. } => self.open(turn),
             Link::Closing { .. } => self.on_socket_closed(None, turn),
+            Link::Working { give_up_at } => {
+                let is_late = turn.now >= *give_up_at;
+                self.go_on_working(is_late, turn);
+            }
             Link::Online {
                 heard_at,
                 ping_at,
@@ -241,10 +276,7 @@ impl Engine {
 
     /// Ends the connection from this side.
     pub(crate) fn disconnect(&mut self, turn: &mut Turn<'_>) {
-        let was_tried = matches!(
-            self.relay.link,
-            Link::Opening { .. } | Link::Greeting { .. }
-        );
+        let was_tried = self.relay.is_unanswered();
         self.relay.close(turn);
         self.forget_connection(was_tried, turn);
     }
@@ -260,10 +292,7 @@ impl Engine {
         if let (Some(error), false) = (error, matches!(self.relay.link, Link::Closing { .. })) {
             self.on_connection_error(*error, 0, turn);
         }
-        let was_tried = matches!(
-            self.relay.link,
-            Link::Opening { .. } | Link::Greeting { .. }
-        );
+        let was_tried = self.relay.is_unanswered();
         let wait = self.relay.wait.take().unwrap_or_else(|| {
             let longest = backoff(BACKOFF_FIRST, BACKOFF_LAST, self.relay.failures);
             Wait {
@@ -316,14 +345,18 @@ impl Engine {
                     nonce,
                     epoch,
                     registration,
+                    work_bits,
                 },
             ) => {
                 self.relay.registration = Some(policy(registration));
-                self.on_challenge(versions, nonce, epoch, turn);
+                self.relay.challenge = Challenge {
+                    nonce,
+                    epoch,
+                    work_bits,
+                };
+                self.on_challenge(versions, turn);
             }
-            (Link::Answering { epoch, .. }, RelayFrame::AuthOk(stock)) => {
-                self.on_auth_ok(epoch, &stock, turn);
-            }
+            (Link::Answering { .. }, RelayFrame::AuthOk(stock)) => self.on_auth_ok(&stock, turn),
             (Link::Online { ping_at, .. }, frame) => {
                 self.relay.link = Link::Online {
                     heard_at: turn.now,
@@ -378,76 +411,6 @@ impl Engine {
                 self.disconnect(turn);
             }
         }
-    }
-
-    fn on_challenge(
-        &mut self,
-        versions: (u32, u32),
-        nonce: Nonce,
-        epoch: Epoch,
-        turn: &mut Turn<'_>,
-    ) {
-        if !(versions.0..=versions.1).contains(&FRAME_VERSION) {
-            self.on_connection_error(ConnectionError::UnsupportedVersion, 0, turn);
-            self.disconnect(turn);
-            return;
-        }
-        let connection = statement::Connection {
-            authority: &self.config.authority,
-            nonce,
-            epoch,
-        };
-        let frame = if let Some((own, registering)) = self.account.get().registering() {
-            self.relay.register_attempts += 1;
-            self.register_frame(&connection, own, registering)
-        } else if let Some(own) = self.account.get().ready() {
-            // Sequence numbers of another epoch mean nothing in this one.
-            let counters = self.counters.get();
-            let last_seq = if counters.epoch == Some(epoch) {
-                counters.last_seq
-            } else {
-                0
-            };
-            let bytes = statement::auth(&connection, own.address(), last_seq);
-            let signature = own.device.keys().sign_statement(&bytes);
-            ClientFrame::Auth(Auth {
-                version: FRAME_VERSION,
-                device: own.address(),
-                last_seq,
-                receive_window: RECEIVE_WINDOW,
-                signature: SignatureBytes(signature.expect("statements begin with their prefix")),
-            })
-        } else {
-            // Only what new accounts need was to be learned.
-            self.relay.link = Link::Closing {
-                give_up_at: turn.now + CLOSE_TIMEOUT,
-            };
-            turn.socket = Some(SocketRequest::Close);
-            return;
-        };
-        turn.send(&frame);
-        self.relay.link = Link::Answering {
-            give_up_at: turn.now + CONNECT_TIMEOUT,
-            epoch,
-        };
-    }
-
-    fn on_auth_ok(&mut self, epoch: Epoch, stock: &KeyStock, turn: &mut Turn<'_>) {
-        self.relay.failures = 0;
-        self.relay.link = Link::Online {
-            heard_at: turn.now,
-            ping_at: turn.now + PING_INTERVAL_MS,
-            probe_by: None,
-        };
-        let known = self.counters.get().epoch;
-        if known != Some(epoch) {
-            let counters = self.counters.edit();
-            counters.epoch = Some(epoch);
-            counters.last_seq = 0;
-        }
-        let is_restored = known.is_some_and(|known| known != epoch);
-        self.on_stock(stock, is_restored, turn);
-        self.complete_registration(turn);
     }
 
     fn on_connection_error(

@@ -44,6 +44,12 @@ pub enum CommandError {
     /// Nobody can register now.
     #[error("this relay takes no new accounts")]
     RegistrationClosed,
+    /// The relay asks for more work than any relay may.
+    #[error("this relay asks for more work than a new account may cost")]
+    WorkTooMuch,
+    /// The work was not done while the relay waited for it.
+    #[error("this device did not finish the work that the relay asks for in time")]
+    WorkTooSlow,
     /// There is an account on this device already.
     #[error("there is an account on this device already")]
     AccountExists,

@@ -92,6 +92,10 @@ pub(crate) const MAX_RECEIPT_RANGES: usize = MAX_RANGES;
 pub(crate) const DAY: u64 = 24 * 60 * 60 * 1_000;
 /// Until a socket must be open, greeted or authenticated.
 pub(crate) const CONNECT_TIMEOUT: u64 = 15_000;
+/// How long a registration is worked for: the relay waits ten seconds longer, in which the answer must arrive.
+pub(crate) const WORK_PATIENCE: u64 = pawl_wire::limits::WORK_TIMEOUT_MS - 10_000;
+/// Numbers that are tried in one step: a hundredth of a second in a browser, a tenth on a slow telephone.
+pub(crate) const WORK_SLICE: u64 = 1 << 16;
 /// Until a closing socket counts as closed.
 pub(crate) const CLOSE_TIMEOUT: u64 = 5_000;
 /// Until an answer to the ping that probes a connection after the network changed.

@@ -56,6 +56,7 @@ impl Engine {
         connection: &statement::Connection<'_>,
         own: &OwnAccount,
         registering: &Registering,
+        work: u64,
     ) -> ClientFrame {
         let signing_key = SigningKeyBytes(own.device.keys().signing_key());
         let bytes = statement::register(connection, own.address(), &signing_key, &own.username);
@@ -82,6 +83,7 @@ impl Engine {
             receive_window: RECEIVE_WINDOW,
             account_signature: SignatureBytes(account_signature),
             device_signature: SignatureBytes(device_signature),
+            work,
         }))
     }
 
@@ -104,7 +106,7 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         // After an attempt whose answer was lost, the account may exist: only a final answer ends it.
-        let is_first = self.relay.register_attempts <= 1;
+        let is_first = self.relay.is_first_attempt();
         let error = match code {
             ConnectionError::UsernameTaken => CommandError::UsernameTaken,
             ConnectionError::InviteNeeded => CommandError::InviteNeeded,
@@ -115,6 +117,9 @@ impl Engine {
                 CommandError::RateLimited { retry_after_ms }
             }
             ConnectionError::UnsupportedVersion if is_first => CommandError::VersionMismatch,
+            ConnectionError::TimedOut if is_first && self.relay.is_working() => {
+                CommandError::WorkTooSlow
+            }
             ConnectionError::Replaced | ConnectionError::TimedOut => return,
             _ if is_first => CommandError::RelayUnavailable,
             _ => return,

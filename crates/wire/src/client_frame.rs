@@ -45,6 +45,8 @@ pub struct Register {
     pub account_signature: SignatureBytes,
     /// By the device's signing key over the same statement.
     pub device_signature: SignatureBytes,
+    /// Answer to [`crate::work::Puzzle`] where the challenge asks for work; looked at nowhere else.
+    pub work: u64,
 }
 
 /// One envelope for one device.
@@ -201,6 +203,7 @@ impl From<&Register> for proto::Register {
             receive_window: register.receive_window,
             account_signature: register.account_signature.0.to_vec(),
             device_signature: register.device_signature.0.to_vec(),
+            work: register.work,
         }
     }
 }
@@ -231,6 +234,7 @@ impl TryFrom<proto::Register> for Register {
             receive_window: codec::window(register.receive_window)?,
             account_signature: codec::fixed(&register.account_signature, "account_signature")?,
             device_signature: codec::fixed(&register.device_signature, "device_signature")?,
+            work: register.work,
         })
     }
 }

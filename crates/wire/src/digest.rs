@@ -4,8 +4,7 @@
 //! It is against accidents, not against the relay, which knows the keys and can say what it likes. So it is
 //! short, and an exclusive or over the keys: whoever adds or takes a key need not look at the others.
 
-use sha2::{Digest, Sha256};
-
+use crate::hash;
 use crate::records::KeyRecord;
 
 const LABEL: &[u8] = b"Pawl key digest v1\0";
@@ -13,13 +12,7 @@ const LABEL: &[u8] = b"Pawl key digest v1\0";
 /// Of one key: the first eight bytes of SHA-256 over label, id (big-endian) and record, as a big-endian number.
 #[must_use]
 pub fn of_key(key: &KeyRecord) -> u64 {
-    let hash = Sha256::new()
-        .chain_update(LABEL)
-        .chain_update(key.id.to_be_bytes())
-        .chain_update(&key.record)
-        .finalize();
-    let (first, _) = hash.split_first_chunk().expect("32 bytes have a first 8");
-    u64::from_be_bytes(*first)
+    hash::number(hash::begin(&[LABEL, &key.id.to_be_bytes(), &key.record]))
 }
 
 /// Of several keys in any order; 0 for none.

@@ -9,6 +9,7 @@
 mod client_frame;
 mod codec;
 pub mod digest;
+mod hash;
 mod ids;
 pub mod limits;
 mod proto;
@@ -16,6 +17,7 @@ mod records;
 mod relay_frame;
 pub mod statement;
 mod username;
+pub mod work;
 
 pub use client_frame::{Auth, ClientFrame, Register, Submit};
 pub use codec::FrameError;

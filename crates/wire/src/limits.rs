@@ -41,6 +41,12 @@ pub const MAX_RECEIVE_WINDOW: u32 = 64;
 /// Milliseconds an unauthenticated connection may stay open.
 pub const AUTH_TIMEOUT_MS: u64 = 5_000;
 
+/// Leading zero bits that a relay may ask of a registration: three seconds in a page, half a minute on a slow telephone.
+pub const MAX_WORK_BITS: u32 = 24;
+
+/// Milliseconds an unauthenticated connection may stay open where the relay asks for work.
+pub const WORK_TIMEOUT_MS: u64 = 60_000;
+
 /// Milliseconds between a client's pings: under the minute after which common proxies cut idle ones.
 pub const PING_INTERVAL_MS: u64 = 25_000;
 

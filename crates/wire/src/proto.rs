@@ -79,6 +79,8 @@ pub(crate) struct Register {
     pub account_signature: Vec<u8>,
     #[prost(bytes = "vec", tag = "10")]
     pub device_signature: Vec<u8>,
+    #[prost(uint64, tag = "11")]
+    pub work: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -149,6 +151,8 @@ pub(crate) struct Challenge {
     pub epoch: Vec<u8>,
     #[prost(uint32, tag = "5")]
     pub registration: u32,
+    #[prost(uint32, tag = "6")]
+    pub work_bits: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -91,12 +91,15 @@ numbered!(
         Unavailable = 9,
         /// A key id that was used before with another key, or one at or below the device's floor.
         KeyReused = 10,
-        /// No `Auth` or `Register` within `AUTH_TIMEOUT_MS`, or no frame within `IDLE_TIMEOUT_MS`.
+        /// No `Auth` or `Register` within `AUTH_TIMEOUT_MS` (`WORK_TIMEOUT_MS` where work is asked for), or no
+        /// frame within `IDLE_TIMEOUT_MS`.
         TimedOut = 11,
         /// A newer connection of the same device took over.
         Replaced = 12,
         /// The relay's operator has shut this account or network out.
         Banned = 13,
+        /// This relay asks a registration for work, and it was not shown, or not for this challenge and account.
+        WorkNeeded = 14,
     }
 );
 
@@ -127,6 +130,9 @@ pub enum RelayFrame {
         epoch: Epoch,
         /// Who may register.
         registration: Registration,
+        /// Leading zero bits of the [`crate::work::Puzzle`] that a `Register` answers, at most `MAX_WORK_BITS`
+        /// from a relay of ours; 0 for none.
+        work_bits: u32,
     },
     /// Authenticated; deliveries begin. Holds what the relay has of the device's keys.
     AuthOk(KeyStock),
@@ -271,12 +277,14 @@ impl From<&RelayFrame> for Kind {
                 nonce,
                 epoch,
                 registration,
+                work_bits,
             } => Self::Challenge(proto::Challenge {
                 min_version: versions.0,
                 max_version: versions.1,
                 nonce: nonce.0.to_vec(),
                 epoch: epoch.0.to_vec(),
                 registration: *registration as u32,
+                work_bits: *work_bits,
             }),
             RelayFrame::AuthOk(stock) => Self::AuthOk((*stock).into()),
             RelayFrame::Stored {
@@ -348,6 +356,7 @@ impl TryFrom<proto::Challenge> for RelayFrame {
             nonce: codec::fixed(&challenge.nonce, "nonce")?,
             epoch: codec::fixed(&challenge.epoch, "epoch")?,
             registration: Registration::from_number(challenge.registration)?,
+            work_bits: challenge.work_bits,
         })
     }
 }

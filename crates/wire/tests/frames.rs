@@ -46,6 +46,7 @@ fn register() -> Register {
         receive_window: 64,
         account_signature: SignatureBytes([4; 64]),
         device_signature: SignatureBytes([5; 64]),
+        work: 1 << 63 | 7,
     }
 }
 
@@ -154,6 +155,7 @@ fn numbered_frames() -> Vec<RelayFrame> {
                 nonce: Nonce([1; 32]),
                 epoch: Epoch([2; 16]),
                 registration,
+                work_bits: registration as u32 * 12,
             }),
     );
     frames.extend(SubmitRefusal::ALL.iter().map(|&cause| RelayFrame::Refused {
@@ -199,6 +201,26 @@ fn a_stock_has_one_encoding() {
     }
     assert_eq!(RelayFrame::AuthOk(stock()).encode(), bytes);
     assert_eq!(RelayFrame::AuthOk(KeyStock::default()).encode(), [0x12, 0]);
+}
+
+/// A client of before has neither field: what it hears and says where no work is asked for is as it was.
+#[test]
+fn work_stands_behind_all_else_and_takes_no_room_where_there_is_none() {
+    let challenge = |work_bits| RelayFrame::Challenge {
+        versions: (1, 1),
+        nonce: Nonce([1; 32]),
+        epoch: Epoch([2; 16]),
+        registration: Registration::Open,
+        work_bits,
+    };
+    let (none, some) = (challenge(0).encode(), challenge(24).encode());
+    assert_eq!(some[2..], [&none[2..], &[0x30, 24]].concat());
+    let frame = |work| {
+        let register = Register { work, ..register() };
+        ClientFrame::Register(Box::new(register)).encode()
+    };
+    let (none, some) = (frame(0), frame(37_495));
+    assert_eq!(some[3..], [&none[3..], &[0x58, 0xf7, 0xa4, 2]].concat());
 }
 
 #[test]

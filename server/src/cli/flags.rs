@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use pawl_wire::Registration;
-use pawl_wire::limits::{MAX_ENVELOPE, MAX_ONE_TIME_KEYS};
+use pawl_wire::limits::{MAX_ENVELOPE, MAX_ONE_TIME_KEYS, MAX_WORK_BITS};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, Limits};
@@ -82,6 +82,9 @@ pub(super) struct Flags {
     /// Registrations per minute from one network address
     #[arg(long, env = "PAWL_REGISTRATIONS_PER_MINUTE", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::REGISTRATIONS_PER_MINUTE)]
     registrations_per_minute: NonZeroU32,
+    /// Bits of work that a registration has to show, up to 24, each twice as much; 0 for none. 20 are a fifth of a second in a page, two on a slow telephone
+    #[arg(long, env = "PAWL_PROOF_OF_WORK", value_name = "BITS", help_heading = LIMITS, value_parser = clap::value_parser!(u32).range(0..=i64::from(MAX_WORK_BITS)), default_value_t = 0)]
+    proof_of_work: u32,
     /// Look-ups of usernames per minute from one network address
     #[arg(long, env = "PAWL_LOOK_UPS_PER_MINUTE", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::LOOK_UPS_PER_MINUTE)]
     look_ups_per_minute: NonZeroU32,
@@ -116,6 +119,7 @@ impl Flags {
             mail_lifetime: DAY * self.mailbox_days,
             one_time_keys: small(self.one_time_keys),
             registrations_per_minute: self.registrations_per_minute,
+            proof_of_work: self.proof_of_work,
             look_ups_per_minute: self.look_ups_per_minute,
             claims_per_minute: self.claims_per_minute,
             claims_per_account: self.claims_per_account,

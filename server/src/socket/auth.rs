@@ -1,4 +1,4 @@
-//! Before authentication: one challenge, one frame, five seconds.
+//! Before authentication: one challenge, one frame, five seconds, or a minute where a registration costs work.
 //!
 //! Verifies what `pawl_wire::statement` lays out. The connection is in the hub before the mailbox is
 //! read, so that mail which arrives in between is announced, not missed. Design, section 6.
@@ -9,7 +9,7 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use pawl_wire::limits::{FRAME_VERSION, MAX_FRAME};
 use pawl_wire::{
     Auth, ClientFrame, ConnectionError, DeviceAddress, Nonce, Register, RelayFrame, SignatureBytes,
-    statement,
+    statement, work,
 };
 
 use super::delivery::Delivery;
@@ -44,14 +44,20 @@ pub(super) async fn admit(
     socket: &mut Socket,
 ) -> Result<Admitted, End> {
     let nonce = fresh_nonce()?;
+    let work_bits = relay.work_bits();
     let challenge = RelayFrame::Challenge {
         versions: (FRAME_VERSION, FRAME_VERSION),
         nonce,
         epoch: relay.store.epoch(),
         registration: relay.registration,
+        work_bits,
     };
     socket.out.send(&challenge).await?;
-    let first = tokio::time::timeout(relay.limits.auth_timeout, first_frame(socket)).await;
+    let patience = match work_bits {
+        0 => relay.limits.auth_timeout,
+        _ => relay.limits.work_timeout,
+    };
+    let first = tokio::time::timeout(patience, first_frame(socket)).await;
     let (address, (device, last_seq, window)) =
         match first.map_err(|_| ConnectionError::TimedOut)?? {
             ClientFrame::Auth(auth) => (auth.device, known(relay, peer, nonce, &auth).await?),
@@ -134,6 +140,11 @@ async fn new(
         || super::has_zero_id(&register.keys)
     {
         return Err(ConnectionError::Malformed.into());
+    }
+    // What costs least comes first; and who does not work uses up nobody's registrations.
+    let puzzle = work::Puzzle::new(relay.work_bits(), &nonce, &register.device.account);
+    if !puzzle.is_solved_by(register.work) {
+        return Err(ConnectionError::WorkNeeded.into());
     }
     if let Err(wait) = relay.rates.register(peer.ip) {
         return Err(End::Error(ConnectionError::RateLimited, wait.0));

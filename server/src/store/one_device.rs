@@ -40,6 +40,7 @@ pub(super) fn store(folder: &Path) -> (Connection, DeviceId) {
         receive_window: 1,
         account_signature: SignatureBytes([0; 64]),
         device_signature: SignatureBytes([0; 64]),
+        work: 0,
     };
     let open = accounts::Admission {
         registration: Registration::Open,

@@ -27,4 +27,5 @@ mod support;
 mod traced;
 mod vandal;
 mod watching;
+mod work;
 mod world;

@@ -74,6 +74,10 @@ fn what_is_wrong_is_said_in_one_line_with_its_name() {
         ),
         (&["--message-bytes", "98305"], "not in 4096..=98304"),
         (
+            &["--proof-of-work=25"],
+            "--proof-of-work: \"25\": 25 is not in 0..=24",
+        ),
+        (
             &["--claims-per-minute", "0"],
             "--claims-per-minute: \"0\": a number from 1",
         ),

@@ -30,6 +30,12 @@ impl Held {
     }
 }
 
+/// `tries` at a relay's puzzle.
+#[wasm_bindgen]
+pub fn work(tries: u32) {
+    crate::work(tries);
+}
+
 /// A message with a thousand lost ones before it.
 #[wasm_bindgen(js_name = Skipped)]
 #[derive(Debug)]

@@ -1,6 +1,7 @@
-//! The work that `cargo xtask bench crypto` times: a whole set-up of two people, and messages between them.
+//! The work that `cargo xtask bench crypto` times: a whole set-up of two people, messages between them, and what a
+//! relay may ask a registration to work.
 //! It draws randomness from the system, as the engine does, so that its price is in the numbers. Knows the
-//! protocol and nothing above it; times nothing itself.
+//! protocol and the relay's puzzle and nothing above them; times nothing itself.
 #![forbid(unsafe_code)]
 
 #[cfg(target_arch = "wasm32")]
@@ -12,6 +13,8 @@ use pawl_protocol::{
     LocalDevice, OneTimePreKeyPair, PreKeyBundle, ResponderPreKeys, SecretBytes, Session,
     SignedPreKeyPair,
 };
+use pawl_wire::work::Puzzle;
+use pawl_wire::{AccountId, Nonce};
 use rand_core::{CryptoRng, UnwrapErr};
 
 /// Bytes of every message's text.
@@ -82,6 +85,16 @@ impl Conversation {
             send(&mut self.alice, &mut self.bob);
         }
     }
+}
+
+/// So many tries at a relay's puzzle, which none of them solves.
+pub fn work(tries: u32) {
+    let puzzle = Puzzle::new(
+        u32::MAX,
+        &Nonce([1; Nonce::LEN]),
+        &AccountId([2; AccountId::LEN]),
+    );
+    assert_eq!(puzzle.solve(0, u64::from(tries)), None);
 }
 
 /// The most that one message may step over.

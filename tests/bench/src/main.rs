@@ -12,6 +12,8 @@ use pawl_bench::{BODY_BYTES, Conversation, Skipped};
 
 /// One measurement lasts at least this long, after one that only warms up.
 const AT_LEAST: Duration = Duration::from_millis(200);
+/// A slice of a registration's work.
+const TRIES: u32 = 1 << 16;
 /// Of so many measurements the best counts: what disturbs one only ever makes it slower.
 const MEASUREMENTS: usize = 9;
 
@@ -23,6 +25,7 @@ fn main() {
     row("burst", 100, || conversation.burst(100));
     let skipped = Skipped::set_up();
     row("skipped", 1, || skipped.open());
+    row("work", TRIES, || pawl_bench::work(TRIES));
     engine::rows();
 }
 

@@ -36,6 +36,16 @@ scenario('door: a relay that takes no new accounts says so', { relayArgs: ['--re
   await tab.page.waitForFunction(() => document.body.innerText.includes('takes no new accounts'));
 });
 
+// As many bits as are some slices of the work, and no time.
+scenario('door: a page works where the relay asks for it', { relayArgs: ['--proof-of-work', '17'] }, async (world) => {
+  const alice = await world.person('alice');
+  const bob = await world.person('bob');
+  await alice.tab.startConversation('bob');
+  await alice.tab.send('we both worked');
+  await bob.tab.openConversation('alice');
+  await bob.tab.waitForMessage('we both worked');
+});
+
 scenario('door: who is shut out is told', {}, async (world) => {
   const { tab } = await world.person('alice');
   operator(world, 'ban', 'add', 'alice');

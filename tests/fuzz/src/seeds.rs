@@ -143,6 +143,7 @@ fn frames(add: &mut impl FnMut(&'static str, &[&[u8]])) {
             nonce: Nonce([1; 32]),
             epoch: Epoch([2; 16]),
             registration: Registration::Open,
+            work_bits: 12,
         },
         RelayFrame::Stored {
             message_id,

@@ -68,6 +68,7 @@ impl Device {
             receive_window: MAX_RECEIVE_WINDOW,
             account_signature: SignatureBytes(self.account.sign(&statement).to_bytes()),
             device_signature: SignatureBytes(self.signing.sign(&statement).to_bytes()),
+            work: 0,
         }
     }
 

@@ -10,13 +10,16 @@ use pawl_wire::limits::{FRAME_VERSION, MAX_RECEIVE_WINDOW};
 use pawl_wire::{
     AccountId, Auth, BundleRefusal, ClaimId, ClientFrame, ConnectionError, DeviceAddress, Epoch,
     MessageId, Nonce, Register, Registration, RelayFrame, Submit, SubmitRefusal, Username,
-    close_code, statement,
+    close_code, statement, work,
 };
 
 use crate::law::{Failure, Law};
 use crate::mailbox::Mailbox;
 
 pub(crate) const AUTHORITY: &str = "relay.example:8080";
+
+/// What a registration has to show: little, so that a world is not slowed down by it.
+const WORK_BITS: u32 = 4;
 
 /// What is on the relay's disk.
 #[derive(Clone)]
@@ -117,6 +120,7 @@ impl Relay {
             nonce: Nonce(nonce),
             epoch: self.store.epoch,
             registration: Registration::Open,
+            work_bits: WORK_BITS,
         };
         self.say(self.next, &challenge);
         self.next
@@ -239,6 +243,10 @@ impl Relay {
         let connection = self.connection(id);
         let device = register.device;
         let key = &register.signing_key;
+        let puzzle = work::Puzzle::new(WORK_BITS, &connection.nonce, &device.account);
+        if !puzzle.is_solved_by(register.work) {
+            return Err(Failure::new(Law::Contract, "no work for this challenge"));
+        }
         let bytes = statement::register(&connection, device, key, &register.username);
         verify(&device.account.0, &bytes, &register.account_signature.0)?;
         verify(&key.0, &bytes, &register.device_signature.0)?;

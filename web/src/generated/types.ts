@@ -115,7 +115,7 @@ character: string,
 /**
  * Whether it is outside ASCII and may look like a plain letter.
  */
-lookAlike: boolean, } | { "code": "usernameStart" } | { "code": "usernameTaken" } | { "code": "inviteNeeded" } | { "code": "registrationClosed" } | { "code": "accountExists" } | { "code": "noAccount" } | { "code": "unknownRecipient" } | { "code": "ownUsername" } | { "code": "unknownConversation" } | { "code": "unknownMessage" } | { "code": "messageEmpty" } | { "code": "messageTooLong",
+lookAlike: boolean, } | { "code": "usernameStart" } | { "code": "usernameTaken" } | { "code": "inviteNeeded" } | { "code": "registrationClosed" } | { "code": "workTooMuch" } | { "code": "workTooSlow" } | { "code": "accountExists" } | { "code": "noAccount" } | { "code": "unknownRecipient" } | { "code": "ownUsername" } | { "code": "unknownConversation" } | { "code": "unknownMessage" } | { "code": "messageEmpty" } | { "code": "messageTooLong",
 /**
  * Bytes allowed.
  */

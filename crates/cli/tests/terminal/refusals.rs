@@ -338,3 +338,18 @@ fn an_interrupted_send_goes_out_next_time() {
     alice.run(&["receive"]).good();
     assert_eq!(bob.receive(), ["alice: before", "alice: one", "alice: two"]);
 }
+
+#[test]
+fn a_relay_may_ask_for_work_and_not_for_too_much() {
+    let relay = Relay::asking(16);
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    alice.run(&["send", "bob", "we both worked"]).good();
+    assert_eq!(bob.receive(), ["alice: we both worked"]);
+    // No relay can be set to this; one that lies can say it.
+    let greedy = Relay::asking(25);
+    let carol = Person::new();
+    let register = ["register", "carol", "--relay", &greedy.url()];
+    let said = "asks for more work than a new account may cost";
+    carol.run(&register).refused(4, said);
+}

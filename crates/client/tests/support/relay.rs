@@ -9,6 +9,7 @@ use pawl_wire::{
     AccountId, Auth, Bundle, BundleRefusal, ClaimId, ClientFrame, ConnectionError, DeviceAddress,
     Epoch, KeyDigests, KeyRecord, KeyStock, MessageId, Nonce, PublishedKeys, Register,
     Registration, RelayFrame, SigningKeyBytes, Submit, SubmitRefusal, Username, digest, statement,
+    work,
 };
 
 pub const AUTHORITY: &str = "relay.example:8080";
@@ -20,6 +21,7 @@ pub struct Relay {
     pub epoch: Epoch,
     pub versions: (u32, u32),
     pub registration: Registration,
+    pub work_bits: u32,
     pub mailbox_limit: usize,
     pub message_limit: usize,
     pub names: BTreeMap<Username, AccountId>,
@@ -66,6 +68,7 @@ impl Default for Relay {
             epoch: Epoch([1; 16]),
             versions: (FRAME_VERSION, FRAME_VERSION),
             registration: Registration::Open,
+            work_bits: 0,
             mailbox_limit: usize::MAX,
             message_limit: usize::MAX,
             names: BTreeMap::new(),
@@ -99,6 +102,7 @@ impl Relay {
             nonce: peer.nonce,
             epoch: self.epoch,
             registration: self.registration,
+            work_bits: self.work_bits,
         };
         self.say(&mut peer, challenge);
         peer
@@ -187,6 +191,10 @@ impl Relay {
             nonce: peer.nonce,
             epoch: self.epoch,
         };
+        let puzzle = work::Puzzle::new(self.work_bits, &peer.nonce, &register.device.account);
+        if !puzzle.is_solved_by(register.work) {
+            return self.end(peer, ConnectionError::WorkNeeded);
+        }
         let bytes = statement::register(
             &connection,
             register.device,

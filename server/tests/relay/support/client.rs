@@ -49,6 +49,7 @@ pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     pub(crate) challenge: Challenge,
     pub(crate) registration: Registration,
+    pub(crate) work_bits: u32,
 }
 
 /// How a connection ended.
@@ -102,15 +103,18 @@ impl Client {
                 epoch: pawl_wire::Epoch([0; 16]),
             },
             registration: Registration::Open,
+            work_bits: 0,
         };
         match client.try_next().await.ok()? {
             RelayFrame::Challenge {
                 nonce,
                 epoch,
                 registration,
+                work_bits,
                 ..
             } => {
                 client.registration = registration;
+                client.work_bits = work_bits;
                 client.challenge.nonce = nonce;
                 client.challenge.epoch = epoch;
             }

@@ -94,6 +94,7 @@ impl Device {
             receive_window: self.window,
             account_signature: SignatureBytes(self.account.sign(&statement).to_bytes()),
             device_signature: SignatureBytes(self.signing.sign(&statement).to_bytes()),
+            work: 0,
         }
     }
 

@@ -11,16 +11,23 @@ use tokio::sync::oneshot;
 pub(crate) struct Relay {
     folder: TempDir,
     address: SocketAddr,
+    proof_of_work: u32,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 impl Relay {
     pub(crate) fn start() -> Self {
+        Self::asking(0)
+    }
+
+    /// One that asks a registration for so many bits of work.
+    pub(crate) fn asking(proof_of_work: u32) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (running, address) = run(folder.path(), ([127, 0, 0, 1], 0).into());
+        let (running, address) = run(folder.path(), ([127, 0, 0, 1], 0).into(), proof_of_work);
         Self {
             folder,
             address,
+            proof_of_work,
             running: Some(running),
         }
     }
@@ -45,7 +52,7 @@ impl Relay {
     }
 
     pub(crate) fn restart(&mut self) {
-        let (running, _) = run(self.folder.path(), self.address);
+        let (running, _) = run(self.folder.path(), self.address, self.proof_of_work);
         self.running = Some(running);
     }
 }
@@ -60,8 +67,9 @@ impl Drop for Relay {
 
 type Thread = (oneshot::Sender<()>, JoinHandle<()>);
 
-fn run(folder: &Path, listen: SocketAddr) -> (Thread, SocketAddr) {
-    let config = Config::new(listen, folder.to_owned());
+fn run(folder: &Path, listen: SocketAddr, proof_of_work: u32) -> (Thread, SocketAddr) {
+    let mut config = Config::new(listen, folder.to_owned());
+    config.limits.proof_of_work = proof_of_work;
     let (ready, address) = std::sync::mpsc::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     let thread = std::thread::spawn(move || {
