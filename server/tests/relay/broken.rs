@@ -36,7 +36,7 @@ async fn kills(slow: strace::Fault) -> Vec<Broken> {
 
 /// What is broken after some losses of power on a disk that kept nothing which was not flushed.
 async fn cuts() -> Vec<Broken> {
-    let history = power::run(DEATHS / 2, &[], || Luck::Nothing).await;
+    let (history, _) = power::run(DEATHS / 2, &[], || Luck::Nothing).await;
     check(&history).into_iter().collect()
 }
 

@@ -6,7 +6,7 @@
 //! was to be flushed when a flush failed is there or not, and no later flush brings it: Linux takes it for clean.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::calls::Call;
@@ -250,6 +250,12 @@ impl Disk {
             }
         }
         assert!(differ.len() <= 1, "more than one call: {differ:?}");
+    }
+
+    /// Whether a loss of power would take something from this file.
+    pub(crate) fn has_unflushed(&self, name: &str) -> bool {
+        let file = self.names.get(OsStr::new(name));
+        file.is_some_and(|file| !self.files[*file].unflushed.is_empty())
     }
 
     /// The power fails: from here on the folder is what is left.

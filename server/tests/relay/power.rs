@@ -4,6 +4,7 @@
 
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::calls;
 use crate::disk::{Disk, Luck};
@@ -15,33 +16,52 @@ use crate::world::{World, below};
 /// Cuts in a run; every other one while the log is being written back into the store.
 const CUTS: usize = 30;
 
-/// So that more happens between a write and its flush than on a disk that is fast.
-const SLOW: Fault = "fsync:delay_enter=2000";
+/// Most of the time something is written and not flushed.
+const SLOW: Fault = "fsync:delay_enter=15000";
+
+/// Looks, a millisecond or more apart, for the log being written back.
+const LOOKS: usize = 3_000;
+
+/// How many cuts found something that was not flushed.
+#[derive(Default)]
+pub(crate) struct Unflushed {
+    store: usize,
+    log: usize,
+}
 
 /// Runs the load over so many cuts and gives everything that clients saw.
-pub(crate) async fn run(cuts: usize, faults: &[Fault], luck: fn() -> Luck) -> Vec<Event> {
+pub(crate) async fn run(
+    cuts: usize,
+    faults: &[Fault],
+    luck: fn() -> Luck,
+) -> (Vec<Event>, Unflushed) {
+    let mut unflushed = Unflushed::default();
     let mut world = World::start().await;
     let scratch = tempfile::tempdir().expect("a folder");
     let log = scratch.path().join("trace");
     world.go_on(100, usize::MAX / 2).await;
     world.kill();
     for cut in 0..cuts {
-        let disk = Disk::of(world.folder.path());
+        let mut disk = Disk::of(world.folder.path());
         world.relive(strace::start_logged(world.folder.path(), faults, &log));
         world.go_on(10 + below(80), usize::MAX / 2).await;
         if cut % 2 == 1 {
-            write_back(&mut world, &log).await;
+            write_back(&log).await;
+        } else {
+            // Else it is always soon after an answer.
+            tokio::time::sleep(Duration::from_millis(below(15) as u64)).await;
         }
-        cut_power(disk, world.take(), &log, luck());
+        disk.follow(&calls::read(&strace::kill(world.take(), &log)));
+        unflushed.store += usize::from(disk.has_unflushed("relay.db"));
+        unflushed.log += usize::from(disk.has_unflushed("relay.db-wal"));
+        cut_power(disk, luck());
     }
     world.restart();
-    world.end().await
+    (world.end().await, unflushed)
 }
 
-/// What the folder holds after a loss of power at this moment.
-fn cut_power(mut disk: Disk, relay: Child, log: &Path, luck: Luck) {
-    let trace = strace::kill(relay, log);
-    disk.follow(&calls::read(&trace));
+/// The folder becomes what is left, which must be a whole store.
+fn cut_power(disk: Disk, luck: Luck) {
     let folder = disk.lose_power(luck);
     let copy = tempfile::tempdir().expect("a folder");
     for file in ["relay.db", "relay.db-wal"] {
@@ -57,33 +77,38 @@ fn cut_power(mut disk: Disk, relay: Child, log: &Path, luck: Luck) {
     );
 }
 
-/// Until the relay writes its log back into the store: at the latest when clients have noted so much.
-async fn write_back(world: &mut World, log: &Path) {
+/// Until the relay writes its log back into the store, or has not done so for long.
+async fn write_back(log: &Path) {
     const CALL: &[u8] = b"/relay.db>, \"";
     let mut trace = std::fs::File::open(log).expect("a trace");
-    let mut new = Vec::new();
-    for _ in 0..2_000 {
+    let mut place = trace.seek(SeekFrom::End(0)).expect("an end");
+    for _ in 0..LOOKS {
+        let mut new = Vec::new();
+        trace.seek(SeekFrom::Start(place)).expect("a place");
+        trace.read_to_end(&mut new).expect("it reads");
         if new.windows(CALL.len()).any(|some| some == CALL) {
             return;
         }
-        let end = trace.seek(SeekFrom::End(0)).expect("an end");
-        new.clear();
-        world.go_on(1, usize::MAX / 2).await;
-        trace.seek(SeekFrom::Start(end)).expect("a place");
-        trace.read_to_end(&mut new).expect("it reads");
+        // The call may stand there in part.
+        place += new.len().saturating_sub(CALL.len()) as u64;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn losses_of_power_under_load_break_no_promise() {
-    assert_eq!(check(&run(CUTS, &[SLOW], Luck::any).await), [].into());
+    let (history, unflushed) = run(CUTS, &[SLOW], Luck::any).await;
+    assert_eq!(check(&history), [].into());
+    assert!(unflushed.store > 0, "never while the log was written back");
+    assert!(unflushed.log > 0, "never in a commit");
 }
 
 /// A disk that fails to flush may have lost what it was given, and says so once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_failed_flush_lost_was_promised_to_nobody() {
     let faults = ["fsync:error=EIO:when=9+5"];
-    assert_eq!(check(&run(CUTS / 2, &faults, Luck::any).await), [].into());
+    let (history, _) = run(CUTS / 2, &faults, Luck::any).await;
+    assert_eq!(check(&history), [].into());
 }
 
 #[test]
@@ -109,7 +134,7 @@ async fn a_store_that_was_just_made_survives_a_loss_of_power() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = tempfile::tempdir().expect("a folder");
         let log = scratch.path().join("trace");
-        let disk = Disk::of(folder.path());
+        let mut disk = Disk::of(folder.path());
         let relay = strace::start_logged(folder.path(), &[], &log);
         let alice = Device::new("alice");
         let mut client = Client::register(relay.address, &alice).await;
@@ -118,7 +143,8 @@ async fn a_store_that_was_just_made_survives_a_loss_of_power() {
         client = Client::register(relay.address, &bob).await;
         let id = message_id();
         client.store(alice.address(), id, envelope(1)).await;
-        cut_power(disk, relay, &log, luck);
+        disk.follow(&calls::read(&strace::kill(relay, &log)));
+        cut_power(disk, luck);
         let relay = Child::start(folder.path(), &[]);
         let mut client = Client::auth(relay.address, &alice, 0).await;
         assert_eq!(client.waiting().await, [(1, id, envelope(1))], "{luck:?}");
