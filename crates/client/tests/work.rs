@@ -112,6 +112,34 @@ fn a_process_that_dies_at_work_begins_it_anew_and_registers_all_the_same() {
     }
 }
 
+#[test]
+fn an_account_that_may_be_there_is_kept_whatever_is_asked_for_it() {
+    let mut world = World::new(905, 1);
+    world.settle();
+    // The account is made and the answer is lost.
+    world.relay.bend = Some(Box::new(|_, frame| match frame {
+        RelayFrame::AuthOk(_) => Vec::new(),
+        other => vec![other],
+    }));
+    let id = world.next_id();
+    let create = Command::CreateAccount {
+        username: "alice".into(),
+        invite: None,
+    };
+    world.ask_as(ALICE, &id, create);
+    world.settle();
+    world.relay.bend = None;
+    world.relay.work_bits = MAX_WORK_BITS + 1;
+    world.break_connection(ALICE, None);
+    world.run_for(60_000);
+    assert!(matches!(phase(&world), Phase::Registering { .. }));
+    assert_eq!(world.answer(ALICE, &id), None);
+    world.relay.work_bits = 12;
+    world.run_for(10 * 60_000);
+    assert!(is_ready(&world));
+    assert_eq!(world.answer(ALICE, &id), Some(None));
+}
+
 /// An engine whose relay is written by hand, so that a test stands between two slices.
 struct Bench {
     engine: Engine,
