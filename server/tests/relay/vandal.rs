@@ -45,7 +45,10 @@ impl SlowReader {
             };
             let device = &self.stage.devices[SLOW];
             match Client::try_auth_at(&to, device, self.last_seq).await {
-                Ok(client) => self.connected(client).await,
+                Ok(client) => {
+                    self.stage.returns.fetch_add(1, Ordering::Relaxed);
+                    self.connected(client).await;
+                }
                 Err(_) => tokio::time::sleep(Duration::from_millis(2)).await,
             }
         }
@@ -53,7 +56,7 @@ impl SlowReader {
     }
 
     async fn connected(&mut self, mut client: Client) {
-        while self.stage.now().busy && below(500) != 0 {
+        while self.stage.now().busy && below(100) != 0 {
             let soon = Duration::from_millis(5);
             match tokio::time::timeout(soon, client.try_next()).await {
                 Ok(Ok(frame)) => self.take(frame),

@@ -67,6 +67,8 @@ pub(crate) struct Stage {
     pub(crate) unavailable: Arc<AtomicUsize>,
     /// Mail that went into connections whose device was no longer there.
     pub(crate) unread: Arc<AtomicUsize>,
+    /// How often the slow reader has come back.
+    pub(crate) returns: Arc<AtomicUsize>,
     /// Connections of the vandal that the relay ended.
     pub(crate) thrown_out: Arc<AtomicUsize>,
     is_rough: bool,
@@ -347,6 +349,7 @@ impl World {
             scene: seen,
             unavailable: Arc::default(),
             unread: Arc::default(),
+            returns: Arc::default(),
             thrown_out: Arc::default(),
             is_rough,
         };
