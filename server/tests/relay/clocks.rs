@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use pawl_wire::{ClientFrame, ConnectionError, RelayFrame};
@@ -17,6 +18,8 @@ use crate::world::{FLAGS, SLEEPER, World, below};
 struct Clock {
     file: PathBuf,
     library: String,
+    /// Who was told the time by it.
+    told: Mutex<Vec<u32>>,
 }
 
 impl Clock {
@@ -28,6 +31,7 @@ impl Clock {
         let clock = Self {
             file: folder.join("clock"),
             library: String::from_utf8(told.stdout).expect("a path"),
+            told: Mutex::default(),
         };
         clock.jump("+0d");
         clock
@@ -55,7 +59,21 @@ impl Clock {
             .env("FAKETIME_TIMESTAMP_FILE", &self.file)
             .env("FAKETIME_NO_CACHE", "1")
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        Child::spawn(&mut command)
+        let child = Child::spawn(&mut command);
+        self.told.lock().expect("a list").push(child.id());
+        child
+    }
+}
+
+/// Who is killed leaves behind what the library shares with others.
+impl Drop for Clock {
+    fn drop(&mut self) {
+        for id in self.told.lock().expect("a list").drain(..) {
+            for name in ["faketime_shm_", "sem.faketime_sem_"] {
+                // Whoever ended by itself has taken it along.
+                let _ = std::fs::remove_file(format!("/dev/shm/{name}{id}"));
+            }
+        }
     }
 }
 
