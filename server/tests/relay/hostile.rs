@@ -19,6 +19,10 @@ const KILLS: usize = 10;
 /// Connections of the vandal that the relay has to end.
 const THROWN_OUT: usize = 40;
 
+/// What clients note at most until the relay has ended them, or the slow one has come back to enough: many times what it
+/// takes.
+const LONG: usize = 150_000;
+
 /// What the relay's resident memory may grow by under a load that goes on: windows that fill, caches, the
 /// allocator's slack.
 const SLACK_KIB: u64 = 12 * 1024;
@@ -33,6 +37,11 @@ async fn bad_company_and_deaths_break_no_promise() {
     let stage = world.stage.clone();
     let mut kills = 0;
     while kills < KILLS || stage.thrown_out.load(Ordering::Relaxed) < THROWN_OUT {
+        let thrown_out = stage.thrown_out.load(Ordering::Relaxed);
+        assert!(
+            world.noted() < LONG,
+            "of {THROWN_OUT} connections of the vandal {thrown_out} were ended"
+        );
         world.go_on(600 + below(1_200), usize::MAX / 2).await;
         world.kill();
         world.restart();
@@ -76,9 +85,15 @@ async fn slow_readers_and_dead_connections_cost_bounded_memory_and_hold_nobody_u
     // The slow one comes back to far more than a relay without bounds could hold unnoticed.
     let mut enough = usize::MAX;
     while returns() < enough {
-        if enough == usize::MAX && waiting_kib(SLOW) > 2 * SLACK_KIB {
+        let waiting = waiting_kib(SLOW);
+        if enough == usize::MAX && waiting > 2 * SLACK_KIB {
             enough = returns() + 2;
         }
+        assert!(
+            world.noted() < LONG,
+            "{waiting} KiB wait for the slow one, who came back {} times",
+            returns()
+        );
         world.go_on(500, usize::MAX / 2).await;
         most = most.max(world.relay().resident_kib());
     }

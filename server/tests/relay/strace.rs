@@ -17,7 +17,7 @@ const CALLS: &str = "openat,pwrite64,ftruncate,fallocate,fsync,fdatasync,unlink,
 const TEXT: &str = "70000";
 
 /// How often the end of a trace is looked for, 5 ms apart.
-const LOOKS: usize = 1_000;
+const LOOKS: usize = 12_000;
 
 /// What is to go wrong, in strace's words: `fsync:error=EIO:when=20+7`.
 pub(crate) type Fault = &'static str;

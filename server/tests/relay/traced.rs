@@ -18,7 +18,7 @@ const FAILURES: usize = 20;
 const LONG: usize = 20_000;
 
 /// Of one client that asks for more than a slow disk takes.
-const FLOOD: usize = 1_500;
+const FLOOD: i64 = 1_500;
 const FLOOD_BYTES: usize = 64 * 1024;
 
 /// What a relay may need more for it: what is unanswered on one connection, and buffers.
@@ -110,6 +110,8 @@ async fn a_slow_disk_holds_senders_back_and_nobody_else() {
     let away = Device::new("away");
     Client::register(address, &away).await.leave().await;
     let before = world.relay().resident_kib();
+    let store = world.folder.path().join("relay.db");
+    let store = rusqlite::Connection::open(store).expect("a store");
     let flooding = tokio::spawn(flood(address, away));
     let pings = tokio::spawn(async move {
         let pinger = Device::new("pinger");
@@ -119,7 +121,14 @@ async fn a_slow_disk_holds_senders_back_and_nobody_else() {
         }
         live_mail(&mut client, &pinger).await;
     });
-    let mut most = 0;
+    while of_the_flood(&store) == 0 {
+        assert!(world.noted() < LONG, "nothing of the flood is stored");
+        world.go_on(1, usize::MAX / 2).await;
+    }
+    // It is in the midst of it when its memory is looked at for the first time.
+    let mut most = world.relay().resident_kib();
+    let stored = of_the_flood(&store);
+    assert!(stored < FLOOD, "all of it was stored at once");
     while !pings.is_finished() {
         world.go_on(20, usize::MAX / 2).await;
         most = most.max(world.relay().resident_kib());
@@ -127,10 +136,20 @@ async fn a_slow_disk_holds_senders_back_and_nobody_else() {
     pings.await.expect("all of them were answered");
     world.go_on(300, usize::MAX / 2).await;
     most = most.max(world.relay().resident_kib());
-    assert!(!flooding.is_finished());
+    assert!(!flooding.is_finished(), "the flood was cut off");
     flooding.abort();
     assert!(most - before < HELD_KIB, "{before} KiB, then {most} KiB");
     assert_eq!(check(&world.end().await), [].into());
+}
+
+/// How many envelopes of the flood are on disk.
+fn of_the_flood(store: &rusqlite::Connection) -> i64 {
+    let sql = "SELECT count(*) FROM mail WHERE length(envelope) = ?1";
+    store
+        .query_row(sql, [i64::try_from(FLOOD_BYTES).expect("small")], |row| {
+            row.get(0)
+        })
+        .expect("a count")
 }
 
 /// Letters of a device to itself, which has everything: they come before they are stored.
