@@ -7,6 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+/// 2026: no relay of this kind ran before. A machine whose clock says so does not know the time, as one without a battery
+/// after its start.
+pub(crate) const EARLIEST_MS: u64 = 1_767_225_600_000;
+
 /// Milliseconds since 1970; 0 on a machine whose clock stands before that.
 #[expect(
     clippy::disallowed_methods,

@@ -32,8 +32,11 @@ const MAX_WORKERS: usize = 8;
 /// Connections beside the WebSockets, per worker: browsers that fetch the page's files.
 const FILE_CONNECTIONS: usize = 512;
 
-/// Between two looks for what is past its time; days do not matter to a minute.
-const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Between two looks at the clocks: what a relay that is killed has not counted.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// What is past its time is looked for with the first of so many looks at the clocks; minutes do not matter to days.
+const LOOKS_PER_SWEEP: u64 = 10;
 
 /// Between two slices of one sweep, so that the writer serves others in between.
 const SWEEP_PAUSE: Duration = Duration::from_millis(20);
@@ -281,22 +284,29 @@ fn prepare(socket: SockRef<'_>, unsent: Duration) {
 }
 
 async fn sweep(relay: Arc<Relay>) {
-    loop {
-        relay.rates.forget_quiet();
+    for look in 0_u64.. {
         if let Err(error) = relay.store.go_on().await {
             tracing::error!(%error, "the relay's time does not go on");
         }
-        loop {
-            match relay.store.sweep().await {
-                Ok(true) => tokio::time::sleep(SWEEP_PAUSE).await,
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::error!(%error, "cannot erase what is past its time");
-                    break;
-                }
+        if look.is_multiple_of(LOOKS_PER_SWEEP) {
+            relay.rates.forget_quiet();
+            erase(&relay).await;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// What is past its time, all of it.
+async fn erase(relay: &Relay) {
+    loop {
+        match relay.store.sweep().await {
+            Ok(true) => tokio::time::sleep(SWEEP_PAUSE).await,
+            Ok(false) => return,
+            Err(error) => {
+                tracing::error!(%error, "cannot erase what is past its time");
+                return;
             }
         }
-        tokio::time::sleep(SWEEP_EVERY).await;
     }
 }
 

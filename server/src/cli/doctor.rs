@@ -17,13 +17,12 @@ const LITTLE_ROOM: u64 = 1 << 30;
 /// File descriptors besides the WebSockets: the page's connections, the store, the log.
 const OTHER_FILES: u64 = 600;
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+const HOUR_MS: u64 = 60 * 60 * 1_000;
 
-/// 2026: no relay of this kind ran before, so a clock that says so is wrong.
-const EARLIEST_MS: u64 = 1_767_225_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// Clocks of machines differ; by this much they do not.
-const CLOCK_SLACK_MS: u64 = 60 * 60 * 1_000;
+const CLOCK_SLACK_MS: u64 = HOUR_MS;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -139,7 +138,7 @@ fn room(_data: &Path) -> Vec<Finding> {
 
 fn store_health(data: &Path) -> Vec<Finding> {
     let now = clock::wall_ms();
-    if now < EARLIEST_MS {
+    if now < clock::EARLIEST_MS {
         return vec![Wrong("the clock stands before 2026: set it".to_owned())];
     }
     match store::examine(data) {
@@ -162,13 +161,26 @@ fn store_health(data: &Path) -> Vec<Finding> {
 /// The relay's own time and what it has seen of the machine's clock, with that clock.
 fn compare((own, followed): (u64, u64), now: u64) -> Finding {
     if followed > now.saturating_add(CLOCK_SLACK_MS) {
-        return Wrong("the clock stands before what the relay has seen of it: set it".to_owned());
+        let hours = (followed - now).div_ceil(HOUR_MS);
+        return Look(format!(
+            "the clock stands {hours} hours before what the relay last saw of it: it was ahead then, or is behind now and has to be set"
+        ));
     }
     let days = own.abs_diff(now) / DAY_MS;
-    let side = if own < now { "behind" } else { "ahead of" };
+    let (side, why) = if own < now {
+        (
+            "behind",
+            "the relay was away, or the clock was: what waits is kept for longer by the calendar",
+        )
+    } else {
+        (
+            "ahead of",
+            "the clock is behind, or it was ahead for some time: then what came before that expires so much earlier",
+        )
+    };
     if days > 0 {
         Look(format!(
-            "the relay's own time, by which mail and invites expire, is {days} days {side} the clock; nothing expires early by that"
+            "the relay's own time, by which mail and invites expire, is {days} days {side} the clock: {why}"
         ))
     } else {
         Fine("the clock and the relay's own time agree".to_owned())

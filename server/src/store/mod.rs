@@ -366,8 +366,16 @@ impl Store {
     /// Lets the relay's time go on, and says so when the machine's clock jumped.
     pub(crate) async fn go_on(&self) -> Result<(), StoreError> {
         let time = Arc::clone(&self.time);
-        let look = move |conn: &Connection| time.go_on(conn, clock::now(), clock::wall_ms());
-        if let Some(jump) = self.write(look).await?.await? {
+        let look = {
+            let time = Arc::clone(&time);
+            move |conn: &Connection| time.look(conn, clock::now(), clock::wall_ms())
+        };
+        let keep = move |seen: &Result<time::Seen, StoreError>| {
+            if let Ok(seen) = seen {
+                time.keep(seen);
+            }
+        };
+        if let Some(jump) = self.writer.submit(look, keep).await?.await?.jump {
             tracing::warn!(
                 ?jump,
                 "the machine's clock jumped, or the machine slept: what waits does not expire by that"

@@ -11,6 +11,7 @@ use rusqlite::{Connection, params};
 use tokio::time::Instant;
 
 use super::{StoreError, mail, sweep::DAY_MS};
+use crate::clock::EARLIEST_MS;
 
 /// Of one absence or jump of the machine's clock, so much is made up for.
 pub(super) const MOST_OWED_MS: u64 = 7 * DAY_MS;
@@ -22,7 +23,7 @@ const JUMP_MS: u64 = 60 * 1_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reading {
     pub(super) own: u64,
-    /// The machine's clock, as far as it has been followed.
+    /// The machine's clock, as far as it has been followed. Before 2026: it was never set.
     pub(super) followed: u64,
 }
 
@@ -30,7 +31,17 @@ impl Reading {
     /// The same when the relay has run for `elapsed` and the machine's clock says `machine`. At most twice as much has
     /// passed by the relay's time.
     fn after(self, elapsed: u64, machine: u64) -> Self {
-        let passed = machine.saturating_sub(self.followed);
+        // A clock that is not set says nothing of what was missed, neither now nor when it is set.
+        let machine = if machine < EARLIEST_MS {
+            self.followed.saturating_add(elapsed)
+        } else {
+            machine
+        };
+        let passed = if self.followed < EARLIEST_MS {
+            0
+        } else {
+            machine.saturating_sub(self.followed)
+        };
         let owed = passed.saturating_sub(elapsed).min(MOST_OWED_MS);
         let made_up = owed.min(elapsed);
         Self {
@@ -47,12 +58,20 @@ pub(super) enum Jump {
     Back,
 }
 
+#[derive(Clone, Copy)]
 struct Last {
     at: Instant,
     reading: Reading,
     machine: u64,
     /// Since the relay started.
     is_first: bool,
+}
+
+/// What a look at the clocks found. It counts when it is on disk.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    last: Last,
+    pub(super) jump: Option<Jump>,
 }
 
 /// The time of a running relay.
@@ -85,19 +104,19 @@ impl Time {
         Self::new(reading, Instant::now())
     }
 
-    /// As of the last look at the clocks: minutes do not matter to days.
+    /// As of the last look at the clocks: a minute does not matter to days.
     pub(super) fn now(&self) -> u64 {
         self.own.load(Ordering::Acquire)
     }
 
-    /// Looks at the clocks, and keeps what they say.
-    pub(super) fn go_on(
+    /// Looks at the clocks and writes what they say.
+    pub(super) fn look(
         &self,
         conn: &Connection,
         at: Instant,
         machine: u64,
-    ) -> Result<Option<Jump>, StoreError> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+    ) -> Result<Seen, StoreError> {
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = at.saturating_duration_since(last.at).as_millis();
         let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
         let expected = last.machine.saturating_add(elapsed);
@@ -110,18 +129,23 @@ impl Time {
         };
         let reading = last.reading.after(elapsed, machine);
         write(conn, reading)?;
-        *last = Last {
+        let last = Last {
             at,
             reading,
             machine,
             is_first: false,
         };
-        self.own.store(reading.own, Ordering::Release);
-        Ok(jump)
+        Ok(Seen { last, jump })
+    }
+
+    /// Goes on from there, after the commit: without one the next look is from where the last one was.
+    pub(super) fn keep(&self, seen: &Seen) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = seen.last;
+        self.own.store(seen.last.reading.own, Ordering::Release);
     }
 }
 
-/// As the store has it, which is less than the relay's if one is running: by ten minutes at most.
+/// As the store has it, which is less than the relay's if one is running: by about a minute.
 pub(super) fn read(conn: &Connection) -> rusqlite::Result<Reading> {
     conn.query_row("SELECT own_time, followed_time FROM relay", [], |row| {
         Ok(Reading {
@@ -141,13 +165,14 @@ fn write(conn: &Connection, reading: Reading) -> Result<(), StoreError> {
 }
 
 /// The time of a store that has had none: it begins with the machine's clock, or with the latest row where that clock is ahead
-/// of it, and what seems to come from the future is of now.
+/// of it, and what seems to come from the future is of now. An invite counts for as long as it was made for.
 pub(super) fn begin(conn: &Connection, machine: u64) -> rusqlite::Result<()> {
     let machine = mail::to_sql(machine);
     let latest: i64 = conn.query_row(
         "SELECT max(coalesce((SELECT max(stored_at) FROM mail), 0),
                     coalesce((SELECT max(made_at) FROM claim), 0),
-                    coalesce((SELECT max(acked_at) FROM delivered), 0))",
+                    coalesce((SELECT max(acked_at) FROM delivered), 0),
+                    coalesce((SELECT max(made_at) FROM invite), 0))",
         [],
         |row| row.get(0),
     )?;
@@ -170,6 +195,10 @@ pub(super) fn begin(conn: &Connection, machine: u64) -> rusqlite::Result<()> {
             [own],
         )?;
     }
+    conn.execute(
+        "UPDATE invite SET expires_at = expires_at - (made_at - ?1), made_at = ?1 WHERE made_at > ?1",
+        [own],
+    )?;
     Ok(())
 }
 

@@ -226,9 +226,13 @@ fn doctor_says_what_is_wrong() {
         conn.execute_batch(sql).expect("it can write");
     };
     change("UPDATE relay SET own_time = own_time - 5 * 86400000, followed_time = 9000000000000");
-    assert!(wrong(&[free]).contains("the clock stands before what the relay has seen of it"));
+    let looks = || findings(&data, &[free], "look ");
+    assert!(looks().contains("hours before what the relay last saw of it"));
     change("UPDATE relay SET followed_time = own_time");
-    assert!(findings(&data, &[free], "look ").contains("is 5 days behind the clock"));
+    assert!(looks().contains("is 5 days behind the clock: the relay was away"));
+    change("UPDATE relay SET own_time = own_time + 8 * 86400000");
+    let ahead = looks();
+    assert!(ahead.contains("days ahead of the clock") && ahead.contains("expires so much earlier"));
     change("PRAGMA user_version = 99");
     assert!(wrong(&[free]).contains("its tables are version 99"));
     change(

@@ -1,10 +1,10 @@
 //! The machine's clock jumps while the real relay runs, under load and between its deaths: by libfaketime, which tells it
 //! another time than there is. Its monotonic clock is left alone, as a real jump leaves it.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use pawl_wire::{ClientFrame, ConnectionError, RelayFrame};
@@ -14,12 +14,15 @@ use crate::support::{Child, Client, Device, command, envelope, message_id, progr
 use crate::watching::{free_port, value, word};
 use crate::world::{FLAGS, SLEEPER, World, below};
 
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Looks, 5 ms or more apart, before a test gives up: three minutes, where a relay looks at its clock every minute.
+const LOOKS: usize = 36_000;
+
 /// The clock of a machine whose only program is the relay.
 struct Clock {
     file: PathBuf,
     library: String,
-    /// Who was told the time by it.
-    told: Mutex<Vec<u32>>,
 }
 
 impl Clock {
@@ -31,7 +34,6 @@ impl Clock {
         let clock = Self {
             file: folder.join("clock"),
             library: String::from_utf8(told.stdout).expect("a path"),
-            told: Mutex::default(),
         };
         clock.jump("+0d");
         clock
@@ -49,50 +51,61 @@ impl Clock {
     }
 
     fn start_with(&self, data: &Path, flags: &[&str], log: Stdio) -> Child {
+        let mut command = self.command(data, flags);
+        command
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            // Its name in versions before 0.9.10.
+            .env("DONT_FAKE_MONOTONIC", "1");
+        begin(command.stderr(log))
+    }
+
+    /// For whom its monotonic clock is this one, too.
+    fn command(&self, data: &Path, flags: &[&str]) -> Command {
         let mut command = Command::new(program());
         command
             .args(["--log", "warn", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(flags)
-            .stderr(log)
             .env("LD_PRELOAD", self.library.trim())
             .env("FAKETIME_TIMESTAMP_FILE", &self.file)
-            .env("FAKETIME_NO_CACHE", "1")
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        let child = Child::spawn(&mut command);
-        self.told.lock().expect("a list").push(child.id());
-        child
+            .env("FAKETIME_NO_CACHE", "1");
+        command
     }
 }
 
-/// Who is killed leaves behind what the library shares with others.
-impl Drop for Clock {
-    fn drop(&mut self) {
-        for id in self.told.lock().expect("a list").drain(..) {
-            for name in ["faketime_shm_", "sem.faketime_sem_"] {
-                // Whoever ended by itself has taken it along.
-                let _ = std::fs::remove_file(format!("/dev/shm/{name}{id}"));
-            }
+/// The library shares its state by names that have the process's number, which a relay that is killed would leave: then a
+/// later process of that number could not start. It looks them up as it begins, and never again.
+fn begin(command: &mut Command) -> Child {
+    let child = Child::spawn(command);
+    for name in ["faketime_shm_", "sem.faketime_sem_"] {
+        let path = Path::new("/dev/shm").join(format!("{name}{}", child.id()));
+        if let Err(error) = std::fs::remove_file(&path) {
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{}", path.display());
         }
     }
+    child
 }
 
-/// The relay's own time and how far it followed the machine's clock, in days.
+/// The relay's own time and how far it followed the machine's clock, in milliseconds.
 fn times(data: &Path) -> (i64, i64) {
     let conn = rusqlite::Connection::open(data.join("relay.db")).expect("a store");
-    let days = "SELECT own_time / 86400000, followed_time / 86400000 FROM relay";
-    conn.query_row(days, [], |row| Ok((row.get(0)?, row.get(1)?)))
+    let times = "SELECT own_time, followed_time FROM relay";
+    conn.query_row(times, [], |row| Ok((row.get(0)?, row.get(1)?)))
         .expect("times")
 }
 
-/// Until a relay that has just started has looked at its clock; then it erases what is past its time.
+/// Until a relay has looked at its clock; when that is for the first time, it then erases what is past its time.
 async fn until_it_looked(data: &Path, before: (i64, i64)) {
-    while times(data).1 == before.1 {
+    for _ in 0..LOOKS {
+        if times(data) != before {
+            return;
+        }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    panic!("the relay does not look at its clock");
 }
 
-/// Everything that clients saw while the clock jumped, and the relay's own days that went by.
+/// Everything that clients saw while the clock jumped, and how much of the relay's own time went by.
 pub(crate) async fn run() -> (Vec<Event>, i64) {
     let mut world = World::start().await;
     let machine = tempfile::tempdir().expect("a folder");
@@ -113,14 +126,14 @@ pub(crate) async fn run() -> (Vec<Event>, i64) {
         }
     }
     world.go_on(300, usize::MAX / 2).await;
-    let days = times(&data).0 - begun.0;
-    (world.end().await, days)
+    let passed = times(&data).0 - begun.0;
+    (world.end().await, passed)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_clock_that_jumps_under_load_and_between_deaths_breaks_no_promise() {
-    let (history, days) = run().await;
-    assert_eq!(days, 0);
+    let (history, passed) = run().await;
+    assert!(passed < DAY_MS, "{passed} ms went by");
     assert_eq!(check(&history), [].into());
     let early = history
         .iter()
@@ -190,9 +203,41 @@ async fn a_clock_that_went_back_is_logged_and_counted() {
     let flag = metrics.to_string();
     let file = std::fs::File::create(&log).expect("a file");
     let _relay = clock.start_with(&data, &["--metrics", &flag], file.into());
+    let mut looks = 0;
     while value(&word(metrics, "/metrics").1, "pawl_clock_jumps_total") != 1 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        looks += 1;
+        assert!(looks < LOOKS, "it counts no jump");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let log = std::fs::read_to_string(&log).expect("a log");
     assert!(log.contains("the machine's clock jumped"), "{log}");
+}
+
+/// A minute takes a second here. What is past its time after the first sweep waits for the next one, ten minutes later;
+/// a relay that is killed before that has counted its minutes all the same.
+#[tokio::test]
+async fn the_relay_looks_at_its_clock_far_more_often_than_it_erases() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let clock = Clock::new(folder.path());
+    clock.jump("+0 x60");
+    let _relay = begin(&mut clock.command(&data, &[]));
+    let look = || until_it_looked(&data, times(&data));
+    look().await;
+    look().await;
+    let conn = rusqlite::Connection::open(data.join("relay.db")).expect("a store");
+    let soon = times(&data).0 + 1;
+    conn.execute("INSERT INTO invite VALUES (1, x'00', 1, 0, ?1)", [soon])
+        .expect("it writes");
+    let is_there = || {
+        let count = conn.query_row("SELECT count(*) FROM invite", [], |row| row.get(0));
+        count == Ok(1_i64)
+    };
+    look().await;
+    look().await;
+    assert!(is_there(), "it erases whenever it looks");
+    for _ in 0..10 {
+        look().await;
+    }
+    assert!(!is_there(), "it does not go by the time that it writes");
 }
