@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use pawl_wire::{Epoch, Username};
 
-use super::{complain, print};
+use super::{complain, full, print};
 use crate::network::Network;
 use crate::store::{Admin, AdminError, Banned, OpenError};
 use crate::{clock, random};
@@ -63,24 +63,25 @@ fn banned(text: &str) -> Result<Banned, String> {
 
 #[derive(Debug, thiserror::Error)]
 enum DoorError {
-    #[error("cannot use the data folder: {0}")]
-    Open(#[from] OpenError),
+    #[error("cannot use the data folder {0}: {1}")]
+    Open(String, OpenError),
     #[error(transparent)]
     Admin(#[from] AdminError),
-    #[error("there is no invite {0}; `pawl-server invite list` shows those that are open")]
-    NoInvite(i64),
-    #[error("{0} is not shut out; `pawl-server ban list` shows who is")]
-    NotBanned(String),
+    #[error("there is no invite {0} in {1}; `pawl-server invite list` shows those that are open")]
+    NoInvite(i64, String),
+    #[error("{0} is not shut out in {1}; `pawl-server ban list` shows who is")]
+    NotBanned(String, String),
 }
 
 pub(super) fn invite(command: InviteCommand, data: &Path) -> ExitCode {
+    let place = full(data);
     finish(open(data).and_then(|mut store| match command {
         InviteCommand::Create { uses, days } => {
             let now = store.now()?;
             let expires_at = now.saturating_add(u64::from(days) * DAY_MS);
             let (code, number) = store.create_invite(uses, now, expires_at)?;
             Ok(format!(
-                "{code}\nInvite {number}: {}\n",
+                "{code}\nInvite {number} in {place}: {}\n",
                 terms(uses, u64::from(days))
             ))
         }
@@ -90,13 +91,25 @@ pub(super) fn invite(command: InviteCommand, data: &Path) -> ExitCode {
                 let days = invite.expires_at.saturating_sub(now).div_ceil(DAY_MS);
                 format!("{}: {}\n", invite.id, terms(invite.uses_left, days))
             };
-            Ok(store.invites(now)?.into_iter().map(line).collect())
+            let lines: String = store.invites(now)?.into_iter().map(line).collect();
+            Ok(or_none(lines, &format!("No invite is open in {place}.\n")))
         }
         InviteCommand::Revoke { number } => match store.revoke_invite(number)? {
-            true => Ok(format!("Invite {number} does not count any more.\n")),
-            false => Err(DoorError::NoInvite(number)),
+            true => Ok(format!(
+                "Invite {number} in {place} does not count any more.\n"
+            )),
+            false => Err(DoorError::NoInvite(number, place.clone())),
         },
     }))
+}
+
+/// A list says that it is empty, and of what.
+fn or_none(lines: String, none: &str) -> String {
+    if lines.is_empty() {
+        none.to_owned()
+    } else {
+        lines
+    }
 }
 
 fn terms(uses: u32, days: u64) -> String {
@@ -106,18 +119,20 @@ fn terms(uses: u32, days: u64) -> String {
 }
 
 pub(super) fn ban(command: BanCommand, data: &Path) -> ExitCode {
+    let place = full(data);
     finish(open(data).and_then(|mut store| match command {
         BanCommand::Add { who } => Ok(match store.ban(&who, clock::wall_ms())? {
-            true => format!("{} is shut out.\n", name(&who)),
-            false => format!("{} was shut out already.\n", name(&who)),
+            true => format!("{} is shut out in {place}.\n", name(&who)),
+            false => format!("{} was shut out already in {place}.\n", name(&who)),
         }),
         BanCommand::List => {
             let line = |who: &Banned| format!("{}\n", name(who));
-            Ok(store.bans()?.iter().map(line).collect())
+            let lines: String = store.bans()?.iter().map(line).collect();
+            Ok(or_none(lines, &format!("Nobody is shut out in {place}.\n")))
         }
         BanCommand::Remove { who } => match store.unban(&who)? {
-            true => Ok(format!("{} may come in again.\n", name(&who))),
-            false => Err(DoorError::NotBanned(name(&who))),
+            true => Ok(format!("{} may come in again in {place}.\n", name(&who))),
+            false => Err(DoorError::NotBanned(name(&who), place.clone())),
         },
     }))
 }
@@ -131,7 +146,7 @@ fn name(who: &Banned) -> String {
 
 fn open(data: &Path) -> Result<Admin, DoorError> {
     let fresh = random::bytes().map_err(AdminError::from)?;
-    Ok(Admin::open(data, Epoch(fresh))?)
+    Admin::open(data, Epoch(fresh)).map_err(|why| DoorError::Open(full(data), why))
 }
 
 fn finish(result: Result<String, DoorError>) -> ExitCode {

@@ -13,7 +13,7 @@ mod run;
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -133,6 +133,12 @@ fn act(args: Args) -> ExitCode {
         Some(Command::Completions { shell }) => print(&pages::completions(Args::command(), shell)),
         Some(Command::Man) => print(&pages::manual(Args::command())),
     }
+}
+
+/// A folder or file as it is called from everywhere: whoever was in another folder than they thought sees it.
+fn full(path: &Path) -> String {
+    let whole = std::path::absolute(path);
+    whole.as_deref().unwrap_or(path).display().to_string()
 }
 
 /// Text for whoever asked; they may have closed their end, which is no failure of ours.

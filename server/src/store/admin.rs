@@ -36,10 +36,13 @@ impl From<rusqlite::Error> for AdminError {
 
 impl Admin {
     /// # Errors
-    /// [`OpenError`], for a running relay of another version too.
+    /// [`OpenError`], for a running relay of another version too. Where there is no store none is made: it
+    /// would be another than the relay's.
     pub(crate) fn open(folder: &Path, fresh: Epoch) -> Result<Self, OpenError> {
-        super::make_folder(folder).map_err(OpenError::Unwritable)?;
         let path = folder.join("relay.db");
+        if !path.try_exists().map_err(OpenError::Unreadable)? {
+            return Err(OpenError::NoStore);
+        }
         match super::lock(&folder.join("relay.lock")) {
             Ok(lock) => Ok(Self {
                 conn: schema::open_writer(&path, fresh, clock::wall_ms())?.0,

@@ -26,6 +26,14 @@ pub enum OpenError {
     /// The folder or the lock file in it cannot be written.
     #[error("cannot write there: {0}")]
     Unwritable(std::io::Error),
+    /// The folder cannot be looked into.
+    #[error("cannot read there: {0}")]
+    Unreadable(std::io::Error),
+    /// Nothing that a command could work on; only a relay makes one.
+    #[error(
+        "there is no store in it: start the relay once, or name its folder with --data or --config"
+    )]
+    NoStore,
     /// Another relay runs on this folder.
     #[error("another relay is using it")]
     InUse,

@@ -175,6 +175,7 @@ async fn an_invite_is_not_past_its_time_because_a_clock_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let clock = Clock::new(folder.path());
+    clock.start(&data, &[]).kill();
     let made = command(&data, &["invite", "create", "--days", "14"]);
     let code = String::from_utf8(made.stdout).expect("text");
     let code = code.lines().next().expect("a code").to_owned();

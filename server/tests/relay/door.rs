@@ -53,9 +53,8 @@ fn refused(error: ConnectionError) -> Option<End> {
 async fn an_invite_lets_as_many_in_as_it_says_and_a_repetition_costs_none() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path();
-    // Before the relay's first start, too.
-    let first = invited(data, &[]);
     let relay = Child::start(data, &["--registration", "invite"]);
+    let first = invited(data, &[]);
     let challenge = Client::connect(relay.address).await;
     assert_eq!(challenge.registration, Registration::Invite);
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(Device::new);
@@ -100,12 +99,15 @@ async fn an_invite_lets_as_many_in_as_it_says_and_a_repetition_costs_none() {
     assert_eq!(join(&relay, &carol, Some(&second)).await, needed);
     let said = told(data, &["invite", "revoke", "2"]).expect_err("it is gone");
     assert!(said.contains("there is no invite 2"), "{said}");
-    assert_eq!(told(data, &["invite", "list"]), Ok(String::new()));
+    let none = format!("No invite is open in {}.\n", data.display());
+    assert_eq!(told(data, &["invite", "list"]), Ok(none));
 }
 
 #[tokio::test]
 async fn a_stolen_store_holds_no_code_and_an_old_invite_does_not_count() {
     let folder = tempfile::tempdir().expect("a folder");
+    // Without a relay that runs, too.
+    drop(Relay::start_in(folder.path(), |_| ()));
     let code = invited(folder.path(), &[]);
     let bytes = std::fs::read(folder.path().join("relay.db")).expect("the store");
     let plain = code.replace('-', "");
@@ -138,6 +140,45 @@ async fn a_closed_relay_takes_no_new_accounts_and_serves_the_others() {
     // A registration whose answer was lost is finished all the same.
     assert_eq!(join(&relay, &alice, None).await, None);
     Client::auth(relay.address, &alice, 0).await;
+}
+
+/// A folder that no relay uses may be the wrong one: a code of it is worth nothing, a ban there bans nobody.
+#[test]
+fn a_folder_without_a_store_is_refused_and_left_as_it_is_and_every_answer_names_the_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [empty, data] = ["empty", "data"].map(|name| folder.path().join(name));
+    let all: [&[&str]; 6] = [
+        &["invite", "create"],
+        &["invite", "list"],
+        &["ban", "add", "mallory"],
+        &["ban", "list"],
+        &["ban", "remove", "mallory"],
+        &["invite", "revoke", "1"],
+    ];
+    for arguments in all {
+        let said = told(&empty, arguments).expect_err("there is no store");
+        let expected = format!("{}: there is no store in it", empty.display());
+        assert!(said.contains(&expected), "{arguments:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(!empty.exists(), "{arguments:?} made a folder");
+    }
+    drop(Relay::start_in(&data, |_| ()));
+    let name = data.display().to_string();
+    for arguments in all
+        .into_iter()
+        .filter(|it| *it != ["invite", "list"] && *it != ["ban", "list"])
+    {
+        let said = told(&data, arguments).expect("it is done");
+        assert!(said.contains(&name), "{arguments:?}: {said}");
+    }
+    // Also where the folder is not given whole.
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_pawl-server"))
+        .current_dir(&data)
+        .args(["ban", "list", "--data", "."])
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(said, format!("Nobody is shut out in {name}.\n"));
 }
 
 /// The last word on a connection, with the time to wait.

@@ -64,6 +64,33 @@ fn a_flag_goes_before_a_variable_and_that_before_the_file() {
     assert_eq!(child.address.ip().to_string(), "127.0.0.2");
 }
 
+/// What the operator types with the file alone works on the folder that the unit gives the relay.
+#[test]
+fn the_file_that_is_installed_names_the_folder_of_the_unit() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    let read = |name: &str| std::fs::read_to_string(deploy.join(name)).expect("a file");
+    let unit = read("pawl.service");
+    let of_the_unit = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("Environment=PAWL_DATA="));
+    let folder = of_the_unit.expect("the unit names it");
+    let file = read("pawl.toml");
+    assert!(file.contains(&format!("\ndata = {folder:?}\n")), "{file}");
+    // The keys are known, all of them; nothing is there on a machine without a relay of this file.
+    if !Path::new(folder).exists() {
+        let output = output(
+            binary()
+                .args(["invite", "list", "--config"])
+                .arg(deploy.join("pawl.toml")),
+        );
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(
+            said.contains(&format!("{folder}: there is no store")),
+            "{said}"
+        );
+    }
+}
+
 #[test]
 fn what_is_wrong_is_said_in_one_line_with_its_name() {
     let flags = [
