@@ -14,13 +14,26 @@ use crate::tunnel::Tunnel;
 pub(crate) const HOST: &str = "chat.example.org";
 
 /// Waits for what is under way: no test ends by it that is well.
-const PATIENCE: u32 = 3_000;
+pub(crate) const PATIENCE: u32 = 3_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Nginx,
+    /// What is inside `http`, in an outer file that logs as Debian's does.
+    NginxInDebian,
     Caddy,
 }
+
+/// What of Debian's /etc/nginx/nginx.conf has a say in logs, with the test's folder for /var/log/nginx.
+const DEBIANS: &str = "worker_processes auto;
+pid FOLDER/pid;
+error_log FOLDER/error.log;
+events {
+    worker_connections 768;
+}
+http {
+    access_log FOLDER/access.log;
+";
 
 /// Where the relay stands on its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,20 +63,34 @@ fn from_repository(name: &str) -> String {
 }
 
 /// Exchanges one text for another, which must be there: a configuration that changed is noticed.
-fn exchange(text: &mut String, from: &str, to: &str) {
+pub(crate) fn exchange(text: &mut String, from: &str, to: &str) {
     assert!(text.contains(from), "{from:?} is not in it:\n{text}");
     *text = text.replace(from, to);
 }
 
 impl Proxy {
     pub(crate) fn start(kind: Kind, place: Place, relay: SocketAddr) -> Self {
+        Self::start_changed(kind, place, relay, |_, _| ())
+    }
+
+    /// The same, after a change of its settings, which gets the test's folder too.
+    pub(crate) fn start_changed(
+        kind: Kind,
+        place: Place,
+        relay: SocketAddr,
+        change: impl FnOnce(&mut String, &Path),
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let https = free_address();
         certificate(folder.path());
-        let config = match kind {
+        let mut config = match kind {
             Kind::Nginx => nginx(folder.path(), place, relay, https),
+            Kind::NginxInDebian => {
+                in_debians(folder.path(), &nginx(folder.path(), place, relay, https))
+            }
             Kind::Caddy => caddy(folder.path(), place, relay, https),
         };
+        change(&mut config, folder.path());
         std::fs::write(folder.path().join("config"), config).expect("a file");
         let mut proxy = Self {
             kind,
@@ -78,11 +105,11 @@ impl Proxy {
     pub(crate) fn begin(&mut self) {
         let (at, config) = (self.folder.path(), self.folder.path().join("config"));
         let mut command = match self.kind {
-            Kind::Nginx => Command::new("nginx"),
+            Kind::Nginx | Kind::NginxInDebian => Command::new("nginx"),
             Kind::Caddy => Command::new("caddy"),
         };
         match self.kind {
-            Kind::Nginx => command
+            Kind::Nginx | Kind::NginxInDebian => command
                 .args(["-g", "daemon off;", "-p"])
                 .arg(at)
                 .arg("-c")
@@ -172,13 +199,11 @@ impl Drop for Proxy {
     }
 }
 
-/// What the test put there itself.
+/// What the test put there itself, and Caddy's copy of its settings.
 fn is_ours(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| {
-        ["config", "certificate.pem", "key.pem"]
-            .iter()
-            .any(|own| name == *own)
-    })
+    let own = ["config", "certificate.pem", "key.pem", "autosave.json"];
+    path.file_name()
+        .is_some_and(|name| own.iter().any(|own| name == *own))
 }
 
 fn certificate(folder: &Path) {
@@ -202,7 +227,7 @@ fn certificate(folder: &Path) {
     assert!(output.status.success(), "{output:?}");
 }
 
-fn path(folder: &Path, name: &str) -> String {
+pub(crate) fn path(folder: &Path, name: &str) -> String {
     let path: PathBuf = folder.join(name);
     path.to_str().expect("a plain path").to_owned()
 }
@@ -248,6 +273,13 @@ fn nginx(folder: &Path, place: Place, relay: SocketAddr, https: SocketAddr) -> S
         );
     }
     text
+}
+
+/// What is inside `http`, as the file's head says that it may be used.
+fn in_debians(folder: &Path, config: &str) -> String {
+    let inside = config.split_once("http {\n").expect("its http").1;
+    let outer = DEBIANS.replace("FOLDER", folder.to_str().expect("a plain path"));
+    format!("user root;\n{outer}{inside}")
 }
 
 fn caddy(folder: &Path, place: Place, relay: SocketAddr, https: SocketAddr) -> String {
