@@ -1,14 +1,11 @@
-//! Who is shut out, as a running relay knows it: the store's list, looked at every two seconds.
+//! Who is shut out, as a running relay knows it: the store's list, looked at every two seconds. The last one
+//! that could be read counts until there is another.
 
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use crate::hub::Hub;
 use crate::store::{BanList, DeviceId, Store, StoreError};
-
-/// How long a change may take to be noticed.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What somebody who is shut out is told to wait: an operator may think better of it.
 pub(crate) const RETRY_MS: u64 = 60 * 60 * 1_000;
@@ -34,16 +31,6 @@ impl Bans {
             hub.bans_changed();
         }
         Ok(())
-    }
-
-    /// Never ends.
-    pub(crate) async fn watch(&self, store: &Store, hub: &Hub) {
-        loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            if let Err(error) = self.refresh(store, hub).await {
-                tracing::error!(%error, "cannot read who is shut out");
-            }
-        }
     }
 
     fn list(&self) -> Arc<BanList> {

@@ -1,7 +1,8 @@
 //! `/live`, `/ready` and `/metrics`: what a supervisor, a proxy and Prometheus ask.
 //!
-//! Alive is whoever answers. Ready is a relay that takes connections and whose disk has just taken a write;
-//! that is tried at most every two seconds, whoever asks.
+//! Alive is whoever answers. Ready is a relay that takes connections, whose store can be read and is where it was
+//! opened, and whose disk has just taken a write; a write is tried at most every two seconds, whoever asks. Reading is
+//! tried also when nobody asks, so that the log says what is wrong.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,12 +20,17 @@ use crate::relay::Relay;
 /// How long one look at the disk counts.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// A disk that takes longer for one small write serves nobody.
+/// How long a change of who is shut out, and a store that cannot be read, may take to be noticed.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// A disk that takes longer for one small read or write serves nobody.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 #[derive(Default)]
 pub(crate) struct Health {
     is_leaving: AtomicBool,
+    /// The last look at the store failed, which was said.
+    is_unreadable: AtomicBool,
     /// Until when the last look counts, and what it showed.
     last: Mutex<Option<(Instant, bool)>>,
 }
@@ -47,10 +53,46 @@ impl Relay {
         {
             return was_ready;
         }
-        let writes = tokio::time::timeout(PATIENCE, self.store.probe()).await;
-        let is_ready = matches!(writes, Ok(Ok(())));
+        let is_ready = self.look().await && self.writes().await;
         *last = Some((clock::deadline(FRESH), is_ready));
         is_ready
+    }
+
+    async fn writes(&self) -> bool {
+        let writes = tokio::time::timeout(PATIENCE, self.store.probe()).await;
+        matches!(writes, Ok(Ok(())))
+    }
+
+    /// Looks at the store and who is shut out; says once that this fails, and once that it does no longer.
+    async fn look(&self) -> bool {
+        let refresh = self.bans.refresh(&self.store, &self.hub);
+        let looked = tokio::time::timeout(PATIENCE, refresh).await;
+        let fault = match looked {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(_) => Some("it takes too long".to_owned()),
+        };
+        let was_said = self
+            .health
+            .is_unreadable
+            .swap(fault.is_some(), Ordering::AcqRel);
+        match &fault {
+            Some(fault) if !was_said => tracing::error!(
+                %fault,
+                "the store cannot be read: the relay is not ready, and whoever was shut out before stays so"
+            ),
+            None if was_said => tracing::info!("the store can be read again"),
+            _ => (),
+        }
+        fault.is_none()
+    }
+
+    /// Never ends.
+    pub(crate) async fn watch(&self) {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            self.look().await;
+        }
     }
 
     async fn levels(&self) -> metrics::Levels {

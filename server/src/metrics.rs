@@ -52,6 +52,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: Counter,
     pub(crate) turned_away: Counter,
     pub(crate) clock_jumps: Counter,
+    pub(crate) read_failures: Counter,
     admitted: Counter,
     stored: Counter,
     duplicates: Counter,
@@ -140,7 +141,7 @@ impl Metrics {
         page.0
     }
 
-    fn rows(&self) -> [(&'static str, &'static str, &Counter); 9] {
+    fn rows(&self) -> [(&'static str, &'static str, &Counter); 10] {
         [
             (
                 "pawl_connections_total",
@@ -186,6 +187,11 @@ impl Metrics {
                 "pawl_clock_jumps_total",
                 "jumps of the machine's clock",
                 &self.clock_jumps,
+            ),
+            (
+                "pawl_read_failures_total",
+                "reads that the store could not do",
+                &self.read_failures,
             ),
         ]
     }

@@ -66,6 +66,14 @@ pub enum StartError {
         /// Why.
         source: OpenError,
     },
+    /// Nobody may slip in because the list of those who are shut out cannot be read.
+    #[error("cannot read who is shut out in {folder}: {reason}")]
+    Bans {
+        /// Where.
+        folder: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// No randomness for the epoch.
     #[error("the system gives no randomness: {0}")]
     Random(getrandom::Error),
@@ -173,9 +181,11 @@ pub async fn run(
     };
     let address = listener.local_addr().map_err(fail)?;
     let relay = Arc::new(Relay::open(&config)?);
-    if let Err(error) = relay.bans.refresh(&relay.store, &relay.hub).await {
-        tracing::error!(%error, "cannot read who is shut out");
-    }
+    let bans = relay.bans.refresh(&relay.store, &relay.hub).await;
+    bans.map_err(|error| StartError::Bans {
+        folder: config.data.clone(),
+        reason: error.to_string(),
+    })?;
     let server = serve(Arc::clone(&relay), &config, listener).map_err(StartError::Serve)?;
     let handle = server.handle();
     let watched = config.metrics.map(|address| watched(&relay, address));
@@ -183,9 +193,7 @@ pub async fn run(
     let serving = actix_web::rt::spawn(server);
     let sweeping = actix_web::rt::spawn(sweep(Arc::clone(&relay)));
     let watching = Arc::clone(&relay);
-    let watching = actix_web::rt::spawn(async move {
-        watching.bans.watch(&watching.store, &watching.hub).await;
-    });
+    let watching = actix_web::rt::spawn(async move { watching.watch().await });
     tracing::info!("the relay serves");
     ready(address);
     supervisor::tell("READY=1");

@@ -15,6 +15,9 @@ pub(crate) enum StoreError {
     /// A fault of ours; the job was undone.
     #[error("a store job panicked")]
     Panicked,
+    /// The file that is open is not the one at its path.
+    #[error("relay.db is not where it was opened: its folder was moved or replaced")]
+    Moved,
     /// The relay is going down.
     #[error("the store has stopped")]
     Stopped,

@@ -16,6 +16,7 @@ mod jobs;
 mod keys;
 mod live;
 mod mail;
+mod place;
 mod readers;
 mod schema;
 mod sweep;
@@ -126,6 +127,7 @@ pub(crate) struct Store {
     limits: Limits,
     registration: Registration,
     path: PathBuf,
+    place: Arc<place::Place>,
     /// Held until the relay ends, also by a crash: two relays on one folder would lose wake-ups.
     lock: File,
 }
@@ -147,9 +149,10 @@ impl Store {
         let lock = lock(&folder.join("relay.lock"))?;
         let path = folder.join("relay.db");
         // SQLite would make it for whoever may look into the folder; the files beside it take after it.
-        private()
+        let opened = private()
             .truncate(false)
             .open(&path)
+            .and_then(|file| file.metadata())
             .map_err(OpenError::Unwritable)?;
         let (conn, epoch) = schema::open_writer(&path, fresh, clock::wall_ms())?;
         let time = Arc::new(time::Time::open(&conn, clock::now())?);
@@ -161,13 +164,14 @@ impl Store {
             wake,
         );
         Ok(Self {
-            readers: readers::Readers::start(&path)?,
+            readers: readers::Readers::start(&path, Arc::clone(&metrics))?,
             writer: writer.map_err(OpenError::Thread)?,
             time,
             metrics,
             epoch,
             limits: config.limits.clone(),
             registration: config.registration,
+            place: Arc::new(place::Place::new(&path, opened)),
             path,
             lock,
         })
@@ -357,9 +361,14 @@ impl Store {
         })
     }
 
-    /// Who is shut out, where that is another list than the one with this number.
+    /// Who is shut out, where that is another list than the one with this number. Says also whether the store can be
+    /// read and is where it was opened.
     pub(crate) async fn bans(&self, known: Option<i64>) -> Result<Option<BanList>, StoreError> {
-        let read = move |conn: &Connection| bans::changed(conn, known);
+        let place = Arc::clone(&self.place);
+        let read = move |conn: &Connection| {
+            place.check()?;
+            bans::changed(conn, known)
+        };
         self.readers.submit(read).await?.await
     }
 

@@ -2,10 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
+
+use crate::metrics::Metrics;
 
 use super::{OpenError, Pending, StoreError, schema};
 
@@ -20,16 +23,18 @@ type Job = Box<dyn FnOnce(&Connection) + Send>;
 pub(super) struct Readers {
     queues: Vec<mpsc::Sender<Job>>,
     next: AtomicUsize,
+    metrics: Arc<Metrics>,
 }
 
 impl Readers {
-    pub(super) fn start(path: &Path) -> Result<Self, OpenError> {
+    pub(super) fn start(path: &Path, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
         let queues = (0..THREADS)
             .map(|_| start_one(path))
             .collect::<Result<_, _>>()?;
         Ok(Self {
             queues,
             next: AtomicUsize::new(0),
+            metrics,
         })
     }
 
@@ -38,10 +43,13 @@ impl Readers {
         op: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Pending<T>, StoreError> {
         let (reply, answer) = oneshot::channel();
+        let metrics = Arc::clone(&self.metrics);
         let job: Job = Box::new(move |conn| {
             let result = catch_unwind(AssertUnwindSafe(|| op(conn)));
+            let result = result.unwrap_or(Err(StoreError::Panicked));
+            metrics.read_failures.add(u64::from(result.is_err()));
             // Nobody waits any more when the connection is gone.
-            let _ = reply.send(result.unwrap_or(Err(StoreError::Panicked)));
+            let _ = reply.send(result);
         });
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.queues.len();
         self.queues[turn]

@@ -25,6 +25,7 @@ mod settings;
 mod strace;
 mod support;
 mod traced;
+mod trouble;
 mod vandal;
 mod watching;
 mod work;

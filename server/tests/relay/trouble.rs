@@ -1,0 +1,143 @@
+//! What goes wrong around a running relay, as its operator finds it: in `/ready`, in the metrics, in the log.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use pawl_wire::ConnectionError;
+use tempfile::TempDir;
+
+use crate::support::{Child, Client, Device, Relay, program};
+use crate::watching::{free_port, value, word};
+
+/// A relay with metrics, whose log is kept.
+struct Watched {
+    relay: Child,
+    metrics: SocketAddr,
+    folder: TempDir,
+}
+
+impl Watched {
+    fn start(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let metrics: SocketAddr = ([127, 0, 0, 1], free_port()).into();
+        let mut command = Command::new(program());
+        command
+            .args(["--listen", "127.0.0.1:0", "--metrics", &metrics.to_string()])
+            .args(flags)
+            .arg("--data")
+            .arg(folder.path().join("data"))
+            .stderr(File::create(folder.path().join("log")).expect("a file"));
+        Self {
+            relay: Child::spawn(&mut command),
+            metrics,
+            folder,
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).expect("a log")
+    }
+
+    fn count(&self, row: &str) -> u64 {
+        value(&word(self.metrics, "/metrics").1, row)
+    }
+
+    fn is_ready(&self) -> bool {
+        word(self.relay.address, "/ready").0 == 200
+    }
+
+    async fn until(&self, is_ready: bool) {
+        while self.is_ready() != is_ready {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The relay has looked so often and found nothing good.
+    async fn until_read_failures(&self, number: u64) {
+        while self.count("pawl_read_failures_total") < number {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn errors(log: &str) -> Vec<&str> {
+    log.lines().filter(|line| line.contains("ERROR")).collect()
+}
+
+/// A restore with the stop forgotten.
+#[tokio::test]
+async fn a_relay_whose_folder_was_moved_away_is_not_ready_and_says_why() {
+    let watched = Watched::start(&[]);
+    assert!(watched.is_ready());
+    let away = watched.folder.path().join("away");
+    std::fs::rename(watched.data(), &away).expect("it is ours");
+    watched.until(false).await;
+    // Another store in its place is not the one that is open.
+    drop(Relay::start_in(&watched.data(), |_| ()));
+    watched.until_read_failures(4).await;
+    assert!(!watched.is_ready());
+    assert_eq!(watched.count("pawl_ready"), 0);
+    let log = watched.log();
+    let said = errors(&log);
+    let of_it = said
+        .iter()
+        .filter(|line| line.contains("its folder was moved or replaced"));
+    assert_eq!(of_it.count(), 1, "{log}");
+    std::fs::remove_dir_all(watched.data()).expect("it is ours");
+    std::fs::rename(&away, watched.data()).expect("it is ours");
+    watched.until(true).await;
+}
+
+/// Makes the table of bans unreadable and says that it was changed.
+fn damage_bans(data: &Path) {
+    let path = data.join("relay.db");
+    let conn = rusqlite::Connection::open(&path).expect("a store");
+    conn.execute_batch(
+        "UPDATE relay SET ban_changes = ban_changes + 1; ALTER TABLE ban RENAME COLUMN network TO lost",
+    )
+        .expect("it can write");
+}
+
+#[tokio::test]
+async fn a_ban_list_that_cannot_be_read_lets_nobody_in() {
+    let watched = Watched::start(&[]);
+    let mallory = Device::new("mallory");
+    let mut client = Client::register(watched.relay.address, &mallory).await;
+    let ban = crate::support::command(&watched.data(), &["ban", "add", "mallory"]);
+    assert!(ban.status.success());
+    assert_eq!(client.end().await.error, Some(ConnectionError::Banned));
+    damage_bans(&watched.data());
+    watched.until(false).await;
+    watched.until_read_failures(4).await;
+    assert!(!watched.is_ready());
+    let log = watched.log();
+    assert_eq!(errors(&log).len(), 1, "{log}");
+    assert!(log.contains("the store cannot be read"), "{log}");
+    // Who was shut out still is.
+    let mut again = Client::connect(watched.relay.address).await;
+    let auth = mallory.auth(&again.challenge, 0);
+    again.send(&pawl_wire::ClientFrame::Auth(auth)).await;
+    assert_eq!(again.end().await.error, Some(ConnectionError::Banned));
+    // And a relay that never had the list does not start.
+    let data = watched.data();
+    let Watched { relay, folder, .. } = watched;
+    relay.kill();
+    let output = Command::new(program())
+        .args(["--listen", "127.0.0.1:0", "--data"])
+        .arg(&data)
+        .output()
+        .expect("the binary runs");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(output.stdout, b"");
+    assert!(said.contains("cannot read who is shut out"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    drop(folder);
+}
