@@ -64,6 +64,8 @@ impl Config {
 pub struct Limits {
     /// WebSockets open at once.
     pub connections: usize,
+    /// The same from one network address; 0 for no limit.
+    pub connections_per_address: usize,
     /// Bytes of one envelope; clients make none above `MAX_ENVELOPE`.
     pub message_bytes: usize,
     /// Messages that may wait in one mailbox.
@@ -108,6 +110,8 @@ const fn count(number: u32) -> NonZeroU32 {
 impl Limits {
     /// About 14 KB of memory each when idle: 140 MB.
     pub const CONNECTIONS: usize = 10_000;
+    /// A school behind one address; twenty such addresses fill a relay.
+    pub const CONNECTIONS_PER_ADDRESS: usize = 500;
     /// Weeks of an active conversation.
     pub const MAILBOX_MESSAGES: u64 = 5_000;
     /// 500 envelopes of the largest size.
@@ -136,6 +140,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: Self::CONNECTIONS,
+            connections_per_address: Self::CONNECTIONS_PER_ADDRESS,
             message_bytes: MAX_ENVELOPE,
             mailbox_messages: Self::MAILBOX_MESSAGES,
             mailbox_bytes: Self::MAILBOX_BYTES,

@@ -46,11 +46,35 @@ impl<const N: usize> ByCause<N> {
     }
 }
 
+/// Why no WebSocket was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TurnedAway {
+    /// As many are open as may be.
+    Full = 1,
+    /// As many are open from one network address as may be.
+    Address,
+    /// The relay goes down.
+    Closing,
+    /// A page of another origin.
+    Origin,
+    /// No usable Host header.
+    Host,
+}
+
+impl TurnedAway {
+    const ALL: [Self; 5] = [
+        Self::Full,
+        Self::Address,
+        Self::Closing,
+        Self::Origin,
+        Self::Host,
+    ];
+}
+
 /// What happens, counted where it happens.
 #[derive(Default)]
 pub(crate) struct Metrics {
     pub(crate) connections: Counter,
-    pub(crate) turned_away: Counter,
     pub(crate) clock_jumps: Counter,
     pub(crate) read_failures: Counter,
     admitted: Counter,
@@ -59,6 +83,7 @@ pub(crate) struct Metrics {
     delivered: Counter,
     bundles: Counter,
     published: Counter,
+    turned_away: ByCause<{ TurnedAway::ALL.len() }>,
     submit_refusals: ByCause<{ SubmitRefusal::ALL.len() }>,
     bundle_refusals: ByCause<{ BundleRefusal::ALL.len() }>,
     errors: ByCause<{ ConnectionError::ALL.len() }>,
@@ -102,6 +127,10 @@ pub(crate) struct Levels {
 }
 
 impl Metrics {
+    pub(crate) fn turned_away(&self, why: TurnedAway) {
+        self.turned_away.count(why as u32);
+    }
+
     /// Called for every frame that goes out: it says what was done.
     pub(crate) fn said(&self, frame: &RelayFrame) {
         match frame {
@@ -141,17 +170,12 @@ impl Metrics {
         page.0
     }
 
-    fn rows(&self) -> [(&'static str, &'static str, &Counter); 10] {
+    fn rows(&self) -> [(&'static str, &'static str, &Counter); 9] {
         [
             (
                 "pawl_connections_total",
                 "WebSockets that were opened",
                 &self.connections,
-            ),
-            (
-                "pawl_turned_away_total",
-                "WebSockets refused by a full or closing relay",
-                &self.turned_away,
             ),
             (
                 "pawl_admitted_total",
@@ -197,6 +221,14 @@ impl Metrics {
     }
 
     fn refusals(&self, page: &mut Page) {
+        let causes = TurnedAway::ALL.iter().map(|cause| format!("{cause:?}"));
+        let name = "pawl_turned_away_total";
+        page.causes(
+            name,
+            "WebSockets that were not opened",
+            causes,
+            &self.turned_away,
+        );
         let causes = SubmitRefusal::ALL.iter().map(|cause| format!("{cause:?}"));
         let name = "pawl_submit_refusals_total";
         page.causes(

@@ -1,9 +1,8 @@
 //! The relay as a whole: opens the store, listens, sweeps, and goes down in order.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -16,10 +15,12 @@ use crate::bans::Bans;
 use crate::config::{Config, Limits};
 use crate::health::Health;
 use crate::hub::Hub;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, TurnedAway};
 use crate::network::Network;
 use crate::origin::PublicOrigin;
+use crate::places::{Place, Places};
 use crate::rates::Rates;
+use crate::seldom::Seldom;
 use crate::store::{OpenError, Store, Wake};
 use crate::{assets, headers, health, random, socket, supervisor};
 
@@ -95,16 +96,9 @@ pub(crate) struct Relay {
     pub(crate) limits: Limits,
     pub(crate) public_origins: Vec<PublicOrigin>,
     pub(crate) drain: watch::Sender<bool>,
-    connections: Arc<AtomicUsize>,
-}
-
-/// One of the limited number of connections; dropping it gives the place back.
-pub(crate) struct Place(Arc<AtomicUsize>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
+    places: Places,
+    foreign_was_said: Seldom,
+    crowd_was_said: Seldom,
 }
 
 impl Relay {
@@ -132,20 +126,46 @@ impl Relay {
             limits: config.limits.clone(),
             public_origins: config.public_origins.clone(),
             drain: watch::Sender::new(false),
-            connections: Arc::default(),
+            places: Places::new(&config.limits),
+            foreign_was_said: Seldom::default(),
+            crowd_was_said: Seldom::default(),
         })
     }
 
-    /// A place for one more connection, unless the relay is full or going down.
-    pub(crate) fn take_place(&self) -> Option<Place> {
-        let place = Place(Arc::clone(&self.connections));
-        let before = self.connections.fetch_add(1, Ordering::AcqRel);
-        if *self.drain.borrow() || before >= self.limits.connections {
-            self.metrics.turned_away.add(1);
-            return None;
+    /// A place for one more connection, unless the relay is full, or full of this address, or going down.
+    ///
+    /// # Errors
+    /// Which of these.
+    pub(crate) fn take_place(&self, peer: IpAddr) -> Result<Place, TurnedAway> {
+        let place = self.places.take(peer)?;
+        if *self.drain.borrow() {
+            return Err(TurnedAway::Closing);
         }
         self.metrics.connections.add(1);
-        Some(place)
+        Ok(place)
+    }
+
+    /// Counts somebody who is turned away; what an operator may have set wrong is said now and then, without a word
+    /// of what that somebody sent.
+    pub(crate) fn turn_away(&self, why: TurnedAway) {
+        self.metrics.turned_away(why);
+        match why {
+            TurnedAway::Origin if self.foreign_was_said.is_due() => {
+                let known: Vec<_> = self
+                    .public_origins
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect();
+                tracing::warn!(
+                    public_origin = ?known,
+                    "a page of another origin was refused: if it is this relay's own, --public-origin is not what its browser shows"
+                );
+            }
+            TurnedAway::Address if self.crowd_was_said.is_due() => tracing::warn!(
+                "one network address has as many connections as it may: if it is a proxy's, --trusted-proxy is missing"
+            ),
+            _ => (),
+        }
     }
 
     /// What a registration has to show. Nobody new gets in where registration is closed, however much they work.
@@ -157,7 +177,7 @@ impl Relay {
     }
 
     pub(crate) fn open_connections(&self) -> u64 {
-        self.connections.load(Ordering::Acquire) as u64
+        self.places.taken() as u64
     }
 }
 
@@ -260,7 +280,9 @@ fn serve(relay: Arc<Relay>, config: &Config, listener: TcpListener) -> std::io::
             .wrap(headers::middleware())
             .route("/api/ws", web::get().to(socket::open))
             .route("/live", web::get().to(health::live))
+            .route("/live", web::head().to(health::live))
             .route("/ready", web::get().to(health::ready))
+            .route("/ready", web::head().to(health::ready))
             .default_service(web::to(move |request: HttpRequest| async move {
                 assets::serve(&request, web)
             }))
@@ -321,7 +343,7 @@ async fn erase(relay: &Relay) {
 async fn close(relay: &Relay, server: &ServerHandle) {
     relay.drain.send_replace(true);
     let all_gone = async {
-        while relay.connections.load(Ordering::Acquire) > 0 {
+        while relay.places.taken() > 0 {
             tokio::time::sleep(CLOSE_POLL).await;
         }
     };

@@ -64,6 +64,9 @@ pub(super) struct Flags {
     /// WebSockets open at once
     #[arg(long, env = "PAWL_CONNECTIONS", value_name = "NUMBER", help_heading = LIMITS, value_parser = from_one(), default_value_t = Limits::CONNECTIONS as u64)]
     connections: u64,
+    /// WebSockets open at once from one network address; 0 for no limit
+    #[arg(long, env = "PAWL_CONNECTIONS_PER_ADDRESS", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(0..=u64::from(u32::MAX)), default_value_t = Limits::CONNECTIONS_PER_ADDRESS as u64)]
+    connections_per_address: u64,
     /// Largest envelope in bytes; clients make none above 98304
     #[arg(long, env = "PAWL_MESSAGE_BYTES", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(LEAST_MESSAGE..=MAX_ENVELOPE as u64), default_value_t = MAX_ENVELOPE as u64)]
     message_bytes: u64,
@@ -113,6 +116,7 @@ impl Flags {
         config.registration = self.registration;
         config.limits = Limits {
             connections: small(self.connections),
+            connections_per_address: small(self.connections_per_address),
             message_bytes: small(self.message_bytes),
             mailbox_messages: self.mailbox_messages,
             mailbox_bytes: self.mailbox_bytes,

@@ -26,12 +26,14 @@ pub(super) fn run(flags: Flags, data: PathBuf) -> ExitCode {
 }
 
 /// The relay's own words, and faults of what it is built on. Nothing below that of others: they would log
-/// addresses and requests.
+/// addresses and requests. Nor what the HTTP parser says of requests that are none, at the level of errors: anybody
+/// can send those.
 fn log(level: LevelFilter) {
     let is_terminal = std::io::stderr().is_terminal();
     let others = level.min(LevelFilter::ERROR);
     let filter = Targets::new()
         .with_default(others)
+        .with_target("actix_http::h1", LevelFilter::OFF)
         .with_target("pawl_server", level);
     tracing_subscriber::registry()
         .with(

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use actix_web::body::MessageBody;
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use pawl_wire::PublishedKeys;
 use pawl_wire::limits::MAX_UNAUTHENTICATED_FRAME;
@@ -31,11 +32,16 @@ pub(crate) use self::session::MAX_UNANSWERED;
 use self::outgoing::{End, Outgoing};
 use self::reader::Reader;
 use crate::forwarded;
+use crate::metrics::TurnedAway;
 use crate::origin::{self, Refusal};
-use crate::relay::{Place, Relay};
+use crate::places::Place;
+use crate::relay::Relay;
 
 /// After a fault of the store: time for a full disk to be noticed, not for a crowd to come at once.
 pub(crate) const STORE_RETRY_MS: u64 = 2_000;
+
+/// What somebody is told to wait who gets no place: others leave at any time.
+const PLACE_RETRY_SECONDS: u32 = 10;
 
 /// Who connects.
 struct Peer {
@@ -58,25 +64,21 @@ pub(crate) async fn open(
     let relay = relay.into_inner();
     let authorities = match origin::check(&request, &relay.public_origins) {
         Ok(authorities) => authorities,
-        Err(Refusal::NoHost) => return refuse(StatusCode::BAD_REQUEST, "a Host header is needed"),
-        Err(Refusal::Foreign) => {
-            return refuse(StatusCode::FORBIDDEN, "this page may not connect here");
-        }
+        Err(Refusal::NoHost) => return refuse(&relay, TurnedAway::Host),
+        Err(Refusal::Foreign) => return refuse(&relay, TurnedAway::Origin),
     };
     let peer = Peer {
         ip: peer_address(&request, &relay),
         authorities,
     };
-    let Some(place) = relay.take_place() else {
-        return refuse(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the relay is full or closing",
-        );
+    let place = match relay.take_place(peer.ip) {
+        Ok(place) => place,
+        Err(why) => return refuse(&relay, why),
     };
     // The handshake is actix-ws's. What comes in afterwards is read by our own reader, and what goes out lies in our
     // own pipe: actix-ws's channel keeps its 32 places for as long as a connection lives.
     let Ok(no_body) = web::Payload::from_request(&request, &mut Payload::None).await else {
-        return refuse(StatusCode::INTERNAL_SERVER_ERROR, "no connection");
+        return say(StatusCode::INTERNAL_SERVER_ERROR, "no connection");
     };
     let response = match actix_ws::handle(&request, no_body) {
         Ok((response, ..)) => response,
@@ -121,10 +123,34 @@ fn peer_address(request: &HttpRequest, relay: &Relay) -> IpAddr {
     forwarded::client(peer, request, &relay.trusted_proxies)
 }
 
-fn refuse(status: StatusCode, why: &'static str) -> HttpResponse {
+fn refuse(relay: &Relay, why: TurnedAway) -> HttpResponse {
+    relay.turn_away(why);
+    let (status, text) = match why {
+        TurnedAway::Full => (StatusCode::SERVICE_UNAVAILABLE, "the relay is full"),
+        TurnedAway::Closing => (StatusCode::SERVICE_UNAVAILABLE, "the relay is closing"),
+        TurnedAway::Address => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many connections from this network address",
+        ),
+        TurnedAway::Origin => (StatusCode::FORBIDDEN, "this page may not connect here"),
+        TurnedAway::Host => (StatusCode::BAD_REQUEST, "a Host header is needed"),
+    };
+    let mut response = say(status, text);
+    if matches!(
+        why,
+        TurnedAway::Full | TurnedAway::Closing | TurnedAway::Address
+    ) {
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, PLACE_RETRY_SECONDS.into());
+    }
+    response
+}
+
+fn say(status: StatusCode, why: &'static str) -> HttpResponse {
     HttpResponse::build(status)
         .content_type("text/plain; charset=utf-8")
-        .insert_header(("Cache-Control", "no-store"))
+        .insert_header((CACHE_CONTROL, "no-store"))
         .body(why)
 }
 

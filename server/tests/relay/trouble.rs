@@ -1,7 +1,8 @@
 //! What goes wrong around a running relay, as its operator finds it: in `/ready`, in the metrics, in the log.
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use pawl_wire::ConnectionError;
 use tempfile::TempDir;
 
-use crate::support::{Child, Client, Device, Relay, program};
+use crate::support::{Child, Client, Device, Relay, Response, http, program, raw_socket};
 use crate::watching::{free_port, value, word};
 
 /// A relay with metrics, whose log is kept.
@@ -140,4 +141,102 @@ async fn a_ban_list_that_cannot_be_read_lets_nobody_in() {
     assert!(said.contains("cannot read who is shut out"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
     drop(folder);
+}
+
+/// A browser's upgrade, or any other client's; every header but these is as it should be.
+fn upgrade(address: SocketAddr, headers: &[&str]) -> Response {
+    let mut all = vec![
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+    ];
+    all.extend(headers);
+    http(address, "GET /api/ws", &all)
+}
+
+#[test]
+fn a_wrong_public_origin_is_counted_and_said_once_and_the_foreign_one_is_not_named() {
+    let watched = Watched::start(&["--public-origin", "https://chat.example"]);
+    for _ in 0..3 {
+        let answer = upgrade(watched.relay.address, &["Origin: https://typo.example"]);
+        assert_eq!(answer.status, 403);
+    }
+    assert_eq!(watched.count("pawl_turned_away_total{cause=\"Origin\"}"), 3);
+    assert_eq!(watched.count("pawl_turned_away_total{cause=\"Full\"}"), 0);
+    let log = watched.log();
+    let warned: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warned.len(), 1, "{log}");
+    assert!(warned[0].contains("https://chat.example"), "{log}");
+    assert!(warned[0].contains("--public-origin"), "{log}");
+    assert!(!log.contains("typo"), "{log}");
+}
+
+#[test]
+fn what_is_no_request_writes_nothing_into_the_log() {
+    for level in ["error", "info", "debug"] {
+        let watched = Watched::start(&["--log", level]);
+        let before = watched.log();
+        for nonsense in [
+            "GET / HTTP/1.1\r\nbad header line\r\n\r\n",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+            "\u{0}\u{1}\r\n\r\n",
+        ] {
+            let mut stream = TcpStream::connect(watched.relay.address).expect("a connection");
+            stream.write_all(nonsense.as_bytes()).expect("it is sent");
+            // The relay answers and closes, or only closes.
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+        assert_eq!(watched.log(), before, "{level}");
+    }
+}
+
+#[test]
+fn one_address_cannot_fill_the_relay() {
+    let watched = Watched::start(&[
+        "--connections=20",
+        "--connections-per-address=5",
+        "--trusted-proxy=127.0.0.1",
+    ]);
+    let address = watched.relay.address;
+    let silent: Vec<_> = (0..5).map(|_| raw_socket(address)).collect();
+    let answer = upgrade(address, &[]);
+    assert_eq!(answer.status, 429);
+    let wait = answer
+        .header("Retry-After")
+        .and_then(|wait| wait.parse::<u32>().ok());
+    assert!(wait.is_some_and(|wait| wait > 0));
+    assert_eq!(
+        watched.count("pawl_turned_away_total{cause=\"Address\"}"),
+        1
+    );
+    // The others are not in its way; who comes through a trusted proxy counts apart.
+    let mut other = TcpStream::connect(address).expect("a connection");
+    write!(
+        other,
+        "GET /api/ws HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         X-Forwarded-For: 198.51.100.1\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    .expect("it is sent");
+    let mut head = [0; 12];
+    other.read_exact(&mut head).expect("an answer");
+    assert_eq!(&head, b"HTTP/1.1 101");
+    // When they end there is room again.
+    drop(silent);
+    while watched.count("pawl_connections") > 1 {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    raw_socket(address);
+    assert!(!watched.log().contains("127.0.0.1"));
+}
+
+#[test]
+fn a_head_is_answered_as_a_get_without_its_body() {
+    let relay = Relay::start();
+    for path in ["/live", "/ready"] {
+        let answer = http(relay.address, &format!("HEAD {path}"), &[]);
+        assert_eq!((answer.status, answer.body.len()), (200, 0), "{path}");
+    }
 }

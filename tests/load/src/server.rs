@@ -26,6 +26,7 @@ impl Server {
             .args(["--registrations-per-minute", "1000000"])
             .args(["--submits-per-second", "1000000"])
             .args(["--connections", "20000"])
+            .args(["--connections-per-address", "0"])
             .args(["--mailbox-messages", "20000"]);
         Self::start(command).await
     }
