@@ -5,6 +5,7 @@
 //! invites). Design, section 6.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use pawl_wire::Epoch;
@@ -33,20 +34,25 @@ pub enum BackupError {
     #[error("{0} is not a copy that `pawl-server backup` made")]
     NotACopy(PathBuf),
     /// By what SQLite says of it.
-    #[error("the copy is damaged: {0}")]
-    Damaged(String),
+    #[error("the copy {0} is damaged: {1}")]
+    Damaged(PathBuf, String),
     /// The folder or its store.
-    #[error("cannot use the data folder: {0}")]
-    Open(#[from] OpenError),
-    /// The disk.
-    #[error("cannot write: {0}")]
-    Io(#[from] std::io::Error),
+    #[error("cannot use the data folder {0}: {1}")]
+    Open(PathBuf, OpenError),
+    /// The disk, with what was tried and where.
+    #[error("cannot {0} {1}: {2}")]
+    Io(&'static str, PathBuf, std::io::Error),
     /// The system gives no randomness for the epoch.
     #[error("the system gives no randomness: {0}")]
     Random(#[from] getrandom::Error),
-    /// Anything else.
-    #[error("SQLite says: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    /// Anything else, with what became of which.
+    #[error("cannot copy {0} to {1}: SQLite says: {2}")]
+    Sqlite(PathBuf, PathBuf, rusqlite::Error),
+}
+
+/// For `map_err`: what was tried, and with which file.
+fn at(verb: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> BackupError {
+    move |error| BackupError::Io(verb, path.to_owned(), error)
 }
 
 /// Copies the store of a folder, whether a relay uses it or not. The copy is whole or not there.
@@ -55,89 +61,131 @@ pub enum BackupError {
 /// [`BackupError`].
 pub fn backup(folder: &Path, to: &Path) -> Result<(), BackupError> {
     let store = folder.join("relay.db");
-    if !store.exists() {
+    if !store.try_exists().map_err(at("read", &store))? {
         return Err(BackupError::NoStore(folder.to_owned()));
     }
-    if to.exists() {
+    if to.try_exists().map_err(at("write", to))? {
         return Err(BackupError::Exists(to.to_owned()));
     }
-    let conn = Connection::open_with_flags(&store, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    schema::check_owner(&conn)?;
+    let unusable = |why| BackupError::Open(folder.to_owned(), why);
+    let conn = Connection::open_with_flags(&store, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .map_err(|why| unusable(why.into()))?;
+    schema::check_owner(&conn).map_err(unusable)?;
     let partial = beside(to, ".partial");
-    let result = copy(&conn, &partial).and_then(|()| Ok(std::fs::rename(&partial, to)?));
-    match result {
+    remove(&partial)?;
+    let copied = copy(&conn, &store, &partial);
+    finish(copied, &partial, to)
+}
+
+/// Into a file that only its owner can read: usernames and envelopes are in it.
+fn copy(conn: &Connection, from: &Path, to: &Path) -> Result<(), BackupError> {
+    private().open(to).map_err(at("write", to))?;
+    let name = to.to_string_lossy();
+    let copied = || {
+        conn.execute("VACUUM INTO ?1", [name.as_ref()])?;
+        let copy = Connection::open(to)?;
+        copy.pragma_update(None, "application_id", COPY_ID)?;
+        copy.close().map_err(|(_, error)| error)
+    };
+    copied().map_err(|error| BackupError::Sqlite(from.to_owned(), to.to_owned(), error))?;
+    flush(to)
+}
+
+/// Gives what is whole its name; of anything else nothing is left.
+fn finish(made: Result<(), BackupError>, partial: &Path, to: &Path) -> Result<(), BackupError> {
+    let named = made.and_then(|()| std::fs::rename(partial, to).map_err(at("write", to)));
+    match named {
         Ok(()) => flush_folder(to),
         Err(error) => {
             // It may never have come to be.
-            let _ = std::fs::remove_file(&partial);
+            let _ = remove(partial);
             Err(error)
         }
     }
 }
 
-/// Into a file that only its owner can read: usernames and envelopes are in it.
-fn copy(conn: &Connection, to: &Path) -> Result<(), BackupError> {
-    private().truncate(true).open(to)?;
-    let name = to.to_string_lossy();
-    conn.execute("VACUUM INTO ?1", [name.as_ref()])?;
-    let copy = Connection::open(to)?;
-    copy.pragma_update(None, "application_id", COPY_ID)?;
-    copy.close().map_err(|(_, error)| error)?;
-    Ok(File::open(to)?.sync_all()?)
+/// What a copy that was ended in the middle left, with SQLite's own files: those would be taken for the next one's.
+fn remove(partial: &Path) -> Result<(), BackupError> {
+    for suffix in ["-wal", "-shm", "-journal", ""] {
+        let file = beside(partial, suffix);
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(at("write", &file)(error));
+            }
+            _ => (),
+        }
+    }
+    Ok(())
 }
 
-/// Makes a store of a copy, in a folder without one.
+/// Makes a store of a copy, in a folder without one. What is refused leaves no folder that was not there.
 ///
 /// # Errors
 /// [`BackupError`].
 pub fn restore(from: &Path, folder: &Path) -> Result<(), BackupError> {
     let fresh = Epoch(crate::random::bytes()?);
-    make_folder(folder)?;
-    let _lock = lock(&folder.join("relay.lock"))?;
+    let source = File::open(from).map_err(at("read", from))?;
+    let is_missing = |at: &&Path| !at.as_os_str().is_empty() && !at.exists();
+    let made: Vec<_> = folder.ancestors().take_while(is_missing).collect();
+    let result = restore_there(from, source, folder, fresh);
+    if let (Err(_), Some(_)) = (&result, made.first()) {
+        // Where another program has put something into it meanwhile, it stays.
+        let _ = std::fs::remove_file(folder.join("relay.lock"));
+        let _ = made.iter().try_for_each(std::fs::remove_dir);
+    }
+    result
+}
+
+fn restore_there(
+    from: &Path,
+    source: File,
+    folder: &Path,
+    fresh: Epoch,
+) -> Result<(), BackupError> {
+    make_folder(folder).map_err(at("make", folder))?;
+    let _lock = lock(&folder.join("relay.lock"))
+        .map_err(|why| BackupError::Open(folder.to_owned(), why))?;
     let store = folder.join("relay.db");
     if store.exists() || folder.join("relay.db-wal").exists() {
         return Err(BackupError::StoreExists(folder.to_owned()));
     }
     let partial = folder.join("relay.db.partial");
-    let result =
-        restore_into(from, &partial, fresh).and_then(|()| Ok(std::fs::rename(&partial, &store)?));
-    match result {
-        Ok(()) => flush_folder(&store),
-        Err(error) => {
-            // It may never have come to be.
-            let _ = std::fs::remove_file(&partial);
-            Err(error)
-        }
-    }
+    remove(&partial)?;
+    let restored = restore_into(from, source, &partial, fresh);
+    finish(restored, &partial, &store)
 }
 
-fn restore_into(from: &Path, to: &Path, fresh: Epoch) -> Result<(), BackupError> {
-    let mut source = File::open(from)?;
-    std::io::copy(&mut source, &mut private().truncate(true).open(to)?)?;
-    let conn = Connection::open(to)?;
+fn restore_into(from: &Path, mut source: File, to: &Path, fresh: Epoch) -> Result<(), BackupError> {
+    let sqlite = |error| BackupError::Sqlite(from.to_owned(), to.to_owned(), error);
+    let unusable = |why| BackupError::Open(to.to_owned(), why);
+    let mut file = private().open(to).map_err(at("write", to))?;
+    std::io::copy(&mut source, &mut file).map_err(at("copy", from))?;
+    let conn = Connection::open(to).map_err(sqlite)?;
     let owner = conn.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0));
     if !matches!(owner, Ok(COPY_ID)) {
         return Err(BackupError::NotACopy(from.to_owned()));
     }
-    let health: String = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    let health = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
+    let health: String =
+        health.map_err(|why| BackupError::Damaged(from.to_owned(), why.to_string()))?;
     if health != "ok" {
-        return Err(BackupError::Damaged(health));
+        return Err(BackupError::Damaged(from.to_owned(), health));
     }
-    conn.pragma_update(None, "application_id", APPLICATION_ID)?;
-    schema::check_owner(&conn)?;
-    conn.close().map_err(|(_, error)| error)?;
+    conn.pragma_update(None, "application_id", APPLICATION_ID)
+        .map_err(sqlite)?;
+    schema::check_owner(&conn).map_err(unusable)?;
+    conn.close().map_err(|(_, error)| sqlite(error))?;
     // Brings an older copy up to this version, too.
-    let (conn, _) = schema::open_writer(to, fresh, clock::wall_ms())?;
-    forget_what_was_given(&conn, fresh)?;
-    conn.pragma_update(None, "wal_checkpoint", "TRUNCATE")?;
-    conn.pragma_update(None, "journal_mode", "DELETE")?;
-    conn.close().map_err(|(_, error)| error)?;
-    Ok(File::open(to)?.sync_all()?)
+    let (conn, _) = schema::open_writer(to, fresh, clock::wall_ms()).map_err(unusable)?;
+    forget_what_was_given(&conn, fresh)
+        .and_then(|()| conn.close().map_err(|(_, error)| error))
+        .map_err(sqlite)?;
+    flush(to)
 }
 
 /// What the copy has may have been given to somebody since: it is never given again. The floors stay, below what
 /// devices have used by now: they go on from their own numbers.
-fn forget_what_was_given(conn: &Connection, fresh: Epoch) -> Result<(), BackupError> {
+fn forget_what_was_given(conn: &Connection, fresh: Epoch) -> rusqlite::Result<()> {
     conn.execute_batch("BEGIN IMMEDIATE")?;
     conn.execute("UPDATE relay SET epoch = ?1", [fresh.0])?;
     conn.execute_batch(
@@ -146,7 +194,8 @@ fn forget_what_was_given(conn: &Connection, fresh: Epoch) -> Result<(), BackupEr
          DELETE FROM invite;
          COMMIT",
     )?;
-    Ok(())
+    conn.pragma_update(None, "wal_checkpoint", "TRUNCATE")?;
+    conn.pragma_update(None, "journal_mode", "DELETE")
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -155,10 +204,16 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+fn flush(file: &Path) -> Result<(), BackupError> {
+    File::open(file)
+        .and_then(|file| file.sync_all())
+        .map_err(at("flush", file))
+}
+
 /// A new name is on the disk only when its folder is.
 fn flush_folder(file: &Path) -> Result<(), BackupError> {
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    Ok(File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?)
+    flush(folder.unwrap_or(Path::new(".")))
 }

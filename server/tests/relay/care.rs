@@ -107,7 +107,11 @@ fn a_copy_takes_nobodys_place_and_is_no_store() {
         &["restore", text(&store)],
         "is not a copy that `pawl-server backup` made",
     );
-    refused(&empty, &["restore", "no/such/file"], "No such file");
+    refused(
+        &empty,
+        &["restore", "no/such/file"],
+        "cannot read no/such/file: No such file",
+    );
     let junk = folder.path().join("junk");
     std::fs::write(&junk, "no database at all").expect("a file");
     refused(&empty, &["restore", text(&junk)], "is not a copy that");
@@ -126,10 +130,7 @@ fn a_copy_takes_nobodys_place_and_is_no_store() {
     std::fs::write(&copy, &bytes[..bytes.len() / 2]).expect("a file");
     let (code, said) = told(&empty, &["restore", text(&copy)]);
     assert_eq!(code, Some(1), "{said}");
-    assert!(
-        !empty.join("relay.db").exists(),
-        "nothing half-made is left"
-    );
+    assert!(!empty.exists(), "nothing that was refused is left");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -140,6 +141,92 @@ fn a_copy_takes_nobodys_place_and_is_no_store() {
             .permissions()
             .mode();
         assert_eq!(mode & 0o077, 0, "others can read it");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [data, copy, file] = ["data", "copy", "file"].map(|name| folder.path().join(name));
+    drop(Relay::start_in(&data, |_| ()));
+    std::fs::write(&file, "a file").expect("a file");
+    let missing = folder.path().join("missing").join("copy");
+    let expected = format!("cannot write {}.partial: No such file", missing.display());
+    refused(&data, &["backup", text(&missing)], &expected);
+    done(&data, &["backup", text(&copy)]);
+    let below = file.join("data");
+    let expected = format!("cannot make {}: Not a directory", below.display());
+    refused(&below, &["restore", text(&copy)], &expected);
+    let new = folder.path().join("new");
+    let expected = format!("cannot copy {}: Is a directory", folder.path().display());
+    refused(
+        &new.join("below"),
+        &["restore", text(folder.path())],
+        &expected,
+    );
+    assert!(!new.exists(), "nor what led to it");
+}
+
+/// A copy that was ended in the middle does not stand in the next one's way, nor does its log get into a store.
+#[test]
+fn what_a_killed_copy_left_is_taken_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [data, restored, copy] = ["data", "restored", "copy"].map(|name| folder.path().join(name));
+    drop(Relay::start_in(&data, |_| ()));
+    std::fs::create_dir(&restored).expect("a folder");
+    let stale = ["copy.partial", "copy.partial-journal"].map(|name| folder.path().join(name));
+    let unfinished = ["relay.db.partial", "relay.db.partial-wal"].map(|name| restored.join(name));
+    for file in stale.iter().chain(&unfinished) {
+        std::fs::write(file, "half of something".repeat(9_000)).expect("a file");
+    }
+    done(&data, &["backup", text(&copy)]);
+    done(&restored, &["restore", text(&copy)]);
+    for file in stale.iter().chain(&unfinished) {
+        assert!(!file.exists(), "{}", file.display());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_was_open_to_others_stays_so_and_restore_says_it() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let [data, open, copy] = ["data", "open", "copy"].map(|name| folder.path().join(name));
+    drop(Relay::start_in(&data, |_| ()));
+    done(&data, &["backup", text(&copy)]);
+    std::fs::create_dir(&open).expect("a folder");
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o755)).expect("its mode");
+    let (code, said) = told(&open, &["restore", text(&copy)]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains(&format!("restored in {}", open.display())),
+        "{said}"
+    );
+    assert!(said.contains("(mode 755): chmod 700 it"), "{said}");
+}
+
+/// Folders of root's hold what the recipe makes: the relay's user cannot make anything there.
+#[test]
+fn the_manuals_recipe_for_copies_makes_its_folders_and_runs_as_the_relays_user() {
+    let manual = crate::operations::manual();
+    let section = manual.split_once("\n## Copies\n").expect("the section").1;
+    let section = section.split("\n## ").next().expect("its end");
+    let lines: Vec<_> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .collect();
+    let commands = lines.iter().filter(|line| line.contains("pawl-server"));
+    assert_eq!(commands.clone().count(), 2);
+    for line in commands {
+        assert!(
+            line.starts_with("runuser -u pawl -- pawl-server "),
+            "{line}"
+        );
+    }
+    for made in ["/var/backups/pawl", "/var/lib/pawl"] {
+        let line = format!("install -d -o pawl -g pawl -m 0700 {made}");
+        assert!(lines.contains(&line.as_str()), "{made}: {lines:?}");
     }
 }
 
