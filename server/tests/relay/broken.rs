@@ -10,9 +10,10 @@ use crate::power;
 use crate::strace;
 use crate::world::{World, below};
 
-/// Kills, or cuts, after which all clients come back and the checker looks; and how often that is tried.
+/// Kills, or cuts, after which all clients come back and the checker looks; and how often that is tried. One round finds
+/// the rarest mistake about every other time.
 const DEATHS: usize = 8;
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 20;
 
 /// Writes take so long that many of the kills come between two of one commit, or flushes, and they come between two
 /// commits.

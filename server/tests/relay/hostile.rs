@@ -126,8 +126,6 @@ async fn vanish(devices: usize, envelopes: usize, size: usize, set: impl FnOnce(
         set(&mut config.limits);
         config.metrics = Some(metrics);
     });
-    let alice = Device::new("alice");
-    let mut from = Client::register(relay.address, &alice).await;
     let to = Target {
         receive_buffer: Some(1_024),
         ..Target::at(relay.address)
@@ -139,6 +137,9 @@ async fn vanish(devices: usize, envelopes: usize, size: usize, set: impl FnOnce(
         let client = Client::try_auth_at(&to, &device, 0).await;
         gone.push((device, client.expect("it is let in")));
     }
+    // After them: she would be idle meanwhile.
+    let alice = Device::new("alice");
+    let mut from = Client::register(relay.address, &alice).await;
     for (device, _) in &gone {
         for number in 0..envelopes {
             let mut bytes = envelope(u32::try_from(number).expect("small"));
@@ -156,7 +157,8 @@ async fn vanish(devices: usize, envelopes: usize, size: usize, set: impl FnOnce(
 
 #[tokio::test]
 async fn connections_of_those_who_vanished_end_after_the_idle_time_and_their_mail_waits() {
-    let seconds = Duration::from_secs(2);
+    // Every answer to her must come within it.
+    let seconds = Duration::from_secs(8);
     vanish(24, 3, 200, |limits| {
         limits.idle_timeout = seconds;
         limits.unsent_timeout = Duration::from_secs(1_000_000);
