@@ -15,6 +15,9 @@ use crate::world::{World, below};
 const DEATHS: usize = 8;
 const ROUNDS: usize = 20;
 
+/// What a hunt takes at most, so that one which hangs is named: many times what it needs.
+const HUNT: Duration = Duration::from_secs(8 * 60);
+
 /// Writes take so long that many of the kills come between two of one commit, or flushes, and they come between two
 /// commits.
 const WRITES: strace::Fault = "pwrite64:delay_enter=1500";
@@ -61,13 +64,16 @@ async fn hunt<F: Future<Output = Vec<Broken>>>(deaths: fn() -> F, is_it: fn(&Bro
         std::env::var_os("PAWL_BROKEN_SERVER").is_some(),
         "there is no broken relay: cargo xtask prove-relay"
     );
-    for _ in 0..ROUNDS {
-        let broken = deaths().await;
-        if broken.iter().any(is_it) {
-            return;
+    let rounds = async {
+        for _ in 0..ROUNDS {
+            if deaths().await.iter().any(is_it) {
+                return true;
+            }
         }
-    }
-    panic!("not found");
+        false
+    };
+    let found = tokio::time::timeout(HUNT, rounds).await;
+    assert!(found.expect("a hunt comes to an end"), "not found");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -194,3 +194,104 @@ fn check_keys(history: &[Event], broken: &mut BTreeSet<Broken>) {
         }
     }
 }
+
+const ID: MessageId = MessageId([1; 16]);
+const NEXT: MessageId = MessageId([2; 16]);
+const CLAIM: ClaimId = ClaimId([3; 16]);
+
+/// From device 0 to device 1.
+fn submitted(id: MessageId) -> Event {
+    Event::Submitted {
+        from: 0,
+        to: 1,
+        id,
+        bytes: id.0.to_vec(),
+    }
+}
+
+fn delivered(at: Who, seq: u64, id: MessageId) -> Event {
+    Event::Delivered {
+        at,
+        seq,
+        id,
+        bytes: id.0.to_vec(),
+    }
+}
+
+fn claimed(claim: ClaimId, prekey: u32, kem: u32) -> Event {
+    Event::Claimed {
+        of: 1,
+        claim,
+        prekey: Some(prekey),
+        kem: Some(kem),
+    }
+}
+
+#[test]
+fn a_history_of_a_relay_that_does_no_wrong_is_clean() {
+    let history = [
+        submitted(ID),
+        submitted(NEXT),
+        Event::Stored { id: ID },
+        delivered(1, 1, ID),
+        // Again, since it was not acknowledged; and one whose answer was lost.
+        delivered(1, 1, ID),
+        delivered(1, 2, NEXT),
+        // The first answer to a claim was lost. Keys of two kinds may have one number.
+        claimed(CLAIM, 7, 7),
+        claimed(CLAIM, 7, 7),
+        claimed(ClaimId([4; 16]), 8, 8),
+    ];
+    assert_eq!(check(&history), [].into());
+}
+
+#[test]
+fn each_wrong_of_a_relay_is_called_by_its_name() {
+    let altered = Event::Delivered {
+        at: 1,
+        seq: 1,
+        id: ID,
+        bytes: vec![0xee],
+    };
+    let wrongs = [
+        (
+            vec![submitted(ID), Event::Stored { id: ID }],
+            Broken::Lost(ID),
+        ),
+        (vec![delivered(1, 1, ID)], Broken::NotSent(1, ID)),
+        (vec![submitted(ID), altered], Broken::NotSent(1, ID)),
+        (
+            vec![submitted(ID), delivered(2, 1, ID)],
+            Broken::ForAnother(2, ID),
+        ),
+        (
+            vec![
+                submitted(ID),
+                submitted(NEXT),
+                delivered(1, 1, NEXT),
+                delivered(1, 2, ID),
+            ],
+            Broken::OutOfOrder(0, 1, ID),
+        ),
+        (
+            vec![
+                submitted(ID),
+                submitted(NEXT),
+                delivered(1, 1, ID),
+                delivered(1, 1, NEXT),
+            ],
+            Broken::NumberTwice(1, 1),
+        ),
+        (
+            vec![claimed(CLAIM, 7, 7), claimed(ClaimId([4; 16]), 8, 7)],
+            Broken::KeyTwice(1, 7),
+        ),
+        (
+            vec![claimed(CLAIM, 7, 7), claimed(CLAIM, 7, 8)],
+            Broken::ClaimChanged(CLAIM),
+        ),
+    ];
+    for (history, wrong) in wrongs {
+        assert_eq!(check(&history), [wrong].into());
+    }
+}

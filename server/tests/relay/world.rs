@@ -304,6 +304,27 @@ impl Actor {
     }
 }
 
+/// How long nothing has been noted.
+#[derive(Default)]
+struct Patience {
+    last: usize,
+    quiet: usize,
+}
+
+impl Patience {
+    /// Waits a little; whether there is any left.
+    async fn look(&mut self, noted: usize) -> bool {
+        self.quiet = if self.last == noted {
+            self.quiet + 1
+        } else {
+            0
+        };
+        self.last = noted;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.quiet < QUIET
+    }
+}
+
 /// A relay under load.
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
@@ -377,13 +398,10 @@ impl World {
     pub(crate) async fn go_on(&mut self, noted: usize, failures: usize) {
         let noted = self.noted() + noted;
         let failures = self.unavailable.load(Ordering::Relaxed) + failures;
-        let (mut last, mut quiet) = (0, 0);
+        let mut patience = Patience::default();
         while self.noted() < noted && self.unavailable.load(Ordering::Relaxed) < failures {
             assert!(self.actors.try_join_next().is_none(), "an actor gave up");
-            quiet = if last == self.noted() { quiet + 1 } else { 0 };
-            last = self.noted();
-            assert!(quiet < QUIET, "the relay serves nobody");
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            assert!(patience.look(self.noted()).await, "the relay serves nobody");
         }
     }
 
@@ -411,11 +429,23 @@ impl World {
     }
 
     /// All come back and get what is theirs; then everything that was noted.
-    pub(crate) async fn end(self) -> Vec<Event> {
+    pub(crate) async fn end(mut self) -> Vec<Event> {
         self.scene.send_modify(|scene| scene.busy = false);
         let address = self.scene.borrow().address;
         let mut ends = vec![(SLEEPER, 0)];
-        ends.extend(self.actors.join_all().await);
+        let mut patience = Patience::default();
+        while !self.actors.is_empty() {
+            if let Some(end) = self.actors.try_join_next() {
+                ends.push(end.expect("an actor that did not panic"));
+                continue;
+            }
+            // One of them waits for an answer that the relay forgot, say.
+            assert!(
+                patience.look(self.noted()).await,
+                "{} clients come to no end",
+                self.actors.len()
+            );
+        }
         for (at, last_seq) in ends {
             let mut client = Client::auth(address, &self.stage.devices[at], last_seq).await;
             for (seq, id, bytes) in client.waiting().await {
