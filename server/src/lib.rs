@@ -33,5 +33,5 @@ pub use fixed::fixed_limits;
 pub use headers::SECURITY_HEADERS;
 pub use network::{BadNetwork, Network};
 pub use origin::{BadOrigin, PublicOrigin};
-pub use relay::{StartError, run};
+pub use relay::{StartError, run, run_through};
 pub use store::{BackupError, OpenError, backup, restore};

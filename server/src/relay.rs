@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App, HttpRequest, HttpServer, web};
+use futures_util::{Stream, StreamExt, stream};
 use pawl_wire::{Epoch, Registration};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::watch;
@@ -191,6 +193,20 @@ pub async fn run(
     ready: impl FnOnce(SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<(), StartError> {
+    run_through(config, ready, stream::once(stop).chain(stream::pending())).await
+}
+
+/// The same until the first of `signals`. Each one more cuts short what is still waited for: first the time for a
+/// load balancer to notice, then the goodbyes.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn run_through(
+    config: Config,
+    ready: impl FnOnce(SocketAddr),
+    signals: impl Stream<Item = ()>,
+) -> Result<(), StartError> {
+    let mut signals = pin!(signals);
     let fail = |source| StartError::Listen {
         address: config.listen,
         source,
@@ -214,17 +230,26 @@ pub async fn run(
     let sweeping = actix_web::rt::spawn(sweep(Arc::clone(&relay)));
     let watching = Arc::clone(&relay);
     let watching = actix_web::rt::spawn(async move { watching.watch().await });
-    tracing::info!("the relay serves");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        data = %config.data.display(),
+        registration = ?config.registration,
+        new_store = relay.store.is_new(),
+        "the relay serves"
+    );
     ready(address);
     supervisor::tell("READY=1");
-    stop.await;
+    signals.next().await;
     tracing::info!("the relay goes down");
     supervisor::tell("STOPPING=1");
     relay.health.leave();
-    tokio::time::sleep(config.drain_wait).await;
+    tokio::select! {
+        () = tokio::time::sleep(config.drain_wait) => (),
+        _ = signals.next() => tracing::info!("another signal: the goodbyes begin now"),
+    }
     sweeping.abort();
     watching.abort();
-    close(&relay, &handle).await;
+    close(&relay, &handle, signals).await;
     // The task ends with the server that was just stopped; its result says nothing new.
     let _ = serving.await;
     if let Some(watched) = watched {
@@ -340,15 +365,27 @@ async fn erase(relay: &Relay) {
     }
 }
 
-async fn close(relay: &Relay, server: &ServerHandle) {
+async fn close(
+    relay: &Relay,
+    server: &ServerHandle,
+    mut signals: Pin<&mut impl Stream<Item = ()>>,
+) {
     relay.drain.send_replace(true);
     let all_gone = async {
         while relay.places.taken() > 0 {
             tokio::time::sleep(CLOSE_POLL).await;
         }
     };
-    if tokio::time::timeout(CLOSE_TIMEOUT, all_gone).await.is_err() {
-        tracing::warn!("some connections did not close in time");
+    tokio::select! {
+        gone = tokio::time::timeout(CLOSE_TIMEOUT, all_gone) => {
+            if gone.is_err() {
+                tracing::warn!("some connections did not close in time");
+            }
+            server.stop(true).await;
+        }
+        _ = signals.next() => {
+            tracing::warn!("another signal: the connections are cut");
+            server.stop(false).await;
+        }
     }
-    server.stop(true).await;
 }

@@ -14,9 +14,6 @@ use crate::store::{self, Health};
 /// Below this much room a relay that is used is soon without any.
 const LITTLE_ROOM: u64 = 1 << 30;
 
-/// File descriptors besides the WebSockets: the page's connections, the store, the log.
-const OTHER_FILES: u64 = 600;
-
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 
 const DAY_MS: u64 = 24 * HOUR_MS;
@@ -288,11 +285,11 @@ fn door(config: &Config) -> Vec<Finding> {
 
 #[cfg(unix)]
 fn files(config: &Config) -> Vec<Finding> {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let needed = config.limits.connections as u64 + OTHER_FILES;
+    let limit = super::files::most();
+    let needed = super::files::needed(config.limits.connections);
     vec![match limit {
         Some(limit) if limit < needed => Wrong(format!(
-            "{limit} open files are allowed and {needed} are needed for --connections {}: raise `ulimit -n` or LimitNOFILE, or lower it",
+            "{limit} open files are allowed and {needed} are needed for --connections {}: raise `ulimit -Hn` or LimitNOFILE, or lower it",
             config.limits.connections
         )),
         _ => Fine(format!(

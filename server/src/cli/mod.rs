@@ -6,6 +6,8 @@
 mod care;
 mod doctor;
 mod door;
+#[cfg(unix)]
+mod files;
 mod flags;
 mod layers;
 mod pages;

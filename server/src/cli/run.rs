@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use futures_util::{Stream, StreamExt, stream};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -15,8 +16,14 @@ use super::flags::Flags;
 pub(super) fn run(flags: Flags, data: PathBuf) -> ExitCode {
     log(flags.log);
     let config = flags.into_config(data);
+    #[cfg(unix)]
+    super::files::raise(config.limits.connections);
     let system = actix_web::rt::System::new();
-    match system.block_on(crate::run(config, announce, stop_signal())) {
+    match system.block_on(crate::run_through(
+        config,
+        announce,
+        stream::once(async { signals() }).flatten(),
+    )) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
@@ -52,22 +59,28 @@ fn announce(address: SocketAddr) {
     let _ = writeln!(out, "Pawl relay on http://{address}").and_then(|()| out.flush());
 }
 
-async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(error) => {
-                tracing::warn!(%error, "cannot wait for SIGTERM");
-                std::future::pending().await
-            }
+/// What asks the relay to go down, as often as it comes: SIGTERM, Ctrl-C, and SIGHUP, a terminal that closed.
+#[cfg(unix)]
+fn signals() -> impl Stream<Item = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let kinds = [
+        SignalKind::terminate(),
+        SignalKind::interrupt(),
+        SignalKind::hangup(),
+    ];
+    let each = kinds.into_iter().filter_map(|kind| match signal(kind) {
+        Ok(mut signal) => Some(stream::poll_fn(move |cx| signal.poll_recv(cx))),
+        Err(error) => {
+            tracing::warn!(%error, ?kind, "cannot wait for a signal");
+            None
         }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<Option<()>>();
-    tokio::select! {
-        _ = interrupt => (),
-        _ = terminate => (),
-    }
+    });
+    stream::select_all(each).chain(stream::pending())
+}
+
+#[cfg(not(unix))]
+fn signals() -> impl Stream<Item = ()> {
+    let next = |()| async { tokio::signal::ctrl_c().await.ok().map(|()| ((), ())) };
+    stream::unfold((), next).chain(stream::pending())
 }

@@ -127,6 +127,7 @@ pub(crate) struct Store {
     limits: Limits,
     registration: Registration,
     path: PathBuf,
+    is_new: bool,
     place: Arc<place::Place>,
     /// Held until the relay ends, also by a crash: two relays on one folder would lose wake-ups.
     lock: File,
@@ -145,9 +146,10 @@ impl Store {
         wake: Wake,
     ) -> Result<Self, OpenError> {
         let folder = config.data.as_path();
-        make_folder(folder).map_err(OpenError::Unwritable)?;
+        let made = make_folder(folder).map_err(OpenError::Unwritable)?;
         let lock = lock(&folder.join("relay.lock"))?;
         let path = folder.join("relay.db");
+        let is_new = !path.exists();
         // SQLite would make it for whoever may look into the folder; the files beside it take after it.
         let opened = private()
             .truncate(false)
@@ -155,6 +157,11 @@ impl Store {
             .and_then(|file| file.metadata())
             .map_err(OpenError::Unwritable)?;
         let (conn, epoch) = schema::open_writer(&path, fresh, clock::wall_ms())?;
+        if is_new && made > 1 {
+            tracing::warn!(
+                "a new store was made, and the folder above its own too: look whether --data is right and its disk is there"
+            );
+        }
         let time = Arc::new(time::Time::open(&conn, clock::now())?);
         let writer = writer::Writer::start(
             conn,
@@ -173,12 +180,18 @@ impl Store {
             registration: config.registration,
             place: Arc::new(place::Place::new(&path, opened)),
             path,
+            is_new,
             lock,
         })
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Whether it was made just now.
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Finishes what is queued, closes the file for writing and lets another relay have it.
@@ -404,8 +417,8 @@ impl Store {
 }
 
 /// Makes the folder, and what leads to it. Folders that got a new name in them are flushed: a loss of power would take
-/// that name, and all that is under it.
-fn make_folder(folder: &Path) -> std::io::Result<()> {
+/// that name, and all that is under it. Gives how many were made.
+fn make_folder(folder: &Path) -> std::io::Result<usize> {
     let is_missing = |at: &&Path| !at.as_os_str().is_empty() && !at.exists();
     let missing = folder.ancestors().take_while(is_missing).count();
     let mut builder = DirBuilder::new();
@@ -425,7 +438,7 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
             tracing::warn!(%error, "the name of a new folder may be lost with the power");
         }
     }
-    Ok(())
+    Ok(missing)
 }
 
 /// For files that nobody but the relay's user reads, whatever the folder allows.

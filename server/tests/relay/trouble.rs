@@ -240,3 +240,89 @@ fn a_head_is_answered_as_a_get_without_its_body() {
         assert_eq!((answer.status, answer.body.len()), (200, 0), "{path}");
     }
 }
+
+/// The second signal ends the ten minutes.
+#[tokio::test]
+async fn another_signal_ends_the_waiting_and_the_goodbyes_are_said() {
+    let mut watched = Watched::start(&["--drain-seconds", "600"]);
+    let mut client = Client::register(watched.relay.address, &Device::new("alice")).await;
+    watched.relay.signal("TERM");
+    watched.until(false).await;
+    watched.relay.signal("INT");
+    assert_eq!(client.end().await.code, Some(1012));
+    assert_eq!(watched.relay.wait(), Some(0));
+    assert!(watched.log().contains("another signal"));
+}
+
+#[test]
+fn a_terminal_that_closes_ends_the_relay_in_order() {
+    let mut watched = Watched::start(&[]);
+    watched.relay.signal("HUP");
+    assert_eq!(watched.relay.wait(), Some(0));
+    assert!(watched.log().contains("the relay goes down"));
+}
+
+/// A relay that is allowed so many open files: at first, and at most.
+#[cfg(target_os = "linux")]
+fn with_files(soft: &str, hard: &str, log: &Path, data: &Path) -> Child {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -Sn $1; ulimit -Hn $2; shift 2; exec \"$@\""])
+        .args(["sh", soft, hard])
+        .arg(program())
+        .args(["--connections=300", "--listen=127.0.0.1:0", "--data"])
+        .arg(data)
+        .stderr(File::create(log).expect("a file"));
+    Child::spawn(&mut command)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_relay_takes_as_many_files_as_it_may_and_says_when_they_are_too_few() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    for (hard, is_enough) in [("1000", true), ("800", false)] {
+        let relay = with_files("100", hard, &log, &folder.path().join(hard));
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", relay.id()));
+        let limits = limits.expect("the process lives");
+        let files = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let soft = files.and_then(|line| line.split_whitespace().nth(3));
+        assert_eq!(soft, Some(hard), "{limits}");
+        relay.kill();
+        let said = std::fs::read_to_string(&log).expect("a log");
+        assert_eq!(!said.contains("too few open files"), is_enough, "{said}");
+    }
+}
+
+#[test]
+fn the_first_line_says_what_was_started_and_a_store_in_the_wrong_place_is_warned_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let start = |data: &Path| {
+        let mut command = Command::new(program());
+        command
+            .args(["--listen=127.0.0.1:0", "--registration=closed", "--data"])
+            .arg(data)
+            .stderr(File::create(&log).expect("a file"));
+        Child::spawn(&mut command).kill();
+        std::fs::read_to_string(&log).expect("a log")
+    };
+    let data = folder.path().join("data");
+    for is_new in [true, false] {
+        let said = start(&data);
+        let version = env!("CARGO_PKG_VERSION");
+        for expected in [
+            format!("version=\"{version}\""),
+            format!("data={}", data.display()),
+            "registration=Closed".to_owned(),
+            format!("new_store={is_new}"),
+        ] {
+            assert!(said.contains(&expected), "{expected}: {said}");
+        }
+        assert!(!said.contains("WARN"), "{said}");
+    }
+    let said = start(&folder.path().join("not/mounted"));
+    assert!(said.contains("a new store was made"), "{said}");
+}

@@ -68,6 +68,11 @@ impl Child {
     /// SIGTERM, and the exit code.
     pub(crate) fn terminate(&mut self) -> Option<i32> {
         self.signal("TERM");
+        self.wait()
+    }
+
+    /// The exit code, where it ends by itself.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
         self.process.wait().expect("it ends").code()
     }
 
