@@ -55,17 +55,24 @@ impl Watched {
     }
 
     async fn until(&self, is_ready: bool) {
-        while self.is_ready() != is_ready {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        eventually(|| self.is_ready() == is_ready).await;
     }
 
     /// The relay has looked so often and found nothing good.
     async fn until_read_failures(&self, number: u64) {
-        while self.count("pawl_read_failures_total") < number {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        eventually(|| self.count("pawl_read_failures_total") >= number).await;
     }
+}
+
+/// Waits for what must come, and fails where it does not within a minute or two.
+async fn eventually(mut is_so: impl FnMut() -> bool) {
+    for _ in 0..1_200 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never comes");
 }
 
 fn errors(log: &str) -> Vec<&str> {
@@ -192,8 +199,8 @@ fn what_is_no_request_writes_nothing_into_the_log() {
     }
 }
 
-#[test]
-fn one_address_cannot_fill_the_relay() {
+#[tokio::test]
+async fn one_address_cannot_fill_the_relay() {
     let watched = Watched::start(&[
         "--connections=20",
         "--connections-per-address=5",
@@ -225,9 +232,7 @@ fn one_address_cannot_fill_the_relay() {
     assert_eq!(&head, b"HTTP/1.1 101");
     // When they end there is room again.
     drop(silent);
-    while watched.count("pawl_connections") > 1 {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    eventually(|| watched.count("pawl_connections") <= 1).await;
     raw_socket(address);
     assert!(!watched.log().contains("127.0.0.1"));
 }
@@ -250,6 +255,7 @@ async fn another_signal_ends_the_waiting_and_the_goodbyes_are_said() {
     watched.until(false).await;
     watched.relay.signal("INT");
     assert_eq!(client.end().await.code, Some(1012));
+    eventually(|| watched.relay.has_ended()).await;
     assert_eq!(watched.relay.wait(), Some(0));
     assert!(watched.log().contains("another signal"));
 }
