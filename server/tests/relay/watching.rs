@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -149,6 +150,23 @@ async fn the_metrics_count_what_happened_and_have_an_address_of_their_own() {
         .map(|(name, _)| name.to_owned())
         .collect();
     assert_eq!(documented, names(&text));
+}
+
+#[test]
+fn the_alerts_ask_for_metrics_that_there_are() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/alerts.yml");
+    let alerts = std::fs::read_to_string(path).expect("deploy/alerts.yml");
+    let documented = manual();
+    let asked: BTreeSet<&str> = alerts
+        .split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
+        .filter(|word| word.starts_with("pawl_"))
+        .map(|word| word.trim_end_matches("_bucket"))
+        .collect();
+    assert!(asked.len() >= 8, "{asked:?}");
+    for name in asked {
+        // The manual's table is the relay's, as the test above sees to.
+        assert!(documented.contains(&format!("\n| `{name}` |")), "{name}");
+    }
 }
 
 #[test]
