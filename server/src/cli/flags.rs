@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use pawl_wire::Registration;
 use pawl_wire::limits::{MAX_ENVELOPE, MAX_ONE_TIME_KEYS, MAX_WORK_BITS};
 use tracing_subscriber::filter::LevelFilter;
@@ -56,10 +56,10 @@ pub(super) struct Flags {
     #[arg(long, env = "PAWL_DRAIN_SECONDS", value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(0..=600), default_value_t = 0)]
     drain_seconds: u64,
     /// Who may register: open, invite (whoever has a code of `pawl-server invite create`) or closed
-    #[arg(long, env = "PAWL_REGISTRATION", value_name = "WHO", value_parser = registration, default_value = "open")]
+    #[arg(long, env = "PAWL_REGISTRATION", value_name = "WHO", value_parser = one_of(&["open", "invite", "closed"]).try_map(|text| registration(&text)), default_value = "open")]
     registration: Registration,
-    /// How much the log says: off, error, warn, info or debug
-    #[arg(long, env = "PAWL_LOG", value_name = "LEVEL", value_parser = level, default_value = "info")]
+    /// How much the log says
+    #[arg(long, env = "PAWL_LOG", value_name = "LEVEL", value_parser = one_of(&["off", "error", "warn", "info", "debug"]).try_map(|text| level(&text)), default_value = "info")]
     pub(super) log: LevelFilter,
     /// WebSockets open at once
     #[arg(long, env = "PAWL_CONNECTIONS", value_name = "NUMBER", help_heading = LIMITS, value_parser = from_one(), default_value_t = Limits::CONNECTIONS as u64)]
@@ -147,6 +147,11 @@ fn loopback(text: &str) -> Result<SocketAddr, &'static str> {
         return Ok(address);
     }
     Err("metrics are for this machine only, for example 127.0.0.1:9464")
+}
+
+/// Known by their names, so that help and shells can offer them.
+fn one_of(names: &'static [&'static str]) -> PossibleValuesParser {
+    PossibleValuesParser::new(names)
 }
 
 fn registration(text: &str) -> Result<Registration, &'static str> {

@@ -25,7 +25,7 @@ pub(super) enum Refusal {
 const NOT_IN_A_FILE: [&str; 3] = ["config", "help", "version"];
 
 /// Commands that take the flags of serving as well.
-const SERVING: [&str; 2] = ["run", "doctor"];
+pub(super) const SERVING: [&str; 2] = ["run", "doctor"];
 
 /// Reads arguments, environment and file.
 pub(super) fn read(command: Command, arguments: &[OsString]) -> Result<ArgMatches, Refusal> {

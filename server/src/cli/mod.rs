@@ -24,8 +24,9 @@ use self::flags::Flags;
 use self::layers::Refusal;
 
 const EXAMPLES: &str = "\
-What is set on the command line goes before the environment, that before the file, that before what is built in.
-The file is TOML; its keys are the flags' names without the dashes:
+What is set on the command line goes before the environment, that before the
+file, that before what is built in. The file is TOML; its keys are the flags'
+names without the dashes:
 
     public-origin = [\"https://chat.example.org\"]
     registration = \"invite\"
@@ -37,6 +38,37 @@ Examples:
   pawl-server --config /etc/pawl/pawl.toml     with a file
 
 docs/OPERATIONS.md has every flag, limit and number with its reason.";
+
+const INVITE_EXAMPLES: &str = "\
+Examples, as the relay's user (runuser -u pawl --):
+  pawl-server invite create --config /etc/pawl/pawl.toml
+  pawl-server invite create --uses 30 --days 3 --data /var/lib/pawl
+  pawl-server invite list --config /etc/pawl/pawl.toml
+  pawl-server invite revoke 7 --config /etc/pawl/pawl.toml";
+
+const BAN_EXAMPLES: &str = "\
+Examples, as the relay's user (runuser -u pawl --):
+  pawl-server ban add mallory --config /etc/pawl/pawl.toml
+  pawl-server ban add 203.0.113.0/24 --config /etc/pawl/pawl.toml
+  pawl-server ban list --config /etc/pawl/pawl.toml
+  pawl-server ban remove mallory --config /etc/pawl/pawl.toml";
+
+const BACKUP_EXAMPLES: &str = "\
+Example, as root:
+  install -d -o pawl -g pawl -m 0700 /var/backups/pawl
+  runuser -u pawl -- pawl-server backup /var/backups/pawl/monday \\
+      --config /etc/pawl/pawl.toml";
+
+const RESTORE_EXAMPLES: &str = "\
+Example, as root, while no relay runs:
+  mv /var/lib/pawl /var/lib/pawl.broken
+  install -d -o pawl -g pawl -m 0700 /var/lib/pawl
+  runuser -u pawl -- pawl-server restore /var/backups/pawl/monday \\
+      --config /etc/pawl/pawl.toml";
+
+const DOCTOR_EXAMPLES: &str = "\
+Example, as root:
+  runuser -u pawl -- pawl-server doctor --config /etc/pawl/pawl.toml";
 
 /// Pawl's relay: hosts the page and moves sealed envelopes.
 ///
@@ -74,22 +106,25 @@ enum Command {
     /// Serve; what happens without a command too
     Run(Box<Flags>),
     /// Let people in by codes: see `--registration invite`
-    #[command(subcommand)]
+    #[command(subcommand, after_help = INVITE_EXAMPLES)]
     Invite(door::InviteCommand),
     /// Shut accounts and networks out
-    #[command(subcommand)]
+    #[command(subcommand, after_help = BAN_EXAMPLES)]
     Ban(door::BanCommand),
     /// Copy the store into a file, also while the relay serves
+    #[command(after_help = BACKUP_EXAMPLES)]
     Backup {
         /// Where; it must not be there yet
         file: PathBuf,
     },
     /// Make a store of a copy, in a folder without one: new epoch, no one-time keys, no invites
+    #[command(after_help = RESTORE_EXAMPLES)]
     Restore {
         /// What `backup` wrote
         file: PathBuf,
     },
     /// Say what is wrong with this deployment, with the same settings as the relay's; changes nothing
+    #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Box<Flags>),
     /// Print a completion script for a shell
     Completions {

@@ -4,28 +4,82 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
+use super::layers::SERVING;
+
 pub(super) fn completions(mut command: Command, shell: Shell) -> String {
     let mut script = Vec::new();
     let name = command.get_name().to_owned();
     clap_complete::generate(shell, &mut command, name, &mut script);
-    String::from_utf8_lossy(&script).into_owned()
+    let script = String::from_utf8_lossy(&script).into_owned();
+    match shell {
+        // The hyphen of our name is written in two ways, so that no command would be found by its name.
+        Shell::Bash => script.replace("pawl__subcmd__server", "pawl__server"),
+        _ => script,
+    }
 }
 
-/// One page for all: the commands' own flags stand behind those of the relay.
+/// One page for all: every command stands behind what serving takes.
 pub(super) fn manual(mut command: Command) -> String {
     command.build();
     let mut page = Vec::new();
+    let man = Man::new(command.clone());
     // Writing into memory does not fail.
-    let _ = Man::new(command.clone()).render(&mut page);
+    let _ = man
+        .render_title(&mut page)
+        .and_then(|()| man.render_name_section(&mut page))
+        .and_then(|()| man.render_synopsis_section(&mut page))
+        .and_then(|()| man.render_description_section(&mut page))
+        .and_then(|()| man.render_options_section(&mut page));
+    add_commands(&mut page, &command, "pawl-server");
+    add_as_it_is(&mut page, "SETTINGS AND EXAMPLES", &command);
+    String::from_utf8_lossy(&page).into_owned()
+}
+
+/// Each command below this one, and those below it.
+fn add_commands(page: &mut Vec<u8>, command: &Command, path: &str) {
     for own in command
         .get_subcommands()
         .filter(|own| own.get_name() != "help")
     {
-        let title = format!("pawl-server {}", own.get_name()).to_uppercase();
-        page.extend(format!(".SH {title}\n").into_bytes());
+        let path = format!("{path} {}", own.get_name());
+        page.extend(format!(".SH \"{}\"\n", escaped(&path.to_uppercase())).into_bytes());
         let man = Man::new(own.clone());
-        let _ = man.render_description_section(&mut page);
-        let _ = man.render_options_section(&mut page);
+        let mut text = Vec::new();
+        let _ = man.render_description_section(&mut text);
+        let takes_all = SERVING.contains(&own.get_name());
+        if !takes_all && !own.has_subcommands() {
+            let _ = man.render_options_section(&mut text);
+        }
+        // Below the command's own heading, not beside it.
+        page.extend(
+            String::from_utf8_lossy(&text)
+                .replace(".SH ", ".SS ")
+                .into_bytes(),
+        );
+        if takes_all {
+            page.extend(b".PP\nIt takes the options above.\n");
+        }
+        add_as_it_is(page, "", own);
+        add_commands(page, own, &path);
     }
-    String::from_utf8_lossy(&page).into_owned()
+}
+
+/// What stands behind the help, line by line: examples are typed as they are.
+fn add_as_it_is(page: &mut Vec<u8>, title: &str, command: &Command) {
+    let Some(text) = command.get_after_help() else {
+        return;
+    };
+    if !title.is_empty() {
+        page.extend(format!(".SH \"{title}\"\n").into_bytes());
+    }
+    page.extend(b".PP\n.nf\n");
+    for line in text.to_string().lines() {
+        // A line that begins with a dot or a quote would be a request.
+        page.extend(format!("\\&{}\n", escaped(line)).into_bytes());
+    }
+    page.extend(b".fi\n");
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\e").replace('-', "\\-")
 }

@@ -109,7 +109,10 @@ fn what_is_wrong_is_said_in_one_line_with_its_name() {
             "--claims-per-minute: \"0\": a number from 1",
         ),
         (&["--public-origin", "chat"], "an origin looks like"),
-        (&["--log", "trace"], "off, error, warn, info or debug"),
+        (
+            &["--log", "trace"],
+            "one of off, error, warn, info, debug is needed",
+        ),
         (&["--conections", "1"], "--connections is known"),
         (&["--listen", "[::1]:0", "man"], "pawl-server man --listen"),
         (&["--config", "no/such/file"], "no/such/file: "),
@@ -230,6 +233,81 @@ fn completions_and_the_manual_page_know_every_flag() {
     for flag in flags.keys() {
         assert!(page.contains(&flag.replace('-', "\\-")), "{flag}");
     }
+}
+
+/// What bash offers for a line whose last word is begun, by the script itself.
+fn offered(line: &[&str]) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("script");
+    std::fs::write(&script, said(&["completions", "bash"])).expect("a file");
+    let typed = r#"
+        source "$1"; shift
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+        function=$(complete -p pawl-server); function=${function#*-F }; function=${function%% *}
+        "$function" pawl-server "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+        printf '%s\n' "${COMPREPLY[@]}""#;
+    let mut bash = Command::new("bash");
+    bash.args(["--norc", "-c", typed, "bash"])
+        .arg(script)
+        .args(line);
+    let output = output(&mut bash);
+    assert!(output.status.success(), "{line:?}");
+    let said = String::from_utf8(output.stdout).expect("text");
+    said.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_every_command_its_flags_and_their_values() {
+    let cases: [(&[&str], &[&str]); 6] = [
+        (&["invite", "cr"], &["create"]),
+        (&["--config", "f", "ban", "rem"], &["remove"]),
+        (&["completions", ""], &["bash", "zsh", "fish"]),
+        (&["doctor", "--drain"], &["--drain-seconds"]),
+        (&["invite", "create", "--u"], &["--uses"]),
+        (
+            &["run", "--registration", ""],
+            &["open", "invite", "closed"],
+        ),
+    ];
+    for (line, expected) in cases {
+        let offered = offered(&[&["pawl-server"], line].concat());
+        for word in expected {
+            assert!(offered.iter().any(|it| it == word), "{line:?}: {offered:?}");
+        }
+    }
+    let levels = offered(&["pawl-server", "--log", ""]);
+    assert_eq!(levels, ["off", "error", "warn", "info", "debug"]);
+}
+
+#[test]
+fn the_manual_page_has_every_command_variable_and_example_and_no_other_page() {
+    let page = said(&["man"]);
+    for command in [
+        "INVITE CREATE",
+        "INVITE LIST",
+        "INVITE REVOKE",
+        "BAN ADD",
+        "BAN LIST",
+        "BAN REMOVE",
+        "RESTORE",
+    ] {
+        let title = format!("\n.SH \"PAWL\\-SERVER {command}\"\n");
+        assert!(page.contains(&title), "{command}");
+    }
+    for flag in ["\\-\\-uses", "\\-\\-days"] {
+        assert!(page.contains(flag), "{flag}");
+    }
+    for (variable, _) in known()
+        .values()
+        .filter(|(variable, _)| !variable.is_empty())
+    {
+        assert!(page.contains(variable.as_str()), "{variable}");
+    }
+    // An example is one line, after which lines are not filled.
+    let example = "\\&  pawl\\-server invite create \\-\\-uses 30 \\-\\-days 3";
+    let before = page.split_once(example).expect("an example").0;
+    assert!(before.rfind(".nf") > before.rfind(".fi"));
+    assert!(!page.contains("run(1)"), "there is one page");
 }
 
 #[tokio::test]
