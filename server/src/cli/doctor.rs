@@ -16,6 +16,12 @@ const LITTLE_ROOM: u64 = 1 << 30;
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 
+/// `TimeoutStopSec` of deploy/pawl.service.
+const STOP_SECONDS: u64 = 90;
+
+/// What clients and a slow disk get after the drain.
+const GOODBYES: u64 = 30;
+
 const DAY_MS: u64 = 24 * HOUR_MS;
 
 /// Clocks of machines differ; by this much they do not.
@@ -33,16 +39,18 @@ enum Finding {
 use Finding::{Fine, Look, Wrong};
 
 /// The exit code says whether anything is wrong.
-pub(super) fn doctor(config: &Config) -> ExitCode {
+pub(super) fn doctor(config: &Config, unknown_variables: &[String]) -> ExitCode {
     let findings = [
         folder(&config.data),
         room(&config.data),
         store_health(&config.data),
+        variables(unknown_variables),
         port(config.listen),
         origins(config),
         proxies(config),
         door(config),
         files(config),
+        drain(config),
     ];
     let mut wrong = 0;
     let mut text = String::new();
@@ -70,29 +78,22 @@ fn folder(data: &Path) -> Vec<Finding> {
     use std::os::unix::fs::MetadataExt;
 
     let name = data.display();
-    let Ok(folder) = std::fs::metadata(data) else {
-        return vec![Look(format!(
-            "the data folder {name} is not there yet; the relay makes it"
-        ))];
+    let folder = match std::fs::metadata(data) {
+        Ok(folder) => folder,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return vec![Look(format!(
+                "the data folder {name} is not there yet; the relay makes it"
+            ))];
+        }
+        Err(error) => return vec![Wrong(format!("cannot look at {name}: {error}"))],
     };
     if !folder.is_dir() {
         return vec![Wrong(format!("{name} is no folder; --data names one"))];
     }
-    let mut findings = Vec::new();
-    let user = rustix::process::geteuid().as_raw();
-    let owners = ["", "relay.db", "relay.db-wal", "relay.lock"]
-        .into_iter()
-        .filter_map(|file| {
-            Some((
-                data.join(file),
-                std::fs::metadata(data.join(file)).ok()?.uid(),
-            ))
-        });
-    for (path, owner) in owners.filter(|(_, owner)| *owner != user) {
-        findings.push(Wrong(format!(
-            "{} belongs to user {owner} and this is user {user}; run doctor as the relay's user, or chown it",
-            path.display()
-        )));
+    let mut findings = owners(data, folder.uid());
+    let writes = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+    if let Err(error) = rustix::fs::access(data, writes) {
+        findings.push(Wrong(format!("cannot write into {name}: {error}")));
     }
     let mode = folder.mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -102,6 +103,39 @@ fn folder(data: &Path) -> Vec<Finding> {
     }
     if findings.is_empty() {
         findings.push(Fine(format!("the data folder {name} is this user's alone")));
+    }
+    findings
+}
+
+/// Who owns the folder and what is in it. To root all is open, so that root learns little here.
+#[cfg(unix)]
+fn owners(data: &Path, of_the_folder: u32) -> Vec<Finding> {
+    use std::os::unix::fs::MetadataExt;
+
+    let user = rustix::process::geteuid().as_raw();
+    let mut findings = Vec::new();
+    if user == 0 && of_the_folder != 0 {
+        findings.push(Look(format!(
+            "this is root and {} is user {of_the_folder}'s: run doctor as that user to see what the relay sees",
+            data.display()
+        )));
+    }
+    let right = if user == 0 { of_the_folder } else { user };
+    let owners = ["", "relay.db", "relay.db-wal", "relay.lock"]
+        .into_iter()
+        .filter_map(|file| {
+            Some((
+                data.join(file),
+                std::fs::metadata(data.join(file)).ok()?.uid(),
+            ))
+        });
+    for (path, owner) in owners.filter(|(_, owner)| *owner != right) {
+        let path = path.display();
+        findings.push(Wrong(if user == 0 {
+            format!("{path} belongs to user {owner} and its folder to user {right}: chown it")
+        } else {
+            format!("{path} belongs to user {owner} and this is user {user}; run doctor as the relay's user, or chown it")
+        }));
     }
     findings
 }
@@ -186,7 +220,9 @@ fn compare((own, followed): (u64, u64), now: u64) -> Finding {
 
 fn port(listen: SocketAddr) -> Vec<Finding> {
     match TcpListener::bind(listen) {
-        Ok(_) => vec![Fine(format!("{listen} is free to listen on"))],
+        Ok(_) => vec![Look(format!(
+            "no relay serves here: {listen} is free to listen on"
+        ))],
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
             vec![match ask(listen, "/ready") {
                 Some(answer) if answer.ends_with("not ready") => Wrong(format!(
@@ -241,14 +277,31 @@ fn origins(config: &Config) -> Vec<Finding> {
                 .iter()
                 .any(|local| host == *local || host.starts_with(&format!("{local}:")));
             if text.starts_with("https://") || is_local {
-                Fine(format!(
-                    "browsers use {text}; the proxy there has to pass WebSockets of api/ws on"
+                Look(format!(
+                    "browsers use {text}, not tried from here; the proxy there has to pass WebSockets of api/ws on"
                 ))
             } else {
                 Wrong(format!("browsers give a page no keys at {text}: use https"))
             }
         })
         .collect()
+}
+
+/// A misspelt one sets nothing, and nothing else would say so.
+fn variables(unknown: &[String]) -> Vec<Finding> {
+    let line = |name: &String| Look(format!("the variable {name} is not known and sets nothing"));
+    unknown.iter().map(line).collect()
+}
+
+/// systemd kills what has not ended by then.
+fn drain(config: &Config) -> Vec<Finding> {
+    let wait = config.drain_wait.as_secs();
+    if wait.saturating_add(GOODBYES) <= STOP_SECONDS {
+        return Vec::new();
+    }
+    vec![Look(format!(
+        "--drain-seconds {wait} and the goodbyes are longer than TimeoutStopSec={STOP_SECONDS} of deploy/pawl.service: raise that with it"
+    ))]
 }
 
 fn proxies(config: &Config) -> Vec<Finding> {

@@ -38,6 +38,7 @@ pub(super) struct Flags {
         long,
         env = "PAWL_PUBLIC_ORIGIN",
         value_name = "ORIGIN",
+        value_parser = |text: &str| text.trim().parse::<PublicOrigin>(),
         value_delimiter = ','
     )]
     pub(super) public_origin: Vec<PublicOrigin>,
@@ -46,6 +47,7 @@ pub(super) struct Flags {
         long,
         env = "PAWL_TRUSTED_PROXY",
         value_name = "NETWORK",
+        value_parser = |text: &str| text.trim().parse::<Network>(),
         value_delimiter = ','
     )]
     trusted_proxy: Vec<Network>,

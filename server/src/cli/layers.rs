@@ -27,6 +27,8 @@ const NOT_IN_A_FILE: [&str; 3] = ["config", "help", "version"];
 /// Commands that take the flags of serving as well.
 pub(super) const SERVING: [&str; 2] = ["run", "doctor"];
 
+const NUMBER: &str = "a whole number is needed";
+
 /// Reads arguments, environment and file.
 pub(super) fn read(command: Command, arguments: &[OsString]) -> Result<ArgMatches, Refusal> {
     let command = match config_file(arguments) {
@@ -115,6 +117,10 @@ fn parse(text: &str) -> Result<BTreeMap<String, Vec<String>>, String> {
         .iter()
         .map(|(key, value)| match all(value) {
             Some(values) => Ok((key.clone(), values)),
+            None if value.is_float() => Err(format!(
+                "{key}: {:?}: {NUMBER}",
+                value.as_float().unwrap_or_default()
+            )),
             None => Err(format!(
                 "{key}: a text, a number or a list of these is needed"
             )),
@@ -179,6 +185,8 @@ fn what_is_wrong(error: &clap::Error) -> Option<String> {
         return None;
     };
     let why = match std::error::Error::source(error) {
+        // A range has its own words; a text that is no number has only the parser's.
+        Some(source) if source.is::<std::num::ParseIntError>() => NUMBER.to_owned(),
         Some(source) => source.to_string(),
         None if value.is_empty() => "a value is needed".to_owned(),
         None => choices(error)?,

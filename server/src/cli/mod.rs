@@ -18,7 +18,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::flags::Flags;
 use self::layers::Refusal;
@@ -166,10 +166,24 @@ fn act(args: Args) -> ExitCode {
         Some(Command::Ban(command)) => door::ban(command, &place.data),
         Some(Command::Backup { file }) => care::backup(&place.data, &file),
         Some(Command::Restore { file }) => care::restore(&file, &place.data),
-        Some(Command::Doctor(flags)) => doctor::doctor(&flags.into_config(place.data)),
+        Some(Command::Doctor(flags)) => {
+            doctor::doctor(&flags.into_config(place.data), &unknown_variables())
+        }
         Some(Command::Completions { shell }) => print(&pages::completions(Args::command(), shell)),
         Some(Command::Man) => print(&pages::manual(Args::command())),
     }
+}
+
+/// Variables that look like ours and are none: a misspelt one would be a setting that does nothing.
+fn unknown_variables() -> Vec<String> {
+    let command = Args::command();
+    let known: Vec<_> = command.get_arguments().filter_map(Arg::get_env).collect();
+    std::env::vars_os()
+        .map(|(name, _)| name)
+        .filter(|name| name.as_encoded_bytes().starts_with(b"PAWL_"))
+        .filter(|name| !known.contains(&name.as_os_str()))
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect()
 }
 
 /// A folder or file as it is called from everywhere: whoever was in another folder than they thought sees it.

@@ -15,6 +15,9 @@ use super::flags::Flags;
 
 pub(super) fn run(flags: Flags, data: PathBuf) -> ExitCode {
     log(flags.log);
+    for name in super::unknown_variables() {
+        tracing::warn!("the variable {name} is not known and sets nothing");
+    }
     let config = flags.into_config(data);
     #[cfg(unix)]
     super::files::raise(config.limits.connections);

@@ -16,10 +16,10 @@ pub(crate) struct Health {
     pub(crate) times_ms: Option<(u64, u64)>,
 }
 
-/// None where there is no store.
+/// None where there is no store; a folder that cannot be looked into may have one.
 pub(crate) fn examine(folder: &Path) -> Result<Option<Health>, OpenError> {
     let path = folder.join("relay.db");
-    if !path.exists() {
+    if !path.try_exists().map_err(OpenError::Unreadable)? {
         return Ok(None);
     }
     let conn = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

@@ -268,6 +268,62 @@ fn doctor_finds_nothing_wrong_with_a_relay_that_runs() {
 
 #[cfg(unix)]
 #[test]
+fn doctor_says_what_to_look_at() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    drop(Relay::start_in(&data, |_| ()));
+    let free = "--listen=127.0.0.1:0";
+    let look = |arguments: &[&str]| findings(&data, arguments, "look ");
+    assert!(look(&[free]).contains("no relay serves here"));
+    assert!(!look(&[free, "--drain-seconds=60"]).contains("TimeoutStopSec"));
+    assert!(look(&[free, "--drain-seconds=61"]).contains("TimeoutStopSec=90"));
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/pawl.service");
+    let unit = std::fs::read_to_string(unit).expect("the unit");
+    assert!(unit.contains("\nTimeoutStopSec=90\n"));
+    // A file is no folder, and nobody makes a store there.
+    let file = folder.path().join("file");
+    std::fs::write(&file, "a file").expect("a file");
+    let (code, said) = told(&file, &["doctor", free]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("file is no folder"), "{said}");
+    assert!(!said.contains("there is no store yet"), "{said}");
+}
+
+/// Only root can make others' files, and root is told to look as the relay's user.
+#[cfg(unix)]
+#[test]
+fn doctor_knows_whose_the_folder_is_and_whether_it_can_be_written() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    drop(Relay::start_in(&data, |_| ()));
+    let is_root = std::fs::metadata(&data).expect("a folder").uid() == 0;
+    // Where others may start it, too.
+    let program = folder.path().join("program");
+    std::fs::copy(env!("CARGO_BIN_EXE_pawl-server"), &program).expect("the binary");
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).expect("a mode");
+    let mut doctor = std::process::Command::new(&program);
+    doctor
+        .args(["doctor", "--listen=127.0.0.1:0", "--data"])
+        .arg(&data);
+    if is_root {
+        chown(&data, Some(65_534), Some(65_534)).expect("root may");
+        let (_, said) = told(&data, &["doctor", "--listen=127.0.0.1:0"]);
+        assert!(said.contains("look  this is root and"), "{said}");
+        let expected = "relay.db belongs to user 0 and its folder to user 65534: chown it";
+        assert!(said.contains(expected), "{said}");
+        doctor.uid(65_534).gid(65_534);
+    }
+    std::fs::set_permissions(&data, PermissionsExt::from_mode(0o500)).expect("a mode");
+    let output = doctor.output().expect("it runs");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(said.contains("WRONG cannot write into"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
 fn doctor_says_what_is_wrong() {
     use std::os::unix::fs::PermissionsExt;
 

@@ -122,7 +122,41 @@ fn what_is_wrong_is_said_in_one_line_with_its_name() {
         assert!(said.contains(expected), "{said}");
     }
     let said = complaint(binary().env("PAWL_CONNECTIONS", "many"));
-    assert!(said.contains("PAWL_CONNECTIONS: \"many\": "), "{said}");
+    let expected = "PAWL_CONNECTIONS: \"many\": a whole number is needed";
+    assert!(said.contains(expected), "{said}");
+}
+
+/// What separates them may have a blank behind it, and a misspelt name is said.
+#[test]
+fn lists_may_have_blanks_and_unknown_variables_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut doctor = binary();
+    doctor
+        .args(["doctor", "--listen=127.0.0.1:0", "--data"])
+        .arg(folder.path().join("data"))
+        .env("PAWL_PUBLIC_ORIGIN", "https://a.example, https://b.example")
+        .env("PAWL_TRUSTED_PROXY", "127.0.0.1, ::1")
+        .env("PAWL_LISTENN", "a secret");
+    let said = String::from_utf8(output(&mut doctor).stdout).expect("text");
+    for expected in [
+        "browsers use https://b.example, not tried",
+        "look  the variable PAWL_LISTENN is not known",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+    let file = folder.path().join("file");
+    std::fs::write(&file, "a file").expect("a file");
+    let mut relay = binary();
+    relay
+        .arg("--data")
+        .arg(&file)
+        .env("PAWL_LISTENN", "a secret");
+    let said = String::from_utf8(output(&mut relay).stderr).expect("text");
+    assert!(
+        said.contains("the variable PAWL_LISTENN is not known"),
+        "{said}"
+    );
+    assert!(!said.contains("a secret"), "{said}");
 }
 
 #[test]
@@ -137,7 +171,7 @@ fn what_is_wrong_in_the_file_is_said_with_the_files_name() {
         ("connections = [1, 2]", "connections: one value is needed"),
         (
             "connections = 1.5",
-            "connections: a text, a number or a list",
+            "connections: 1.5: a whole number is needed",
         ),
         ("mailbox_days = 3", "mailbox_days: there is no such key"),
         ("config = \"x\"", "config: there is no such key"),
