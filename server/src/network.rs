@@ -31,6 +31,11 @@ impl Network {
         self.prefix == 0
     }
 
+    /// More than anybody means to shut out without a second thought: above a /8, in IPv6 above a /16.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.prefix < if self.first.is_ipv4() { 8 } else { 16 }
+    }
+
     /// What counts as one subscriber: an IPv4 address or an IPv6 /64.
     #[must_use]
     pub fn subscriber(address: IpAddr) -> IpAddr {

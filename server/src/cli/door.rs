@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use pawl_wire::{Epoch, Username};
+use pawl_wire::{Epoch, Registration, Username};
 
 use super::{complain, full, print};
 use crate::network::Network;
@@ -40,6 +40,9 @@ pub(super) enum BanCommand {
         /// A username, an address, or a network like 203.0.113.0/24
         #[arg(value_parser = banned)]
         who: Banned,
+        /// Also where it is a large part of all addresses: a network above a /8, in IPv6 above a /16
+        #[arg(long)]
+        yes: bool,
     },
     /// List who is shut out
     List,
@@ -69,11 +72,22 @@ enum DoorError {
     Admin(#[from] AdminError),
     #[error("there is no invite {0} in {1}; `pawl-server invite list` shows those that are open")]
     NoInvite(i64, String),
+    #[error("{0} is a large part of all addresses; with --yes it is shut out all the same")]
+    Wide(Network),
     #[error("{0} is not shut out in {1}; `pawl-server ban list` shows who is")]
     NotBanned(String, String),
 }
 
-pub(super) fn invite(command: InviteCommand, data: &Path) -> ExitCode {
+/// What the code is worth by the settings that this command was given; the relay may have been given others.
+fn worth(registration: Registration) -> &'static str {
+    match registration {
+        Registration::Invite => "",
+        Registration::Open => "By these settings registration is open, and nobody needs a code.\n",
+        Registration::Closed => "By these settings registration is closed, and no code is taken.\n",
+    }
+}
+
+pub(super) fn invite(command: InviteCommand, data: &Path, registration: Registration) -> ExitCode {
     let place = full(data);
     finish(open(data).and_then(|mut store| match command {
         InviteCommand::Create { uses, days } => {
@@ -81,8 +95,9 @@ pub(super) fn invite(command: InviteCommand, data: &Path) -> ExitCode {
             let expires_at = now.saturating_add(u64::from(days) * DAY_MS);
             let (code, number) = store.create_invite(uses, now, expires_at)?;
             Ok(format!(
-                "{code}\nInvite {number} in {place}: {}\n",
-                terms(uses, u64::from(days))
+                "{code}\nInvite {number} in {place}: {}\n{}",
+                terms(uses, u64::from(days)),
+                worth(registration)
             ))
         }
         InviteCommand::List => {
@@ -119,9 +134,17 @@ fn terms(uses: u32, days: u64) -> String {
 }
 
 pub(super) fn ban(command: BanCommand, data: &Path) -> ExitCode {
+    if let BanCommand::Add {
+        who: Banned::Network(network),
+        yes: false,
+    } = &command
+        && network.is_wide()
+    {
+        return finish(Err(DoorError::Wide(*network)));
+    }
     let place = full(data);
     finish(open(data).and_then(|mut store| match command {
-        BanCommand::Add { who } => Ok(match store.ban(&who, clock::wall_ms())? {
+        BanCommand::Add { who, .. } => Ok(match store.ban(&who, clock::wall_ms())? {
             true => format!("{} is shut out in {place}.\n", name(&who)),
             false => format!("{} was shut out already in {place}.\n", name(&who)),
         }),

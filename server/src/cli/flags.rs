@@ -59,7 +59,7 @@ pub(super) struct Flags {
     drain_seconds: u64,
     /// Who may register: open, invite (whoever has a code of `pawl-server invite create`) or closed
     #[arg(long, env = "PAWL_REGISTRATION", value_name = "WHO", value_parser = one_of(&["open", "invite", "closed"]).try_map(|text| registration(&text)), default_value = "open")]
-    registration: Registration,
+    pub(super) registration: Registration,
     /// How much the log says
     #[arg(long, env = "PAWL_LOG", value_name = "LEVEL", value_parser = one_of(&["off", "error", "warn", "info", "debug"]).try_map(|text| level(&text)), default_value = "info")]
     pub(super) log: LevelFilter,

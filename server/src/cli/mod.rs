@@ -162,7 +162,7 @@ fn act(args: Args) -> ExitCode {
     match command {
         None => run::run(flags, place.data),
         Some(Command::Run(flags)) => run::run(*flags, place.data),
-        Some(Command::Invite(command)) => door::invite(command, &place.data),
+        Some(Command::Invite(command)) => door::invite(command, &place.data, flags.registration),
         Some(Command::Ban(command)) => door::ban(command, &place.data),
         Some(Command::Backup { file }) => care::backup(&place.data, &file),
         Some(Command::Restore { file }) => care::restore(&file, &place.data),

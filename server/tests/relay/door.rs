@@ -181,6 +181,34 @@ fn a_folder_without_a_store_is_refused_and_left_as_it_is_and_every_answer_names_
     assert_eq!(said, format!("Nobody is shut out in {name}.\n"));
 }
 
+#[test]
+fn a_code_that_is_worth_nothing_and_a_ban_of_nearly_everybody_are_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    drop(Relay::start_in(&data, |_| ()));
+    let file = folder.path().join("pawl.toml");
+    let path = file.to_str().expect("a plain path");
+    for (registration, expected) in [
+        ("open", Some("nobody needs a code")),
+        ("closed", Some("no code is taken")),
+        ("invite", None),
+    ] {
+        std::fs::write(&file, format!("registration = {registration:?}")).expect("a file");
+        let said = told(&data, &["invite", "create", "--config", path]).expect("a code");
+        let third = said.lines().nth(2);
+        assert_eq!(third.is_some(), expected.is_some(), "{said}");
+        assert!(said.contains(expected.unwrap_or_default()), "{said}");
+    }
+    for wide in ["0.0.0.0/0", "128.0.0.0/7", "::/0", "2000::/15"] {
+        let said = told(&data, &["ban", "add", wide]).expect_err("it is nearly everybody");
+        assert!(said.contains("--yes"), "{said}");
+    }
+    for meant in ["10.0.0.0/8", "2001::/16"] {
+        told(&data, &["ban", "add", meant]).expect("it is meant");
+    }
+    told(&data, &["ban", "add", "0.0.0.0/0", "--yes"]).expect("it is meant");
+}
+
 /// The last word on a connection, with the time to wait.
 async fn last_word(client: &mut Client) -> (ConnectionError, u64) {
     loop {
