@@ -179,6 +179,12 @@ fn what_a_killed_copy_left_is_taken_away() {
     for file in stale.iter().chain(&unfinished) {
         std::fs::write(file, "half of something".repeat(9_000)).expect("a file");
     }
+    // A log of another file is whole: SQLite would take it for this one's.
+    let other = folder.path().join("other");
+    let conn = rusqlite::Connection::open(&other).expect("a file");
+    conn.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE other (id INTEGER)")
+        .expect("it can write");
+    std::fs::copy(folder.path().join("other-wal"), &unfinished[1]).expect("a log");
     done(&data, &["backup", text(&copy)]);
     done(&restored, &["restore", text(&copy)]);
     for file in stale.iter().chain(&unfinished) {
