@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use pawl_wire::{
-    AccountId, ClientFrame, ConnectionError, DeviceAddress, RelayFrame, Username, close_code,
-};
+use pawl_wire::{AccountId, ClientFrame, ConnectionError, DeviceAddress, RelayFrame, Username};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -17,13 +15,6 @@ async fn first(relay: &Relay, frame: impl FnOnce(&Client) -> ClientFrame) -> End
     let frame = frame(&client);
     client.send(&frame).await;
     client.end().await
-}
-
-fn refused(error: ConnectionError) -> End {
-    End {
-        error: Some(error),
-        code: Some(close_code::of(error)),
-    }
 }
 
 fn register(device: &Device, client: &Client) -> ClientFrame {
@@ -56,19 +47,19 @@ async fn a_name_belongs_to_one_account_and_an_account_has_one_name() {
     Client::register(relay.address, &alice).await;
     let thief = Device::new("Alice ");
     let end = first(&relay, |client| register(&thief, client)).await;
-    assert_eq!(end, refused(ConnectionError::UsernameTaken));
+    assert_eq!(end, End::refused(ConnectionError::UsernameTaken));
     let renamed = Device {
         username: Username::parse("alicia").expect("a username"),
         ..alice.clone()
     };
     let end = first(&relay, |client| register(&renamed, client)).await;
-    assert_eq!(end, refused(ConnectionError::AuthFailed));
+    assert_eq!(end, End::refused(ConnectionError::AuthFailed));
     let other_key = Device {
         signing: Device::new("x").signing,
         ..alice.clone()
     };
     let end = first(&relay, |client| register(&other_key, client)).await;
-    assert_eq!(end, refused(ConnectionError::AuthFailed));
+    assert_eq!(end, End::refused(ConnectionError::AuthFailed));
     Client::auth(relay.address, &alice, 0).await;
 }
 
@@ -92,16 +83,16 @@ async fn both_signatures_of_a_registration_count() {
     ];
     for change in forgeries {
         let end = first(&relay, forge(change)).await;
-        assert_eq!(end, refused(ConnectionError::AuthFailed));
+        assert_eq!(end, End::refused(ConnectionError::AuthFailed));
     }
     let end = first(&relay, forge(|register| register.version = 2)).await;
-    assert_eq!(end, refused(ConnectionError::UnsupportedVersion));
+    assert_eq!(end, End::refused(ConnectionError::UnsupportedVersion));
     let end = first(
         &relay,
         forge(|register| register.keys.last_resort_kem = None),
     )
     .await;
-    assert_eq!(end, refused(ConnectionError::Malformed));
+    assert_eq!(end, End::refused(ConnectionError::Malformed));
     // Nothing of all that took the name.
     Client::register(relay.address, &alice).await;
 }
@@ -113,7 +104,7 @@ async fn an_answer_counts_for_its_own_challenge_device_and_relay_only() {
     let mut client = Client::register(relay.address, &alice).await;
     let challenge = client.challenge.clone();
     client.settle().await;
-    let failed = refused(ConnectionError::AuthFailed);
+    let failed = End::refused(ConnectionError::AuthFailed);
     let replayed = first(&relay, |_| ClientFrame::Auth(alice.auth(&challenge, 0))).await;
     assert_eq!(replayed, failed);
     let elsewhere = first(&relay, |client| {
@@ -145,7 +136,7 @@ async fn unknown_devices_versions_and_numbers_have_their_own_codes() {
     let nobody = first(&relay, |client| {
         ClientFrame::Auth(alice.auth(&client.challenge, 0))
     });
-    assert_eq!(nobody.await, refused(ConnectionError::UnknownDevice));
+    assert_eq!(nobody.await, End::refused(ConnectionError::UnknownDevice));
     Client::register(relay.address, &alice).await;
     let second_device = first(&relay, |client| {
         let mut auth = alice.auth(&client.challenge, 0);
@@ -155,23 +146,29 @@ async fn unknown_devices_versions_and_numbers_have_their_own_codes() {
         };
         ClientFrame::Auth(auth)
     });
-    assert_eq!(second_device.await, refused(ConnectionError::UnknownDevice));
+    assert_eq!(
+        second_device.await,
+        End::refused(ConnectionError::UnknownDevice)
+    );
     let version = first(&relay, |client| {
         let mut auth = alice.auth(&client.challenge, 0);
         auth.version = 2;
         ClientFrame::Auth(auth)
     });
-    assert_eq!(version.await, refused(ConnectionError::UnsupportedVersion));
+    assert_eq!(
+        version.await,
+        End::refused(ConnectionError::UnsupportedVersion)
+    );
     let number = first(&relay, |client| {
         ClientFrame::Auth(alice.auth(&client.challenge, u64::MAX))
     });
-    assert_eq!(number.await, refused(ConnectionError::Malformed));
+    assert_eq!(number.await, End::refused(ConnectionError::Malformed));
 }
 
 #[tokio::test]
 async fn the_first_frame_must_be_the_answer_and_only_the_first() {
     let relay = Relay::start();
-    let malformed = refused(ConnectionError::Malformed);
+    let malformed = End::refused(ConnectionError::Malformed);
     let ping = first(&relay, |_| ClientFrame::Ping { token: 1 }).await;
     assert_eq!(ping, malformed);
     let mut client = Client::connect(relay.address).await;
@@ -190,7 +187,7 @@ async fn silence_ends_a_connection_before_and_after_authentication() {
         config.limits.auth_timeout = Duration::from_millis(300);
         config.limits.idle_timeout = Duration::from_millis(600);
     });
-    let timed_out = refused(ConnectionError::TimedOut);
+    let timed_out = End::refused(ConnectionError::TimedOut);
     assert_eq!(Client::connect(relay.address).await.end().await, timed_out);
     let alice = Device::new("alice");
     let mut client = Client::register(relay.address, &alice).await;
@@ -253,7 +250,7 @@ async fn behind_a_proxy_the_public_authority_is_what_is_signed() {
     });
     let alice = Device::new("alice");
     let inside = first(&relay, |client| register(&alice, client)).await;
-    assert_eq!(inside, refused(ConnectionError::AuthFailed));
+    assert_eq!(inside, End::refused(ConnectionError::AuthFailed));
     let mut client = Client::connect(relay.address).await;
     client.challenge.authority = "chat.example".to_owned();
     let frame = register(&alice, &client);

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use pawl_wire::{
-    BundleRefusal, ClaimId, ClientFrame, ConnectionError, Registration, RelayFrame, close_code,
-};
+use pawl_wire::{BundleRefusal, ClaimId, ClientFrame, ConnectionError, Registration, RelayFrame};
 
-use crate::support::{Child, Client, Device, End, Relay, command, envelope, message_id, random};
+use crate::support::{
+    Child, Client, Device, End, Relay, command, ended, envelope, message_id, random,
+};
 
 /// Runs a command on this data folder; what it printed, or what it complained about.
 fn told(data: &Path, arguments: &[&str]) -> Result<String, String> {
@@ -29,24 +29,11 @@ async fn join(relay: &Child, device: &Device, invite: Option<&str>) -> Option<En
     let mut client = Client::connect(relay.address).await;
     let mut register = device.register(&client.challenge);
     register.invite = invite.map(str::to_owned);
-    client
-        .send(&ClientFrame::Register(Box::new(register)))
-        .await;
-    match client.try_next().await {
-        Ok(RelayFrame::AuthOk(_)) => None,
-        Ok(RelayFrame::Error { code, .. }) => Some(End {
-            error: Some(code),
-            code: client.end().await.code,
-        }),
-        other => panic!("{other:?}"),
-    }
+    client.join(register).await
 }
 
 fn refused(error: ConnectionError) -> Option<End> {
-    Some(End {
-        error: Some(error),
-        code: Some(close_code::of(error)),
-    })
+    Some(End::refused(error))
 }
 
 #[tokio::test]
@@ -172,11 +159,12 @@ fn a_folder_without_a_store_is_refused_and_left_as_it_is_and_every_answer_names_
         assert!(said.contains(&name), "{arguments:?}: {said}");
     }
     // Also where the folder is not given whole.
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_pawl-server"))
-        .current_dir(&data)
-        .args(["ban", "list", "--data", "."])
-        .output()
-        .expect("the binary runs");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pawl-server"));
+    let output = ended(
+        command
+            .current_dir(&data)
+            .args(["ban", "list", "--data", "."]),
+    );
     let said = String::from_utf8(output.stdout).expect("text");
     assert_eq!(said, format!("Nobody is shut out in {name}.\n"));
 }

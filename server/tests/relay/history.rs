@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pawl_wire::{ClaimId, MessageId};
+use pawl_wire::{Bundle, ClaimId, MessageId};
 
 /// A device, by its number in the test.
 pub(crate) type Who = usize;
@@ -40,6 +40,19 @@ pub(crate) enum Event {
         prekey: Option<u32>,
         kem: Option<u32>,
     },
+}
+
+impl Event {
+    /// A bundle that came for a claim of `of`'s keys; the tests' one-time KEM keys tell themselves from last resorts.
+    pub(crate) fn claimed(of: Who, claim: ClaimId, bundle: &Bundle) -> Self {
+        let is_one_time = bundle.kem_prekey.record.starts_with(b"kem");
+        Self::Claimed {
+            of,
+            claim,
+            prekey: bundle.one_time_prekey.as_ref().map(|key| key.id),
+            kem: is_one_time.then_some(bundle.kem_prekey.id),
+        }
+    }
 }
 
 /// What a relay may not do.

@@ -4,15 +4,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Child, Client, Device, Relay};
+use crate::support::{Child, Client, Device, Relay, ended};
 
 /// Starts the binary, which must give up, and gives what it says.
 fn refusal(listen: &str, data: &Path) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_pawl-server"))
-        .args(["--listen", listen, "--data"])
-        .arg(data)
-        .output()
-        .expect("the binary runs");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pawl-server"));
+    let output = ended(command.args(["--listen", listen, "--data"]).arg(data));
     let said = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(output.stdout, b"");

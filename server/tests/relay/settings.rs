@@ -3,30 +3,26 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use pawl_wire::{RelayFrame, SubmitRefusal};
 
 use crate::operations::manual;
-use crate::support::{Child, Client, Device, Relay, message_id};
+use crate::support::{Child, Client, Device, Relay, ended, message_id};
 
 fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_pawl-server"))
 }
 
-fn output(command: &mut Command) -> Output {
-    command.output().expect("the binary runs")
-}
-
 fn said(arguments: &[&str]) -> String {
-    let output = output(binary().args(arguments));
+    let output = ended(binary().args(arguments));
     assert!(output.status.success(), "{arguments:?}");
     String::from_utf8(output.stdout).expect("text")
 }
 
 /// What is said about wrong settings: one line, and the exit code for it.
 fn complaint(command: &mut Command) -> String {
-    let output = output(command);
+    let output = ended(command);
     let said = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert_eq!(output.stdout, b"");
@@ -78,7 +74,7 @@ fn the_file_that_is_installed_names_the_folder_of_the_unit() {
     assert!(file.contains(&format!("\ndata = {folder:?}\n")), "{file}");
     // The keys are known, all of them; nothing is there on a machine without a relay of this file.
     if !Path::new(folder).exists() {
-        let output = output(
+        let output = ended(
             binary()
                 .args(["invite", "list", "--config"])
                 .arg(deploy.join("pawl.toml")),
@@ -137,7 +133,7 @@ fn lists_may_have_blanks_and_unknown_variables_are_named() {
         .env("PAWL_PUBLIC_ORIGIN", "https://a.example, https://b.example")
         .env("PAWL_TRUSTED_PROXY", "127.0.0.1, ::1")
         .env("PAWL_LISTENN", "a secret");
-    let said = String::from_utf8(output(&mut doctor).stdout).expect("text");
+    let said = String::from_utf8(ended(&mut doctor).stdout).expect("text");
     for expected in [
         "browsers use https://b.example, not tried",
         "look  the variable PAWL_LISTENN is not known",
@@ -151,7 +147,7 @@ fn lists_may_have_blanks_and_unknown_variables_are_named() {
         .arg("--data")
         .arg(&file)
         .env("PAWL_LISTENN", "a secret");
-    let said = String::from_utf8(output(&mut relay).stderr).expect("text");
+    let said = String::from_utf8(ended(&mut relay).stderr).expect("text");
     assert!(
         said.contains("the variable PAWL_LISTENN is not known"),
         "{said}"
@@ -284,7 +280,7 @@ fn offered(line: &[&str]) -> Vec<String> {
     bash.args(["--norc", "-c", typed, "bash"])
         .arg(script)
         .args(line);
-    let output = output(&mut bash);
+    let output = ended(&mut bash);
     assert!(output.status.success(), "{line:?}");
     let said = String::from_utf8(output.stdout).expect("text");
     said.lines().map(str::to_owned).collect()

@@ -10,7 +10,7 @@ use std::time::Duration;
 use pawl_wire::ConnectionError;
 use tempfile::TempDir;
 
-use crate::support::{Child, Client, Device, Relay, Response, http, program, raw_socket};
+use crate::support::{Child, Client, Device, Relay, Response, ended, http, program, raw_socket};
 use crate::watching::{free_port, value, word};
 
 /// A relay with metrics, whose log is kept.
@@ -137,11 +137,12 @@ async fn a_ban_list_that_cannot_be_read_lets_nobody_in() {
     let data = watched.data();
     let Watched { relay, folder, .. } = watched;
     relay.kill();
-    let output = Command::new(program())
-        .args(["--listen", "127.0.0.1:0", "--data"])
-        .arg(&data)
-        .output()
-        .expect("the binary runs");
+    let mut command = Command::new(program());
+    let output = ended(
+        command
+            .args(["--listen", "127.0.0.1:0", "--data"])
+            .arg(&data),
+    );
     let said = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_eq!(output.stdout, b"");

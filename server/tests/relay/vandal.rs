@@ -201,13 +201,7 @@ impl Vandal {
             }
             RelayFrame::Bundle { claim, bundle } => {
                 let of = *self.claims.get(&claim).expect("it claimed that");
-                let is_one_time = bundle.kem_prekey.record.starts_with(b"kem");
-                self.stage.note(Event::Claimed {
-                    of,
-                    claim,
-                    prekey: bundle.one_time_prekey.map(|key| key.id),
-                    kem: is_one_time.then_some(bundle.kem_prekey.id),
-                });
+                self.stage.note(Event::claimed(of, claim, &bundle));
             }
             _ => (),
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use pawl_wire::{ClaimId, ClientFrame, ConnectionError, RelayFrame};
 
 use crate::operations::manual;
-use crate::support::{Child, Client, Device, Relay, envelope, http, message_id, random};
+use crate::support::{Child, Client, Device, Relay, ended, envelope, http, message_id, random};
 
 pub(crate) fn word(address: SocketAddr, path: &str) -> (u16, String) {
     let answer = http(address, &format!("GET {path}"), &[]);
@@ -171,10 +171,8 @@ fn the_alerts_ask_for_metrics_that_there_are() {
 
 #[test]
 fn metrics_are_served_to_this_machine_only() {
-    let output = Command::new(env!("CARGO_BIN_EXE_pawl-server"))
-        .args(["--metrics", "0.0.0.0:9464"])
-        .output()
-        .expect("the binary runs");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pawl-server"));
+    let output = ended(command.args(["--metrics", "0.0.0.0:9464"]));
     let said = String::from_utf8(output.stderr).expect("text");
     assert_eq!(output.status.code(), Some(2));
     assert!(said.contains("for this machine only"), "{said}");

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use pawl_wire::limits::MAX_WORK_BITS;
 use pawl_wire::work::Puzzle;
-use pawl_wire::{
-    ClientFrame, ConnectionError, Nonce, Register, Registration, RelayFrame, close_code,
-};
+use pawl_wire::{ConnectionError, Nonce, Register, Registration};
 
 use crate::support::{Child, Client, Device, End, Relay};
 
@@ -29,35 +27,17 @@ fn number(puzzle: &Puzzle, is_answer: bool) -> u64 {
     found.expect("there are many")
 }
 
-/// Registers on a connection; nothing when it is in.
-async fn join(client: &mut Client, register: Register) -> Option<End> {
-    client
-        .send(&ClientFrame::Register(Box::new(register)))
-        .await;
-    match client.try_next().await {
-        Ok(RelayFrame::AuthOk(_)) => None,
-        Ok(RelayFrame::Error { code, .. }) => Some(End {
-            error: Some(code),
-            code: client.end().await.code,
-        }),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// The same on a connection of its own, with this done to what would be right.
+/// Registers on a connection of its own, with this done to what would be right.
 async fn first(relay: &Relay, device: &Device, change: impl FnOnce(&mut Register)) -> Option<End> {
     let mut client = Client::connect(relay.address).await;
     let mut register = device.register(&client.challenge);
     register.work = number(&puzzle(&client.challenge.nonce, device), true);
     change(&mut register);
-    join(&mut client, register).await
+    client.join(register).await
 }
 
 fn refused(error: ConnectionError) -> Option<End> {
-    Some(End {
-        error: Some(error),
-        code: Some(close_code::of(error)),
-    })
+    Some(End::refused(error))
 }
 
 #[tokio::test]
@@ -69,14 +49,14 @@ async fn who_has_worked_is_let_in_and_who_has_not_is_told() {
     assert_eq!(client.work_bits, BITS);
     let mut register = alice.register(&client.challenge);
     register.work = number(&puzzle(&client.challenge.nonce, &alice), false);
-    assert_eq!(join(&mut client, register).await, needed);
+    assert_eq!(client.join(register).await, needed);
     // Somebody else's work is none.
     let mut client = Client::connect(relay.address).await;
     let mut register = alice.register(&client.challenge);
     let [mine, others] = [&alice, &bob].map(|device| puzzle(&client.challenge.nonce, device));
     let work = (0..).find(|work| others.is_solved_by(*work) && !mine.is_solved_by(*work));
     register.work = work.expect("there are many");
-    assert_eq!(join(&mut client, register).await, needed);
+    assert_eq!(client.join(register).await, needed);
     assert_eq!(first(&relay, &alice, |_| ()).await, None);
     // A device that is known is asked for nothing; a registration that is repeated is.
     Client::auth(relay.address, &alice, 0).await;
@@ -91,7 +71,7 @@ async fn work_counts_on_its_own_connection_only() {
     let work = number(&puzzle(&one.challenge.nonce, &alice), true);
     let mut register = alice.register(&one.challenge);
     register.work = work;
-    assert_eq!(join(&mut one, register).await, None);
+    assert_eq!(one.join(register).await, None);
     // Where the same number happens to be an answer once more, another connection is taken.
     let mut other = loop {
         let client = Client::connect(relay.address).await;
@@ -102,7 +82,7 @@ async fn work_counts_on_its_own_connection_only() {
     let mut register = alice.register(&other.challenge);
     register.work = work;
     let needed = refused(ConnectionError::WorkNeeded);
-    assert_eq!(join(&mut other, register).await, needed);
+    assert_eq!(other.join(register).await, needed);
 }
 
 #[tokio::test]
@@ -119,7 +99,7 @@ async fn work_is_looked_at_before_signatures_rates_names_and_invites() {
         let mut register = alice.register(&client.challenge);
         register.work = number(&puzzle(&client.challenge.nonce, &alice), false);
         register.account_signature.0[0] ^= 1;
-        assert_eq!(join(&mut client, register).await, needed);
+        assert_eq!(client.join(register).await, needed);
     }
     // None of them used up a registration; and work does not stand for a signature or an invite.
     let forged = first(&relay, &alice, |register| {
@@ -143,7 +123,7 @@ async fn a_relay_that_asks_for_none_looks_at_none() {
         assert_eq!(client.work_bits, 0, "nobody works for nothing");
         let mut register = Device::new("alice").register(&client.challenge);
         register.work = u64::MAX;
-        assert_eq!(join(&mut client, register).await, end);
+        assert_eq!(client.join(register).await, end);
     }
 }
 
@@ -159,7 +139,7 @@ async fn a_connection_has_time_for_the_work_and_no_more() {
     tokio::time::sleep(4 * short).await;
     let mut register = alice.register(&client.challenge);
     register.work = number(&puzzle(&client.challenge.nonce, &alice), true);
-    assert_eq!(join(&mut client, register).await, None);
+    assert_eq!(client.join(register).await, None);
     let relay = Relay::start_with(|config| {
         config.limits.proof_of_work = BITS;
         config.limits.work_timeout = short;

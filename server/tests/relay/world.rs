@@ -277,13 +277,7 @@ impl Actor {
                 let Some((_, of)) = self.claim.filter(|(known, _)| *known == claim) else {
                     panic!("a bundle that was not asked for");
                 };
-                let is_one_time = bundle.kem_prekey.record.starts_with(b"kem");
-                self.stage.note(Event::Claimed {
-                    of,
-                    claim,
-                    prekey: bundle.one_time_prekey.map(|key| key.id),
-                    kem: is_one_time.then_some(bundle.kem_prekey.id),
-                });
+                self.stage.note(Event::claimed(of, claim, &bundle));
                 // Asked again after it was answered, one time in two.
                 if below(2) == 0 {
                     self.claim = None;

@@ -4,6 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// Far beyond any sane end of a command, so that no test fails on a slow machine.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The relay that is started: the one that was built with these tests, or one that is broken on purpose.
 pub(crate) fn program() -> PathBuf {
@@ -98,10 +103,24 @@ impl Drop for Child {
 
 /// An operator's command on this data folder, run to its end.
 pub(crate) fn command(data: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pawl-server"))
-        .args(arguments)
-        .arg("--data")
-        .arg(data)
-        .output()
-        .expect("the binary runs")
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pawl-server"));
+    ended(command.args(arguments).arg("--data").arg(data))
+}
+
+/// What is said by something that ends by itself: a relay that serves where it must refuse fails its test with words.
+pub(crate) fn ended(command: &mut Command) -> Output {
+    let process = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let pid = process.id().to_string();
+    let (said, heard) = mpsc::channel();
+    std::thread::spawn(move || said.send(process.wait_with_output()));
+    let Ok(output) = heard.recv_timeout(PATIENCE) else {
+        let _ = Command::new("kill").args(["-KILL", &pid]).status();
+        panic!("it does not end: {command:?}");
+    };
+    output.expect("its output")
 }

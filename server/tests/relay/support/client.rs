@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use pawl_wire::{
-    ClientFrame, ConnectionError, DeviceAddress, KeyStock, MessageId, Registration, RelayFrame,
-    Submit,
+    ClientFrame, ConnectionError, DeviceAddress, KeyStock, MessageId, Register, Registration,
+    RelayFrame, Submit, close_code,
 };
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -59,6 +59,16 @@ pub(crate) struct End {
     pub(crate) error: Option<ConnectionError>,
     /// The close code, if the relay said one.
     pub(crate) code: Option<u16>,
+}
+
+impl End {
+    /// What the relay says when it ends a connection for this.
+    pub(crate) fn refused(error: ConnectionError) -> Self {
+        Self {
+            error: Some(error),
+            code: Some(close_code::of(error)),
+        }
+    }
 }
 
 impl Client {
@@ -218,6 +228,19 @@ impl Client {
                 Some(Ok(_)) => (),
                 Some(Err(_)) | None => return Err(None),
             }
+        }
+    }
+
+    /// Registers on this connection; how it ended, or nothing when the device is in.
+    pub(crate) async fn join(&mut self, register: Register) -> Option<End> {
+        self.send(&ClientFrame::Register(Box::new(register))).await;
+        match self.try_next().await {
+            Ok(RelayFrame::AuthOk(_)) => None,
+            Ok(RelayFrame::Error { code, .. }) => Some(End {
+                error: Some(code),
+                code: self.end().await.code,
+            }),
+            other => panic!("{other:?}"),
         }
     }
 

@@ -5,7 +5,7 @@ pub(crate) mod client;
 pub(crate) mod http;
 mod keys;
 
-pub(crate) use child::{Child, command, program};
+pub(crate) use child::{Child, command, ended, program};
 pub(crate) use client::{Client, End};
 pub(crate) use http::{Response, close_code, frame, http, raw_socket};
 pub(crate) use keys::{Device, envelope, key, message_id, random};
