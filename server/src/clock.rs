@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+pub(crate) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
 /// 2026: no relay of this kind ran before. A machine whose clock says so does not know the time, as one without a battery
 /// after its start.
 pub(crate) const EARLIEST_MS: u64 = 1_767_225_600_000;

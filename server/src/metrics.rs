@@ -3,7 +3,7 @@
 //! Sums over everybody and nothing else: no count has an account, a device, an address or a time of its own.
 //! docs/OPERATIONS.md lists every metric; a test compares.
 
-use std::fmt::Write as _;
+use std::fmt::{Debug, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -221,38 +221,28 @@ impl Metrics {
     }
 
     fn refusals(&self, page: &mut Page) {
-        let causes = TurnedAway::ALL.iter().map(|cause| format!("{cause:?}"));
-        let name = "pawl_turned_away_total";
         page.causes(
-            name,
+            "pawl_turned_away_total",
             "WebSockets that were not opened",
-            causes,
+            &TurnedAway::ALL,
             &self.turned_away,
         );
-        let causes = SubmitRefusal::ALL.iter().map(|cause| format!("{cause:?}"));
-        let name = "pawl_submit_refusals_total";
         page.causes(
-            name,
+            "pawl_submit_refusals_total",
             "messages that were not taken",
-            causes,
+            SubmitRefusal::ALL,
             &self.submit_refusals,
         );
-        let causes = BundleRefusal::ALL.iter().map(|cause| format!("{cause:?}"));
-        let name = "pawl_bundle_refusals_total";
         page.causes(
-            name,
+            "pawl_bundle_refusals_total",
             "claims that got no bundle",
-            causes,
+            BundleRefusal::ALL,
             &self.bundle_refusals,
         );
-        let causes = ConnectionError::ALL
-            .iter()
-            .map(|cause| format!("{cause:?}"));
-        let name = "pawl_errors_total";
         page.causes(
-            name,
+            "pawl_errors_total",
             "connections that the relay ended",
-            causes,
+            ConnectionError::ALL,
             &self.errors,
         );
     }
@@ -348,12 +338,12 @@ impl Page {
         &mut self,
         name: &str,
         help: &str,
-        causes: impl Iterator<Item = String>,
+        causes: &[impl Debug],
         counters: &ByCause<N>,
     ) {
         self.head(name, "counter", help);
-        for (cause, counter) in causes.zip(&counters.0) {
-            self.row(name, &format!("cause=\"{cause}\""), counter.get());
+        for (cause, counter) in causes.iter().zip(&counters.0) {
+            self.row(name, &format!("cause=\"{cause:?}\""), counter.get());
         }
     }
 }

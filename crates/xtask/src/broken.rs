@@ -165,8 +165,7 @@ pub(crate) fn prove(ctx: &Context) -> Result<()> {
         );
         return Ok(());
     }
-    setup::tracing(ctx)?;
-    setup::faketime(ctx)?;
+    setup::faults(ctx)?;
     let program = ctx.step("building a relay that can be broken", || build(ctx))?;
     // Else what is found later may be a fault of the copy itself.
     ctx.step(&format!("none: {SURVIVED}"), || {

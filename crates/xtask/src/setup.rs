@@ -13,8 +13,8 @@ use crate::context::Context;
 pub(crate) use python::python;
 pub(crate) use toolchain::WasmToolchain;
 pub(crate) use tools::{
-    Browser, NIGHTLY, SBIN, browser, components, deploying, faketime, firefox_driver, fuzzing,
-    mutants, npm, tracing, wasm_bindgen, wasm_clippy, wasm_pack,
+    Browser, NIGHTLY, SBIN, browser, components, deploying, faults, firefox_driver, fuzzing,
+    mutants, npm, wasm_bindgen, wasm_clippy, wasm_pack,
 };
 
 /// What `run` and `build` need.
@@ -36,7 +36,6 @@ pub(crate) fn for_test(ctx: &Context) -> Result<()> {
     firefox_driver(ctx)?;
     python(ctx)?;
     deploying(ctx)?;
-    tracing(ctx)?;
-    faketime(ctx)?;
+    faults(ctx)?;
     Ok(())
 }

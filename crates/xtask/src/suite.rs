@@ -308,8 +308,7 @@ fn clippy_wasm(ctx: &Context) -> Result<()> {
 }
 
 fn native(ctx: &Context) -> Result<()> {
-    setup::tracing(ctx)?;
-    setup::faketime(ctx)?;
+    setup::faults(ctx)?;
     let sh = &ctx.sh;
     ctx.run(cmd!(sh, "cargo test --workspace"))
 }

@@ -22,8 +22,6 @@ const STOP_SECONDS: u64 = 90;
 /// What clients and a slow disk get after the drain.
 const GOODBYES: u64 = 30;
 
-const DAY_MS: u64 = 24 * HOUR_MS;
-
 /// Clocks of machines differ; by this much they do not.
 const CLOCK_SLACK_MS: u64 = HOUR_MS;
 
@@ -197,7 +195,7 @@ fn compare((own, followed): (u64, u64), now: u64) -> Finding {
             "the clock stands {hours} hours before what the relay last saw of it: it was ahead then, or is behind now and has to be set"
         ));
     }
-    let days = own.abs_diff(now) / DAY_MS;
+    let days = own.abs_diff(now) / clock::DAY_MS;
     let (side, why) = if own < now {
         (
             "behind",

@@ -11,8 +11,6 @@ use crate::network::Network;
 use crate::store::{Admin, AdminError, Banned, OpenError};
 use crate::{clock, random};
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
-
 #[derive(Subcommand)]
 pub(super) enum InviteCommand {
     /// Make a code with which an account can be made where the relay runs with `--registration invite`; it is shown this once
@@ -92,7 +90,7 @@ pub(super) fn invite(command: InviteCommand, data: &Path, registration: Registra
     finish(open(data).and_then(|mut store| match command {
         InviteCommand::Create { uses, days } => {
             let now = store.now()?;
-            let expires_at = now.saturating_add(u64::from(days) * DAY_MS);
+            let expires_at = now.saturating_add(u64::from(days) * clock::DAY_MS);
             let (code, number) = store.create_invite(uses, now, expires_at)?;
             Ok(format!(
                 "{code}\nInvite {number} in {place}: {}\n{}",
@@ -103,7 +101,10 @@ pub(super) fn invite(command: InviteCommand, data: &Path, registration: Registra
         InviteCommand::List => {
             let now = store.now()?;
             let line = |invite: crate::store::Invite| {
-                let days = invite.expires_at.saturating_sub(now).div_ceil(DAY_MS);
+                let days = invite
+                    .expires_at
+                    .saturating_sub(now)
+                    .div_ceil(clock::DAY_MS);
                 format!("{}: {}\n", invite.id, terms(invite.uses_left, days))
             };
             let lines: String = store.invites(now)?.into_iter().map(line).collect();
@@ -113,7 +114,7 @@ pub(super) fn invite(command: InviteCommand, data: &Path, registration: Registra
             true => Ok(format!(
                 "Invite {number} in {place} does not count any more.\n"
             )),
-            false => Err(DoorError::NoInvite(number, place.clone())),
+            false => Err(DoorError::NoInvite(number, place)),
         },
     }))
 }
@@ -155,7 +156,7 @@ pub(super) fn ban(command: BanCommand, data: &Path) -> ExitCode {
         }
         BanCommand::Remove { who } => match store.unban(&who)? {
             true => Ok(format!("{} may come in again in {place}.\n", name(&who))),
-            false => Err(DoorError::NotBanned(name(&who), place.clone())),
+            false => Err(DoorError::NotBanned(name(&who), place)),
         },
     }))
 }

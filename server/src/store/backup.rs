@@ -12,7 +12,7 @@ use pawl_wire::Epoch;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema::{self, APPLICATION_ID};
-use super::{OpenError, lock, make_folder, private};
+use super::{OpenError, folder_of, lock, make_folder, missing, private};
 use crate::clock;
 
 /// "PawB" in the header of a copy, where a store has "Pawl".
@@ -91,11 +91,11 @@ fn copy(conn: &Connection, from: &Path, to: &Path) -> Result<(), BackupError> {
     flush(to)
 }
 
-/// Gives what is whole its name; of anything else nothing is left.
+/// Gives what is whole its name, which is on the disk only when its folder is; of anything else nothing is left.
 fn finish(made: Result<(), BackupError>, partial: &Path, to: &Path) -> Result<(), BackupError> {
     let named = made.and_then(|()| std::fs::rename(partial, to).map_err(at("write", to)));
     match named {
-        Ok(()) => flush_folder(to),
+        Ok(()) => flush(folder_of(to)),
         Err(error) => {
             // It may never have come to be.
             let _ = remove(partial);
@@ -125,8 +125,7 @@ fn remove(partial: &Path) -> Result<(), BackupError> {
 pub fn restore(from: &Path, folder: &Path) -> Result<(), BackupError> {
     let fresh = Epoch(crate::random::bytes()?);
     let source = File::open(from).map_err(at("read", from))?;
-    let is_missing = |at: &&Path| !at.as_os_str().is_empty() && !at.exists();
-    let made: Vec<_> = folder.ancestors().take_while(is_missing).collect();
+    let made = missing(folder);
     let result = restore_there(from, source, folder, fresh);
     if let (Err(_), Some(_)) = (&result, made.first()) {
         // Where another program has put something into it meanwhile, it stays.
@@ -204,16 +203,9 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// A file, or a folder with the names in it.
 fn flush(file: &Path) -> Result<(), BackupError> {
     File::open(file)
         .and_then(|file| file.sync_all())
         .map_err(at("flush", file))
-}
-
-/// A new name is on the disk only when its folder is.
-fn flush_folder(file: &Path) -> Result<(), BackupError> {
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    flush(folder.unwrap_or(Path::new(".")))
 }

@@ -1,10 +1,11 @@
 //! The store's limits that are not settings, in the manual's words.
 
 use super::{bans, invites, readers, sweep, time, writer};
+use crate::clock;
 use crate::fixed::grouped;
 
 pub(crate) fn fixed_limits() -> [(&'static str, String); 7] {
-    let days = |milliseconds: u64| milliseconds / sweep::DAY_MS;
+    let days = |milliseconds: u64| milliseconds / clock::DAY_MS;
     let number = |number: i64| grouped(number.unsigned_abs());
     [
         (

@@ -152,7 +152,6 @@ impl Store {
         let is_new = !path.exists();
         // SQLite would make it for whoever may look into the folder; the files beside it take after it.
         let opened = private()
-            .truncate(false)
             .open(&path)
             .and_then(|file| file.metadata())
             .map_err(OpenError::Unwritable)?;
@@ -419,42 +418,45 @@ impl Store {
 /// Makes the folder, and what leads to it. Folders that got a new name in them are flushed: a loss of power would take
 /// that name, and all that is under it. Gives how many were made.
 fn make_folder(folder: &Path) -> std::io::Result<usize> {
-    let is_missing = |at: &&Path| !at.as_os_str().is_empty() && !at.exists();
-    let missing = folder.ancestors().take_while(is_missing).count();
+    let missing = missing(folder).len();
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)?;
     #[cfg(unix)]
-    for parent in folder.ancestors().skip(1).take(missing) {
-        let here = Path::new(".");
-        let parent = if parent.as_os_str().is_empty() {
-            here
-        } else {
-            parent
-        };
-        if let Err(error) = File::open(parent).and_then(|parent| parent.sync_all()) {
+    for made in folder.ancestors().take(missing) {
+        if let Err(error) = File::open(folder_of(made)).and_then(|parent| parent.sync_all()) {
             tracing::warn!(%error, "the name of a new folder may be lost with the power");
         }
     }
     Ok(missing)
 }
 
+/// This folder and those above it that are not there, innermost first.
+fn missing(folder: &Path) -> Vec<&Path> {
+    let is_missing = |at: &&Path| !at.as_os_str().is_empty() && !at.exists();
+    folder.ancestors().take_while(is_missing).collect()
+}
+
+/// Where the name of a file or folder is written down.
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
 /// For files that nobody but the relay's user reads, whatever the folder allows.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).create(true);
+    options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {
-    let file = private()
-        .truncate(false)
-        .open(path)
-        .map_err(OpenError::Unwritable)?;
+    let file = private().open(path).map_err(OpenError::Unwritable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse),

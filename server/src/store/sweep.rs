@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::{DeviceId, StoreError, invites, mail};
+use crate::clock::DAY_MS;
 
-pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+use super::{DeviceId, StoreError, invites, mail};
 
 /// A claim is repeatable this long: a client retries one within minutes, or after days offline.
 pub(super) const CLAIM_LIFETIME_MS: u64 = 7 * DAY_MS;

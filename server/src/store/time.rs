@@ -4,14 +4,13 @@
 //! meanwhile (the relay was off, the machine asleep), a bounded part of it and slowly: so neither a clock that jumps nor a
 //! long absence erases what its owner had no time to fetch. It never goes back, so that rows stand in the order of their time.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, params};
 use tokio::time::Instant;
 
-use super::{StoreError, mail, sweep::DAY_MS};
-use crate::clock::EARLIEST_MS;
+use super::{StoreError, mail};
+use crate::clock::{DAY_MS, EARLIEST_MS};
 
 /// Of one absence or jump of the machine's clock, so much is made up for.
 pub(super) const MOST_OWED_MS: u64 = 7 * DAY_MS;
@@ -76,7 +75,6 @@ pub(super) struct Seen {
 
 /// The time of a running relay.
 pub(super) struct Time {
-    own: AtomicU64,
     last: Mutex<Last>,
 }
 
@@ -88,7 +86,6 @@ impl Time {
 
     fn new(reading: Reading, at: Instant) -> Self {
         Self {
-            own: AtomicU64::new(reading.own),
             last: Mutex::new(Last {
                 at,
                 reading,
@@ -106,7 +103,11 @@ impl Time {
 
     /// As of the last look at the clocks: a minute does not matter to days.
     pub(super) fn now(&self) -> u64 {
-        self.own.load(Ordering::Acquire)
+        self.last().reading.own
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks at the clocks and writes what they say.
@@ -116,7 +117,7 @@ impl Time {
         at: Instant,
         machine: u64,
     ) -> Result<Seen, StoreError> {
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = *self.last();
         let elapsed = at.saturating_duration_since(last.at).as_millis();
         let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
         let expected = last.machine.saturating_add(elapsed);
@@ -140,8 +141,7 @@ impl Time {
 
     /// Goes on from there, after the commit: without one the next look is from where the last one was.
     pub(super) fn keep(&self, seen: &Seen) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = seen.last;
-        self.own.store(seen.last.reading.own, Ordering::Release);
+        *self.last() = seen.last;
     }
 }
 

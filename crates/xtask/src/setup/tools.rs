@@ -114,20 +114,16 @@ pub(crate) fn deploying(ctx: &Context) -> Result<()> {
     debian::install(ctx, &missing)
 }
 
-/// strace, which answers the relay's system calls with errors and writes them down; Linux has it only.
-pub(crate) fn tracing(ctx: &Context) -> Result<()> {
-    if cfg!(target_os = "linux") && which(&["strace"]).is_none() {
-        debian::install(ctx, &["strace"])?;
-    }
-    Ok(())
-}
+/// What faults are made with, on Linux only: strace answers the relay's system calls with errors and writes them down,
+/// faketime tells it another time than there is.
+const FAULTS: [&str; 2] = ["strace", "faketime"];
 
-/// faketime, which tells the relay another time than there is; its tests run on Linux only.
-pub(crate) fn faketime(ctx: &Context) -> Result<()> {
-    if cfg!(target_os = "linux") && which(&["faketime"]).is_none() {
-        debian::install(ctx, &["faketime"])?;
+pub(crate) fn faults(ctx: &Context) -> Result<()> {
+    if cfg!(not(target_os = "linux")) {
+        return Ok(());
     }
-    Ok(())
+    let missing = FAULTS.into_iter().filter(|name| which(&[name]).is_none());
+    debian::install(ctx, &missing.collect::<Vec<_>>())
 }
 
 /// Installs the npm packages when package-lock.json is another than the one they came from.
