@@ -59,15 +59,18 @@ pub(crate) enum TurnedAway {
     Origin,
     /// No usable Host header.
     Host,
+    /// A handshake that has or may have a body.
+    Body,
 }
 
 impl TurnedAway {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Full,
         Self::Address,
         Self::Closing,
         Self::Origin,
         Self::Host,
+        Self::Body,
     ];
 }
 

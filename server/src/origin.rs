@@ -77,11 +77,15 @@ pub(crate) fn check(
     }
 }
 
+/// Where public origins are set, only those count: a foreign name that leads to this machine sends itself as Host, too.
 fn is_ours(origin: &str, host: &str, public: &[PublicOrigin]) -> bool {
+    if !public.is_empty() {
+        return public.iter().any(|own| own.origin == origin);
+    }
+    let is_web = |scheme: &str| matches!(scheme, "http" | "https");
     origin
         .split_once("://")
-        .is_some_and(|(_, rest)| rest == host)
-        || public.iter().any(|own| own.origin == origin)
+        .is_some_and(|(scheme, rest)| is_web(scheme) && rest == host)
 }
 
 fn header(request: &HttpRequest, name: &actix_web::http::header::HeaderName) -> Option<String> {
@@ -121,6 +125,7 @@ mod tests {
         assert_eq!(checked("chat.example:8080", page, &[]), own);
         for foreign in [
             "http://evil.example",
+            "ftp://chat.example:8080",
             "null",
             "",
             "http://chat.example",

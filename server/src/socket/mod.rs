@@ -1,6 +1,6 @@
 //! `GET /api/ws`: from an HTTP request to a served connection.
 //!
-//! Owns who may connect (origin, number of connections) and the life of a connection; the frames are
+//! Owns who may connect (shape of the handshake, origin, number of connections) and the life of a connection; the frames are
 //! `pawl_wire`'s, the answers are the store's. Design, section 6.
 
 mod auth;
@@ -16,8 +16,10 @@ use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING,
+};
+use actix_web::http::{ConnectionType, StatusCode, Version};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use pawl_wire::PublishedKeys;
 use pawl_wire::limits::MAX_UNAUTHENTICATED_FRAME;
@@ -62,6 +64,9 @@ pub(crate) async fn open(
     relay: web::Data<Relay>,
 ) -> HttpResponse {
     let relay = relay.into_inner();
+    if may_have_body(&request) {
+        return refuse(&relay, TurnedAway::Body);
+    }
     let authorities = match origin::check(&request, &relay.public_origins) {
         Ok(authorities) => authorities,
         Err(Refusal::NoHost) => return refuse(&relay, TurnedAway::Host),
@@ -116,6 +121,17 @@ async fn serve(relay: Arc<Relay>, peer: Box<Peer>, mut socket: Box<Socket>, _pla
     drop(reader);
 }
 
+/// Whether more of this request may follow its head. A proxy that passes the head on takes what follows an answer of
+/// 101 for the WebSocket's bytes; the HTTP decoder here would take them for a body and then for the proxy's next
+/// request, with a client's address that a client made up. HTTP/1.0 has no WebSockets.
+fn may_have_body(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let is_empty = |length: &HeaderValue| length.as_bytes().iter().all(|digit| *digit == b'0');
+    request.version() < Version::HTTP_11
+        || headers.contains_key(TRANSFER_ENCODING)
+        || !headers.get_all(CONTENT_LENGTH).all(is_empty)
+}
+
 fn peer_address(request: &HttpRequest, relay: &Relay) -> IpAddr {
     let peer = request
         .peer_addr()
@@ -134,8 +150,14 @@ fn refuse(relay: &Relay, why: TurnedAway) -> HttpResponse {
         ),
         TurnedAway::Origin => (StatusCode::FORBIDDEN, "this page may not connect here"),
         TurnedAway::Host => (StatusCode::BAD_REQUEST, "a Host header is needed"),
+        TurnedAway::Body => (StatusCode::BAD_REQUEST, "a WebSocket handshake has no body"),
     };
     let mut response = say(status, text);
+    if why == TurnedAway::Body {
+        response
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
+    }
     if matches!(
         why,
         TurnedAway::Full | TurnedAway::Closing | TurnedAway::Address

@@ -6,6 +6,7 @@
 
 mod proxies;
 mod proxy;
+mod smuggling;
 #[path = "../relay/support/mod.rs"]
 #[expect(
     dead_code,

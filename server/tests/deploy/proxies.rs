@@ -15,10 +15,15 @@ use crate::support::http::http_to;
 use crate::support::{Child, Client, Device, Response, envelope, http, message_id};
 use crate::tunnel::Tunnel;
 
-const BOTH: [Kind; 2] = [Kind::Nginx, Kind::Caddy];
+pub(crate) const BOTH: [Kind; 2] = [Kind::Nginx, Kind::Caddy];
 
 /// A relay and a proxy before it, which the relay trusts.
-fn deployed(kind: Kind, place: Place, folder: &std::path::Path, more: &[&str]) -> (Child, Proxy) {
+pub(crate) fn deployed(
+    kind: Kind,
+    place: Place,
+    folder: &std::path::Path,
+    more: &[&str],
+) -> (Child, Proxy) {
     let origin = format!("https://{HOST}");
     let flags = ["--public-origin", &origin, "--trusted-proxy", "127.0.0.1"];
     let relay = Child::start(folder, &[&flags, more].concat());

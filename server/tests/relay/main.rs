@@ -14,6 +14,7 @@ mod crowded;
 mod disk;
 mod door;
 mod faults;
+mod handshake;
 mod history;
 mod hostile;
 mod keys;

@@ -1,0 +1,96 @@
+//! A WebSocket handshake is a request without a body. With one, a proxy and the relay may disagree where it ends,
+//! and what a client writes behind it would be the proxy's own word.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::support::Relay;
+
+/// Time for an answer that must come. None of these tests ends by it when all is well.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn handshake(version: &str, more: &str) -> String {
+    format!(
+        "GET /api/ws {version}\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{more}\r\n"
+    )
+}
+
+/// How the answer begins.
+fn status(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.write_all(request.as_bytes()).expect("it is sent");
+    let mut start = [0; 12];
+    stream.read_exact(&mut start).expect("an answer");
+    String::from_utf8_lossy(&start).into_owned()
+}
+
+/// The whole answer that comes after it until the relay closes.
+fn refused(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.write_all(request.as_bytes()).expect("it is sent");
+    let mut answer = Vec::new();
+    // The relay may close with bytes unread, which resets the connection behind its answer.
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "it is not closed");
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn a_handshake_with_a_body_is_refused_and_its_connection_closed() {
+    let relay = Relay::start();
+    for (version, more, body) in [
+        ("HTTP/1.1", "Transfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+        ("HTTP/1.1", "transfer-encoding: Chunked\r\n", "0\r\n\r\n"),
+        (
+            "HTTP/1.1",
+            "Transfer-Encoding: chunked\r\n",
+            "3\r\nabc\r\n0\r\n\r\n",
+        ),
+        (
+            "HTTP/1.1",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "0\r\n\r\n",
+        ),
+        ("HTTP/1.1", "Content-Length: 5\r\n", "abcde"),
+        ("HTTP/1.1", "Content-Length: 00005\r\n", "abcde"),
+        ("HTTP/1.0", "", ""),
+        ("HTTP/1.0", "Content-Length: 0\r\n", ""),
+    ] {
+        let answer = refused(relay.address, &(handshake(version, more) + body));
+        assert!(
+            answer.starts_with("HTTP/1.1 400") || answer.starts_with("HTTP/1.0 400"),
+            "{more:?}: {answer}"
+        );
+    }
+}
+
+#[test]
+fn a_handshake_that_says_it_has_no_body_is_served() {
+    let relay = Relay::start();
+    for more in ["", "Content-Length: 0\r\n"] {
+        let status = status(relay.address, &handshake("HTTP/1.1", more));
+        assert_eq!(status, "HTTP/1.1 101", "{more:?}");
+    }
+}
+
+#[test]
+fn with_public_origins_no_other_page_may_connect_whatever_host_it_names() {
+    let relay = Relay::start_with(|config| {
+        config.public_origins = vec!["https://chat.example".parse().expect("an origin")];
+    });
+    for (host, origin) in [
+        ("evil.example", "http://evil.example"),
+        ("evil.example", "https://evil.example"),
+        ("evil.example", "ftp://evil.example"),
+        ("chat.example", "http://chat.example"),
+    ] {
+        let request = handshake("HTTP/1.1", &format!("Origin: {origin}\r\n"));
+        let status = status(relay.address, &request.replace("localhost", host));
+        assert_eq!(status, "HTTP/1.1 403", "{origin}");
+    }
+}
