@@ -146,6 +146,15 @@ describe('a page that goes away', () => {
     expect(worker.ids().slice(-2)).toEqual([expect.any(String), queries[0]]);
   });
 
+  it('starts where the browser isolates the page and shares no memory, and waits for nothing', () => {
+    vi.stubGlobal('SharedArrayBuffer', undefined);
+    const { worker, rpc } = start();
+    worker.say(ready);
+    void rpc.command(draft);
+    rpc.settle();
+    expect(worker.sent.map((message) => message.type)).toEqual(['command']);
+  });
+
   it('waits for nothing where nothing was asked', () => {
     const { rpc, queries } = blocked();
     rpc.settle();

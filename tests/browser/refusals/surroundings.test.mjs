@@ -70,3 +70,18 @@ scenario('surroundings: every answer of the relay carries the security headers',
     }
   }
 });
+
+scenario('surroundings: the browser neither translates what people write nor corrects usernames', {}, async (world) => {
+  const { tab } = await world.visitor('alice');
+  await tab.find('button', 'Create account');
+  const said = await tab.page.evaluate(() => {
+    const name = document.querySelector('input[type=text]');
+    return {
+      translate: document.documentElement.translate,
+      vendor: document.querySelector('meta[name=google]')?.getAttribute('content'),
+      autocorrect: name?.getAttribute('autocorrect'),
+      spellcheck: name?.spellcheck,
+    };
+  });
+  assert.deepEqual(said, { translate: false, vendor: 'notranslate', autocorrect: 'off', spellcheck: false });
+});

@@ -26,7 +26,8 @@ export function Field({ label, value, hint, error, autoFocus = false, readOnly =
         onInput={(event) => { value.value = event.currentTarget.value; }}
         autocomplete="off"
         autocapitalize="none"
-        autocorrect="off"
+        // Written so, it is set as an attribute. The property of that name is a boolean, for which "off" is true.
+        autoCorrect="off"
         spellcheck={false}
         autofocus={autoFocus}
         readOnly={readOnly}

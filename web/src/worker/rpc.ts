@@ -24,6 +24,11 @@ export type RpcListener = {
 /** More than a person can ask for; past it the worker is plainly not answering. */
 const MAX_PENDING = 1000;
 
+/** WebKitGTK isolates the page and has no SharedArrayBuffer all the same. */
+function sharesMemory(): boolean {
+  return globalThis.crossOriginIsolated && typeof SharedArrayBuffer !== 'undefined';
+}
+
 /** Milliseconds that a page that goes away waits for what it asked: browsers end it at about half a second. */
 const SETTLE_MS = 400;
 
@@ -37,7 +42,7 @@ export class Rpc {
   #state: WorkerState['state'] = 'starting';
   #nextQuery = 1;
   /** The newest query that is answered, written by the worker; nothing where the browser shares no memory. */
-  readonly #answered = globalThis.crossOriginIsolated ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
+  readonly #answered = sharesMemory() ? new Int32Array(new SharedArrayBuffer(4)) : undefined;
 
   constructor(worker: WorkerLike, on: RpcListener) {
     this.#worker = worker;
