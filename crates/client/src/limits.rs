@@ -68,6 +68,9 @@ pub(crate) const REPAIR_COST: u64 = 10;
 pub(crate) const PREKEY_ID_JUMP: u32 = 10_000;
 /// Deliveries that may be unacknowledged at once, and those that wait here for a name to be looked up.
 pub(crate) const RECEIVE_WINDOW: u32 = 64;
+/// The largest sequence number that the relay is told. No honest relay comes near it; a device that was given a larger one
+/// by a relay that lies begins at 0 again, or the honest relay would take it for malformed for ever.
+pub(crate) const MAX_TOLD_SEQ: u64 = 1 << 48;
 /// Names that are being looked up at once.
 pub(crate) const MAX_LOOKUPS: usize = 64;
 /// People who have written for the first time and whose names are not confirmed yet: more than anybody

@@ -265,12 +265,16 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         self.sending.in_flight.remove(&message_id);
-        let Some(EntryId { peer, .. }) = self.outbox.envelope(message_id) else {
+        let Some(id) = self.outbox.envelope(message_id) else {
             return;
         };
+        let peer = id.peer;
         match cause {
             SubmitRefusal::UnknownRecipient => return self.refresh(peer),
-            SubmitRefusal::TooLarge => return self.fail_all(peer, turn),
+            SubmitRefusal::TooLarge => {
+                self.fail(id, turn);
+                return;
+            }
             _ => (),
         }
         self.sending.hold(peer, retry_after_ms, turn.now);
@@ -288,21 +292,27 @@ impl Engine {
     pub(crate) fn fail_all(&mut self, peer: PeerId, turn: &mut Turn<'_>) {
         self.sending.given_up.insert(peer);
         for id in self.outbox.ids_of(peer) {
-            let is_text = self
-                .outbox
-                .get(id)
-                .is_some_and(|e| id.number > 0 && !e.again);
-            if !is_text {
-                self.outbox.remove(id);
-                if let Some(conversation) = self.conversations.edit(peer) {
-                    conversation.owes = true;
-                }
-            } else if self.outbox.set_failed(id, true)
-                && let Some(entry) = self.outbox.get(id)
+            if !self.fail(id, turn)
+                && let Some(conversation) = self.conversations.edit(peer)
             {
-                turn.show_status(peer, entry.position, MessageStatus::NotSent);
+                conversation.owes = true;
             }
         }
+    }
+
+    /// This one cannot go out by itself. A text waits for the user to try again; anything else is dropped. Whether it was
+    /// a text.
+    fn fail(&mut self, id: EntryId, turn: &mut Turn<'_>) -> bool {
+        let entry = self.outbox.get(id);
+        let is_text = entry.is_some_and(|entry| id.number > 0 && !entry.again);
+        if !is_text {
+            self.outbox.remove(id);
+        } else if self.outbox.set_failed(id, true)
+            && let Some(entry) = self.outbox.get(id)
+        {
+            turn.show_status(id.peer, entry.position, MessageStatus::NotSent);
+        }
+        is_text
     }
 
     /// Sessions that the other cannot read, as they say inside one that works: nothing more is written on

@@ -6,7 +6,8 @@ mod support;
 use pawl_client::{
     AlertCode, Command, CommandError, Connection, Input, MAX_TEXT, MessageStatus, Phase,
 };
-use pawl_wire::{ConnectionError, Registration, RelayFrame};
+use pawl_wire::{ConnectionError, MessageId, Registration, RelayFrame};
+use support::relay::MAX_SEQ;
 use support::{World, send};
 
 const ALICE: usize = 0;
@@ -172,6 +173,57 @@ fn what_a_relay_finds_too_large_is_not_sent_and_says_so() {
     assert_eq!(world.send(ALICE, "bob", "short again"), None);
     world.settle();
     assert_eq!(world.received(BOB, "alice"), ["short", "short again"]);
+}
+
+#[test]
+fn one_that_is_too_large_fails_alone() {
+    let mut world = World::with(717, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.set_network(ALICE, false);
+    assert_eq!(world.send(ALICE, "bob", &"long ".repeat(2_000)), None);
+    // More than may be under way at once: most of them wait while the first is refused.
+    let short: Vec<_> = (0..100).map(|n| format!("short {n}")).collect();
+    for text in &short {
+        assert_eq!(world.send(ALICE, "bob", text), None);
+    }
+    world.relay.message_limit = 4_096;
+    world.set_network(ALICE, true);
+    world.run_for(30 * 60 * 1_000);
+    assert_eq!(world.received(BOB, "alice"), short);
+    let statuses = world.statuses(ALICE, "bob");
+    assert_eq!(statuses[0], MessageStatus::NotSent);
+    assert!(
+        statuses[1..]
+            .iter()
+            .all(|status| *status == MessageStatus::Delivered)
+    );
+}
+
+#[test]
+fn a_number_out_of_the_world_locks_nobody_out() {
+    for poison in [(1 << 48) + 1, MAX_SEQ, MAX_SEQ + 1, u64::MAX] {
+        let mut world = World::with(718, &["alice", "bob"]);
+        world.start(ALICE, "bob");
+        assert_eq!(world.send(ALICE, "bob", "before"), None);
+        // A relay that lies, for one frame.
+        world.inject(
+            BOB,
+            RelayFrame::Deliver {
+                seq: poison,
+                message_id: MessageId([9; 16]),
+                envelope: vec![0; 400],
+            },
+        );
+        world.break_connection(BOB, None);
+        assert_eq!(world.send(ALICE, "bob", "after"), None);
+        world.run_for(60_000);
+        assert_eq!(
+            world.received(BOB, "alice"),
+            ["before", "after"],
+            "{poison}"
+        );
+        assert!(world.clients[BOB].engine.is_idle(), "{poison}");
+    }
 }
 
 #[test]

@@ -11,7 +11,8 @@ use super::Link;
 use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::limits::{
-    CLOSE_TIMEOUT, CONNECT_TIMEOUT, RECEIVE_WINDOW, SLOW_RETRY, WORK_PATIENCE, WORK_SLICE,
+    CLOSE_TIMEOUT, CONNECT_TIMEOUT, MAX_TOLD_SEQ, RECEIVE_WINDOW, SLOW_RETRY, WORK_PATIENCE,
+    WORK_SLICE,
 };
 use crate::step::SocketRequest;
 use crate::turn::Turn;
@@ -85,7 +86,7 @@ impl Engine {
         } else if let Some(own) = self.account.get().ready() {
             // Sequence numbers of another epoch mean nothing in this one.
             let counters = self.counters.get();
-            let last_seq = if counters.epoch == Some(epoch) {
+            let last_seq = if counters.epoch == Some(epoch) && counters.last_seq <= MAX_TOLD_SEQ {
                 counters.last_seq
             } else {
                 0
@@ -122,7 +123,7 @@ impl Engine {
             probe_by: None,
         };
         let known = self.counters.get().epoch;
-        if known != Some(epoch) {
+        if known != Some(epoch) || self.counters.get().last_seq > MAX_TOLD_SEQ {
             let counters = self.counters.edit();
             counters.epoch = Some(epoch);
             counters.last_seq = 0;

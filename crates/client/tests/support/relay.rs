@@ -17,6 +17,9 @@ pub const AUTHORITY: &str = "relay.example:8080";
 /// Bends what the relay says to a client: each frame becomes none, one or several.
 pub type Bend = Box<dyn FnMut(usize, RelayFrame) -> Vec<RelayFrame>>;
 
+/// The largest sequence number that a relay takes from a device.
+pub const MAX_SEQ: u64 = 1 << 53;
+
 pub struct Relay {
     pub epoch: Epoch,
     pub versions: (u32, u32),
@@ -181,6 +184,9 @@ impl Relay {
         };
         let bytes = statement::auth(&connection, auth.device, auth.last_seq);
         verify(&mailbox.signing_key.0, &bytes, &auth.signature.0);
+        if auth.last_seq > MAX_SEQ {
+            return self.end(peer, ConnectionError::Malformed);
+        }
         mailbox.mail.retain(|(seq, ..)| *seq > auth.last_seq);
         self.let_in(peer, auth.device, auth.last_seq, auth.receive_window);
     }
