@@ -123,7 +123,7 @@ impl Device {
         match came {
             Some(Ok(Message::Binary(frame))) => {
                 self.wire.push(frame.to_vec());
-                self.input(Input::Frame(frame.to_vec()));
+                self.input(Input::Frames(vec![frame.to_vec()]));
             }
             Some(Err(Error::Io(error)))
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>

@@ -5,8 +5,8 @@
 use std::collections::VecDeque;
 
 use pawl_client::{
-    AlertCode, Command, CommandError, CommandId, Config, Connection, Engine, Event, Input, Key,
-    SocketRequest, Step, StoreError,
+    AlertCode, Command, CommandError, CommandId, Config, Connection, Engine, Event, FrameBatch,
+    Input, Key, SocketRequest, Step, StoreError,
 };
 use rand_core::Rng;
 use tokio::time::{Duration, Instant, sleep, timeout_at};
@@ -210,13 +210,32 @@ impl Driver {
     fn heard(&mut self, event: SocketEvent) -> Input {
         match event {
             SocketEvent::Opened => Input::SocketOpened,
-            SocketEvent::Frame(bytes) => Input::Frame(bytes),
+            SocketEvent::Frame(frame) => self.with_what_follows(frame),
             SocketEvent::Closed { code, why } => {
                 self.socket = None;
                 self.trouble = why.or(self.trouble.take());
                 Input::SocketClosed { code }
             }
         }
+    }
+
+    /// A frame and those that have come behind it, as one step.
+    fn with_what_follows(&mut self, frame: Vec<u8>) -> Input {
+        let mut batch = FrameBatch::default();
+        batch.push(frame);
+        while !batch.is_full()
+            && let Some(event) = self.socket.as_mut().and_then(Socket::try_next)
+        {
+            match event {
+                SocketEvent::Frame(frame) => batch.push(frame),
+                other => {
+                    let input = self.heard(other);
+                    self.told.push_back(input);
+                    break;
+                }
+            }
+        }
+        batch.into_input()
     }
 
     /// One step, and those that follow from what it asks of the store.

@@ -72,6 +72,11 @@ impl Socket {
         self.events.recv().await.unwrap_or(ended)
     }
 
+    /// What has happened already, if anything has.
+    pub(crate) fn try_next(&mut self) -> Option<SocketEvent> {
+        self.events.try_recv().ok()
+    }
+
     /// Lets the last frames leave, and closes.
     pub(crate) async fn finish(mut self) {
         let (none, _) = mpsc::channel(1);

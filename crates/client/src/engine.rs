@@ -138,12 +138,17 @@ impl Engine {
         match input {
             Input::Command { id, command } => self.on_command(id, command, &mut turn),
             Input::SocketOpened => self.on_socket_opened(&turn),
-            Input::Frame(bytes) => self.on_frame(&bytes, &mut turn),
+            Input::Frames(frames) => {
+                for frame in &frames {
+                    self.on_frame(frame, &mut turn);
+                }
+            }
             Input::SocketClosed { code } => self.on_socket_closed(code, &mut turn),
             Input::Lines(rows) => self.on_lines(&rows, &mut turn),
             Input::Tick => {}
             Input::NetworkUp => self.on_network_up(&mut turn),
         }
+        self.acknowledge(&mut turn);
         self.keep_house(&mut turn);
         self.keep_connection(&mut turn);
         self.work(&mut turn);

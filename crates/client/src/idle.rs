@@ -4,6 +4,13 @@
 use crate::engine::Engine;
 
 impl Engine {
+    /// Whether the relay still gives what waited when the connection began. Until then more frames follow
+    /// at once, and a driver does well to wait some milliseconds for the rest of a window.
+    #[must_use]
+    pub fn is_catching_up(&self) -> bool {
+        self.relay.is_online() && !self.inbox.caught_up
+    }
+
     /// Whether all that waited at the relay is on this disk, and all that this device has to say to it just
     /// now is answered. What waits for a time or for a decision of the user is nothing to wait for.
     #[must_use]

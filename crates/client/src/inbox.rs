@@ -103,7 +103,6 @@ impl Engine {
     }
 
     fn receive_waiting(&mut self, turn: &mut Turn<'_>) {
-        let mut acknowledge = false;
         while self.inbox.confirming.is_none()
             && let Some(delivery) = self.inbox.waiting.pop_front()
         {
@@ -126,9 +125,13 @@ impl Engine {
                 }
                 self.counters.edit().last_seq = delivery.seq;
             }
-            acknowledge = true;
+            turn.acknowledge = true;
         }
-        if acknowledge {
+    }
+
+    /// Tells the relay, once for all of this step, what is on disk when the step's frames leave.
+    pub(crate) fn acknowledge(&self, turn: &mut Turn<'_>) {
+        if std::mem::take(&mut turn.acknowledge) {
             let through = self.counters.get().last_seq;
             turn.send(&ClientFrame::Ack { through });
         }

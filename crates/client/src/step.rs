@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::command::{Command, CommandId};
 use crate::event::Event;
+use crate::limits::RECEIVE_WINDOW;
 use crate::store::{Change, Key};
 
 /// What happened outside.
@@ -17,8 +18,9 @@ pub enum Input {
     },
     /// The socket that was asked for is open.
     SocketOpened,
-    /// A binary message came on the socket.
-    Frame(Vec<u8>),
+    /// Binary messages came on the socket, in this order: what came together is one step and one
+    /// transaction. [`FrameBatch`] has the bound.
+    Frames(Vec<Vec<u8>>),
     /// The socket could not be opened, or was closed.
     SocketClosed {
         /// The WebSocket close code, where there was one.
@@ -31,6 +33,45 @@ pub enum Input {
     Tick,
     /// The machine says that it has a network again: try now rather than at the next attempt.
     NetworkUp,
+}
+
+/// Frames that came together, as many as one step takes: a window of deliveries or [`Self::MAX_BYTES`],
+/// so that one transaction stays small enough for a slow disk.
+#[derive(Default)]
+pub struct FrameBatch {
+    frames: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl FrameBatch {
+    /// Frames in one step at most: the window that the relay is given.
+    pub const MAX_FRAMES: usize = RECEIVE_WINDOW as usize;
+    /// Bytes after which no further frame is taken; one frame may go past them.
+    pub const MAX_BYTES: usize = 1024 * 1024;
+
+    /// Takes one more frame.
+    pub fn push(&mut self, frame: Vec<u8>) {
+        self.bytes += frame.len();
+        self.frames.push(frame);
+    }
+
+    /// Whether there is nothing for a step.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Whether the next frame belongs to the next step.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.frames.len() >= Self::MAX_FRAMES || self.bytes >= Self::MAX_BYTES
+    }
+
+    /// The step's input.
+    #[must_use]
+    pub fn into_input(self) -> Input {
+        Input::Frames(self.frames)
+    }
 }
 
 /// What the driver does about its one socket.

@@ -22,6 +22,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) reads: Vec<Key>,
     pub(crate) frames: Vec<Vec<u8>>,
     pub(crate) socket: Option<SocketRequest>,
+    /// A delivery was dealt with: the relay is told how far.
+    pub(crate) acknowledge: bool,
     pub(crate) alerts: Vec<AlertCode>,
     /// Conversations whose summary is to be shown.
     pub(crate) shown: SortedSet<PeerId>,
@@ -39,6 +41,7 @@ impl<'a> Turn<'a> {
             reads: Vec::new(),
             frames: Vec::new(),
             socket: None,
+            acknowledge: false,
             alerts: Vec::new(),
             shown: SortedSet::new(),
             lines: SortedMap::new(),

@@ -264,7 +264,7 @@ fn junk_from_the_relay_ends_the_connection_and_changes_nothing() {
     let disk = world.clients[ALICE].disk.clone();
     let challenge = RelayFrame::QueueEmpty { through: 0 }.encode();
     for junk in [&b"\xff\xff\xff"[..], b"", &challenge[..1], &[0x42; 200_000]] {
-        world.input(ALICE, Input::Frame(junk.to_vec()));
+        world.input(ALICE, Input::Frames(vec![junk.to_vec()]));
         assert!(world.clients[ALICE].engine.snapshot().connection == Connection::Offline);
         assert!(world.clients[ALICE].disk == disk, "junk changed the store");
         world.settle();

@@ -58,7 +58,7 @@ fn private_keys_are_committed_in_the_step_that_uploads_the_public_ones() {
         let mailbox = world.relay.boxes.get_mut(&alice).expect("alice's");
         mailbox.one_time.drain(..97);
         mailbox.kems.drain(..76);
-        let frame = Input::Frame(RelayFrame::KeysLow(mailbox.stock()).encode());
+        let frame = Input::Frames(vec![RelayFrame::KeysLow(mailbox.stock()).encode()]);
         let now = world.now;
         let mut rng = ChaCha20Rng::seed_from_u64(1_000 + world.now);
         let step = world.clients[ALICE].engine.handle(frame, now, &mut rng);

@@ -40,7 +40,7 @@ fn claim(world: &mut World, of: DeviceAddress, count: usize) {
         mailbox.kems.pop_front();
         if mailbox.one_time.len() < 25 {
             let low = RelayFrame::KeysLow(mailbox.stock()).encode();
-            world.input(ALICE, Input::Frame(low));
+            world.input(ALICE, Input::Frames(vec![low]));
             world.settle();
         }
     }

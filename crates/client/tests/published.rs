@@ -194,7 +194,7 @@ fn refill(world: &mut World, of: DeviceAddress, crash: Option<Crash>) {
     let left = mailbox.one_time.len().saturating_sub(20);
     mailbox.one_time.drain(..left);
     mailbox.kems.drain(..left);
-    let low = Input::Frame(RelayFrame::KeysLow(mailbox.stock()).encode());
+    let low = Input::Frames(vec![RelayFrame::KeysLow(mailbox.stock()).encode()]);
     world.crash_in = crash.map(|crash| (0, crash));
     world.input(ALICE, low);
 }

@@ -211,7 +211,7 @@ impl Bench {
             registration: Registration::Open,
             work_bits,
         };
-        self.tell(Input::Frame(challenge.encode()))
+        self.tell(Input::Frames(vec![challenge.encode()]))
     }
 
     /// In the middle of work that takes many steps.
@@ -268,7 +268,7 @@ fn a_device_that_is_too_slow_says_so_while_the_relay_still_waits() {
     };
     let code = Some(close_code::of(ConnectionError::TimedOut));
     for input in [
-        Input::Frame(timed_out.encode()),
+        Input::Frames(vec![timed_out.encode()]),
         Input::SocketClosed { code },
     ] {
         let step = Bench::at_work(912).tell(input);

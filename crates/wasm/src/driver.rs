@@ -6,10 +6,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use futures_channel::mpsc;
-use futures_util::StreamExt;
 use pawl_client::{
-    AlertCode, Command, CommandError, CommandId, Config, Engine, Event, Input, Key, MessageView,
-    Query, QueryReply, SocketRequest, Step,
+    AlertCode, CommandError, CommandId, Config, Engine, Event, Input, Key, MessageView, Query,
+    QueryReply, SocketRequest, Step,
 };
 
 use crate::clock::{Alarm, now, sleep, within};
@@ -17,7 +16,8 @@ use crate::errors::{StartError, StartErrorCode};
 use crate::random;
 use crate::socket::{Socket, SocketEvent};
 use crate::store::{CommitError, OpenError, ReadError, Store};
-use crate::tab::{Asker, Tab};
+use crate::tab::Tab;
+use crate::work::{Work, Works};
 
 /// Failed steps in a row after which the store is given up.
 const MAX_FAILURES: u32 = 3;
@@ -31,22 +31,6 @@ const FULL_RETRY_MS: u32 = 15_000;
 /// Messages in one answer.
 const MAX_HISTORY: u32 = 200;
 
-/// Something for the driver to do.
-pub(crate) enum Work {
-    /// A page of any tab asks for a change.
-    Command { id: CommandId, command: Command },
-    /// A page of any tab asks a question.
-    Query { asker: Asker, query: Query },
-    /// Something happened on the socket of that number; an older one's is out of date.
-    Socket { number: u32, event: SocketEvent },
-    /// The alarm rang.
-    Tick,
-    /// The machine may have a network again.
-    NetworkUp,
-    /// Another tab leads now.
-    Deposed,
-}
-
 /// Why a tab leads no longer.
 pub(crate) enum Ended {
     /// Another tab does.
@@ -56,7 +40,8 @@ pub(crate) enum Ended {
 }
 
 /// Leads until another tab does, or nothing works any more.
-pub(crate) async fn lead(tab: &Rc<Tab>, mut works: mpsc::Receiver<Work>) -> Ended {
+pub(crate) async fn lead(tab: &Rc<Tab>, works: mpsc::Receiver<Work>) -> Ended {
+    let mut works = Works::new(works);
     let failures = Cell::new(0);
     let mut epoch = None;
     let mut open = Vec::new();
@@ -83,7 +68,7 @@ pub(crate) async fn lead(tab: &Rc<Tab>, mut works: mpsc::Receiver<Work>) -> Ende
             // Firefox closes a database that has met a full disk, and opening it writes.
             Stop::Unloaded(error) if error.code == StartErrorCode::StoreFull && epoch.is_some() => {
                 failures.set(0);
-                while let Ok(work) = works.try_recv() {
+                while let Some(work) = works.try_next() {
                     if let Work::Command { id, .. } = work {
                         open.push(id);
                     }
@@ -186,7 +171,7 @@ impl<'a> Driver<'a> {
         })
     }
 
-    async fn run(&mut self, works: &mut mpsc::Receiver<Work>) -> Stop {
+    async fn run(&mut self, works: &mut Works) -> Stop {
         let mut work = Work::Tick;
         loop {
             let done = match in_time(self.carry_out(work)).await {
@@ -196,7 +181,7 @@ impl<'a> Driver<'a> {
             if let Err(stop) = done {
                 return stop;
             }
-            let Some(next) = works.next().await else {
+            let Some(next) = works.next(self.engine.is_catching_up()).await else {
                 return Stop::Deposed;
             };
             work = next;
@@ -239,7 +224,10 @@ impl<'a> Driver<'a> {
             Work::Socket { number, event } if number == self.tab.socket_number() => {
                 self.step(socket_input(event)).await
             }
-            Work::Socket { .. } => Ok(()),
+            Work::Frames { number, batch } if number == self.tab.socket_number() => {
+                self.step(batch.into_input()).await
+            }
+            Work::Socket { .. } | Work::Frames { .. } => Ok(()),
             Work::Tick => self.step(Input::Tick).await,
             Work::NetworkUp => self.step(Input::NetworkUp).await,
             Work::Deposed => Err(Stop::Deposed),
@@ -372,7 +360,7 @@ async fn load_engine(tab: &Tab, store: &Store) -> Result<Engine, Stop> {
 fn socket_input(event: SocketEvent) -> Input {
     match event {
         SocketEvent::Opened => Input::SocketOpened,
-        SocketEvent::Frame(bytes) => Input::Frame(bytes),
+        SocketEvent::Frame(frame) => Input::Frames(vec![frame]),
         SocketEvent::Closed { code } => Input::SocketClosed { code },
     }
 }

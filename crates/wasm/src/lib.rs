@@ -17,5 +17,6 @@ pub mod store;
 mod tab;
 mod tabs;
 mod values;
+mod work;
 
 pub use api::Tab;

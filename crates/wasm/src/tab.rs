@@ -15,13 +15,14 @@ use wasm_bindgen_futures::spawn_local;
 
 use crate::asked::{self, text};
 use crate::clock::{now, sleep};
-use crate::driver::{Ended, Work, lead};
+use crate::driver::{Ended, lead};
 use crate::errors::{StartError, StartErrorCode};
 use crate::leader::{How, Lock, Request};
 use crate::page::Page;
 use crate::random;
 use crate::tabs::{Channel, Heard, TabMessage};
 use crate::values::{field, to_js};
+use crate::work::Work;
 
 /// What waits for the driver at most: a relay's window of frames and what some hundred tabs ask.
 const MAX_WORK: usize = 4_096;

@@ -208,7 +208,11 @@ impl World {
             Loss::SessionsAndPrekeys => {
                 disk.retain(|(table, _), _| !matches!(table, Table::Sessions | Table::Prekeys));
             }
-            Loss::AllButIdentity => disk.retain(|(table, _), _| *table == Table::Meta),
+            Loss::AllButIdentity => {
+                disk.retain(|(table, _), _| *table == Table::Meta);
+                // With its conversations it forgets their numbers, as an old copy does.
+                self.people[who].went_back();
+            }
             Loss::OneSessionAltered => {
                 let sessions = disk.iter_mut();
                 let mut sessions: Vec<_> = sessions

@@ -384,14 +384,16 @@ impl World {
 
 /// The one-time key that a first message names, before anybody has looked whether it opens.
 fn erase_named_key(person: &mut Person, input: &Input) {
-    let Input::Frame(frame) = input else {
+    let Input::Frames(frames) = input else {
         return;
     };
-    if let Ok(RelayFrame::Deliver { envelope, .. }) = RelayFrame::decode(frame)
-        && let Ok(Envelope::Initial(initial)) = Envelope::decode(&envelope)
-        && let Some(id) = initial.one_time_prekey_id()
-    {
-        let key = [&[ONE_TIME], id.to_be_bytes().as_slice()].concat();
-        person.disk.remove(&(Table::Prekeys, Key(key)));
+    for frame in frames {
+        if let Ok(RelayFrame::Deliver { envelope, .. }) = RelayFrame::decode(frame)
+            && let Ok(Envelope::Initial(initial)) = Envelope::decode(&envelope)
+            && let Some(id) = initial.one_time_prekey_id()
+        {
+            let key = [&[ONE_TIME], id.to_be_bytes().as_slice()].concat();
+            person.disk.remove(&(Table::Prekeys, Key(key)));
+        }
     }
 }

@@ -26,7 +26,10 @@ pub(crate) fn input(input: &Input) -> String {
         },
         Input::SocketOpened => "is connected".into(),
         Input::SocketClosed { code } => format!("is disconnected, code {code:?}"),
-        Input::Frame(bytes) => format!("<- {}", heard(bytes)),
+        Input::Frames(frames) => {
+            let frames: Vec<_> = frames.iter().map(|bytes| heard(bytes)).collect();
+            format!("<- {}", frames.join("; "))
+        }
         Input::Lines(rows) => format!("has read {} lines", rows.len()),
         Input::Tick => "wakes up".into(),
         Input::NetworkUp => "has a network".into(),

@@ -3,7 +3,7 @@
 
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
-use pawl_client::Input;
+use pawl_client::{FrameBatch, Input};
 
 use crate::fault::Fault;
 use crate::law::{self, Failure, Law};
@@ -207,13 +207,29 @@ impl World {
 
     fn receive(&mut self, who: usize, tab: usize, id: u64) -> Ran {
         let bend = self.bend;
+        // A driver takes what has arrived by the time it looks as one step.
+        let most = match self.roll(2) {
+            0 => 1,
+            _ => 1 + self.roll(FrameBatch::MAX_FRAMES),
+        };
         let Some(wire) = self.relay.wires.get_mut(&id) else {
             return Ok(());
         };
-        if let Some(frame) = wire.down.pop_front() {
-            let frames = hostile::bend(frame, bend, &mut self.rng);
-            let inputs = frames.into_iter().map(Input::Frame);
-            self.people[who].tabs[tab].inputs.extend(inputs);
+        if !wire.down.is_empty() {
+            let most = most.min(wire.down.len());
+            let inputs = &mut self.people[who].tabs[tab].inputs;
+            let mut batch = FrameBatch::default();
+            for frame in wire.down.drain(..most) {
+                for frame in hostile::bend(frame, bend, &mut self.rng) {
+                    batch.push(frame);
+                    if batch.is_full() {
+                        inputs.push_back(std::mem::take(&mut batch).into_input());
+                    }
+                }
+            }
+            if !batch.is_empty() {
+                inputs.push_back(batch.into_input());
+            }
             return Ok(());
         }
         let code = wire.ended.flatten();

@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, VecDeque};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use pawl_client::{
-    AlertCode, Change, Command, CommandError, Config, Engine, Event, Input, Key, LoadedRecord,
-    MessageStatus, MessageView, SocketRequest, Step, Table,
+    AlertCode, Change, Command, CommandError, Config, Engine, Event, FrameBatch, Input, Key,
+    LoadedRecord, MessageStatus, MessageView, SocketRequest, Step, Table,
 };
 use pawl_wire::{ConnectionError, DeviceAddress, RelayFrame, close_code};
 use relay::{AUTHORITY, Peer, Relay};
@@ -45,6 +45,8 @@ pub struct Client {
     pub network: bool,
     pub wake_at: Option<u64>,
     pub changes: usize,
+    /// Steps that changed the disk: transactions.
+    pub commits: usize,
     /// Most changes in one step.
     pub largest_step: usize,
     rng: ChaCha20Rng,
@@ -69,6 +71,8 @@ pub struct World {
     pub crashes: u32,
     /// What is read from a store is handed over only by [`World::hand_over`].
     pub holds_lines: bool,
+    /// Whether clients take all that has arrived as one step, and not sometimes a frame singly.
+    pub whole_windows: bool,
     ids: u128,
 }
 
@@ -99,6 +103,7 @@ impl World {
             network: true,
             wake_at: Some(START),
             changes: 0,
+            commits: 0,
             largest_step: 0,
             rng: ChaCha20Rng::seed_from_u64(seed * 1_000 + i as u64),
             socket: None,
@@ -115,6 +120,7 @@ impl World {
             crash_in: None,
             crashes: 0,
             holds_lines: false,
+            whole_windows: false,
             ids: u128::from(seed) << 64,
         }
     }
@@ -275,6 +281,7 @@ impl World {
         }
         let client = &mut self.clients[i];
         client.changes += step.changes.len();
+        client.commits += usize::from(!step.changes.is_empty());
         client.largest_step = client.largest_step.max(step.changes.len());
         for change in step.changes {
             match change {
@@ -374,7 +381,7 @@ impl World {
 
     /// The relay says something out of turn.
     pub fn inject(&mut self, i: usize, frame: RelayFrame) {
-        self.input(i, Input::Frame(frame.encode()));
+        self.input(i, Input::Frames(vec![frame.encode()]));
     }
 
     /// The relay ends the connection.
@@ -412,8 +419,13 @@ impl World {
                 private::are_on_disk(&frame, &client.disk);
                 self.relay.hear(peer, &frame);
             }
-        } else if let Some(frame) = client.socket.as_mut().and_then(|peer| peer.out.pop_front()) {
-            self.input(i, Input::Frame(frame));
+        } else if client
+            .socket
+            .as_ref()
+            .is_some_and(|peer| !peer.out.is_empty())
+        {
+            let batch = self.arrived(i);
+            self.input(i, batch.into_input());
         } else if client.socket.as_ref().is_some_and(|peer| peer.ended) {
             self.break_connection(i, None);
         } else if client.wake_at.is_some_and(|at| at <= now) {
@@ -423,6 +435,24 @@ impl World {
             return false;
         }
         true
+    }
+
+    /// What a driver takes as one step: a frame, or all that has arrived.
+    fn arrived(&mut self, i: usize) -> FrameBatch {
+        let singly = !self.whole_windows && self.rng.next_u32().is_multiple_of(2);
+        let mut batch = FrameBatch::default();
+        let out = self.clients[i].socket.as_mut().map(|peer| &mut peer.out);
+        if let Some(out) = out {
+            while !batch.is_full()
+                && let Some(frame) = out.pop_front()
+            {
+                batch.push(frame);
+                if singly {
+                    break;
+                }
+            }
+        }
+        batch
     }
 
     /// Lets things happen in random order until nothing can without time passing.

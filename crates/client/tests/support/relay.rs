@@ -32,6 +32,8 @@ pub struct Relay {
     pub boxes: BTreeMap<DeviceAddress, Mailbox>,
     /// Every `Submit` that came in.
     pub submitted: Vec<Submit>,
+    /// How many `Ack` came in of each device.
+    pub acknowledgements: BTreeMap<DeviceAddress, usize>,
     /// Every `Publish` that came in.
     pub published: Vec<(DeviceAddress, PublishedKeys)>,
     pub bend: Option<Bend>,
@@ -78,6 +80,7 @@ impl Default for Relay {
             records: BTreeMap::new(),
             boxes: BTreeMap::new(),
             submitted: Vec::new(),
+            acknowledgements: BTreeMap::new(),
             published: Vec::new(),
             bend: None,
             stingy: false,
@@ -137,6 +140,7 @@ impl Relay {
             (None, ClientFrame::Register(register)) => self.on_register(peer, *register),
             (Some(_), ClientFrame::Submit(submit)) => self.on_submit(peer, submit),
             (Some(device), ClientFrame::Ack { through }) => {
+                *self.acknowledgements.entry(device).or_default() += 1;
                 assert!(
                     through <= peer.sent,
                     "only what was delivered is acknowledged"

@@ -1,0 +1,92 @@
+//! What waits for the driver, in order. Frames that came one after the other are one piece of work, so that
+//! waiting mail is one transaction a window and not one a message. Knows nothing of what is in a frame.
+
+use futures_channel::mpsc;
+use futures_util::StreamExt;
+use pawl_client::{Command, CommandId, FrameBatch, Query};
+
+use crate::clock::within;
+use crate::socket::SocketEvent;
+use crate::tab::Asker;
+
+/// Milliseconds that the rest of a window is waited for while the relay still gives what waited there. It
+/// comes sooner wherever a network is not standing still.
+const WINDOW_WAIT_MS: u32 = 12;
+
+/// Something for the driver to do.
+pub(crate) enum Work {
+    /// A page of any tab asks for a change.
+    Command { id: CommandId, command: Command },
+    /// A page of any tab asks a question.
+    Query { asker: Asker, query: Query },
+    /// Something happened on the socket of that number; an older one's is out of date.
+    Socket { number: u32, event: SocketEvent },
+    /// Frames came on the socket of that number, one after the other. Only [`Works::next`] makes these.
+    Frames { number: u32, batch: FrameBatch },
+    /// The alarm rang.
+    Tick,
+    /// The machine may have a network again.
+    NetworkUp,
+    /// Another tab leads now.
+    Deposed,
+}
+
+/// The driver's end of the queue.
+pub(crate) struct Works {
+    queue: mpsc::Receiver<Work>,
+    /// What came behind frames that were gathered.
+    held: Option<Work>,
+}
+
+impl Works {
+    pub(crate) fn new(queue: mpsc::Receiver<Work>) -> Self {
+        Self { queue, held: None }
+    }
+
+    /// What waits, singly.
+    pub(crate) fn try_next(&mut self) -> Option<Work> {
+        self.held.take().or_else(|| self.queue.try_recv().ok())
+    }
+
+    /// What is to be done next; nothing where nobody can ask any more. Waits a little for the rest of a window
+    /// where `more_follow`.
+    pub(crate) async fn next(&mut self, more_follow: bool) -> Option<Work> {
+        let work = match self.held.take() {
+            Some(work) => work,
+            None => self.queue.next().await?,
+        };
+        match work {
+            Work::Socket {
+                number,
+                event: SocketEvent::Frame(frame),
+            } => Some(self.gather(number, frame, more_follow).await),
+            other => Some(other),
+        }
+    }
+
+    async fn gather(&mut self, number: u32, frame: Vec<u8>, more_follow: bool) -> Work {
+        let mut batch = FrameBatch::default();
+        batch.push(frame);
+        while !batch.is_full() {
+            let next = match self.queue.try_recv() {
+                Ok(work) => Some(work),
+                Err(_) if more_follow => {
+                    let next = within(WINDOW_WAIT_MS, self.queue.next()).await;
+                    next.flatten()
+                }
+                Err(_) => None,
+            };
+            match next {
+                Some(Work::Socket {
+                    number: same,
+                    event: SocketEvent::Frame(frame),
+                }) if same == number => batch.push(frame),
+                other => {
+                    self.held = other;
+                    break;
+                }
+            }
+        }
+        Work::Frames { number, batch }
+    }
+}
