@@ -1,5 +1,5 @@
 //! The one connection to the relay: when to open, greet, authenticate, ping, give up and try again.
-//! What frames mean to conversations stands elsewhere. docs/ARCHITECTURE.md, "which frame answers which".
+//! What frames mean to conversations stands elsewhere. docs/RELAY-PROTOCOL.md, "Order".
 
 mod greeting;
 

@@ -35,7 +35,8 @@ pub struct Register {
     pub signing_key: SigningKeyBytes,
     /// The account's signed device list, opaque to the relay.
     pub account_record: Vec<u8>,
-    /// Signed prekey and last-resort prekey; one-time keys follow in `Publish`.
+    /// Signed prekey and last-resort prekey; one-time keys follow in `Publish`, since a hundred of
+    /// them do not fit in `MAX_UNAUTHENTICATED_FRAME`.
     pub keys: PublishedKeys,
     /// Where the relay asks for one.
     pub invite: Option<String>,

@@ -1,5 +1,6 @@
 //! Protobuf field numbers. A number is never used again with another meaning; new fields and kinds
-//! get the next free one. Nothing outside this crate sees these types.
+//! get the next free one. Nothing outside this crate sees these types. docs/RELAY-PROTOCOL.md has
+//! what each field may hold, and `tests/document.rs` compares it with this file.
 
 use prost::{Message, Oneof};
 

@@ -1,4 +1,5 @@
 //! Frames from the relay to a client. `Challenge` is the first; `Error` is the last of a connection.
+//! docs/RELAY-PROTOCOL.md has all of them and every number.
 
 use crate::codec::{self, FrameError};
 use crate::ids::{ClaimId, Epoch, MessageId, Nonce};
@@ -75,17 +76,19 @@ numbered!(
         Malformed = 1,
         /// A version of the frames that this relay does not speak.
         UnsupportedVersion = 2,
-        /// A signature that does not verify, or a signed record that is not the account's.
+        /// A signature that does not verify, or an account that stands here with another name, device
+        /// number or signing key. Account records are not looked at.
         AuthFailed = 3,
         /// A device that this relay does not know.
         UnknownDevice = 4,
         /// Another account has the name.
         UsernameTaken = 5,
-        /// This relay asks for an invite code, and the one given is missing, wrong or used.
+        /// This relay asks for an invite code, and the one given is missing, wrong, used up or past its
+        /// time.
         InviteNeeded = 6,
         /// Nobody can register now.
         RegistrationClosed = 7,
-        /// Too many connections or frames; try again after the time given.
+        /// Too many registrations or look-ups; try again after the time given.
         RateLimited = 8,
         /// The relay cannot read or write its store now; try again after the time given.
         Unavailable = 9,
@@ -96,7 +99,7 @@ numbered!(
         TimedOut = 11,
         /// A newer connection of the same device took over.
         Replaced = 12,
-        /// The relay's operator has shut this account or network out.
+        /// The relay's operator has shut this account, name or network out.
         Banned = 13,
         /// This relay asks a registration for work, and it was not shown, or not for this challenge and account.
         WorkNeeded = 14,
@@ -154,7 +157,7 @@ pub enum RelayFrame {
     },
     /// One envelope from the mailbox, in its order.
     Deliver {
-        /// Rises by one from 1 within a device's mailbox in an epoch.
+        /// Rises within a device's mailbox in an epoch, and may have gaps.
         seq: u64,
         /// The sender's id for it.
         message_id: MessageId,
