@@ -419,12 +419,9 @@ impl World {
                 private::are_on_disk(&frame, &client.disk);
                 self.relay.hear(peer, &frame);
             }
-        } else if client
-            .socket
-            .as_ref()
-            .is_some_and(|peer| !peer.out.is_empty())
-        {
-            let batch = self.arrived(i);
+        } else if let Some(peer) = client.socket.as_mut().filter(|peer| !peer.out.is_empty()) {
+            let singly = !self.whole_windows && self.rng.next_u32().is_multiple_of(2);
+            let batch = peer.arrived(if singly { 1 } else { FrameBatch::MAX_FRAMES });
             self.input(i, batch.into_input());
         } else if client.socket.as_ref().is_some_and(|peer| peer.ended) {
             self.break_connection(i, None);
@@ -435,24 +432,6 @@ impl World {
             return false;
         }
         true
-    }
-
-    /// What a driver takes as one step: a frame, or all that has arrived.
-    fn arrived(&mut self, i: usize) -> FrameBatch {
-        let singly = !self.whole_windows && self.rng.next_u32().is_multiple_of(2);
-        let mut batch = FrameBatch::default();
-        let out = self.clients[i].socket.as_mut().map(|peer| &mut peer.out);
-        if let Some(out) = out {
-            while !batch.is_full()
-                && let Some(frame) = out.pop_front()
-            {
-                batch.push(frame);
-                if singly {
-                    break;
-                }
-            }
-        }
-        batch
     }
 
     /// Lets things happen in random order until nothing can without time passing.

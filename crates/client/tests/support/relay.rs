@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ed25519_dalek::{Signature, VerifyingKey};
+use pawl_client::FrameBatch;
 use pawl_wire::limits::FRAME_VERSION;
 use pawl_wire::{
     AccountId, Auth, Bundle, BundleRefusal, ClaimId, ClientFrame, ConnectionError, DeviceAddress,
@@ -65,6 +66,23 @@ pub struct Peer {
     caught_up: bool,
     pub out: VecDeque<Vec<u8>>,
     pub ended: bool,
+}
+
+impl Peer {
+    /// What a driver takes as one step, of what has arrived.
+    pub fn arrived(&mut self, most: usize) -> FrameBatch {
+        let mut batch = FrameBatch::default();
+        for _ in 0..most {
+            match self.out.pop_front() {
+                Some(frame) => batch.push(frame),
+                None => break,
+            }
+            if batch.is_full() {
+                break;
+            }
+        }
+        batch
+    }
 }
 
 impl Default for Relay {
