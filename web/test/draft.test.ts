@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Draft } from '../src/model/draft';
+import { Draft, nothingSeen } from '../src/model/draft';
 import { TestEngine } from './support';
 
 function open(text = '') {
@@ -73,11 +73,29 @@ test('a text that comes back does not push out what was typed since', async () =
   expect(draft.text.value).toBe('first\nsecond');
 });
 
-test('white space is not sent', () => {
+test('a text in which nothing is seen is not sent, and stays in the box', () => {
   const { engine, draft } = open();
-  draft.edit(' \n\t');
-  void draft.send();
+  const unseen = [
+    ' \n\t', '\ufeff', '\u00a0\u3000', '\u200b', '\u2800', '\u00ad', '\u200e', '\u3164', '\u2060', '\u{e0020}',
+    '\ufe0f\0', '\u2028\u115f',
+  ];
+  for (const text of unseen) {
+    draft.edit(text);
+    void draft.send();
+    expect(draft.text.value, JSON.stringify(text)).toBe(text);
+  }
   expect(engine.ofType('sendText')).toHaveLength(0);
+  for (const text of ['\u200b.', '\u2764\ufe0f', '\u0301', '\u0600']) expect(nothingSeen(text), text).toBe(false);
+});
+
+test('what is sent has no blank ends; what is refused comes back as it was written', async () => {
+  const { engine, draft } = open();
+  const written = '\n\n  trimmed?\n\n  kept  \n\n';
+  draft.edit(written);
+  void draft.send();
+  expect(engine.ofType('sendText')).toEqual([{ type: 'sendText', conversation: 'bob', text: 'trimmed?\n\n  kept' }]);
+  await engine.done(TOO_LONG);
+  expect(draft.text.value).toBe(written);
 });
 
 test('another tab\'s draft is shown, but never over what is being written here', async () => {

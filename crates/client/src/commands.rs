@@ -289,7 +289,7 @@ fn ring_id(id: &str) -> Option<[u8; 16]> {
 }
 
 fn check_text(text: &str) -> Result<(), CommandError> {
-    if text.trim().is_empty() {
+    if text.chars().all(is_unseen) {
         Err(CommandError::MessageEmpty)
     } else {
         check_length(text)
@@ -304,4 +304,19 @@ fn check_length(text: &str) -> Result<(), CommandError> {
         });
     }
     Ok(())
+}
+
+/// Whether nothing is drawn for a character: white space, control characters, what Unicode 17 calls
+/// default ignorable, the anchors of annotations, and the empty pattern of Braille.
+fn is_unseen(character: char) -> bool {
+    character.is_whitespace()
+        || character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        )
 }

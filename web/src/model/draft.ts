@@ -7,6 +7,14 @@ import { signal } from '@preact/signals';
 import type { CommandError } from '../generated/types';
 import type { Engine } from './engine';
 
+/** Nothing is drawn for these: white space, control characters, and what Unicode calls ignorable. */
+const UNSEEN = /^[\s\p{Default_Ignorable_Code_Point}\p{Cc}\u2800\ufff9-\ufffb]*$/u;
+
+/** Whether somebody who gets this text would see nothing. The engine refuses it too. */
+export function nothingSeen(text: string): boolean {
+  return UNSEEN.test(text);
+}
+
 export class Draft {
   readonly #engine: () => Engine;
   readonly conversation: string;
@@ -66,8 +74,8 @@ export class Draft {
   }
 
   async send(): Promise<void> {
-    const text = this.text.value;
-    if (text.trim() === '') return;
+    const written = this.text.value;
+    if (nothingSeen(written)) return;
     this.error.value = null;
     // On disk before it leaves the box; the engine clears it with the same commit that makes it a message.
     this.flush();
@@ -75,9 +83,10 @@ export class Draft {
     this.#dirty = false;
     this.#offered = null;
     this.#sending += 1;
+    const text = written.trim();
     const error = await this.#engine().command({ type: 'sendText', conversation: this.conversation, text });
     this.#sending -= 1;
-    if (error) this.#giveBack(text, error);
+    if (error) this.#giveBack(written, error);
   }
 
   #giveBack(text: string, error: CommandError): void {
