@@ -51,6 +51,7 @@ export const words = {
   fromYou: 'From you',
   from: (name: string) => `From ${name}`,
   loading: 'Loading messages…',
+  notPrinted: 'Older messages are missing here. To print them too, first scroll up in the conversation until they’re loaded.',
   loadFailed: 'The messages of this conversation couldn’t be read. Reload the page; nothing was deleted.',
   emptyLog: (name: string) => `This is the beginning of your conversation with ${name}. Only the two of you can read it.`,
   newest: 'Jump to latest',
