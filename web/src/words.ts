@@ -18,32 +18,31 @@ export const words = {
   product: 'Pawl',
   tagline: 'Messages that only the two of you can read.',
   starting: 'Starting…',
-  startingLong: 'Getting the encryption ready on this device.',
   username: 'Username',
-  usernameHint: 'Letters a to z, digits, dot, underscore and hyphen; 32 at most.',
+  usernameHint: 'Up to 32 letters (a–z), digits, dots, underscores or hyphens.',
   inviteCode: 'Invite code',
-  inviteHint: 'This relay takes new accounts by invitation. Its operator gives you a code.',
+  inviteHint: 'This server is invite-only. Ask whoever runs it for a code.',
   createAccount: 'Create account',
-  welcome: 'Choose a name',
-  welcomeText: 'Your keys are made on this device and never leave it. No telephone number, no email address, no password.',
-  registrationClosed: 'This relay takes no new accounts now. Ask its operator, or open the address of another relay.',
-  refused: 'The relay did not accept that account. Choose a name and try again.',
-  registering: (name: string) => `Creating the account “${name}”. This may take a moment. It goes on by itself as soon as the relay can be reached.`,
+  welcome: 'Choose a username',
+  welcomeText: 'Your keys are created on this device and stay here. No phone number, email or password. If you clear this browser’s data, the account is gone.',
+  registrationClosed: 'This server takes no new accounts right now. Ask whoever runs it, or open the address of another server.',
+  refused: 'The server didn’t accept that account. Choose a username and try again.',
+  registering: (name: string) => `Creating the account “${name}”. This may take a moment. It will continue as soon as the server can be reached.`,
   conversations: 'Conversations',
   connection: 'Connection',
   newConversation: 'New conversation',
-  newConversationText: 'Type the username of somebody on this relay.',
+  newConversationText: 'Who do you want to write to? Enter their username.',
   start: 'Start',
   settings: 'Settings',
   close: 'Close',
   cancel: 'Cancel',
   back: 'Back to the list',
   draft: (text: string) => `Draft: ${text}`,
-  noConversations: 'Nobody here yet. Start a conversation with somebody’s username.',
+  noConversations: 'No conversations yet. Start one with someone’s username.',
   hello: (name: string) => `Hello, ${name}`,
-  helloText: 'Pick a conversation, or start a new one. Others reach you by your username.',
-  notHere: (name: string) => `No conversation with ${name}`,
-  notHereText: 'There is none on this device. You can start one.',
+  helloText: (name: string) => `Choose a conversation or start one. People can reach you as ${name}.`,
+  notHere: (name: string) => `You haven’t talked to ${name} yet`,
+  notHereText: 'Start a conversation, or go back to the list.',
   messages: 'Messages',
   message: 'Message',
   messagePlaceholder: 'Write a message',
@@ -52,39 +51,41 @@ export const words = {
   fromYou: 'From you',
   from: (name: string) => `From ${name}`,
   loading: 'Loading messages…',
-  loadFailed: 'The messages of this conversation could not be read. Reload the page; nothing was deleted.',
+  notPrinted: 'Older messages are missing here. To print them too, first scroll up in the conversation until they’re loaded.',
+  loadFailed: 'The messages of this conversation couldn’t be read. Reload the page; nothing was deleted.',
   emptyLog: (name: string) => `This is the beginning of your conversation with ${name}. Only the two of you can read it.`,
-  newest: 'Newest messages',
+  newest: 'Jump to latest',
   reload: 'Reload',
   dismiss: 'Dismiss',
   review: 'Review',
   safetyNumber: 'Safety number',
   safetyNumberQr: 'Safety number QR code',
   safetyNumberText: (name: string) =>
-    `Compare these digits with ${name}, face to face or on a call, or hold the QR codes side by side. If they are the same on both devices, nobody is in between.`,
+    `Compare these digits with ${name}, face to face or on a call, or hold the QR codes side by side. If they match, no one can be listening in.`,
   markVerified: 'Mark as verified',
   removeVerified: 'Remove verification',
   accept: 'Accept the new identity',
   changed: (name: string) =>
-    `${name}’s identity has changed. It may be a new device, or somebody in between. Your messages wait until you have looked.`,
+    `${name}’s safety number has changed. ${name} may have a new device, or someone may be intercepting your messages. Nothing is sent until you review it.`,
   changedDialog: (name: string) =>
-    `${name}’s identity has changed since you last wrote. Ask ${name} in another way whether they have a new device before you accept it.`,
+    `${name}’s safety number has changed since you last wrote. Before accepting, call or meet ${name} and ask whether they changed devices.`,
   changedMeanwhile: (name: string) =>
-    `${name}’s identity has changed while this was open. The number shown now is another one: compare it anew before you go on.`,
+    `${name}’s safety number changed while this was open. The number shown now is a new one: compare it again before you continue.`,
   scan: 'Scan QR code',
   stopScanning: 'Stop scanning',
   camera: 'What the camera sees',
   scanHint: (name: string) => `Point the camera at the QR code that ${name}’s device shows under “Safety number”.`,
-  scannedSame: (name: string) => `The codes are the same: nobody is in between. ${name} is verified.`,
+  scannedSame: (name: string) => `The codes match: no one can be listening in. ${name} is verified.`,
   scannedOther: (name: string) =>
-    `The codes are not the same. Make sure that ${name} shows the safety number of the conversation with you, and scan again. If they still differ, somebody may be in between: write nothing here that matters.`,
+    `The codes don’t match. Make sure that ${name} shows the safety number of the conversation with you, and scan again. If they still differ, someone may be intercepting your messages. Don’t share anything sensitive here.`,
   verified: 'Verified',
   theme: 'Appearance',
   yourUsername: 'Your username',
   storage: 'Storage',
+  onlyHere: 'Your account exists in this browser only. If you clear this site’s data, the account, its messages and its username are gone for good. Some browsers clear it each time they close, and every private window does.',
   askForStorage: 'Keep my data',
   version: 'Version',
-  details: 'Details for a report',
+  details: 'Technical details',
 } as const;
 
 export function unread(count: number): string {
@@ -108,42 +109,42 @@ export const statusWord: Record<MessageStatus, string> = {
 };
 
 export const identityWord: Record<IdentityState, string> = {
-  unverified: 'Not compared yet',
-  verified: 'You have compared and verified this safety number.',
-  changed: 'Changed: look before you go on',
+  unverified: 'Not verified',
+  verified: 'You’ve compared and verified this safety number.',
+  changed: 'Changed: review first',
 };
 
 export const scanFailureText: Record<ScanFailure, string> = {
-  noCamera: 'There is no camera that the browser can use. Compare the digits instead.',
-  cameraRefused: 'The browser does not let Pawl use the camera. Allow it in the browser’s settings for this site and scan again, or compare the digits instead.',
-  cameraFailed: 'The camera gives no picture. Close other programs that use it and scan again, or compare the digits instead.',
-  scannerFailed: 'The part that reads QR codes did not load. Check your connection and scan again, or compare the digits instead.',
+  noCamera: 'No camera found. Compare the digits instead.',
+  cameraRefused: 'The browser doesn’t let Pawl use the camera. Allow it in the browser’s settings for this site and scan again, or compare the digits instead.',
+  cameraFailed: 'The camera isn’t working. Close other programs that use it and scan again, or compare the digits instead.',
+  scannerFailed: 'The QR code reader failed to load. Check your connection and scan again, or compare the digits instead.',
 };
 
 export const storageWord: Record<Storage, string> = {
-  unknown: 'The browser does not say whether it keeps Pawl’s data.',
+  unknown: 'The browser doesn’t say whether it keeps Pawl’s data.',
   kept: 'The browser keeps Pawl’s data until you delete it.',
   evictable: 'The browser may delete Pawl’s data, your keys included, when the disk fills up.',
-  asking: 'Waiting for your answer to the browser’s question.',
-  refused: 'The browser did not agree to keep Pawl’s data. Using Pawl more often, or installing it, may change its mind.',
+  asking: 'Answer the browser’s prompt.',
+  refused: 'The browser didn’t agree to keep Pawl’s data. It may agree once you install Pawl or use it more.',
 };
 
 export function noticeText(cause: NoticeCause, name: string): string {
   switch (cause) {
     case 'identityChanged':
-      return `${name}’s identity changed. Compare the safety number.`;
+      return `${name}’s safety number changed. Compare it again.`;
     case 'keysGone':
-      return `A message from ${name} used keys that this device no longer has. It comes again when ${name}’s device is online.`;
+      return `A message from ${name} used keys that this device no longer has. It will be sent again when ${name} is online.`;
     case 'unreadable':
-      return `A message from ${name} could not be opened. If something is missing, it comes again when ${name}’s device is online.`;
+      return `A message from ${name} couldn’t be opened. If something is missing, it will be sent again when ${name} is online.`;
     case 'newerVersion':
       return `A message from ${name} was written with a newer version of Pawl. Reload to update.`;
     case 'identityReturned':
-      return `The name ${name} is again the account’s that you knew. What others wrote under it stands above.`;
+      return `“${name}” belongs to the account you know again. Messages above may be from someone else.`;
     case 'sentAgain':
-      return `${name}’s device says that it lost messages. They were sent again.`;
+      return `${name}’s device lost some messages; they were sent again.`;
     case 'damaged':
-      return 'A message here is damaged in this device’s storage and cannot be shown. The others are not affected.';
+      return 'A message here is damaged in this device’s storage and can’t be shown. The others aren’t affected.';
   }
 }
 
@@ -156,103 +157,126 @@ function seconds(milliseconds: number): string {
 
 /** A character as a person can see it. */
 function visible(character: string): string {
-  if (character === ' ') return 'A space';
+  if (character === ' ') return 'a space';
   if (/^[\p{L}\p{N}\p{P}\p{S}]/u.test(character)) return `“${character}”`;
-  return `The invisible character U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+  return `the invisible character U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+/** Alphabets with letters that look like those of a Latin keyboard. */
+const LOOK_ALIKES = [
+  ['Cyrillic', /\p{Script=Cyrillic}/u],
+  ['Greek', /\p{Script=Greek}/u],
+  ['Armenian', /\p{Script=Armenian}/u],
+  ['Cherokee', /\p{Script=Cherokee}/u],
+] as const;
+
+/** Enough to cut off, in figures that a person keeps in mind. */
+function about(excess: number): string {
+  const step = excess > 1_000 ? 100 : excess > 100 ? 10 : 1;
+  const count = Math.ceil(excess / step) * step;
+  if (count === 1) return '1 character';
+  return `${step === 1 ? '' : 'about '}${number.format(count)} characters`;
+}
+
+function characterText(character: string): string {
+  const again = 'Switch to a Latin keyboard and type it again.';
+  const alphabet = LOOK_ALIKES.find(([, letters]) => letters.test(character))?.[0];
+  if (alphabet) return `This “${character}” is a ${alphabet} letter. ${again}`;
+  const plain = character.normalize('NFKC');
+  if (plain !== character && /^[a-z0-9]$/i.test(plain)) return `This “${character}” only looks like a plain “${plain}”. ${again}`;
+  return `Usernames can’t contain ${visible(character)}. Use a–z, digits, . _ or -.`;
 }
 
 /** Why it did not work, and what to do. */
 export function commandErrorText(error: CommandError): string {
   switch (error.code) {
     case 'usernameEmpty':
-      return 'Type a username first.';
+      return 'Enter a username first.';
     case 'usernameTooLong':
-      return `That username is too long. Use ${error.limit} characters at most.`;
+      return `That username is too long. Use at most ${error.limit} characters.`;
     case 'usernameControlCharacter':
-      return 'That username holds an invisible control character. Type it by hand instead of pasting it.';
+      return 'That username contains an invisible character. Type it by hand instead of pasting it.';
     case 'usernameCharacter':
-      return error.lookAlike
-        ? `${visible(error.character)} cannot be in a username: it is not one of the plain letters a to z, even if it looks like one. Type it again on a plain keyboard.`
-        : `${visible(error.character)} cannot be in a username. Use letters a to z, digits, dot, underscore and hyphen.`;
+      return characterText(error.character);
     case 'usernameStart':
-      return 'A username begins with a letter or a digit. Change the first character.';
+      return 'Usernames start with a letter or a digit. Change the first character.';
     case 'usernameTaken':
-      return 'Somebody has that username already. Choose another one.';
+      return 'That username is taken. Try another.';
     case 'inviteNeeded':
-      return 'This relay needs an invite code, and this one is missing, wrong or used. Ask the relay’s operator for one.';
+      return 'This server is invite-only, and this invite code is missing, wrong or used. Ask whoever runs it for one.';
     case 'registrationClosed':
       return words.registrationClosed;
     case 'workTooMuch':
-      return 'This relay asks more work of new accounts than any may. Ask its operator, or open the address of another relay.';
+      return 'This server asks for more computing work than Pawl allows. Ask whoever runs it, or open the address of another server.';
     case 'workTooSlow':
-      return 'This device was too slow for the work that this relay asks of new accounts. Try again and keep this page open.';
+      return 'This device was too slow for the computing work that this server asks for. Try again and keep this page open.';
     case 'accountExists':
-      return 'There is an account on this device already. Reload the page to use it.';
+      return 'There’s already an account on this device. Reload the page to use it.';
     case 'noAccount':
-      return 'There is no account on this device. Reload the page to create one.';
+      return 'There’s no account on this device. Reload the page to create one.';
     case 'unknownRecipient':
-      return 'Nobody on this relay has that username. Check the spelling.';
+      return 'No one on this server has that username. Check the spelling.';
     case 'ownUsername':
-      return 'That is your own username. Type somebody else’s.';
+      return 'That’s your own username. Enter someone else’s.';
     case 'unknownConversation':
-      return 'There is no such conversation on this device. Start it first.';
+      return 'There’s no such conversation on this device. Start it first.';
     case 'unknownMessage':
-      return 'That message is not waiting to be sent any more. Nothing needs to be done.';
+      return 'That message has already been sent.';
     case 'messageEmpty':
-      return 'There is nothing to send yet. Write something first.';
+      return 'There’s nothing to send yet. Write something first.';
     case 'messageTooLong':
-      return `This message is too long by ${number.format(error.length - error.limit)} bytes (a plain letter is one byte; ${number.format(error.limit)} fit). Shorten it or send it in parts; your text is still here.`;
+      return `This message is too long: shorten it by ${about(error.length - error.limit)}, or send it in parts. Your text is still here.`;
     case 'outboxFull':
       return 'Too many messages are waiting to be sent. Wait until the connection is back; your text is still here.';
     case 'offline':
-      return 'The relay cannot be reached. Check your connection and try again.';
+      return 'The server can’t be reached. Check your connection and try again.';
     case 'rateLimited':
-      return `That was too much at once for the relay. Try again in ${seconds(error.retryAfterMs)}.`;
+      return `Too many requests. Try again in ${seconds(error.retryAfterMs)}.`;
     case 'relayUnavailable':
-      return 'The relay has a problem of its own. Try again in a while.';
+      return 'The server has a problem. Try again later.';
     case 'keysRefused':
-      return 'The relay gave keys for this person that are not signed by their account. This may be an attack. Nothing was sent; ask the person, or the relay’s operator.';
+      return 'The server gave keys for this person that aren’t signed by their account. This may be an attack. Nothing was sent. Call or meet them, or tell whoever runs the server.';
     case 'safetyNumberDiffers':
-      return 'The identity changed before you pressed, so nothing was accepted. Compare the number that is shown now.';
+      return 'The safety number changed before you pressed, so nothing was accepted. Compare the number that is shown now.';
     case 'notASafetyNumber':
-      return 'That code is not a safety number. Scan the one that the other device shows under “Safety number”.';
+      return 'That code isn’t a safety number. Scan the one that the other device shows under “Safety number”.';
     case 'safetyNumberVersion':
-      return 'That safety number is of another version of Pawl. Reload the page on both devices, or compare the digits instead.';
+      return 'That safety number is from another version of Pawl. Reload the page on both devices, or compare the digits instead.';
     case 'versionMismatch':
-      return 'This page and the relay are of different versions. Reload the page.';
+      return 'This page and the server have different versions. Reload the page.';
     case 'storeFailed':
-      return 'This device could not store the change, so it was not made. Try again; if it stays like this, reload the page.';
+      return 'This device couldn’t save the change, so it wasn’t made. Try again; if this keeps happening, reload the page.';
   }
 }
 
 export function alertText(alert: AlertCode): string {
   switch (alert.code) {
     case 'keysRefused':
-      return `The relay gave keys for ${alert.username} that are not signed by ${alert.username}’s account. This may be an attack. Nothing was sent; ask ${alert.username} in another way, or the relay’s operator.`;
+      return `The server gave keys for ${alert.username} that aren’t signed by ${alert.username}’s account. This may be an attack. Nothing was sent. Call or meet ${alert.username}, or tell whoever runs the server.`;
     case 'devicesRefused':
-      return `The relay gave a list of ${alert.username}’s devices that is older than the one known here, or contradicts it. This may be an attack. Nothing was sent; ask ${alert.username} in another way, or the relay’s operator.`;
+      return `The server gave a list of ${alert.username}’s devices that is older than the one known here, or contradicts it. This may be an attack. Nothing was sent. Call or meet ${alert.username}, or tell whoever runs the server.`;
     case 'impostorRefused':
-      return `Somebody wrote under the name ${alert.username} with keys that are not ${alert.username}’s. The message was not shown. Tell ${alert.username}, and the relay’s operator.`;
+      return `Someone wrote under the name ${alert.username} with keys that aren’t ${alert.username}’s. The message wasn’t shown. Tell ${alert.username}, and whoever runs the server.`;
     case 'strangersRefused':
-      return 'Too many people who are new to this device wrote at once. Some of their first messages were not taken; who really knows you will write again.';
+      return 'Too many people who are new to this device wrote at once. Some of their first messages weren’t accepted; anyone who knows you can write again.';
     case 'handshakeRefused':
-      return `Messages of ${alert.username ?? 'somebody new'} began a new encrypted session too many times in a month and were not taken, since old ones could be passed off as new. Others are not affected.`;
+      return `Messages from ${alert.username ?? 'someone new'} started a new encrypted session too many times in a month. They weren’t accepted, because old messages could be passed off as new. Other people aren’t affected.`;
     case 'mailboxFull':
-      return `${alert.username}’s mailbox on the relay is full. Your messages wait here and go out when there is room; ask ${alert.username} to come online.`;
+      return `${alert.username}’s mailbox on the server is full. Your messages wait here and will be sent when there is room; ask ${alert.username} to come online.`;
     case 'prekeysLost':
-      return 'The relay keeps losing the keys that this device gives it. Who writes to you for the first time may have to wait; tell the relay’s operator.';
+      return 'The server keeps losing the keys that this device gives it. People who write to you for the first time may have to wait; tell whoever runs the server.';
     case 'deviceUnknown':
-      return 'The relay does not know this device, or shuts it out. What you have here stays readable; ask the relay’s operator what happened.';
+      return 'The server no longer recognises this account, or has blocked it. What you have here stays readable; ask whoever runs the server what happened.';
     case 'versionMismatch':
-      return 'This page and the relay are of different versions. Reload the page; your messages wait here.';
+      return 'This page and the server have different versions. Reload the page; your messages wait here.';
     case 'replaced':
-      return 'Another browser or device connects with this account’s keys. If that is not you, somebody has a copy of them: stop using this account and tell your contacts.';
+      return 'Another browser or device connects with this account’s keys. If that isn’t you, someone has a copy of them: stop using this account and tell your contacts.';
     case 'storeFull':
-      return 'This device has no room left for Pawl. Nothing is lost: what you write stays in its box, and what others write waits at the relay. Free some disk space; it then goes on by itself.';
+      return 'This device has no room left for Pawl. Nothing is lost: what you write stays in its box, and what others write waits on the server. Free some disk space; Pawl then continues by itself.';
     case 'recordCorrupted':
       return alert.username === null
-        ? 'Something stored on this device is damaged and was set aside. The rest works; look whether anything is missing.'
-        : `Something stored on this device about ${alert.username} is damaged and was set aside. The rest works; look whether anything is missing there.`;
+        ? 'Something stored on this device is damaged and was set aside. The rest works; check whether anything is missing.'
+        : `Something stored on this device about ${alert.username} is damaged and was set aside. The rest works; check whether anything is missing there.`;
   }
 }
 
@@ -261,8 +285,8 @@ export function startFailureText(code: StartFailure): { title: string; text: str
   switch (code) {
     case 'insecureContext':
       return {
-        title: 'This address is not secure',
-        text: 'Browsers allow encryption only on secure addresses. Open Pawl with https:// in front, or as http://localhost on the relay’s own computer.',
+        title: 'This address isn’t secure',
+        text: 'Browsers allow encryption only on secure addresses. Open Pawl with https:// in front, or as http://localhost on the server’s own computer.',
       };
     case 'noWorker':
       return {
@@ -271,8 +295,8 @@ export function startFailureText(code: StartFailure): { title: string; text: str
       };
     case 'noIndexedDb':
       return {
-        title: 'Pawl cannot store anything here',
-        text: 'Your keys and messages are stored in this browser (in IndexedDB), and it refuses. Leave the private window, or allow this site to store data in the browser’s settings, then reload.',
+        title: 'Pawl can’t save anything here',
+        text: 'Your keys and messages are stored in this browser (in IndexedDB), and the browser refuses. Leave the private window, or allow this site to store data in the browser’s settings, then reload.',
       };
     case 'noLocks':
       return {
@@ -282,22 +306,22 @@ export function startFailureText(code: StartFailure): { title: string; text: str
     case 'noWebCrypto':
       return {
         title: 'No encryption in this browser',
-        text: 'Its WebCrypto cannot be used here. Open Pawl with https:// in front, or update the browser.',
+        text: 'Its WebCrypto can’t be used here. Open Pawl with https:// in front, or update the browser.',
       };
     case 'storeDamaged':
       return {
         title: 'The storage on this device is damaged',
-        text: 'Your keys could not be read. Reload first; if that does not help, close all of this site’s tabs and start the browser anew. Deleting this site’s data removes the account from this device for good.',
+        text: 'Your keys couldn’t be read. Reload first; if that doesn’t help, close all of this site’s tabs and restart the browser. Deleting this site’s data removes the account from this device for good.',
       };
     case 'storeNewer':
       return {
-        title: 'A newer Pawl has been here',
-        text: 'What is stored on this device was written by a newer version than this page. Reload to get the newer page; if this stays, ask the relay’s operator to update it.',
+        title: 'Saved by a newer version of Pawl',
+        text: 'What is stored on this device was saved by a newer version than this page. Reload to get the newer page; if this keeps happening, ask whoever runs the server to update it.',
       };
     case 'storeFailed':
       return {
-        title: 'This device does not store anything',
-        text: 'The browser refuses to write, or does not answer. Nothing that was shown as sent is lost. Free some disk space or start the browser anew, then reload.',
+        title: 'This browser can’t save data',
+        text: 'The browser refuses to write, or doesn’t answer. Nothing that was shown as sent is lost. Free some disk space or restart the browser, then reload.',
       };
     case 'storeFull':
       return {
@@ -306,13 +330,13 @@ export function startFailureText(code: StartFailure): { title: string; text: str
       };
     case 'wasmFailed':
       return {
-        title: 'Pawl could not start',
-        text: 'The part that encrypts did not load or stopped. Reload the page; if it stays like this, update the browser, or look whether an extension blocks WebAssembly.',
+        title: 'Pawl couldn’t start',
+        text: 'Pawl’s encryption failed to load or stopped. Reload the page; if this keeps happening, update the browser, or check whether an extension blocks WebAssembly.',
       };
     case 'updatedElsewhere':
       return {
         title: 'Pawl was updated in another tab',
-        text: 'This tab runs the older version. Reload it to go on; what you wrote is kept.',
+        text: 'This tab runs the older version. Reload it to continue; what you wrote is kept.',
       };
   }
 }

@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 import type { AlertCode, CommandError, NoticeCause } from '../src/generated/types';
 import type { StartFailure } from '../src/model/engine';
-import { alertText, commandErrorText, noticeText, startFailureText, unread } from '../src/words';
+import {
+  alertText, commandErrorText, connectionWord, identityWord, noticeText, scanFailureText, startFailureText, statusWord, storageWord, themeWord,
+  unread, words,
+} from '../src/words';
 
 /** One of each: the type makes a missing code an error. */
 const commandErrors: { [Code in CommandError['code']]: Extract<CommandError, { code: Code }> } = {
@@ -86,8 +89,42 @@ test('every notice and every failed start has words', () => {
   }
 });
 
-test('a message that is too long is told by how much', () => {
-  expect(commandErrorText(commandErrors.messageTooLong)).toContain('1,234 bytes');
+/** Everything that a person can read, with a name where one belongs. */
+function everySentence(): string[] {
+  return [
+    ...Object.values(words).map((word) => (typeof word === 'function' ? word('bob') : word)),
+    ...[connectionWord, identityWord, scanFailureText, statusWord, storageWord, themeWord].flatMap((table) => Object.values<string>(table)),
+    ...Object.values(commandErrors).map(commandErrorText),
+    ...Object.values(alerts).map(alertText),
+    alertText({ code: 'handshakeRefused', username: null }),
+    ...(Object.keys(notices) as NoticeCause[]).map((cause) => noticeText(cause, 'bob')),
+    ...(Object.keys(failures) as StartFailure[]).flatMap((code) => Object.values(startFailureText(code))),
+  ];
+}
+
+test('the page speaks as people do', () => {
+  const all = everySentence();
+  expect(all.length).toBeGreaterThan(150);
+  const stiff = /\b(relay|operator|anew|somebody|nobody|look whether|any more|stays like this|cannot|(?:does|do|did|is|are|was|were|could) not)\b|\w'\w/i;
+  expect(all.filter((text) => stiff.test(text))).toEqual([]);
+});
+
+test('a message that is too long is told by how much, in figures that one keeps in mind', () => {
+  const tooLong = (excess: number) => commandErrorText({ code: 'messageTooLong', limit: 65_536, length: 65_536 + excess });
+  expect(tooLong(16_464)).toContain('by about 16,500 characters,');
+  expect(tooLong(1_000)).toContain('by about 1,000 characters,');
+  expect(tooLong(77)).toContain('by 77 characters,');
+  expect(tooLong(1)).toContain('by 1 character,');
+});
+
+test('a wrong character of a username is told as what it is', () => {
+  const wrong = (character: string, lookAlike: boolean) => commandErrorText({ code: 'usernameCharacter', character, lookAlike });
+  expect(wrong('\u0430', true)).toContain('“\u0430” is a Cyrillic letter');
+  expect(wrong('\u03bf', true)).toContain('is a Greek letter');
+  expect(wrong('\uff41', true)).toContain('“\uff41” only looks like a plain “a”');
+  expect(wrong('Ä', true)).toBe('Usernames can’t contain “Ä”. Use a–z, digits, . _ or -.');
+  expect(wrong(' ', false)).toContain('can’t contain a space.');
+  expect(wrong('\u200b', true)).toContain('the invisible character U+200B');
 });
 
 test('waiting times and counts read as people say them', () => {

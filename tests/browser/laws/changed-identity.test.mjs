@@ -50,7 +50,7 @@ const waitForDigits = (dialog, holds = (digits) => digits?.length === 60) => unt
 
 /** All that Alice must see for as long as she has not accepted. */
 async function waits(world, alice, account) {
-  await alice.tab.waitForAlert(new RegExp(`${BOB}.s identity has changed`));
+  await alice.tab.waitForAlert(new RegExp(`${BOB}.s safety number has changed`));
   const alert = await alice.tab.page.$('::-p-aria([role="alert"])');
   assert.ok(await alice.tab.has('button', 'Review', alert), 'the alert has the button');
   await alice.tab.waitForMessage('my disk broke');

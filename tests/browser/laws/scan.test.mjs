@@ -43,7 +43,7 @@ withCamera("scan: the code on the other's screen verifies them, and the reader o
   const dialog = await openSafetyNumber(alice.tab);
   assert.ok(!loaded(world));
   await alice.tab.press('button', 'Scan QR code', dialog);
-  await until('the codes are the same', () => dialog.evaluate((element) => /codes are the same/.test(element.textContent)));
+  await until('the codes are the same', () => dialog.evaluate((element) => /codes match/.test(element.textContent)));
   await alice.tab.find('button', VERIFIED, dialog);
   assert.ok(loaded(world));
   assert.ok(!(await alice.tab.has('button', 'Stop scanning')), 'the camera is off');
@@ -55,15 +55,15 @@ withCamera("scan: another number's code is an alert and verifies nobody", async 
   await camera.showCodeOf([1, ...Array(64).fill(7)]);
   const dialog = await openSafetyNumber(alice.tab);
   await alice.tab.press('button', 'Scan QR code', dialog);
-  await alice.tab.waitForAlert(/not the same/, dialog);
+  await alice.tab.waitForAlert(/don’t match/, dialog);
   await isUnverified(alice.tab, dialog);
 });
 
 withCamera('scan: what is no safety number is said to be none, and of another version to be that', async ({ camera, alice }) => {
   const dialog = await openSafetyNumber(alice.tab);
   const cases = [
-    ['https://example.org/', /not a safety number/],
-    ['12345', /not a safety number/],
+    ['https://example.org/', /isn’t a safety number/],
+    ['12345', /isn’t a safety number/],
     [[2, ...Array(64).fill(7)], /another version/],
   ];
   for (const [content, words] of cases) {
@@ -78,7 +78,7 @@ withCamera('scan: it can be stopped, and a reader that does not load is said', a
   const dialog = await openSafetyNumber(alice.tab);
   world.proxy.cut();
   await alice.tab.press('button', 'Scan QR code', dialog);
-  await alice.tab.waitForAlert(/did not load/, dialog);
+  await alice.tab.waitForAlert(/failed to load/, dialog);
   world.proxy.mend();
   await alice.tab.press('button', 'Scan QR code', dialog);
   await until('the camera gives a picture', () => dialog.$eval('video', (video) => video.videoWidth > 0));
@@ -93,7 +93,7 @@ scenario('scan: without a camera it says so, and the digits can still be compare
   const { alice } = await talking(world);
   const dialog = await openSafetyNumber(alice.tab);
   await alice.tab.press('button', 'Scan QR code', dialog);
-  await alice.tab.waitForAlert(/no camera/, dialog);
+  await alice.tab.waitForAlert(/No camera/, dialog);
   await alice.tab.find('image', 'Safety number QR code', dialog);
   await alice.tab.press('button', 'Mark as verified', dialog);
   await alice.tab.find('button', VERIFIED, dialog);
@@ -107,6 +107,6 @@ scenario('scan: a camera that the browser refuses is said to be refused', {}, as
   const { alice } = await talking(world, { alice: { own } });
   const dialog = await openSafetyNumber(alice.tab);
   await alice.tab.press('button', 'Scan QR code', dialog);
-  await alice.tab.waitForAlert(/does not let Pawl use the camera/, dialog);
+  await alice.tab.waitForAlert(/doesn’t let Pawl use the camera/, dialog);
   await isUnverified(alice.tab, dialog);
 });

@@ -8,7 +8,7 @@ import { advanceClock, makeWorkersAdjustable } from '../support/worker.mjs';
 import { scenario, talking } from '../support/world.mjs';
 
 const HOUR_MS = 60 * 60 * 1_000;
-const LINE = /A message from alice could not be opened/g;
+const LINE = /A message from alice couldn’t be opened/g;
 /** Short enough that the connection is not taken for dead. */
 const LOOK_MS = 20_000;
 const LOOKS = 60;

@@ -49,5 +49,5 @@ scenario('door: a page works where the relay asks for it', { relayArgs: ['--proo
 scenario('door: who is shut out is told', {}, async (world) => {
   const { tab } = await world.person('alice');
   operator(world, 'ban', 'add', 'alice');
-  await tab.waitForAlert(/shuts it out/);
+  await tab.waitForAlert(/no longer recognises this account, or has blocked it/);
 });

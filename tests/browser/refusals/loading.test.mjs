@@ -21,7 +21,7 @@ for (const [part, pattern] of Object.entries(PARTS)) {
   for (const how of ['no answer', 'half of it', 'a page instead', 'an error']) {
     scenario(`loading: for ${part} comes ${how}; the page says so and what to do, and a retry works`, {}, async (world) => {
       const tab = await openSpoiled(world, pattern, how);
-      await tab.waitForAlert(/did not load/);
+      await tab.waitForAlert(/failed to load/);
       assert.equal(await tab.has('button', 'Create account'), false);
       world.proxy.spoil(null);
       await tab.press('button', 'Reload');

@@ -59,7 +59,7 @@ function Empty({ username, asked }: { username: string; asked: string | null }) 
     <main class="empty">
       <Logo />
       <h1>{asked === null ? words.hello(username) : words.notHere(asked)}</h1>
-      <p class="muted">{asked === null ? words.helloText : words.notHereText}</p>
+      <p class="muted">{asked === null ? words.helloText(username) : words.notHereText}</p>
       {asked !== null && (
         <p class="empty-actions">
           <a class="button" href="#/">{words.back}</a>

@@ -91,7 +91,12 @@ function Beginning({ timeline }: { timeline: Timeline }) {
     case 'failed':
       return <p role="alert" class="error">{words.loadFailed}</p>;
     case 'loaded':
-      return <p class="beginning">{timeline.more.value ? words.loading : words.emptyLog(timeline.conversation)}</p>;
+      return timeline.more.value ? (
+        <>
+          <p class="beginning">{words.loading}</p>
+          <p class="print-only" aria-hidden="true">{words.notPrinted}</p>
+        </>
+      ) : <p class="beginning">{words.emptyLog(timeline.conversation)}</p>;
     default:
       return <p class="beginning">{words.loading}</p>;
   }

@@ -16,6 +16,7 @@ export function Settings({ onClose }: { onClose: () => void }) {
         {phase.value?.type === 'ready' && <><dt>{words.yourUsername}</dt><dd class="own-name">{phase.value.username}</dd></>}
         <dt>{words.storage}</dt>
         <dd>
+          <p>{words.onlyHere}</p>
           <p>{storageWord[storage]}</p>
           {(storage === 'evictable' || storage === 'refused') && (
             <button type="button" class="button" onClick={() => { void settings.askForStorage(); }}>{words.askForStorage}</button>

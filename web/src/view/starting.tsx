@@ -9,7 +9,6 @@ export function Starting() {
       <Logo turning />
       <h1>{words.product}</h1>
       <p role="status" class="starting">{words.starting}</p>
-      <p class="muted">{words.startingLong}</p>
     </main>
   );
 }
