@@ -70,6 +70,8 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Messages that may wait in one mailbox.
     pub mailbox_messages: u64,
+    /// Messages of one sender that may wait in the mailbox of somebody who has not acknowledged any of theirs.
+    pub stranger_messages: u64,
     /// Bytes of envelopes that may wait in one mailbox.
     pub mailbox_bytes: u64,
     /// How long a message may wait.
@@ -112,8 +114,10 @@ impl Limits {
     pub const CONNECTIONS: usize = 10_000;
     /// A school behind one address; twenty such addresses fill a relay.
     pub const CONNECTIONS_PER_ADDRESS: usize = 500;
-    /// Weeks of an active conversation.
-    pub const MAILBOX_MESSAGES: u64 = 5_000;
+    /// Weeks of many active conversations. Senders share it (`store/shares.rs`).
+    pub const MAILBOX_MESSAGES: u64 = 20_000;
+    /// More than anybody writes to somebody who has never been there.
+    pub const STRANGER_MESSAGES: u64 = 300;
     /// 500 envelopes of the largest size.
     pub const MAILBOX_BYTES: u64 = 50 * 1024 * 1024;
     /// As long as the keys that can open what waits.
@@ -143,6 +147,7 @@ impl Default for Limits {
             connections_per_address: Self::CONNECTIONS_PER_ADDRESS,
             message_bytes: MAX_ENVELOPE,
             mailbox_messages: Self::MAILBOX_MESSAGES,
+            stranger_messages: Self::STRANGER_MESSAGES,
             mailbox_bytes: Self::MAILBOX_BYTES,
             mail_lifetime: Duration::from_millis(MAIL_LIFETIME_MS),
             one_time_keys: MAX_ONE_TIME_KEYS,

@@ -75,6 +75,9 @@ pub(super) struct Flags {
     /// Messages that may wait in one mailbox
     #[arg(long, env = "PAWL_MAILBOX_MESSAGES", value_name = "NUMBER", help_heading = LIMITS, value_parser = from_one(), default_value_t = Limits::MAILBOX_MESSAGES)]
     mailbox_messages: u64,
+    /// Messages of one sender that may wait for somebody who has not acknowledged any of theirs
+    #[arg(long, env = "PAWL_STRANGER_MESSAGES", value_name = "NUMBER", help_heading = LIMITS, value_parser = from_one(), default_value_t = Limits::STRANGER_MESSAGES)]
+    stranger_messages: u64,
     /// Bytes that may wait in one mailbox
     #[arg(long, env = "PAWL_MAILBOX_BYTES", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(MAX_ENVELOPE as u64..=MOST_BYTES), default_value_t = Limits::MAILBOX_BYTES)]
     mailbox_bytes: u64,
@@ -121,6 +124,7 @@ impl Flags {
             connections_per_address: small(self.connections_per_address),
             message_bytes: small(self.message_bytes),
             mailbox_messages: self.mailbox_messages,
+            stranger_messages: self.stranger_messages,
             mailbox_bytes: self.mailbox_bytes,
             mail_lifetime: DAY * self.mailbox_days,
             one_time_keys: small(self.one_time_keys),

@@ -51,7 +51,11 @@ impl Connection<'_> {
             self.answer(std::future::ready(Ok(Some(frame))));
             return Ok(());
         }
-        let stored = self.relay.store.submit(&self.lane, submit).await?;
+        let stored = self
+            .relay
+            .store
+            .submit(&self.lane, self.device, submit)
+            .await?;
         self.answer(async move {
             let frame = match stored.await? {
                 Submitted::Stored(_) => RelayFrame::Stored {

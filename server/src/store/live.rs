@@ -74,6 +74,7 @@ pub(super) struct Empty {
 
 /// An envelope whose sender waits for an answer.
 pub(super) struct Submission {
+    pub(super) from: DeviceId,
     pub(super) submit: Submit,
     pub(super) lane: Lane,
     pub(super) reply: Reply<Submitted>,
@@ -259,6 +260,8 @@ pub(super) struct LiveMail {
     due: VecDeque<Due>,
     /// Mailboxes that need numbers.
     unreserved: Vec<DeviceId>,
+    /// Mailboxes whose device acknowledged what this sender wrote, since [`LiveMail::take_heard`].
+    heard: Vec<(DeviceId, DeviceId)>,
 }
 
 impl LiveMail {
@@ -271,6 +274,7 @@ impl LiveMail {
             recent: Recent::default(),
             due: VecDeque::new(),
             unreserved: Vec::new(),
+            heard: Vec::new(),
         }
     }
 
@@ -365,6 +369,7 @@ impl LiveMail {
             mailbox.bytes -= held.size;
             if let Some(unwritten) = held.unwritten {
                 self.recent.add(&unwritten.submit);
+                self.heard.push((device, unwritten.from));
                 unwritten.answer(Ok(Submitted::Stored(device)));
             }
         }
@@ -375,6 +380,11 @@ impl LiveMail {
             mailbox.written = 0;
         }
         on_disk
+    }
+
+    /// Mailboxes and the senders whose mail they acknowledged.
+    pub(super) fn take_heard(&mut self) -> Vec<(DeviceId, DeviceId)> {
+        std::mem::take(&mut self.heard)
     }
 
     /// The mailbox goes back to the disk: its connection ended (only if it is still this one), or has too much.

@@ -140,6 +140,7 @@ impl World {
             came: None,
         });
         let submission = Submission {
+            from: DeviceId(99),
             submit: submit(number, size),
             lane,
             reply,

@@ -7,8 +7,8 @@ use pawl_wire::{MessageId, Submit};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::live::{Empty, MAX_KNOWN, OnDisk};
+use super::shares::Waiting;
 use super::{DeviceId, StoreError};
-use crate::config::Limits;
 
 /// What became of an envelope.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,32 +51,34 @@ const NOBODY: Mailbox = Mailbox {
     bytes: 0,
 };
 
+/// Puts an envelope into its recipient's mailbox where `has_room` says so; gives its number too.
 pub(super) fn append(
     conn: &Connection,
     submit: &Submit,
-    limits: &Limits,
+    has_room: impl FnOnce(DeviceId, Waiting) -> bool,
     now: u64,
-) -> Result<Submitted, StoreError> {
+) -> Result<(Submitted, u64), StoreError> {
     let found = find(conn, submit)?;
     let is_unknown = found.is_none();
     let mailbox = found.unwrap_or(NOBODY);
     if is_known(conn, mailbox.device, submit.message_id)? {
-        return Ok(Submitted::Duplicate);
+        return Ok((Submitted::Duplicate, 0));
     }
-    let size = submit.envelope.len() as u64;
-    if mailbox.messages >= limits.mailbox_messages
-        || mailbox.bytes.saturating_add(size) > limits.mailbox_bytes
-    {
-        return Ok(Submitted::MailboxFull);
+    let waiting = Waiting {
+        messages: mailbox.messages,
+        bytes: mailbox.bytes,
+    };
+    if !has_room(mailbox.device, waiting) {
+        return Ok((Submitted::MailboxFull, 0));
     }
     let seq = mailbox.last_seq.unsigned_abs() + 1;
     insert(conn, mailbox.device, seq, submit, now)?;
     if is_unknown {
         conn.prepare_cached("DELETE FROM mail WHERE device = ?1")?
             .execute([NOBODY.device])?;
-        return Ok(Submitted::UnknownRecipient);
+        return Ok((Submitted::UnknownRecipient, 0));
     }
-    Ok(Submitted::Stored(mailbox.device))
+    Ok((Submitted::Stored(mailbox.device), seq))
 }
 
 /// Puts an envelope into a mailbox under a number that was given to it.

@@ -19,6 +19,7 @@ mod mail;
 mod place;
 mod readers;
 mod schema;
+mod shares;
 mod sweep;
 mod time;
 mod writer;
@@ -278,9 +279,10 @@ impl Store {
     pub(crate) async fn submit(
         &self,
         lane: &Lane,
+        from: DeviceId,
         submit: pawl_wire::Submit,
     ) -> Result<Pending<Submitted>, StoreError> {
-        self.writer.mail(submit, lane.clone()).await
+        self.writer.mail(from, submit, lane.clone()).await
     }
 
     /// Reads mail after `cursor`, at most so many messages and about so many bytes.

@@ -96,7 +96,7 @@ impl World {
             recipient: ADDRESS,
             envelope: vec![id; 10],
         };
-        let mail = self.writer.mail(submit, lane.clone()).await;
+        let mail = self.writer.mail(DeviceId(99), submit, lane.clone()).await;
         mail.expect("it queues")
     }
 

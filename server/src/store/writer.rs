@@ -5,7 +5,7 @@
 //! panics is undone by itself; the others of its group stand. Mail for a device that is connected and has
 //! everything goes to it at once (`live`). Design, section 6.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use pawl_wire::Submit;
@@ -15,6 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::jobs::{self, Job};
 use super::live::{Listener, LiveMail, OnDisk, Outlet, Submission, Taken, Write};
+use super::shares::Shares;
 use super::time::Time;
 use super::{DeviceId, Pending, StoreError, Submitted, mail};
 use crate::clock;
@@ -54,6 +55,7 @@ impl Writer {
             metrics,
             time,
             live: LiveMail::new(limits.live_grace),
+            shares: Arc::default(),
             limits: Arc::new(limits),
             group: Vec::with_capacity(GROUP),
             listeners: Vec::new(),
@@ -82,11 +84,13 @@ impl Writer {
     /// Queues an envelope.
     pub(super) async fn mail(
         &self,
+        from: DeviceId,
         submit: Submit,
         lane: super::Lane,
     ) -> Result<Pending<Submitted>, StoreError> {
         let (reply, answer) = oneshot::channel();
         let submission = Submission {
+            from,
             submit,
             lane,
             reply,
@@ -170,6 +174,8 @@ struct Thread {
     metrics: Arc<Metrics>,
     time: Arc<Time>,
     live: LiveMail,
+    /// Only this thread locks it: jobs that look at it run here too.
+    shares: Arc<Mutex<Shares>>,
     group: Vec<Box<dyn Job>>,
     /// Looked at after the commit, which may hold mail for them.
     listeners: Vec<Listener>,
@@ -278,9 +284,10 @@ impl Thread {
         submission: Submission,
         stored: impl FnOnce(DeviceId) + Send + 'static,
     ) {
-        let now = self.time.now();
+        let (now, from, shares) = (self.time.now(), submission.from, Arc::clone(&self.shares));
         let insert = move |conn: &Connection, submit: &Submit| {
             mail::insert(conn, device, seq, submit, now)?;
+            lock(&shares).put(device, from, seq, submit.envelope.len() as u64);
             Ok(Submitted::Stored(device))
         };
         self.envelope(submission, insert, stored);
@@ -288,9 +295,18 @@ impl Thread {
 
     fn append(&mut self, submission: Submission) {
         let (limits, wake) = (Arc::clone(&self.limits), Arc::clone(&self.wake));
-        let now = self.time.now();
-        let append =
-            move |conn: &Connection, submit: &Submit| mail::append(conn, submit, &limits, now);
+        let (now, from, shares) = (self.time.now(), submission.from, Arc::clone(&self.shares));
+        let append = move |conn: &Connection, submit: &Submit| {
+            let mut shares = lock(&shares);
+            let size = submit.envelope.len() as u64;
+            let has_room =
+                |mailbox, waiting| shares.has_room(mailbox, from, size, waiting, &limits);
+            let (submitted, seq) = mail::append(conn, submit, has_room, now)?;
+            if let Submitted::Stored(mailbox) = submitted {
+                shares.put(mailbox, from, seq, size);
+            }
+            Ok(submitted)
+        };
         self.envelope(submission, append, move |device| wake(device));
     }
 
@@ -305,8 +321,10 @@ impl Thread {
             submit,
             lane,
             reply,
+            ..
         } = submission;
         let behind = lane.clone();
+        let shares = Arc::clone(&self.shares);
         let op = move |conn: &Connection| {
             lane.check()?;
             op(conn, &submit).inspect_err(|_| lane.block())
@@ -314,13 +332,23 @@ impl Thread {
         let after = move |result: &Result<Submitted, StoreError>| match result {
             Ok(Submitted::Stored(device)) => stored(*device),
             Ok(_) => (),
-            Err(_) => behind.block(),
+            Err(_) => {
+                behind.block();
+                lock(&shares).lose_count();
+            }
         };
         self.group.push(jobs::answering(op, after, reply));
     }
 
     fn acknowledge(&mut self, device: DeviceId, through: u64) {
-        if self.live.acknowledge(device, through) {
+        let is_on_disk = self.live.acknowledge(device, through);
+        let mut shares = lock(&self.shares);
+        for (mailbox, from) in self.live.take_heard() {
+            shares.learn(mailbox, from);
+        }
+        shares.acknowledge(device, through);
+        drop(shares);
+        if is_on_disk {
             let now = self.time.now();
             let op = move |conn: &Connection| mail::acknowledge(conn, device, through, now);
             let failed = |result: &Result<(), StoreError>| {
@@ -400,6 +428,11 @@ impl Thread {
             }
         }
     }
+}
+
+/// Nothing is left half done by a panic in [`Shares`]: at worst a count is off.
+fn lock(shares: &Mutex<Shares>) -> MutexGuard<'_, Shares> {
+    shares.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

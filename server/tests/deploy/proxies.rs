@@ -222,6 +222,8 @@ async fn a_proxy_that_is_restarted_under_load_costs_no_message() {
         let room = [
             "--mailbox-messages",
             "1000000",
+            "--stranger-messages",
+            "1000000",
             "--mailbox-bytes",
             "1000000000",
         ];

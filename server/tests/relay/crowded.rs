@@ -13,7 +13,7 @@ use crate::support::{Child, Client, Device, Relay, envelope, message_id};
 
 const MANY: usize = 10_000;
 
-/// What a mailbox holds where nobody has said otherwise.
+/// What a mailbox holds of one sender that it knows, where nobody has said otherwise: a quarter.
 const FULL: usize = 5_000;
 
 /// Unanswered envelopes of whoever fills a mailbox.
@@ -72,7 +72,11 @@ impl Chat {
 async fn ten_thousand_messages_come_once_in_order_and_others_are_served_meanwhile() {
     const SIZE: usize = 2_000;
     let folder = tempfile::tempdir().expect("a folder");
-    let limits = ["--mailbox-messages=20000", "--submits-per-second=1000000"];
+    let limits = [
+        "--mailbox-messages=20000",
+        "--stranger-messages=20000",
+        "--submits-per-second=1000000",
+    ];
     let mut relay = Child::start(folder.path(), &limits);
     let [alice, mut bob, carol, dave] = ["alice", "bob", "carol", "dave"].map(Device::new);
     bob.window = MAX_RECEIVE_WINDOW;
@@ -130,12 +134,22 @@ async fn is_refused(from: &mut Client, to: DeviceAddress, id: MessageId, number:
     );
 }
 
+/// The recipient acknowledges one message of this sender, and goes.
+async fn get_known(relay: &Relay, from: &mut Client, to: &Device) {
+    from.store(to.address(), message_id(), envelope(0)).await;
+    let mut to = Client::auth(relay.address, to, 0).await;
+    assert_eq!(to.waiting().await.len(), 1);
+    to.settle().await;
+    to.leave().await;
+}
+
 #[tokio::test]
 async fn the_mailbox_that_is_full_refuses_and_goes_on_when_there_is_room() {
     let relay = Relay::start_with(|config| config.limits.submits_per_second = NonZeroU32::MAX);
     let [alice, bob] = ["alice", "bob"].map(Device::new);
     let mut from = Client::register(relay.address, &alice).await;
     Client::register(relay.address, &bob).await.leave().await;
+    get_known(&relay, &mut from, &bob).await;
     let mut ids = fill(&mut from, bob.address(), FULL, 200).await;
     let next = message_id();
     is_refused(&mut from, bob.address(), next, FULL).await;
@@ -146,11 +160,11 @@ async fn the_mailbox_that_is_full_refuses_and_goes_on_when_there_is_room() {
     );
     from.store(alice.address(), message_id(), envelope(1)).await;
     is_refused(&mut from, bob.address(), next, FULL).await;
-    let mut to = Client::auth(relay.address, &bob, 0).await;
+    let mut to = Client::auth(relay.address, &bob, 1).await;
     for id in ids.iter().take(10) {
         assert_eq!(to.delivery().await.1, *id);
     }
-    to.send(&ClientFrame::Ack { through: 10 }).await;
+    to.send(&ClientFrame::Ack { through: 11 }).await;
     to.settle().await;
     to.leave().await;
     for (number, id) in (FULL..).zip([next].into_iter().chain((0..9).map(|_| message_id()))) {
@@ -158,9 +172,9 @@ async fn the_mailbox_that_is_full_refuses_and_goes_on_when_there_is_room() {
         ids.push(id);
     }
     is_refused(&mut from, bob.address(), message_id(), 0).await;
-    let mut to = Client::auth(relay.address, &bob, 10).await;
+    let mut to = Client::auth(relay.address, &bob, 11).await;
     let came = to.waiting().await.into_iter();
     let expected = ids.iter().enumerate().skip(10);
-    let expected = expected.map(|(number, id)| (number as u64 + 1, *id, letter(number, 200)));
+    let expected = expected.map(|(number, id)| (number as u64 + 2, *id, letter(number, 200)));
     assert!(came.eq(expected), "something else came");
 }

@@ -83,7 +83,7 @@ async fn a_retried_message_is_there_once_also_after_its_acknowledgement() {
 
 #[tokio::test]
 async fn a_full_mailbox_refuses_and_keeps_what_it_has() {
-    let relay = Relay::start_with(|config| config.limits.mailbox_messages = 3);
+    let relay = Relay::start_with(|config| config.limits.mailbox_messages = 6);
     let (mut from, _, bob) = two(&relay).await;
     for number in 1..=3 {
         from.store(bob.address(), message_id(), envelope(number))
@@ -104,7 +104,8 @@ async fn a_full_mailbox_refuses_and_keeps_what_it_has() {
 
 #[tokio::test]
 async fn a_mailbox_is_also_limited_in_bytes() {
-    let relay = Relay::start_with(|config| config.limits.mailbox_bytes = 500);
+    // Half of it is for strangers.
+    let relay = Relay::start_with(|config| config.limits.mailbox_bytes = 1_000);
     let (mut from, _, bob) = two(&relay).await;
     from.store(bob.address(), message_id(), envelope(1)).await;
     from.store(bob.address(), message_id(), envelope(2)).await;

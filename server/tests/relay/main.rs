@@ -23,6 +23,7 @@ mod mailbox;
 mod operations;
 mod power;
 mod settings;
+mod shares;
 mod strace;
 mod support;
 mod traced;

@@ -27,7 +27,8 @@ impl Server {
             .args(["--submits-per-second", "1000000"])
             .args(["--connections", "20000"])
             .args(["--connections-per-address", "0"])
-            .args(["--mailbox-messages", "20000"]);
+            .args(["--mailbox-messages", "20000"])
+            .args(["--stranger-messages", "20000"]);
         Self::start(command).await
     }
 
