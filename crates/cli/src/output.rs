@@ -24,6 +24,7 @@ enum Shown<'a> {
         from: &'a str,
         position: u64,
         at: u64,
+        sent_at: u64,
         text: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<MessageStatus>,
@@ -71,6 +72,7 @@ impl Output {
                 from,
                 position,
                 at,
+                sent_at: message.sent_at,
                 text: &message.text,
                 status: message.status,
             }),

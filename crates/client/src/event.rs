@@ -153,8 +153,11 @@ pub struct MessageView {
     pub mine: bool,
     /// The text; empty where `notice` is set.
     pub text: String,
-    /// When it was written (own) or received, milliseconds since 1970.
+    /// When it was written (own) or received, by this device's clock: milliseconds since 1970.
     pub at: u64,
+    /// When it was sent, by the sender's clock, and never after `at`; 0 for a notice. Nothing vouches for
+    /// it: a page shows it only where it fits between the line before and `at`.
+    pub sent_at: u64,
     /// Own messages only.
     pub status: Option<MessageStatus>,
     /// Instead of a text: what happened here.

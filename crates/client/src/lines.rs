@@ -58,6 +58,7 @@ impl Line {
             mine: self.own_number.is_some(),
             text: self.text,
             at: self.at,
+            sent_at: self.sent_at.min(self.at),
             status: None,
             notice: self.notice,
         }

@@ -271,3 +271,28 @@ fn many_ticks_at_one_moment_change_nothing() {
     (0..10).for_each(|_| world.input(ALICE, Input::Tick));
     assert_eq!(world.clients[ALICE].changes, changes);
 }
+
+#[test]
+fn what_waited_says_when_it_was_sent_and_when_it_came_and_never_the_one_after_the_other() {
+    let mut world = World::talking(90, 1);
+    world.set_network(BOB, false);
+    let written = world.now;
+    world.send(ALICE, "bob", "on Tuesday");
+    world.now += 3 * 24 * 60 * 60 * 1_000;
+    world.set_network(BOB, true);
+    world.settle();
+    let line = world.history(BOB, "alice").pop().expect("it came");
+    assert_eq!((line.text.as_str(), line.sent_at), ("on Tuesday", written));
+    assert!(line.at >= written + 3 * 24 * 60 * 60 * 1_000);
+
+    // Alice's clock is a day ahead of Bob's.
+    world.set_network(BOB, false);
+    world.now += 24 * 60 * 60 * 1_000;
+    world.send(ALICE, "bob", "tomorrow");
+    world.now -= 24 * 60 * 60 * 1_000;
+    world.input(BOB, Input::Tick);
+    world.set_network(BOB, true);
+    world.settle();
+    let line = world.history(BOB, "alice").pop().expect("it came");
+    assert_eq!((line.text.as_str(), line.sent_at), ("tomorrow", line.at));
+}

@@ -109,7 +109,8 @@ export class FakeWorker implements WorkerLike {
   #add(conversation: string, one: Pick<MessageView, 'mine' | 'text' | 'status'>): number {
     const held = this.#messages.get(conversation) ?? [];
     const position = (held.at(-1)?.position ?? 0) + 1;
-    const message = { ...one, position, at: Date.now(), notice: null };
+    const at = Date.now();
+    const message = { ...one, position, at, sentAt: at, notice: null };
     this.#messages.set(conversation, [...held, message]);
     this.#event({ type: 'messagesChanged', conversation, messages: [message] });
     const view = this.#all.get(conversation);

@@ -235,9 +235,14 @@ mine: boolean,
  */
 text: string,
 /**
- * When it was written (own) or received, milliseconds since 1970.
+ * When it was written (own) or received, by this device's clock: milliseconds since 1970.
  */
 at: number,
+/**
+ * When it was sent, by the sender's clock, and never after `at`; 0 for a notice. Nothing vouches for
+ * it: a page shows it only where it fits between the line before and `at`.
+ */
+sentAt: number,
 /**
  * Own messages only.
  */

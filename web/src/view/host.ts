@@ -2,10 +2,14 @@
 import { effect } from '@preact/signals';
 import type { Model } from '../model/model';
 import { words } from '../words';
+import { keepToday } from './clock';
 
 export function attach(model: Model): void {
   const readAddress = () => { model.route.read(location.hash); };
-  const look = () => { model.reading.attentive.value = document.visibilityState === 'visible' && document.hasFocus(); };
+  const look = () => {
+    model.reading.attentive.value = document.visibilityState === 'visible' && document.hasFocus();
+    keepToday();
+  };
   readAddress();
   look();
   addEventListener('hashchange', readAddress);

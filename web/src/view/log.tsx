@@ -11,7 +11,7 @@ import { words } from '../words';
 import { useModel } from './context';
 import { Icon } from './icons';
 import { Row } from './message';
-import { sameDay } from './time';
+import { sameDay, shownTimes } from './time';
 
 /** Pixels from the end that still count as the end. */
 const NEAR_END = 48;
@@ -108,19 +108,23 @@ function Rows({ timeline }: { timeline: Timeline }) {
   const retry = useSignal((position: number) => {
     void timelines.retry(timeline.conversation, position).then((error) => { alerts.failed(error); });
   }).value;
+  const times = shownTimes(messages);
   const lastMine = messages.findLast((one) => one.mine)?.position;
   return (
     <>
       {messages.map((one, index) => {
         const previous = messages[index - 1];
-        const newDay = !previous || !sameDay(previous.at, one.at);
+        const at = times[index] ?? one.at;
+        const pause = at - (times[index - 1] ?? 0);
+        const newDay = !previous || !sameDay(at - pause, at);
         return (
           <Row
             key={one.position}
             message={one}
+            at={at}
             conversation={timeline.conversation}
             newDay={newDay}
-            first={newDay || starts(previous, one)}
+            first={newDay || starts(previous, one, pause)}
             last={one.position === lastMine}
             onRetry={retry}
           />
@@ -131,7 +135,6 @@ function Rows({ timeline }: { timeline: Timeline }) {
 }
 
 /** Whether a message begins a new group: another writer, a notice in between, or a pause. */
-function starts(previous: MessageView, one: MessageView): boolean {
-  const pause = 5 * 60_000;
-  return previous.mine !== one.mine || Boolean(previous.notice) || one.at - previous.at > pause;
+function starts(previous: MessageView, one: MessageView, pause: number): boolean {
+  return previous.mine !== one.mine || Boolean(previous.notice) || pause > 5 * 60_000;
 }

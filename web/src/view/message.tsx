@@ -11,6 +11,8 @@ import { clockTime, dayName, fullTime } from './time';
 
 export type RowProps = {
   message: MessageView;
+  /** The time that it shows. */
+  at: number;
   conversation: string;
   newDay: boolean;
   /** Of a group by one writer. */
@@ -21,10 +23,10 @@ export type RowProps = {
 };
 
 export const Row = memo((props: RowProps) => {
-  const { message, newDay, first } = props;
+  const { message, at, newDay, first } = props;
   return (
     <div class={first ? 'row first' : 'row'} data-position={message.position}>
-      {newDay && <div class="day" data-label={dayName(message.at)} aria-hidden="true" />}
+      {newDay && <div class="day" data-label={dayName(at)} aria-hidden="true" />}
       {message.notice ? <Notice {...props} /> : <Line {...props} />}
     </div>
   );
@@ -34,7 +36,7 @@ function Notice({ message, conversation }: RowProps) {
   return message.notice && <p class="notice"><Icon name="warning" /><span>{noticeText(message.notice, conversation)}</span></p>;
 }
 
-function Line({ message, conversation, last, onRetry }: RowProps) {
+function Line({ message, at, conversation, last, onRetry }: RowProps) {
   const text = `message-${message.position}`;
   const status = message.mine ? message.status : null;
   const inWords = last || status === 'notSent';
@@ -43,12 +45,12 @@ function Line({ message, conversation, last, onRetry }: RowProps) {
       <div class={`line ${message.mine ? 'mine' : 'theirs'}${status && inWords ? ' in-words' : ''}`}>
         <article
           aria-labelledby={text}
-          aria-description={`${message.mine ? words.fromYou : words.from(conversation)}, ${fullTime(message.at)}`}
+          aria-description={`${message.mine ? words.fromYou : words.from(conversation)}, ${fullTime(at)}`}
         >
           <p id={text} class={status === 'notSent' ? 'bubble failed' : 'bubble'} dir="auto"><RichText text={message.text} /></p>
           {status && <Status status={status} inWords={inWords} />}
         </article>
-        <span class="time" data-label={clockTime(message.at)} title={fullTime(message.at)} aria-hidden="true" />
+        <span class="time" data-label={clockTime(at)} title={fullTime(at)} aria-hidden="true" />
       </div>
       {status === 'notSent' && (
         <p class="retry">

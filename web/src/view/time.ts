@@ -1,4 +1,6 @@
 /** Times as people read them: the clock in the way of the person's region, the words in the page's language. */
+import type { MessageView } from '../generated/types';
+import { today } from './clock';
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
 const weekday = new Intl.DateTimeFormat('en', { weekday: 'short' });
@@ -30,16 +32,38 @@ export function fullTime(at: number): string {
   return full.format(at);
 }
 
+/**
+ * The time that each line shows. What waited somewhere shows when it was sent, so far as that lies between
+ * the line above it and its arrival; the lines' order is that of arrival all the same. A line of which
+ * nothing is known stands at the time of the one above.
+ */
+export function shownTimes(lines: readonly MessageView[]): number[] {
+  let before = 0;
+  return lines.map(({ at, sentAt }) => {
+    const isPlausible = sentAt >= Math.max(before, 1) && sentAt <= at;
+    before = isPlausible ? sentAt : at || before;
+    return before;
+  });
+}
+
 /** For a list: the clock today, the weekday within a week, else the date. */
-export function shortTime(at: number, now = Date.now()): string {
+export function shortTime(at: number, now = today.value): string {
   const days = daysBetween(at, now);
   if (days <= 0) return clockTime(at);
-  return days < 7 ? weekday.format(at) : shortDay.format(at);
+  if (days < 7) return weekday.format(at);
+  return shortDay.format(at) + yearOf(at, now);
 }
 
 /** For the line between two days. */
-export function dayName(at: number, now = Date.now()): string {
+export function dayName(at: number, now = today.value): string {
   const days = daysBetween(at, now);
   if (days === 0) return 'Today';
-  return days === 1 ? 'Yesterday' : longDay.format(at);
+  if (days === 1) return 'Yesterday';
+  return longDay.format(at) + yearOf(at, now);
+}
+
+/** Said where it is not this one. */
+function yearOf(at: number, now: number): string {
+  const year = new Date(at).getFullYear();
+  return year === new Date(now).getFullYear() ? '' : ` ${year}`;
 }
