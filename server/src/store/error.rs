@@ -23,6 +23,17 @@ pub(crate) enum StoreError {
     Stopped,
 }
 
+impl StoreError {
+    /// The disk has no room left.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if is_full(error))
+    }
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+}
+
 /// Why the store cannot be opened. Each text is one line for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

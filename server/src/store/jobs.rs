@@ -11,9 +11,35 @@ use super::{Pending, StoreError};
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 
 pub(super) trait Job: Send {
-    /// True when the job's changes are to be kept.
-    fn run(&mut self, conn: &Connection) -> bool;
+    /// Does it.
+    ///
+    /// # Errors
+    /// Why its changes are not to be kept.
+    fn run(&mut self, conn: &Connection) -> Result<(), Fault>;
     fn finish(self: Box<Self>, committed: bool);
+}
+
+/// Why a job or a commit failed, for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub(super) struct Fault {
+    text: String,
+    pub(super) is_full: bool,
+}
+
+impl From<&StoreError> for Fault {
+    fn from(error: &StoreError) -> Self {
+        Self {
+            text: error.to_string(),
+            is_full: error.is_full(),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        (&StoreError::from(error)).into()
+    }
 }
 
 pub(super) struct Task<T, O, A> {
@@ -55,15 +81,15 @@ where
     O: FnOnce(&Connection) -> Result<T, StoreError> + Send,
     A: FnOnce(&Result<T, StoreError>) + Send,
 {
-    fn run(&mut self, conn: &Connection) -> bool {
+    fn run(&mut self, conn: &Connection) -> Result<(), Fault> {
         let Some(op) = self.op.take() else {
-            return false;
+            return Err((&StoreError::Stopped).into());
         };
         self.result = catch_unwind(AssertUnwindSafe(|| op(conn))).unwrap_or_else(|_| {
             tracing::error!("a store job panicked and was undone");
             Err(StoreError::Panicked)
         });
-        self.result.is_ok()
+        self.result.as_ref().map(|_| ()).map_err(Fault::from)
     }
 
     fn finish(self: Box<Self>, committed: bool) {
@@ -77,15 +103,21 @@ where
     }
 }
 
-/// Runs all jobs in one commit.
-pub(super) fn commit(conn: &Connection, group: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+/// Runs all jobs in one commit. A full disk fails all of them.
+///
+/// # Errors
+/// The first fault, not one of the clean-up after it.
+pub(super) fn commit(conn: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), Fault> {
     conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     for job in group.iter_mut() {
         conn.prepare_cached("SAVEPOINT job")?.execute([])?;
-        if !job.run(conn) {
+        if let Err(fault) = job.run(conn) {
+            let undo = || conn.prepare_cached("ROLLBACK TO job")?.execute([]);
             // After a full disk or a read error SQLite may have undone the whole group: then this
             // fails, and nobody of the group is told that anything was stored.
-            conn.prepare_cached("ROLLBACK TO job")?.execute([])?;
+            if fault.is_full || undo().is_err() {
+                return Err(fault);
+            }
         }
         conn.prepare_cached("RELEASE job")?.execute([])?;
     }
@@ -101,3 +133,7 @@ pub(super) fn undo(conn: &Connection) {
         tracing::error!(%error, "the store cannot roll back");
     }
 }
+
+#[cfg(test)]
+#[path = "jobs_tests.rs"]
+mod tests;
