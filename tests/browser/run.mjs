@@ -1,9 +1,9 @@
 // The browser tests' entry: real browsers against the real relay binary.
 //
-//   node tests/browser/run.mjs --browser firefox|chromium --server PATH --terminal PATH [--only PATTERN] [--screenshots DIR]
+//   node tests/browser/run.mjs --browser firefox|chromium|webkit --server PATH --terminal PATH [--only PATTERN] [--screenshots DIR]
 //
-// PATTERN is matched against test names. Exits with node:test's verdict. Browsers are found by
-// PAWL_FIREFOX or PAWL_CHROMIUM, else by their usual names on PATH.
+// PATTERN is matched against test names. Exits with node:test's verdict. Browsers are found by PAWL_FIREFOX,
+// PAWL_CHROMIUM or PAWL_WEBKIT (its WebDriver), else by their usual names on PATH. WebKit has one flow of its own.
 
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -25,14 +25,15 @@ function options() {
       screenshots: { type: 'string' },
     },
   });
-  if (!['firefox', 'chromium'].includes(values.browser)) throw new Error('--browser firefox or --browser chromium');
+  if (!['firefox', 'chromium', 'webkit'].includes(values.browser)) throw new Error('--browser firefox, chromium or webkit');
   if (values.server === undefined) throw new Error('--server PATH: the relay binary');
   if (values.terminal === undefined) throw new Error('--terminal PATH: the program for terminals');
   return values;
 }
 
-function testFiles(screenshots) {
-  const folders = screenshots === undefined ? ['support', 'laws', 'refusals'] : ['screenshots'];
+function testFiles(browser, screenshots) {
+  const all = browser === 'webkit' ? ['webkit'] : ['support', 'laws', 'refusals'];
+  const folders = screenshots === undefined ? all : ['screenshots'];
   return folders.flatMap((folder) =>
     readdirSync(path.join(here, folder))
       .filter((name) => name.endsWith('.test.mjs'))
@@ -52,7 +53,7 @@ function main() {
   };
   const flags = ['--test', '--test-concurrency=1', '--test-reporter=spec'];
   if (only !== undefined) flags.push(`--test-name-pattern=${only}`);
-  const child = spawn(process.execPath, [...flags, ...testFiles(screenshots)], { env: environment, stdio: 'inherit' });
+  const child = spawn(process.execPath, [...flags, ...testFiles(browser, screenshots)], { env: environment, stdio: 'inherit' });
   child.on('exit', (code) => {
     process.exitCode = code ?? 1;
   });

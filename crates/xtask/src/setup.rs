@@ -14,7 +14,7 @@ pub(crate) use python::python;
 pub(crate) use toolchain::WasmToolchain;
 pub(crate) use tools::{
     Browser, NIGHTLY, SBIN, browser, components, deploying, faults, firefox_driver, fuzzing,
-    mutants, npm, wasm_bindgen, wasm_clippy, wasm_pack,
+    mutants, npm, wasm_bindgen, wasm_clippy, wasm_pack, webkit,
 };
 
 /// What `run` and `build` need.
@@ -37,5 +37,6 @@ pub(crate) fn for_test(ctx: &Context) -> Result<()> {
     python(ctx)?;
     deploying(ctx)?;
     faults(ctx)?;
+    webkit(ctx)?;
     Ok(())
 }

@@ -174,6 +174,12 @@ const STEPS: &[Step] = &[
         fast: false,
         work: chromium,
     },
+    Step {
+        name: "webkit",
+        what: "one long flow in WebKitGTK",
+        fast: false,
+        work: webkit,
+    },
 ];
 
 struct Outcome {
@@ -368,19 +374,30 @@ fn chromium(ctx: &Context) -> Result<()> {
     laws(ctx, Browser::Chromium)
 }
 
-/// The browser tests, against the real release binary.
+/// Not all the laws: WebKit has no protocol that they could look into its network and its workers with.
+fn webkit(ctx: &Context) -> Result<()> {
+    if !setup::webkit(ctx)? {
+        return Ok(());
+    }
+    browse(ctx, "webkit").and_then(|tests| ctx.run(tests))
+}
+
 fn laws(ctx: &Context, browser: Browser) -> Result<()> {
     let program = setup::browser(ctx, browser)?;
+    let tests = browse(ctx, browser.name())?;
+    ctx.run(tests.env(browser.variable(), program))
+}
+
+/// The browser tests, against the real release binary.
+fn browse<'a>(ctx: &'a Context, browser: &str) -> Result<Cmd<'a>> {
     pipeline::relay(ctx)?;
     pipeline::terminal(ctx)?;
     let sh = &ctx.sh;
-    let (name, relay) = (browser.name(), ctx.path(pipeline::RELAY));
-    let terminal = ctx.path(pipeline::TERMINAL);
-    let tests: Cmd<'_> = cmd!(
+    let (relay, terminal) = (ctx.path(pipeline::RELAY), ctx.path(pipeline::TERMINAL));
+    Ok(cmd!(
         sh,
-        "node tests/browser/run.mjs --browser {name} --server {relay} --terminal {terminal}"
-    );
-    ctx.run(tests.env(browser.variable(), program))
+        "node tests/browser/run.mjs --browser {browser} --server {relay} --terminal {terminal}"
+    ))
 }
 
 #[cfg(test)]
@@ -412,6 +429,7 @@ mod tests {
             "size",
             "firefox",
             "chromium",
+            "webkit",
         ] {
             assert!(!fast.contains(&left_out), "{left_out} is in --fast");
         }

@@ -1,4 +1,4 @@
-// Launching either browser: profiles in temporary folders, kept over a SIGKILL where a test wants it.
+// Launching a browser: profiles in temporary folders, kept over a SIGKILL where a test wants it.
 
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,9 +10,12 @@ import { setTimeout } from 'node:timers/promises';
 
 import puppeteer from 'puppeteer-core';
 
+import { WebKit } from '../webkit/driver.mjs';
+
 const NAMES = {
   chromium: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
   firefox: ['firefox-esr', 'firefox'],
+  webkit: ['WebKitWebDriver'],
 };
 
 const CHROMIUM_ARGS = [
@@ -42,9 +45,10 @@ export function executableOf(browser) {
 
 export const browserName = process.env.PAWL_TEST_BROWSER ?? 'chromium';
 
+const executable = () => process.env.PAWL_TEST_EXECUTABLE ?? executableOf(browserName);
+
 function launchOptions({ profile, args, firefoxPrefs }) {
-  const executablePath = process.env.PAWL_TEST_EXECUTABLE ?? executableOf(browserName);
-  const common = { executablePath, headless: true, userDataDir: profile, defaultViewport: { width: 1280, height: 800 }, protocolTimeout: 120_000 };
+  const common = { executablePath: executable(), headless: true, userDataDir: profile, defaultViewport: { width: 1280, height: 800 }, protocolTimeout: 120_000 };
   if (browserName === 'chromium') return { ...common, args: [...CHROMIUM_ARGS, ...args] };
   return { ...common, browser: 'firefox', extraPrefsFirefox: { 'dom.security.https_first': false, ...firefoxPrefs } };
 }
@@ -69,11 +73,13 @@ export class Browser {
 
   /** Starts it on the profile that it had. */
   async relaunch() {
-    this.puppet = await puppeteer.launch(launchOptions(this.#options));
+    const { profile } = this.#options;
+    this.puppet = browserName === 'webkit' ? await WebKit.launch(executable(), profile) : await puppeteer.launch(launchOptions(this.#options));
   }
 
   /** No time to finish anything: as a crash or a flat battery would. */
   async kill() {
+    if (browserName === 'webkit') return this.puppet.kill();
     const child = this.puppet.process();
     const gone = once(child, 'exit');
     // Puppeteer makes the browser the leader of its own group: its helpers go with it.

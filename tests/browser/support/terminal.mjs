@@ -47,6 +47,15 @@ export class Terminal {
     return printed.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line));
   }
 
+  /** Writes many lines with one connection; ends when the relay has them. */
+  async feed(name, texts) {
+    const child = spawn(process.env.PAWL_TEST_TERMINAL, this.#arguments(['send', name, '--lines']), { stdio: ['pipe', 'ignore', 'inherit'] });
+    const gone = once(child, 'exit');
+    child.stdin.end(texts.map((text) => `${text}\n`).join(''));
+    const [code] = await gone;
+    if (code !== 0) throw new Error(`${this.name}'s terminal ended with ${code}`);
+  }
+
   /** Stays and receives; each call of what this gives waits for the next line. */
   follow() {
     const child = spawn(process.env.PAWL_TEST_TERMINAL, this.#arguments(['--json', 'receive', '--follow']), { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -85,7 +85,7 @@ class World {
   }
 
   /** Somebody at an empty browser. `own`: what a browser process of their own needs (see Browser.launch). */
-  async visitor(name, { own = null } = {}) {
+  async visitor(name, { own = browserName === 'webkit' ? {} : null } = {}) {
     const browser = own === null ? await sharedBrowser() : await Browser.launch(own);
     if (own !== null) browser.own = true;
     const person = new Person(this, name, browser);

@@ -126,6 +126,32 @@ pub(crate) fn faults(ctx: &Context) -> Result<()> {
     debian::install(ctx, &missing.collect::<Vec<_>>())
 }
 
+/// WebKitGTK, its driver, a display that nobody sees, and what a Python program needs to open a window.
+const WEBKIT: [&str; 4] = [
+    "webkit2gtk-driver",
+    "xvfb",
+    "python3-gi",
+    "gir1.2-webkit2-4.1",
+];
+
+/// The third engine, which is there on Linux only; whether it is.
+pub(crate) fn webkit(ctx: &Context) -> Result<bool> {
+    if cfg!(not(target_os = "linux")) {
+        println!("    WebKitGTK is for Linux: not on this machine");
+        return Ok(false);
+    }
+    let programs = ["WebKitWebDriver", "Xvfb"].map(|name| which(&[name]));
+    let sh = &ctx.sh;
+    let bindings = cmd!(sh, "/usr/bin/python3 -c {TRIES_WEBKIT}");
+    if programs.iter().any(Option::is_none) || !ctx.succeeds(bindings) {
+        debian::install(ctx, &WEBKIT)?;
+    }
+    Ok(true)
+}
+
+/// What tests/browser/webkit/browser.py begins with, under the same Python.
+const TRIES_WEBKIT: &str = "import gi; gi.require_version('WebKit2', '4.1')";
+
 /// Installs the npm packages when package-lock.json is another than the one they came from.
 pub(crate) fn npm(ctx: &Context) -> Result<()> {
     let sh = &ctx.sh;
