@@ -137,3 +137,36 @@ test('an echo of an older draft while a text is being sent does not bring it bac
   expect(draft.text.value).toBe('');
   await engine.done();
 });
+
+test('a text that another tab sent just as somebody came back to this one does not stay in the box', async () => {
+  const { engine, draft } = open();
+  draft.inUse = () => true;
+  draft.adopt('te');
+  draft.adopt('text');
+  draft.catchUp();
+  expect(draft.text.value).toBe('text');
+  draft.adopt('');
+  expect(draft.text.value).toBe('');
+  // What is written here is nobody else's to change.
+  draft.edit('mine');
+  await engine.done();
+  draft.adopt('');
+  expect(draft.text.value).toBe('mine');
+});
+
+test('what was typed behind such a text before that was known stays, alone', async () => {
+  const { engine, draft } = open();
+  draft.inUse = () => true;
+  draft.adopt('aa1.');
+  draft.catchUp();
+  draft.edit('aa1.a');
+  draft.edit('aa1.a2.');
+  draft.adopt('');
+  expect(draft.text.value).toBe('a2.');
+  await engine.done();
+  await engine.done();
+  expect(engine.ofType('saveDraft').at(-1)).toEqual({ type: 'saveDraft', conversation: 'bob', text: 'a2.' });
+  void draft.send();
+  draft.adopt('');
+  expect(engine.ofType('sendText')).toEqual([{ type: 'sendText', conversation: 'bob', text: 'a2.' }]);
+});

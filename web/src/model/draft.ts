@@ -27,6 +27,8 @@ export class Draft {
   #dirty = false;
   /** What another tab wrote while the cursor was here. */
   #offered: string | null = null;
+  /** What the text here begins with as another tab wrote it: that tab may send it yet. */
+  #taken = '';
   /** Whether the cursor is in the box; the view says so. */
   inUse: () => boolean = () => false;
 
@@ -44,17 +46,35 @@ export class Draft {
     if (this.#saving === 0) this.flush();
   }
 
-  /** Another tab wrote; what is being written here goes first, and nothing changes under the cursor. */
+  /**
+   * Another tab wrote; what is being written here goes first, and nothing changes under the cursor, but for
+   * what came from there.
+   */
   adopt(text: string): void {
+    if (text === '' && this.#hasMore()) return this.#goOnAlone();
     if (this.#dirty || this.#saving > 0 || this.#sending > 0) return;
     this.#offered = text;
-    if (!this.inUse()) this.catchUp();
+    if (!this.inUse() || (this.#taken !== '' && this.text.value === this.#taken)) this.catchUp();
+  }
+
+  /** Something was typed here behind what came from another tab. */
+  #hasMore(): boolean {
+    const [text, taken] = [this.text.value, this.#taken];
+    return taken !== '' && text !== taken && text.startsWith(taken);
+  }
+
+  /** The other tab sent what it had written: what was typed behind it stays. */
+  #goOnAlone(): void {
+    const { length } = this.#taken;
+    this.#taken = '';
+    this.edit(this.text.value.slice(length));
   }
 
   /** Takes over what another tab wrote last, when somebody comes back to this one. */
   catchUp(): void {
     if (this.#offered === null || this.#dirty || this.#saving > 0 || this.#sending > 0) return;
     this.text.value = this.#offered;
+    this.#taken = this.#offered;
     this.#offered = null;
   }
 
@@ -82,6 +102,7 @@ export class Draft {
     this.text.value = '';
     this.#dirty = false;
     this.#offered = null;
+    this.#taken = '';
     this.#sending += 1;
     const text = written.trim();
     const error = await this.#engine().command({ type: 'sendText', conversation: this.conversation, text });
