@@ -94,6 +94,39 @@ fn a_known_file_is_not_sent_again() {
     assert_eq!(other.status, 200);
 }
 
+/// Reading a list costs more than its length says, and anybody can send long ones.
+#[test]
+fn a_long_list_in_a_head_counts_as_none() {
+    let relay = start();
+    let tag = get(relay.address, "/", &[])
+        .header("ETag")
+        .expect("an ETag")
+        .to_owned();
+    for (filler, is_read) in [(100, true), (600, false)] {
+        let filler = "a,".repeat(filler / 2);
+        let accepted = format!("Accept-Encoding: {filler}br");
+        let response = get(relay.address, "/", &[&accepted]);
+        assert_eq!(
+            response.header("Content-Encoding"),
+            is_read.then_some("br"),
+            "{accepted}"
+        );
+        let known = format!("If-None-Match: \"{filler}\", {tag}");
+        let status = if is_read { 304 } else { 200 };
+        assert_eq!(get(relay.address, "/", &[&known]).status, status, "{known}");
+        // On several lines it is one list.
+        let lines = vec![format!("Accept-Encoding: {filler}a"); 2];
+        let mut lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        lines.push("Accept-Encoding: br");
+        let response = get(relay.address, "/", &lines);
+        assert_eq!(
+            response.header("Content-Encoding"),
+            is_read.then_some("br"),
+            "{lines:?}"
+        );
+    }
+}
+
 #[test]
 fn hashed_names_are_kept_for_ever_and_the_page_is_asked_for_each_time() {
     let relay = start();
