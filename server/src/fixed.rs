@@ -8,7 +8,7 @@ use pawl_wire::limits::{
 };
 
 use crate::config::Limits;
-use crate::{rates, socket, store};
+use crate::{buckets, socket, store};
 
 const KIB: usize = 1_024;
 
@@ -76,8 +76,12 @@ pub fn fixed_limits() -> Vec<(&'static str, String)> {
             socket::MAX_UNANSWERED.to_string(),
         ),
         (
-            "addresses, accounts and pairs that are followed",
-            format!("{} per limit", grouped(rates::MAX_FOLLOWED as u64)),
+            "networks, accounts and pairs that are followed",
+            format!(
+                "{} per limit; newcomers beyond share {}",
+                grouped(buckets::MAX_FOLLOWED as u64),
+                grouped(buckets::SHARED as u64)
+            ),
         ),
     ];
     own.into_iter().chain(store::fixed_limits()).collect()

@@ -6,6 +6,7 @@
 
 mod assets;
 mod bans;
+mod buckets;
 pub mod cli;
 mod clock;
 mod config;

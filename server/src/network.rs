@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 /// A range of addresses: `203.0.113.0/24`, `2001:db8::/32`, or one address.
@@ -10,6 +11,19 @@ pub struct Network {
     first: IpAddr,
     prefix: u8,
 }
+
+/// Prefixes of IPv6 that count: what one household has at least, what many have, and what a site has.
+const PREFIXES: [u8; LEVELS] = [64, 56, 48];
+
+/// How many networks around an address count, at most.
+pub(crate) const LEVELS: usize = 3;
+
+/// How many times the allowance of one address each of them has. A /48 has 65,536 /64s and is often one customer's.
+pub(crate) const SHARES: [NonZeroU32; LEVELS] = [
+    NonZeroU32::MIN,
+    NonZeroU32::MIN.saturating_add(1),
+    NonZeroU32::MIN.saturating_add(3),
+];
 
 /// Why a text is not a network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,12 +50,29 @@ impl Network {
         self.prefix < if self.first.is_ipv4() { 8 } else { 16 }
     }
 
-    /// What counts as one subscriber: an IPv4 address or an IPv6 /64.
-    #[must_use]
-    pub fn subscriber(address: IpAddr) -> IpAddr {
-        match address.to_canonical() {
-            v6 @ IpAddr::V6(_) => masked(v6, 64),
-            v4 => v4,
+    /// What an address counts in, the narrowest first: an IPv4 address alone; an IPv6 /64, its /56 and its /48.
+    pub(crate) fn around(address: IpAddr) -> impl Iterator<Item = Self> {
+        let address = address.to_canonical();
+        let prefixes: &[u8] = match address {
+            IpAddr::V4(_) => &[32],
+            IpAddr::V6(_) => &PREFIXES,
+        };
+        prefixes.iter().map(move |prefix| Self {
+            first: masked(address, *prefix),
+            prefix: *prefix,
+        })
+    }
+
+    /// The network around this one of which it costs more to have many.
+    pub(crate) fn wider(self) -> Self {
+        let prefix = match (self.first, self.prefix) {
+            (IpAddr::V4(_), prefix) => prefix.min(24),
+            (IpAddr::V6(_), 49..) => 48,
+            (IpAddr::V6(_), prefix) => prefix.min(32),
+        };
+        Self {
+            first: masked(self.first, prefix),
+            prefix,
         }
     }
 }
@@ -133,12 +164,33 @@ mod tests {
         }
     }
 
+    fn around(text: &str) -> Vec<String> {
+        let networks = Network::around(ip(text));
+        networks.map(|network| network.to_string()).collect()
+    }
+
     #[test]
-    fn a_subscribers_ipv6_network_counts_as_one() {
-        let of = |text: &str| Network::subscriber(ip(text));
-        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
-        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
-        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
-        assert_ne!(of("192.0.2.2"), of("192.0.2.1"));
+    fn an_address_counts_in_its_subscribers_network_and_in_those_around_it() {
+        let expected = [
+            "2001:db8:1:203::/64",
+            "2001:db8:1:200::/56",
+            "2001:db8:1::/48",
+        ];
+        assert_eq!(around("2001:db8:1:203::7"), expected);
+        assert_eq!(around("192.0.2.1"), ["192.0.2.1/32"]);
+        assert_eq!(around("::ffff:192.0.2.1"), ["192.0.2.1/32"]);
+    }
+
+    #[test]
+    fn the_network_around_one_is_wider() {
+        let wider = |text: &str| text.parse::<Network>().map(|it| it.wider().to_string());
+        for (network, expected) in [
+            ("2001:db8:1:203::/64", "2001:db8:1::/48"),
+            ("2001:db8:1:200::/56", "2001:db8:1::/48"),
+            ("2001:db8:1::/48", "2001:db8::/32"),
+            ("192.0.2.1", "192.0.2.0/24"),
+        ] {
+            assert_eq!(wider(network), Ok(expected.to_owned()));
+        }
     }
 }

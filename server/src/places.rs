@@ -1,16 +1,17 @@
 //! How many connections there are, in all and from one network address, and when one has its end.
 //!
-//! An address is followed only while it has a connection, so there are never more than connections. Nothing here is
+//! A network is followed only while it has a connection, so there are three for each connection at most. Nothing here is
 //! logged.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Limits;
 use crate::metrics::TurnedAway;
-use crate::network::Network;
+use crate::network::{Network, SHARES};
 
 pub(crate) struct Places {
     most: usize,
@@ -22,14 +23,14 @@ pub(crate) struct Places {
 #[derive(Default)]
 struct Taken {
     all: AtomicUsize,
-    by_address: Mutex<HashMap<IpAddr, usize>>,
+    by_network: Mutex<HashMap<Network, usize>>,
 }
 
 /// One of the limited number of connections; dropping it gives the place back.
 pub(crate) struct Place {
     taken: Arc<Taken>,
-    /// Where it counts, once it does.
-    address: Option<IpAddr>,
+    /// Whose networks it counts in, once it does.
+    peer: Option<IpAddr>,
 }
 
 impl Places {
@@ -49,22 +50,25 @@ impl Places {
         let before = self.taken.all.fetch_add(1, Ordering::AcqRel);
         let mut place = Place {
             taken: Arc::clone(&self.taken),
-            address: None,
+            peer: None,
         };
         if before >= self.most {
             return Err(TurnedAway::Full);
         }
         if self.most_per_address > 0 {
-            let address = Network::subscriber(peer);
-            let mut by_address = self.taken.by_address();
-            let count = by_address.entry(address).or_default();
-            if *count >= self.most_per_address {
-                // It has an entry that others hold; the place's own end takes nothing from it.
-                drop(by_address);
+            let mut by_network = self.taken.by_network();
+            let mut counts = Network::around(peer).zip(SHARES);
+            if counts.any(|(network, share)| {
+                let most = self.most_per_address.saturating_mul(times(share));
+                by_network.get(&network).is_some_and(|count| *count >= most)
+            }) {
+                // Networks have entries that others hold; the place's own end takes nothing from them.
                 return Err(TurnedAway::Address);
             }
-            *count += 1;
-            place.address = Some(address);
+            for network in Network::around(peer) {
+                *by_network.entry(network).or_default() += 1;
+            }
+            place.peer = Some(peer);
         }
         Ok(place)
     }
@@ -75,21 +79,27 @@ impl Places {
 }
 
 impl Taken {
-    fn by_address(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.by_address
+    fn by_network(&self) -> MutexGuard<'_, HashMap<Network, usize>> {
+        self.by_network
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn times(share: NonZeroU32) -> usize {
+    usize::try_from(share.get()).unwrap_or(usize::MAX)
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(address) = self.address {
-            let mut by_address = self.taken.by_address();
-            if let Some(count) = by_address.get_mut(&address) {
-                *count -= 1;
-                if *count == 0 {
-                    by_address.remove(&address);
+        if let Some(peer) = self.peer {
+            let mut by_network = self.taken.by_network();
+            for network in Network::around(peer) {
+                if let Some(count) = by_network.get_mut(&network) {
+                    *count -= 1;
+                    if *count == 0 {
+                        by_network.remove(&network);
+                    }
                 }
             }
         }
@@ -132,7 +142,25 @@ mod tests {
         assert!(again.is_ok());
         drop((b, other, again));
         assert_eq!(places.taken(), 0);
-        assert!(places.taken.by_address().is_empty(), "nobody is remembered");
+        assert!(places.taken.by_network().is_empty(), "nobody is remembered");
+    }
+
+    #[test]
+    fn a_large_network_gets_a_few_times_what_one_subscriber_gets() {
+        let places = places(1_000, 10);
+        let of_56: Vec<_> = (0..256_u16)
+            .filter_map(|i| places.take([0x2001, 0xdb8, 1, i, 0, 0, 0, 1].into()).ok())
+            .collect();
+        assert_eq!(of_56.len(), 20);
+        let of_48: Vec<_> = (0..1_000_u16)
+            .map(|i| i.wrapping_mul(256))
+            .filter_map(|i| places.take([0x2001, 0xdb8, 1, i, 0, 0, 0, 1].into()).ok())
+            .collect();
+        assert_eq!(of_56.len() + of_48.len(), 40);
+        let other = places.take(ip("2001:db8:2::1"));
+        assert!(other.is_ok(), "another /48 is another site");
+        drop((of_56, of_48, other));
+        assert!(places.taken.by_network().is_empty(), "nobody is remembered");
     }
 
     #[test]

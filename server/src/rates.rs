@@ -1,63 +1,129 @@
 //! How often one network address may do what costs others: register, look up names, claim keys.
 //!
-//! Owns the buckets and their bound. Behind a reverse proxy the address is what a
+//! Owns which tables of buckets there are and what counts in them. Behind a reverse proxy the address is what a
 //! trusted proxy says (`forwarded`). Nothing here is logged.
 
-use std::hash::Hash;
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-
-use governor::clock::{Clock, MonotonicClock};
-use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::HashMapStateStore;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{NotUntil, Quota, RateLimiter};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pawl_wire::DeviceAddress;
+use tokio::time::Instant;
 
+use crate::buckets::{Key, MAX_FOLLOWED, Pace, Step, Table};
+use crate::clock;
 use crate::config::Limits;
-use crate::network::Network;
+use crate::network::{LEVELS, Network, SHARES};
 use crate::store::DeviceId;
 
-/// Addresses, accounts or pairs followed per limit, about 100 bytes each. When all are in use, a new one waits.
-pub(crate) const MAX_FOLLOWED: usize = 50_000;
-
-/// What a new address is told to wait when all places are taken: time for some to fall free.
-const FULL_RETRY_MS: u64 = 10_000;
-
-type Instant = <MonotonicClock as Clock>::Instant;
-type Buckets<K> = RateLimiter<K, HashMapStateStore<K>, MonotonicClock, NoOpMiddleware<Instant>>;
-type OneBucket = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>;
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
 
 /// Milliseconds to wait before the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooFast(pub(crate) u64);
 
+/// Of nanoseconds, rounded up: who comes back then gets what they waited for.
+fn wait(nanoseconds: u64) -> TooFast {
+    TooFast(nanoseconds.div_ceil(1_000_000))
+}
+
+impl Key for Network {
+    type Coarse = Self;
+
+    fn coarse(&self) -> Self {
+        self.wider()
+    }
+}
+
+impl Key for DeviceId {
+    type Coarse = Self;
+
+    fn coarse(&self) -> Self {
+        *self
+    }
+}
+
+/// Who claims whose keys. Anybody can make up targets, so newcomers count by who claims.
+impl Key for (DeviceId, DeviceAddress) {
+    type Coarse = DeviceId;
+
+    fn coarse(&self) -> DeviceId {
+        self.0
+    }
+}
+
+/// A limit per network address: of IPv6, per /64, /56 and /48.
+struct PerNetwork([Table<Network>; LEVELS]);
+
+impl PerNetwork {
+    fn new(per_minute: NonZeroU32) -> Self {
+        Self(SHARES.map(|share| {
+            let count = per_minute.saturating_mul(share);
+            Table::new(Pace::new(count, MINUTE), MAX_FOLLOWED)
+        }))
+    }
+
+    /// The narrowest network comes first: what it is refused costs its neighbours nothing, and what those around it are
+    /// refused does not take a place for it.
+    fn ask(&mut self, peer: IpAddr, now: u64) -> Result<Vec<Step<Network>>, TooFast> {
+        let tables = self.0.iter_mut().zip(Network::around(peer));
+        tables
+            .map(|(table, network)| table.ask(network, now).map_err(wait))
+            .collect()
+    }
+
+    fn take(&mut self, steps: Vec<Step<Network>>) {
+        for (table, step) in self.0.iter_mut().zip(steps) {
+            table.take(step);
+        }
+    }
+
+    fn one(&mut self, peer: IpAddr, now: u64) -> Result<(), TooFast> {
+        let steps = self.ask(peer, now)?;
+        self.take(steps);
+        Ok(())
+    }
+}
+
+struct Tables {
+    registrations: PerNetwork,
+    look_ups: PerNetwork,
+    claims: PerNetwork,
+    claims_of_account: Table<DeviceId>,
+    claims_of_pair: Table<(DeviceId, DeviceAddress)>,
+}
+
 pub(crate) struct Rates {
-    registrations: Buckets<IpAddr>,
-    look_ups: Buckets<IpAddr>,
-    claims: Buckets<IpAddr>,
-    claims_of_account: Buckets<DeviceId>,
-    claims_of_pair: Buckets<(DeviceId, DeviceAddress)>,
+    begun: Instant,
+    tables: Mutex<Tables>,
 }
 
 impl Rates {
     pub(crate) fn new(limits: &Limits) -> Self {
+        let tables = Tables {
+            registrations: PerNetwork::new(limits.registrations_per_minute),
+            look_ups: PerNetwork::new(limits.look_ups_per_minute),
+            claims: PerNetwork::new(limits.claims_per_minute),
+            claims_of_account: Table::new(
+                Pace::new(limits.claims_per_account, MINUTE),
+                MAX_FOLLOWED,
+            ),
+            claims_of_pair: Table::new(Pace::new(limits.claims_per_target, HOUR), MAX_FOLLOWED),
+        };
         Self {
-            registrations: buckets(Quota::per_minute(limits.registrations_per_minute)),
-            look_ups: buckets(Quota::per_minute(limits.look_ups_per_minute)),
-            claims: buckets(Quota::per_minute(limits.claims_per_minute)),
-            claims_of_account: buckets(Quota::per_minute(limits.claims_per_account)),
-            claims_of_pair: buckets(Quota::per_hour(limits.claims_per_target)),
+            begun: clock::now(),
+            tables: Mutex::new(tables),
         }
     }
 
     pub(crate) fn register(&self, peer: IpAddr) -> Result<(), TooFast> {
-        check(&self.registrations, Network::subscriber(peer))
+        self.tables().registrations.one(peer, self.now())
     }
 
     pub(crate) fn look_up(&self, peer: IpAddr) -> Result<(), TooFast> {
-        check(&self.look_ups, Network::subscriber(peer))
+        self.tables().look_ups.one(peer, self.now())
     }
 
     /// Whether there is such a target makes no difference.
@@ -67,58 +133,72 @@ impl Rates {
         asker: DeviceId,
         target: DeviceAddress,
     ) -> Result<(), TooFast> {
-        check(&self.claims, Network::subscriber(peer))?;
-        check(&self.claims_of_account, asker)?;
-        check(&self.claims_of_pair, (asker, target))
+        let now = self.now();
+        let tables = &mut *self.tables();
+        let of_network = tables.claims.ask(peer, now)?;
+        let of_account = tables.claims_of_account.ask(asker, now).map_err(wait)?;
+        let of_pair = tables.claims_of_pair.ask((asker, target), now);
+        tables.claims_of_pair.take(of_pair.map_err(wait)?);
+        tables.claims_of_account.take(of_account);
+        tables.claims.take(of_network);
+        Ok(())
     }
 
-    /// Forgets addresses that have been quiet; called on a schedule.
+    /// Forgets who has been quiet; called on a schedule.
     pub(crate) fn forget_quiet(&self) {
-        for buckets in [&self.registrations, &self.look_ups, &self.claims] {
-            forget(buckets);
+        fn forget<K: Key>(table: &mut Table<K>, now: u64) {
+            table.forget_quiet(now);
+            table.shrink();
         }
-        forget(&self.claims_of_account);
-        forget(&self.claims_of_pair);
+        let now = self.now();
+        let tables = &mut *self.tables();
+        let per_network = [
+            &mut tables.registrations,
+            &mut tables.look_ups,
+            &mut tables.claims,
+        ];
+        for table in per_network.into_iter().flat_map(|tables| &mut tables.0) {
+            forget(table, now);
+        }
+        forget(&mut tables.claims_of_account, now);
+        forget(&mut tables.claims_of_pair, now);
+    }
+
+    /// Nanoseconds since these limits began to count.
+    fn now(&self) -> u64 {
+        since(self.begun)
+    }
+
+    /// Nothing is left half done by a panic: at worst one count is off.
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn buckets<K: Hash + Eq + Clone>(quota: Quota) -> Buckets<K> {
-    RateLimiter::hashmap_with_clock(quota, MonotonicClock)
-}
-
-fn forget<K: Hash + Eq + Clone>(buckets: &Buckets<K>) {
-    buckets.retain_recent();
-    buckets.shrink_to_fit();
-}
-
-fn check<K: Hash + Eq + Clone>(buckets: &Buckets<K>, who: K) -> Result<(), TooFast> {
-    if buckets.len() >= MAX_FOLLOWED {
-        buckets.retain_recent();
-        if buckets.len() >= MAX_FOLLOWED {
-            return Err(TooFast(FULL_RETRY_MS));
-        }
-    }
-    buckets.check_key(&who).map_err(wait)
-}
-
-fn wait(not_until: NotUntil<Instant>) -> TooFast {
-    let wait = not_until.wait_time_from(MonotonicClock.now());
-    TooFast(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1))
+fn since(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// How often one connection may submit.
-pub(crate) struct SubmitRate(OneBucket);
+pub(crate) struct SubmitRate {
+    begun: Instant,
+    pace: Pace,
+    full_at: Cell<u64>,
+}
 
 impl SubmitRate {
     pub(crate) fn new(per_second: NonZeroU32) -> Self {
-        Self(RateLimiter::direct_with_clock(
-            Quota::per_second(per_second),
-            MonotonicClock,
-        ))
+        Self {
+            begun: clock::now(),
+            pace: Pace::new(per_second, 1),
+            full_at: Cell::new(0),
+        }
     }
 
     pub(crate) fn check(&self) -> Result<(), TooFast> {
-        self.0.check().map_err(wait)
+        let full_at = self.pace.take(self.full_at.get(), since(self.begun));
+        self.full_at.set(full_at.map_err(wait)?);
+        Ok(())
     }
 }
 
@@ -179,5 +259,46 @@ mod tests {
         assert!(matches!(refused, Err(TooFast(ms)) if ms > 60_000 && ms <= 3_600_000));
         assert_eq!(rates.claim(a, ALICE, target(2)), Ok(()));
         assert_eq!(rates.claim(a, BOB, target(1)), Ok(()));
+    }
+
+    /// What one person with many accounts does: made-up devices until no place is left.
+    #[test]
+    fn a_full_table_refuses_neither_whom_it_follows_nor_a_newcomer() {
+        let limits = Limits {
+            claims_per_minute: NonZeroU32::MAX,
+            claims_per_account: NonZeroU32::MAX,
+            ..Limits::default()
+        };
+        let rates = Rates::new(&limits);
+        let [a, b] = addresses();
+        assert_eq!(rates.claim(b, BOB, target(1)), Ok(()));
+        for made_up in 0..u32::try_from(MAX_FOLLOWED).expect("a small number") {
+            let mallory = DeviceId(1_000 + i64::from(made_up / 60));
+            let _ = rates.claim(a, mallory, target(made_up));
+        }
+        assert_eq!(rates.claim(b, BOB, target(1)), Ok(()), "known");
+        assert_eq!(rates.claim(b, ALICE, target(1)), Ok(()), "new");
+    }
+
+    /// Whoever has a /48 has 65,536 /64s.
+    #[test]
+    fn a_large_network_has_a_few_times_what_one_subscriber_has() {
+        let limits = Limits {
+            registrations_per_minute: NonZeroU32::new(10).expect("ten"),
+            ..Limits::default()
+        };
+        let registered = |network: fn(u16) -> [u16; 8], count: u16| {
+            let rates = Rates::new(&limits);
+            let mut peers = (0..count).map(|i| IpAddr::from(network(i)));
+            let register = |peer| rates.register(peer).is_ok();
+            peers.by_ref().filter(|peer| register(*peer)).count()
+        };
+        let of_64 = registered(|i| [0x2001, 0xdb8, 1, 0, 0, 0, 0, i], 1_000);
+        let of_56 = registered(|i| [0x2001, 0xdb8, 1, i % 256, 0, 0, 0, i], 1_000);
+        let of_48 = registered(|i| [0x2001, 0xdb8, 1, i, 0, 0, 0, 1], 1_000);
+        // A few more, for the time that the test takes.
+        assert!((10..15).contains(&of_64), "{of_64}");
+        assert!((20..30).contains(&of_56), "{of_56}");
+        assert!((40..60).contains(&of_48), "{of_48}");
     }
 }
