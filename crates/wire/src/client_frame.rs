@@ -2,7 +2,7 @@
 
 use crate::codec::{self, FrameError};
 use crate::ids::{AccountId, ClaimId, DeviceAddress, MessageId, SignatureBytes, SigningKeyBytes};
-use crate::limits::{MAX_ACCOUNT_RECORD, MAX_ENVELOPE, MAX_INVITE};
+use crate::limits::{MAX_ACCOUNT_RECORD, MAX_INVITE};
 use crate::proto::{self, client_frame::Kind};
 use crate::records::PublishedKeys;
 use crate::username::Username;
@@ -57,7 +57,7 @@ pub struct Submit {
     pub message_id: MessageId,
     /// Whose mailbox.
     pub recipient: DeviceAddress,
-    /// At most [`MAX_ENVELOPE`] bytes, opaque to the relay.
+    /// `MIN_ENVELOPE` to `MAX_ENVELOPE` bytes; [`crate::envelope`] has what the relay looks at.
     pub envelope: Vec<u8>,
 }
 
@@ -247,7 +247,7 @@ impl TryFrom<proto::Submit> for Submit {
         Ok(Self {
             message_id: codec::fixed(&submit.message_id, "message_id")?,
             recipient: codec::device(submit.recipient)?,
-            envelope: codec::at_most(submit.envelope, MAX_ENVELOPE, "envelope")?,
+            envelope: codec::envelope(submit.envelope)?,
         })
     }
 }

@@ -3,7 +3,7 @@
 use prost::Message;
 
 use crate::ids::DeviceAddress;
-use crate::limits::{MAX_FRAME, MAX_RECEIVE_WINDOW};
+use crate::limits::{MAX_ENVELOPE, MAX_FRAME, MAX_RECEIVE_WINDOW, MIN_ENVELOPE};
 use crate::proto;
 use crate::records::{Bundle, KeyRecord, PublishedKeys};
 use crate::username::Username;
@@ -53,6 +53,14 @@ pub(crate) fn at_most(
     } else {
         Ok(bytes)
     }
+}
+
+/// An envelope on its way in. On its way out it has no lower limit: what waits may be from before there was one.
+pub(crate) fn envelope(bytes: Vec<u8>) -> Result<Vec<u8>, FrameError> {
+    if bytes.len() < MIN_ENVELOPE {
+        return Err(FrameError::Field("envelope"));
+    }
+    at_most(bytes, MAX_ENVELOPE, "envelope")
 }
 
 pub(crate) fn username(text: &str) -> Result<Username, FrameError> {

@@ -2,13 +2,14 @@
 //!
 //! Owns the protobuf encoding of every frame, the statements that are signed on a connection, the
 //! username rule and the limits both sides agree on. Knows no secret and no cryptography but a
-//! hash: keys, signatures and envelopes are bytes here (`crates/protocol` gives them meaning, which the relay
+//! hash: keys, signatures and, but for size and sender, envelopes are bytes here (`crates/protocol` gives them meaning, which the relay
 //! must not know). docs/RELAY-PROTOCOL.md has the dialogue.
 #![forbid(unsafe_code)]
 
 mod client_frame;
 mod codec;
 pub mod digest;
+pub mod envelope;
 mod hash;
 mod ids;
 pub mod limits;

@@ -5,6 +5,9 @@
 /// Version of the frames in this crate; a relay names the versions it speaks in `Challenge`.
 pub const FRAME_VERSION: u32 = 1;
 
+/// Smallest envelope between clients: a message without a handshake, of the smallest size class.
+pub const MIN_ENVELOPE: usize = 305;
+
 /// Largest envelope between clients: what one message may cost a mailbox.
 pub const MAX_ENVELOPE: usize = 96 * 1024;
 

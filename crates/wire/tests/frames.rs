@@ -2,7 +2,9 @@
 //! never a panic; every limit is held on the way in.
 #![forbid(unsafe_code)]
 
-use pawl_wire::limits::{MAX_ENVELOPE, MAX_FRAME, MAX_KEY_RECORD, MAX_KEYS_PER_PUBLISH};
+use pawl_wire::limits::{
+    MAX_ENVELOPE, MAX_FRAME, MAX_KEY_RECORD, MAX_KEYS_PER_PUBLISH, MIN_ENVELOPE,
+};
 use pawl_wire::{
     AccountId, Auth, Bundle, BundleRefusal, ClaimId, ClientFrame, ConnectionError, DeviceAddress,
     Epoch, FrameError, KeyDigests, KeyRecord, KeyStock, MessageId, Nonce, PublishedKeys, Register,
@@ -60,7 +62,7 @@ fn client_frames() -> Vec<ClientFrame> {
             signature: SignatureBytes([9; 64]),
         }),
         ClientFrame::Register(Box::new(register())),
-        submit(200),
+        submit(MIN_ENVELOPE),
         ClientFrame::Ack { through: 7 },
         ClientFrame::LookUp { username: name() },
         ClientFrame::FetchBundle {
@@ -242,11 +244,12 @@ fn the_largest_frames_fit() {
 
 #[test]
 fn limits_are_held_on_the_way_in() {
-    let over = submit(MAX_ENVELOPE + 1);
-    assert_eq!(
-        ClientFrame::decode(&over.encode()),
-        Err(FrameError::Field("envelope"))
-    );
+    for length in [0, MIN_ENVELOPE - 1, MAX_ENVELOPE + 1] {
+        assert_eq!(
+            ClientFrame::decode(&submit(length).encode()),
+            Err(FrameError::Field("envelope"))
+        );
+    }
     assert_eq!(
         ClientFrame::decode(&vec![0; MAX_FRAME + 1]),
         Err(FrameError::TooLarge(MAX_FRAME + 1))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pawl_wire::{
     BundleRefusal, ClaimId, ClientFrame, ConnectionError, DeviceAddress, PublishedKeys, RelayFrame,
-    Submit, SubmitRefusal, Username,
+    Submit, SubmitRefusal, Username, envelope,
 };
 
 use super::outgoing::End;
@@ -35,6 +35,9 @@ impl Connection<'_> {
     }
 
     async fn submit(&mut self, submit: Submit) -> Result<(), End> {
+        if !envelope::may_come_from(&submit.envelope, self.address) {
+            return Err(ConnectionError::Malformed.into());
+        }
         let message_id = submit.message_id;
         let refused = move |cause, retry_after_ms| RelayFrame::Refused {
             message_id,

@@ -45,7 +45,7 @@ pub(super) struct Connection<'a> {
     pub(super) relay: Arc<Relay>,
     pub(super) ip: IpAddr,
     pub(super) device: DeviceId,
-    address: DeviceAddress,
+    pub(super) address: DeviceAddress,
     pub(super) delivery: Delivery,
     pub(super) answers: FuturesOrdered<Answer>,
     pub(super) submits: SubmitRate,

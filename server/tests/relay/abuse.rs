@@ -98,12 +98,12 @@ async fn a_device_that_does_not_read_costs_bounded_memory() {
     let mut from = Client::register(relay.address, &alice).await;
     let _deaf = Client::register(relay.address, &bob).await;
     for _ in 0..20 {
-        from.store(bob.address(), message_id(), vec![1; MAX_ENVELOPE])
+        from.store(bob.address(), message_id(), vec![9; MAX_ENVELOPE])
             .await;
     }
     let before = relay.resident_kib();
     for _ in 0..400 {
-        from.store(bob.address(), message_id(), vec![1; MAX_ENVELOPE])
+        from.store(bob.address(), message_id(), vec![9; MAX_ENVELOPE])
             .await;
     }
     let grown = relay.resident_kib().saturating_sub(before);
@@ -169,7 +169,7 @@ async fn after_authentication_the_limit_is_a_frame_and_no_more() {
     let alice = Device::new("alice");
     let mut client = Client::register(relay.address, &alice).await;
     client
-        .store(alice.address(), message_id(), vec![1; MAX_ENVELOPE])
+        .store(alice.address(), message_id(), vec![9; MAX_ENVELOPE])
         .await;
     client.send_bytes(vec![0; MAX_FRAME + 1]).await;
     let too_large = End {
@@ -179,7 +179,7 @@ async fn after_authentication_the_limit_is_a_frame_and_no_more() {
     assert_eq!(client.end().await, too_large);
     let mut client = Client::auth(relay.address, &alice, 1).await;
     client
-        .submit(alice.address(), message_id(), vec![1; MAX_ENVELOPE + 1])
+        .submit(alice.address(), message_id(), vec![9; MAX_ENVELOPE + 1])
         .await;
     assert_eq!(client.end().await.error, Some(ConnectionError::Malformed));
     let mut client = Client::auth(relay.address, &alice, 1).await;
@@ -233,7 +233,7 @@ async fn no_bytes_as_a_frame_harm_the_relay() {
             let submit = pawl_wire::Submit {
                 message_id: message_id(),
                 recipient: alice.address(),
-                envelope: numbers.bytes(300),
+                envelope: numbers.bytes(400),
             };
             let mut bytes = ClientFrame::Submit(submit).encode();
             for _ in 0..=numbers.below(4) {

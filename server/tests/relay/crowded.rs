@@ -126,7 +126,7 @@ async fn ten_thousand_messages_come_once_in_order_and_others_are_served_meanwhil
 }
 
 async fn is_refused(from: &mut Client, to: DeviceAddress, id: MessageId, number: usize) {
-    from.submit(to, id, letter(number, 200)).await;
+    from.submit(to, id, letter(number, 400)).await;
     let refused = from.answer().await;
     assert!(
         matches!(refused, RelayFrame::Refused { message_id, cause: SubmitRefusal::MailboxFull, retry_after_ms: 1.. } if message_id == id),
@@ -150,12 +150,12 @@ async fn the_mailbox_that_is_full_refuses_and_goes_on_when_there_is_room() {
     let mut from = Client::register(relay.address, &alice).await;
     Client::register(relay.address, &bob).await.leave().await;
     get_known(&relay, &mut from, &bob).await;
-    let mut ids = fill(&mut from, bob.address(), FULL, 200).await;
+    let mut ids = fill(&mut from, bob.address(), FULL, 400).await;
     let next = message_id();
     is_refused(&mut from, bob.address(), next, FULL).await;
     // What is known is no new message, and others have room.
     assert!(
-        from.store(bob.address(), ids[FULL - 1], letter(0, 200))
+        from.store(bob.address(), ids[FULL - 1], letter(0, 400))
             .await
     );
     from.store(alice.address(), message_id(), envelope(1)).await;
@@ -168,13 +168,13 @@ async fn the_mailbox_that_is_full_refuses_and_goes_on_when_there_is_room() {
     to.settle().await;
     to.leave().await;
     for (number, id) in (FULL..).zip([next].into_iter().chain((0..9).map(|_| message_id()))) {
-        assert!(!from.store(bob.address(), id, letter(number, 200)).await);
+        assert!(!from.store(bob.address(), id, letter(number, 400)).await);
         ids.push(id);
     }
     is_refused(&mut from, bob.address(), message_id(), 0).await;
     let mut to = Client::auth(relay.address, &bob, 11).await;
     let came = to.waiting().await.into_iter();
     let expected = ids.iter().enumerate().skip(10);
-    let expected = expected.map(|(number, id)| (number as u64 + 2, *id, letter(number, 200)));
+    let expected = expected.map(|(number, id)| (number as u64 + 2, *id, letter(number, 400)));
     assert!(came.eq(expected), "something else came");
 }

@@ -159,7 +159,7 @@ async fn vanish(devices: usize, envelopes: usize, size: usize, set: impl FnOnce(
 async fn connections_of_those_who_vanished_end_after_the_idle_time_and_their_mail_waits() {
     // Every answer to her must come within it.
     let seconds = Duration::from_secs(8);
-    vanish(24, 3, 200, |limits| {
+    vanish(24, 3, 400, |limits| {
         limits.idle_timeout = seconds;
         limits.unsent_timeout = Duration::from_secs(1_000_000);
     })

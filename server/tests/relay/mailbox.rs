@@ -1,5 +1,7 @@
 //! Mailboxes: what is Stored is delivered once, in order, until it is acknowledged.
 
+use pawl_wire::envelope::INITIAL;
+use pawl_wire::limits::MIN_ENVELOPE;
 use pawl_wire::{
     ClientFrame, ConnectionError, DeviceAddress, RelayFrame, SubmitRefusal, close_code,
 };
@@ -26,6 +28,53 @@ async fn a_message_is_delivered_and_gone_after_its_acknowledgement() {
     to.leave().await;
     let mut again = Client::auth(relay.address, &bob, 1).await;
     assert_eq!(again.waiting().await, []);
+}
+
+/// What must end the connection, and what must be stored: each on a connection of its own.
+#[tokio::test]
+async fn what_is_no_envelope_or_names_another_sender_is_not_taken() {
+    let relay = Relay::start();
+    let (from, alice, bob) = two(&relay).await;
+    from.leave().await;
+    let initial = |account: &[u8; 32], device: u32| {
+        let mut bytes = vec![0xee; MIN_ENVELOPE];
+        bytes[..2].copy_from_slice(&INITIAL);
+        bytes[19..51].copy_from_slice(account);
+        bytes[51..55].copy_from_slice(&device.to_be_bytes());
+        bytes
+    };
+    let (own, other) = (alice.address().account.0, bob.address().account.0);
+    let mut ratchet = initial(&other, 1);
+    ratchet[1] = 2;
+    let cases = [
+        ("nothing", Vec::new(), false),
+        ("too small", vec![0xee; MIN_ENVELOPE - 1], false),
+        ("smallest", vec![0xee; MIN_ENVELOPE], true),
+        ("of this device", initial(&own, 1), true),
+        ("of another account", initial(&other, 1), false),
+        ("of another device of the account", initial(&own, 2), false),
+        ("no initial message", ratchet, true),
+    ];
+    let mut stored = Vec::new();
+    for (name, bytes, is_taken) in cases {
+        let mut from = Client::auth(relay.address, &alice, 0).await;
+        let id = message_id();
+        from.submit(bob.address(), id, bytes.clone()).await;
+        if is_taken {
+            assert!(
+                matches!(from.answer().await, RelayFrame::Stored { .. }),
+                "{name}"
+            );
+            stored.push((stored.len() as u64 + 1, id, bytes));
+            from.leave().await;
+        } else {
+            let end = from.end().await;
+            assert_eq!(end.error, Some(ConnectionError::Malformed), "{name}");
+            assert_eq!(end.code, Some(4001), "{name}");
+        }
+    }
+    let mut to = Client::auth(relay.address, &bob, 0).await;
+    assert_eq!(to.waiting().await, stored);
 }
 
 #[tokio::test]
@@ -105,14 +154,14 @@ async fn a_full_mailbox_refuses_and_keeps_what_it_has() {
 #[tokio::test]
 async fn a_mailbox_is_also_limited_in_bytes() {
     // Half of it is for strangers.
-    let relay = Relay::start_with(|config| config.limits.mailbox_bytes = 1_000);
+    let relay = Relay::start_with(|config| config.limits.mailbox_bytes = 2_000);
     let (mut from, _, bob) = two(&relay).await;
     from.store(bob.address(), message_id(), envelope(1)).await;
     from.store(bob.address(), message_id(), envelope(2)).await;
-    from.submit(bob.address(), message_id(), envelope(3)).await;
+    from.submit(bob.address(), message_id(), vec![9; 500]).await;
     let refused = from.answer().await;
     assert!(matches!(refused, RelayFrame::Refused { .. }), "{refused:?}");
-    from.store(bob.address(), message_id(), vec![1; 100]).await;
+    from.store(bob.address(), message_id(), envelope(3)).await;
 }
 
 #[tokio::test]

@@ -347,14 +347,14 @@ async fn an_envelope_above_the_relays_own_limit_has_its_own_refusal() {
     let alice = Device::new("alice");
     let mut client = Client::register(relay.address, &alice).await;
     let id = message_id();
-    client.submit(alice.address(), id, vec![1; 4_097]).await;
+    client.submit(alice.address(), id, vec![9; 4_097]).await;
     let refused = RelayFrame::Refused {
         message_id: id,
         cause: SubmitRefusal::TooLarge,
         retry_after_ms: 0,
     };
     assert_eq!(client.answer().await, refused);
-    client.store(alice.address(), id, vec![1; 4_096]).await;
+    client.store(alice.address(), id, vec![9; 4_096]).await;
 }
 
 #[tokio::test]

@@ -156,7 +156,7 @@ fn of_the_flood(store: &rusqlite::Connection) -> i64 {
 async fn live_mail(client: &mut Client, device: &Device) {
     for _ in 0..20 {
         let id = message_id();
-        client.submit(device.address(), id, vec![0x11; 100]).await;
+        client.submit(device.address(), id, vec![0x11; 400]).await;
         loop {
             match client.next().await {
                 RelayFrame::Deliver { seq, .. } => {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pawl_wire::limits::{MAX_ENVELOPE, MAX_FRAME};
+use pawl_wire::limits::{MAX_ENVELOPE, MAX_FRAME, MIN_ENVELOPE};
 use pawl_wire::{ClaimId, ClientFrame, MessageId, RelayFrame, Submit};
 
 use crate::history::{Event, Who};
@@ -210,6 +210,9 @@ impl Vandal {
     /// A message of a client that keeps to the rules.
     fn good(&mut self) -> Vec<u8> {
         let of = |who: usize| self.stage.devices[who].address();
+        // Some are smaller than any envelope, or larger.
+        let size = below(if below(20) == 0 { MAX_ENVELOPE } else { 900 });
+        let size = size + MIN_ENVELOPE - 20;
         let frame = match below(9) {
             0 => ClientFrame::Ack {
                 through: self.last_seq,
@@ -231,7 +234,7 @@ impl Vandal {
             _ => ClientFrame::Submit(Submit {
                 message_id: message_id(),
                 recipient: of(below(VANDAL + 1)),
-                envelope: vec![0xdd; below(if below(20) == 0 { MAX_ENVELOPE } else { 600 })],
+                envelope: vec![0xdd; size],
             }),
         };
         frame.encode()
@@ -398,7 +401,7 @@ async fn strangers(stage: &Stage) {
                 let submit = Submit {
                     message_id: message_id(),
                     recipient: device.address(),
-                    envelope: vec![0xcc; 100],
+                    envelope: vec![0xcc; MIN_ENVELOPE],
                 };
                 frame(0x82, &ClientFrame::Submit(submit).encode())
             }

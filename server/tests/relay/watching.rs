@@ -129,7 +129,7 @@ async fn the_metrics_count_what_happened_and_have_an_address_of_their_own() {
         ("pawl_duplicates_total", 1),
         ("pawl_delivered_total", 1),
         ("pawl_waiting_messages", 2),
-        ("pawl_waiting_bytes", 400),
+        ("pawl_waiting_bytes", 610),
         ("pawl_bundles_total", 1),
         ("pawl_submit_refusals_total{cause=\"UnknownRecipient\"}", 1),
         ("pawl_bundle_refusals_total{cause=\"RateLimited\"}", 1),
@@ -193,7 +193,8 @@ async fn be_busy(from: &mut Client, to: &Device) -> Vec<[u8; 16]> {
     for number in 0..5 {
         let id = message_id();
         ids.push(id.0);
-        from.submit(to.address(), id, vec![number; SIZE]).await;
+        from.submit(to.address(), id, vec![0xe0 | number; SIZE])
+            .await;
         from.answer().await;
     }
     for username in [to.username.as_str(), "nobody"] {

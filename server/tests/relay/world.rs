@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pawl_wire::limits::MAX_RECEIVE_WINDOW;
+use pawl_wire::limits::{MAX_RECEIVE_WINDOW, MIN_ENVELOPE};
 use pawl_wire::{ClaimId, ClientFrame, ConnectionError, MessageId, RelayFrame, SubmitRefusal};
 use tokio::sync::watch;
 
@@ -220,7 +220,8 @@ impl Actor {
             let to = below(recipients);
             let id = message_id();
             self.count += 1;
-            let mut bytes = vec![0xee; 60 + below(if to == SLOW { 90_000 } else { 2_000 })];
+            let mut bytes =
+                vec![0xee; MIN_ENVELOPE + below(if to == SLOW { 90_000 } else { 2_000 })];
             bytes[..4].copy_from_slice(&self.count.to_be_bytes());
             bytes[4] = u8::try_from(self.me).expect("a small number");
             // On its disk before it leaves.

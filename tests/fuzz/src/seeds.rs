@@ -1,6 +1,7 @@
 //! Honest input for each target, to begin with: made when it is needed, so that it is never out of date.
 
 use pawl_protocol::AccountRecord;
+use pawl_wire::limits::MIN_ENVELOPE;
 use pawl_wire::{
     AccountId, Auth, ClaimId, ClientFrame, DeviceAddress, Epoch, KeyRecord, MessageId, Nonce,
     PublishedKeys, Registration, RelayFrame, SignatureBytes, Submit, Username,
@@ -125,7 +126,7 @@ fn frames(add: &mut impl FnMut(&'static str, &[&[u8]])) {
         ClientFrame::Submit(Submit {
             message_id,
             recipient: device,
-            envelope: vec![6; 40],
+            envelope: vec![6; MIN_ENVELOPE],
         }),
         ClientFrame::Ack { through: 7 },
         ClientFrame::LookUp {

@@ -1,6 +1,9 @@
 //! envelopes.json: what an envelope says, and bytes that are none.
 
-use pawl_protocol::{Envelope, KemKind, MAX_ENVELOPE_BYTES, MAX_PLAINTEXT_BYTES};
+use pawl_protocol::{AccountKeyPair, Envelope, KemKind, MAX_ENVELOPE_BYTES, MAX_PLAINTEXT_BYTES};
+use pawl_wire::envelope::{INITIAL, may_come_from};
+use pawl_wire::limits::MIN_ENVELOPE;
+use pawl_wire::{AccountId, DeviceAddress};
 
 use super::handshakes::{Handshake, initial};
 use super::identity::refused;
@@ -142,4 +145,32 @@ fn initial_cases(good: &[u8], without: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
             change(without, 225, &[0, 0, 0, 1]),
         ),
     ]
+}
+
+/// What the relay looks at, which knows nothing of the protocol, stands where the protocol has it.
+#[test]
+fn the_relay_finds_the_sender_and_the_smallest_size_where_they_are() {
+    let mut rng = Tape::of("sender");
+    let account = AccountKeyPair::generate(&mut rng);
+    let alice = Person::with_device(account, 0x0102_0304, &mut rng);
+    let bob = Person::new(&mut rng);
+    let mut talk = Handshake::run(&alice, &bob, KemKind::OneTime, true, &mut rng);
+    let reply = talk.responder.seal(b"", &mut rng).expect("short");
+    assert_eq!(reply.len(), MIN_ENVELOPE);
+    assert!(Envelope::decode(&reply[..MIN_ENVELOPE - 1]).is_err());
+    assert!(talk.envelope.starts_with(&INITIAL) && !reply.starts_with(&INITIAL));
+    let address = |person: &Person| {
+        let certificate = person.certificate();
+        let device = u32::from_be_bytes(certificate[32..36].try_into().expect("four bytes"));
+        DeviceAddress {
+            account: AccountId(*person.account.public().as_bytes()),
+            device,
+        }
+    };
+    let (alice, bob) = (address(&alice), address(&bob));
+    assert_eq!((alice.device, bob.device), (0x0102_0304, 1));
+    assert!(may_come_from(&talk.envelope, alice) && !may_come_from(&talk.envelope, bob));
+    let other = DeviceAddress { device: 1, ..alice };
+    assert!(!may_come_from(&talk.envelope, other));
+    assert!(may_come_from(&reply, alice) && may_come_from(&reply, bob));
 }

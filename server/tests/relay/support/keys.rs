@@ -1,7 +1,7 @@
 //! Accounts with real Ed25519 keys, and public keys that are bytes to the relay.
 
 use ed25519_dalek::{Signer, SigningKey};
-use pawl_wire::limits::FRAME_VERSION;
+use pawl_wire::limits::{FRAME_VERSION, MIN_ENVELOPE};
 use pawl_wire::{
     AccountId, Auth, DeviceAddress, Epoch, KeyRecord, MessageId, Nonce, PublishedKeys, Register,
     SignatureBytes, SigningKeyBytes, Username, statement,
@@ -24,7 +24,7 @@ pub(crate) fn message_id() -> MessageId {
 
 /// Bytes by which a message is recognised.
 pub(crate) fn envelope(number: u32) -> Vec<u8> {
-    let mut bytes = vec![0xee; 200];
+    let mut bytes = vec![0xee; MIN_ENVELOPE];
     bytes[..4].copy_from_slice(&number.to_be_bytes());
     bytes
 }
