@@ -8,7 +8,7 @@ use pawl_wire::limits::{
 };
 
 use crate::config::Limits;
-use crate::{buckets, socket, store};
+use crate::{buckets, control, socket, store};
 
 const KIB: usize = 1_024;
 
@@ -75,16 +75,21 @@ pub fn fixed_limits() -> Vec<(&'static str, String)> {
             "unanswered requests on a connection",
             socket::MAX_UNANSWERED.to_string(),
         ),
-        (
-            "networks, accounts and pairs that are followed",
-            format!(
-                "{} per limit; newcomers beyond share {}",
-                grouped(buckets::MAX_FOLLOWED as u64),
-                grouped(buckets::SHARED as u64)
-            ),
-        ),
     ];
-    own.into_iter().chain(store::fixed_limits()).collect()
+    let others = store::fixed_limits().into_iter();
+    own.into_iter().chain(others).chain(elsewhere()).collect()
+}
+
+fn elsewhere() -> [(&'static str, String); 2] {
+    let followed = format!(
+        "{} per limit; newcomers beyond share {}",
+        grouped(buckets::MAX_FOLLOWED as u64),
+        grouped(buckets::SHARED as u64)
+    );
+    [
+        ("networks, accounts and pairs that are followed", followed),
+        control::fixed_limit(),
+    ]
 }
 
 /// With commas, as people read numbers.

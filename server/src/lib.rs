@@ -10,6 +10,7 @@ mod buckets;
 pub mod cli;
 mod clock;
 mod config;
+mod control;
 mod fixed;
 mod forwarded;
 mod headers;

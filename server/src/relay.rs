@@ -24,7 +24,7 @@ use crate::places::{Place, Places};
 use crate::rates::Rates;
 use crate::seldom::Seldom;
 use crate::store::{OpenError, Store, Wake};
-use crate::{assets, headers, health, random, socket, supervisor};
+use crate::{assets, control, headers, health, random, socket, supervisor};
 
 /// Connections that wait to be accepted: a crowd that comes back after a restart.
 const BACKLOG: i32 = 1_024;
@@ -227,6 +227,7 @@ pub async fn run_through(
     let watched = config.metrics.map(|address| watched(&relay, address));
     let watched = watched.transpose()?;
     let serving = actix_web::rt::spawn(server);
+    let asked = control::start(Arc::clone(&relay), config.data.clone());
     let sweeping = actix_web::rt::spawn(sweep(Arc::clone(&relay)));
     let watching = Arc::clone(&relay);
     let watching = actix_web::rt::spawn(async move { watching.watch().await });
@@ -255,6 +256,8 @@ pub async fn run_through(
     if let Some(watched) = watched {
         watched.stop(false).await;
     }
+    // Before another relay may have the folder.
+    asked.stop().await;
     relay.store.stop().await;
     Ok(())
 }

@@ -11,6 +11,7 @@ mod files;
 mod flags;
 mod layers;
 mod pages;
+mod people;
 mod run;
 
 use std::ffi::OsString;
@@ -52,6 +53,15 @@ Examples, as the relay's user (runuser -u pawl --):
   pawl-server ban add 203.0.113.0/24 --config /etc/pawl/pawl.toml
   pawl-server ban list --config /etc/pawl/pawl.toml
   pawl-server ban remove mallory --config /etc/pawl/pawl.toml";
+
+const ACCOUNT_EXAMPLES: &str = "\
+Examples, as the relay's user (runuser -u pawl --):
+  pawl-server account list --config /etc/pawl/pawl.toml
+  pawl-server account list --json --config /etc/pawl/pawl.toml";
+
+const MAIL_EXAMPLES: &str = "\
+Example, as the relay's user (runuser -u pawl --):
+  pawl-server mail erase mallory --config /etc/pawl/pawl.toml";
 
 const BACKUP_EXAMPLES: &str = "\
 Example, as root:
@@ -111,6 +121,12 @@ enum Command {
     /// Shut accounts and networks out
     #[command(subcommand, after_help = BAN_EXAMPLES)]
     Ban(door::BanCommand),
+    /// See who has an account
+    #[command(subcommand, after_help = ACCOUNT_EXAMPLES)]
+    Account(people::AccountCommand),
+    /// Erase mail that waits
+    #[command(subcommand, after_help = MAIL_EXAMPLES)]
+    Mail(people::MailCommand),
     /// Copy the store into a file, also while the relay serves
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup {
@@ -164,6 +180,8 @@ fn act(args: Args) -> ExitCode {
         Some(Command::Run(flags)) => run::run(*flags, place.data),
         Some(Command::Invite(command)) => door::invite(command, &place.data, flags.registration),
         Some(Command::Ban(command)) => door::ban(command, &place.data),
+        Some(Command::Account(command)) => people::account(&command, &place.data),
+        Some(Command::Mail(command)) => people::mail(&command, &place.data),
         Some(Command::Backup { file }) => care::backup(&place.data, &file),
         Some(Command::Restore { file }) => care::restore(&file, &place.data),
         Some(Command::Doctor(flags)) => {

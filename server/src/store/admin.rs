@@ -9,7 +9,9 @@ use std::path::Path;
 use pawl_wire::Epoch;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Banned, Invite, OpenError, StoreError, bans, invites, schema, time};
+use super::{
+    AccountRow, Banned, Erased, Invite, OpenError, StoreError, bans, invites, people, schema, time,
+};
 use crate::clock;
 
 pub(crate) struct Admin {
@@ -39,21 +41,29 @@ impl Admin {
     /// [`OpenError`], for a running relay of another version too. Where there is no store none is made: it
     /// would be another than the relay's.
     pub(crate) fn open(folder: &Path, fresh: Epoch) -> Result<Self, OpenError> {
+        match Self::open_alone(folder, fresh) {
+            Err(OpenError::InUse) => Ok(Self {
+                conn: schema::open_beside(&folder.join("relay.db"))?,
+                _lock: None,
+            }),
+            other => other,
+        }
+    }
+
+    /// The same where no relay runs: none starts before this is dropped.
+    ///
+    /// # Errors
+    /// As above, and [`OpenError::InUse`] where one runs.
+    pub(crate) fn open_alone(folder: &Path, fresh: Epoch) -> Result<Self, OpenError> {
         let path = folder.join("relay.db");
         if !path.try_exists().map_err(OpenError::Unreadable)? {
             return Err(OpenError::NoStore);
         }
-        match super::lock(&folder.join("relay.lock")) {
-            Ok(lock) => Ok(Self {
-                conn: schema::open_writer(&path, fresh, clock::wall_ms())?.0,
-                _lock: Some(lock),
-            }),
-            Err(OpenError::InUse) => Ok(Self {
-                conn: schema::open_beside(&path)?,
-                _lock: None,
-            }),
-            Err(error) => Err(error),
-        }
+        let lock = super::lock(&folder.join("relay.lock"))?;
+        Ok(Self {
+            conn: schema::open_writer(&path, fresh, clock::wall_ms())?.0,
+            _lock: Some(lock),
+        })
     }
 
     /// By the relay's time, which is what counts for invites.
@@ -103,6 +113,30 @@ impl Admin {
     /// Whether it was there.
     pub(crate) fn unban(&mut self, banned: &Banned) -> Result<bool, AdminError> {
         self.change(|conn| Ok(bans::remove(conn, banned)?))
+    }
+
+    /// The accounts behind this row, a page of them: where it is empty there are no more.
+    pub(crate) fn accounts(&self, after: i64) -> Result<Vec<AccountRow>, AdminError> {
+        Ok(people::list(&self.conn, after)?)
+    }
+
+    /// Erases what waits for an account; `None` where there is no such account.
+    pub(crate) fn erase_mail(&mut self, name: &str) -> Result<Option<Erased>, AdminError> {
+        let Some(devices) = people::devices(&self.conn, name)? else {
+            return Ok(None);
+        };
+        let mut erased = Erased::default();
+        for device in devices {
+            loop {
+                let (slice, _) =
+                    self.change(|conn| Ok(people::erase_slice(conn, device, u64::MAX)?))?;
+                erased.add(slice);
+                if slice == Erased::default() {
+                    break;
+                }
+            }
+        }
+        Ok(Some(erased))
     }
 
     fn change<T>(

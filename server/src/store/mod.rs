@@ -16,6 +16,7 @@ mod jobs;
 mod keys;
 mod live;
 mod mail;
+mod people;
 mod place;
 mod readers;
 mod schema;
@@ -53,10 +54,11 @@ pub(crate) use invites::Invite;
 pub(crate) use keys::Published;
 pub(crate) use live::{Listener, Outlet};
 pub(crate) use mail::{Letter, MailRead, Submitted};
+pub(crate) use people::{AccountRow, Erased};
 pub(crate) use writer::Wake;
 
 /// A device's row: what everything of a device is keyed by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct DeviceId(pub(crate) i64);
 
 impl DeviceId {

@@ -141,6 +141,12 @@ impl Mailbox {
         }
     }
 
+    /// Strangers without waiting mail.
+    fn forget_idle(&mut self) {
+        let is_followed = |it: &Sender| it.is_known || it.waiting != Waiting::default();
+        self.senders.retain(|_, sender| is_followed(sender));
+    }
+
     fn forget_waiting(&mut self) -> usize {
         let forgotten = self.waiting.len();
         self.waiting = VecDeque::new();
@@ -227,6 +233,18 @@ impl Shares {
             self.followed = self.followed.saturating_sub(1);
             here.learn(sender);
         }
+        crate::spare::give_back(&mut here.waiting);
+    }
+
+    /// What waited up to this number is erased; that makes nobody known.
+    pub(super) fn erase(&mut self, mailbox: DeviceId, through: u64) {
+        let Some(here) = self.mailboxes.get_mut(&mailbox) else {
+            return;
+        };
+        while here.take(through).is_some() {
+            self.followed = self.followed.saturating_sub(1);
+        }
+        here.forget_idle();
         crate::spare::give_back(&mut here.waiting);
     }
 

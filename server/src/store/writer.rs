@@ -13,8 +13,10 @@ use rusqlite::Connection;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
+use super::jobs::Reply;
 use super::jobs::{self, Job};
 use super::live::{Listener, LiveMail, OnDisk, Outlet, Submission, Taken, Write};
+use super::people::{self, Erased};
 use super::shares::Shares;
 use super::time::Time;
 use super::{DeviceId, Pending, StoreError, Submitted, mail};
@@ -119,6 +121,17 @@ impl Writer {
         Ok(answer)
     }
 
+    /// Queues the erasing of a slice of what waits for a device, up to a number.
+    pub(super) async fn erase(
+        &self,
+        device: DeviceId,
+        through: u64,
+    ) -> Result<Pending<Erased>, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Message::Erase(device, through, reply)).await?;
+        Ok(Pending::new(answer))
+    }
+
     /// A connection has everything. It is woken when that is not so.
     pub(super) async fn listen(&self, listener: Listener) -> Result<(), StoreError> {
         self.send(Message::Listen(listener)).await
@@ -164,6 +177,7 @@ enum Message {
     Listen(Listener),
     Leave(DeviceId, Arc<dyn Outlet>),
     Hurry(super::Lane),
+    Erase(DeviceId, u64, Reply<Erased>),
     Stop,
 }
 
@@ -251,6 +265,7 @@ impl Thread {
                 self.write(|live, writes| live.end(device, Some(&outlet), writes));
             }
             Message::Hurry(lane) => self.hurried.push(lane),
+            Message::Erase(device, through, reply) => self.erase(device, through, reply),
             Message::Stop => return true,
         }
         false
@@ -358,6 +373,22 @@ impl Thread {
             };
             self.group.push(jobs::job(op, failed).0);
         }
+    }
+
+    fn erase(&mut self, device: DeviceId, through: u64, reply: Reply<Erased>) {
+        let shares = Arc::clone(&self.shares);
+        let behind = Arc::clone(&shares);
+        let op = move |conn: &Connection| {
+            let (erased, last) = people::erase_slice(conn, device, through)?;
+            lock(&shares).erase(device, last);
+            Ok(erased)
+        };
+        let after = move |result: &Result<Erased, StoreError>| {
+            if result.is_err() {
+                lock(&behind).lose_count();
+            }
+        };
+        self.group.push(jobs::answering(op, after, reply));
     }
 
     fn commit(&mut self) {

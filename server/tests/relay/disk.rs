@@ -290,6 +290,8 @@ fn contents(folder: &Path) -> BTreeMap<OsString, Vec<u8>> {
     let files = std::fs::read_dir(folder).expect("a folder");
     files
         .map(|file| file.expect("a file"))
+        // A socket holds nothing.
+        .filter(|file| file.file_type().expect("a file").is_file())
         .filter(|file| file.file_name() != SHARED)
         .map(|file| {
             (

@@ -9,6 +9,8 @@ mod calls;
 mod care;
 #[cfg(target_os = "linux")]
 mod clocks;
+#[cfg(unix)]
+mod control;
 mod crash;
 mod crowded;
 mod disk;

@@ -52,7 +52,13 @@ async fn nobody_else_reads_the_store_in_a_folder_that_is_open_to_all() {
         assert_eq!(mode & 0o777, 0o600, "{:?}", file.file_name());
         names.insert(file.file_name());
     }
-    let expected = ["relay.db", "relay.db-shm", "relay.db-wal", "relay.lock"];
+    let expected = [
+        "relay.db",
+        "relay.db-shm",
+        "relay.db-wal",
+        "relay.lock",
+        "relay.sock",
+    ];
     assert_eq!(names, expected.map(Into::into).into());
     relay.kill();
 }

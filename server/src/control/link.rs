@@ -1,0 +1,46 @@
+//! The commands' end: finds the relay of a folder, asks it one thing, and reads what it says.
+
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+use super::{ANSWER_TIME, Line, LinkError, Request, address};
+
+/// Longer than the relay gives itself, so that its own word comes first.
+const PATIENCE: Duration = ANSWER_TIME.saturating_add(Duration::from_secs(30));
+
+/// One answer on its way.
+pub(crate) struct Link(BufReader<UnixStream>);
+
+impl Link {
+    /// Asks the relay that runs on this folder.
+    pub(crate) fn ask(folder: &Path, request: &Request) -> Result<Self, LinkError> {
+        let (_, address) = address(folder)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket
+            .connect(&address)
+            .map_err(|error| match error.kind() {
+                ErrorKind::NotFound | ErrorKind::ConnectionRefused => LinkError::Nobody,
+                _ => error.into(),
+            })?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_write_timeout(Some(PATIENCE))?;
+        let mut stream = UnixStream::from(socket);
+        let mut text = serde_json::to_vec(request).map_err(|_| LinkError::Unknown)?;
+        text.push(b'\n');
+        stream.write_all(&text)?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// The next line of the answer.
+    pub(crate) fn next(&mut self) -> Result<Line, LinkError> {
+        let mut text = Vec::new();
+        if self.0.read_until(b'\n', &mut text)? == 0 || text.last() != Some(&b'\n') {
+            return Err(LinkError::Cut);
+        }
+        serde_json::from_slice(&text).map_err(|_| LinkError::Unknown)
+    }
+}

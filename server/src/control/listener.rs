@@ -1,0 +1,230 @@
+//! The relay's end: makes the socket, takes requests, answers them out of the store.
+//!
+//! The store's lock is held while this runs, so that a socket which is there at the start is nobody's any more.
+//! A relay that cannot make its socket serves all the same, and tries again. What was asked is not logged.
+
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use socket2::{Domain, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinHandle;
+
+use super::{
+    ANSWER_TIME, Line, MAX_CONNECTIONS, MAX_REQUEST, REQUEST_TIME, Request, TooLong, address,
+};
+use crate::relay::Relay;
+use crate::store::StoreError;
+
+/// Connections that wait to be taken.
+const BACKLOG: i32 = 16;
+
+/// After a failure, before the next try.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// For a last word to whoever took too long.
+const LAST_WORD_TIME: Duration = Duration::from_secs(1);
+
+/// The running end; the socket is gone after [`Stop::stop`].
+pub(crate) struct Stop(JoinHandle<()>);
+
+impl Stop {
+    pub(crate) async fn stop(self) {
+        self.0.abort();
+        // It was aborted, which is no news.
+        let _ = self.0.await;
+    }
+}
+
+/// Serves on the socket in this folder.
+pub(crate) fn start(relay: Arc<Relay>, folder: PathBuf) -> Stop {
+    let first = OwnSocket::make(&folder);
+    Stop(actix_web::rt::spawn(async move {
+        keep_serving(&relay, &folder, first).await;
+    }))
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SocketError {
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    #[error("{0} is there and is no socket")]
+    NoSocket(String),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+async fn keep_serving(relay: &Relay, folder: &Path, first: Result<OwnSocket, SocketError>) {
+    let mut was_said = false;
+    let mut made = first;
+    loop {
+        match made {
+            Ok(socket) => socket.serve(relay).await,
+            Err(error) => {
+                if !was_said {
+                    was_said = true;
+                    tracing::warn!(%error, "no command can ask this relay anything: it has no socket");
+                }
+                if matches!(error, SocketError::TooLong(_)) {
+                    return;
+                }
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+        made = OwnSocket::make(folder);
+    }
+}
+
+struct OwnSocket {
+    path: PathBuf,
+    listener: UnixListener,
+}
+
+impl OwnSocket {
+    fn make(folder: &Path) -> Result<Self, SocketError> {
+        let (path, address) = address(folder)?;
+        match std::fs::symlink_metadata(&path) {
+            Ok(stale) if stale.file_type().is_socket() => std::fs::remove_file(&path)?,
+            Ok(_) => return Err(SocketError::NoSocket(path.display().to_string())),
+            Err(error) if error.kind() == ErrorKind::NotFound => (),
+            Err(error) => return Err(error.into()),
+        }
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        // Linux makes the file with the mode that the socket has: at no moment is it open to others.
+        #[cfg(target_os = "linux")]
+        rustix::fs::fchmod(&socket, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
+            .map_err(io::Error::from)?;
+        socket.bind(&address)?;
+        #[cfg(not(target_os = "linux"))]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        socket.listen(BACKLOG)?;
+        Ok(Self {
+            path,
+            listener: UnixListener::from_std(socket.into())?,
+        })
+    }
+
+    /// Serves until the socket fails.
+    async fn serve(&self, relay: &Relay) {
+        let mut open = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                taken = self.listener.accept(), if open.len() < MAX_CONNECTIONS => match taken {
+                    Ok((stream, _)) => open.push(attend(relay, stream)),
+                    Err(error) => {
+                        tracing::warn!(%error, "a command cannot be taken");
+                        return;
+                    }
+                },
+                Some(()) = open.next(), if !open.is_empty() => (),
+            }
+        }
+    }
+}
+
+impl Drop for OwnSocket {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the socket's file stays");
+        }
+    }
+}
+
+/// One request, answered and done. Whoever asks and is gone hears nothing.
+async fn attend(relay: &Relay, mut stream: UnixStream) {
+    let last = match tokio::time::timeout(REQUEST_TIME, read(&mut stream)).await {
+        Err(_) => Line::Refused(format!(
+            "no request came within {} seconds",
+            REQUEST_TIME.as_secs()
+        )),
+        Ok(Err(why)) => Line::Refused(why.to_owned()),
+        Ok(Ok(request)) => {
+            let answer = answer(relay, request, &mut stream);
+            match tokio::time::timeout(ANSWER_TIME, answer).await {
+                Err(_) => Line::Refused(format!(
+                    "it is not done after {} seconds; what is done stands",
+                    ANSWER_TIME.as_secs()
+                )),
+                Ok(Err(AnswerError::Gone)) => return,
+                Ok(Err(AnswerError::Store(error))) => Line::Refused(error.to_string()),
+                Ok(Ok(last)) => last,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LAST_WORD_TIME, say(&mut stream, &last)).await;
+}
+
+async fn read(stream: &mut UnixStream) -> Result<Request, &'static str> {
+    let mut line = Vec::new();
+    let mut piece = [0; 1_024];
+    let end = loop {
+        let end = line.iter().position(|byte| *byte == b'\n');
+        if end.unwrap_or(line.len()) > MAX_REQUEST {
+            return Err("the request is too long");
+        }
+        if let Some(end) = end {
+            break end;
+        }
+        match stream.read(&mut piece).await {
+            Ok(0) | Err(_) => return Err("the request has no end"),
+            Ok(length) => line.extend_from_slice(&piece[..length]),
+        }
+    };
+    serde_json::from_slice(&line[..end]).map_err(|_| "this relay does not know this request")
+}
+
+enum AnswerError {
+    /// Nobody takes the answer.
+    Gone,
+    Store(StoreError),
+}
+
+impl From<StoreError> for AnswerError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Does what is asked; gives the last line.
+async fn answer(
+    relay: &Relay,
+    request: Request,
+    stream: &mut UnixStream,
+) -> Result<Line, AnswerError> {
+    match request {
+        Request::ListAccounts {} => {
+            let mut after = 0;
+            loop {
+                let page = relay.store.accounts(after).await?;
+                let Some(last) = page.last() else {
+                    return Ok(Line::Done {});
+                };
+                after = last.id;
+                for account in page {
+                    say(stream, &Line::Account(account.into())).await?;
+                }
+            }
+        }
+        Request::EraseMail { name } => match relay.store.erase_mail(name).await? {
+            None => Ok(Line::NoAccount {}),
+            Some(erased) => {
+                say(stream, &Line::Erased(erased.into())).await?;
+                Ok(Line::Done {})
+            }
+        },
+    }
+}
+
+async fn say(stream: &mut UnixStream, line: &Line) -> Result<(), AnswerError> {
+    let mut text = serde_json::to_vec(line).map_err(|_| AnswerError::Gone)?;
+    text.push(b'\n');
+    let written = stream.write_all(&text).await;
+    written.map_err(|_| AnswerError::Gone)
+}
