@@ -77,7 +77,8 @@ function line(index: number, count: number): MessageView {
   const [mine, text] = LINES[(index + LINES.length * 100 - count) % LINES.length] ?? [true, ''];
   const left = count - index;
   const status = !mine ? null : left < 3 ? 'sending' : left < 5 ? 'delivered' : left < 6 ? 'sent' : 'read';
-  const at = now - left * 7 * 60_000 - (left > 6 ? 20 * HOUR : 0);
+  // Four at a time, twenty seconds apart.
+  const at = now - Math.ceil(left / 4) * 28 * 60_000 + ((count - left) % 4) * 20_000 - (left > 6 ? 20 * HOUR : 0);
   return { position: index * 3 + 1, mine, text, at, sentAt: at, status, notice: null };
 }
 

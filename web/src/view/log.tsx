@@ -9,9 +9,9 @@ import type { MessageView } from '../generated/types';
 import type { Timeline } from '../model/timeline';
 import { words } from '../words';
 import { useModel } from './context';
+import { place } from './groups';
 import { Icon } from './icons';
 import { Row } from './message';
-import { sameDay, shownTimes } from './time';
 
 /** Pixels from the end that still count as the end. */
 const NEAR_END = 48;
@@ -108,33 +108,11 @@ function Rows({ timeline }: { timeline: Timeline }) {
   const retry = useSignal((position: number) => {
     void timelines.retry(timeline.conversation, position).then((error) => { alerts.failed(error); });
   }).value;
-  const times = shownTimes(messages);
-  const lastMine = messages.findLast((one) => one.mine)?.position;
   return (
     <>
-      {messages.map((one, index) => {
-        const previous = messages[index - 1];
-        const at = times[index] ?? one.at;
-        const pause = at - (times[index - 1] ?? 0);
-        const newDay = !previous || !sameDay(at - pause, at);
-        return (
-          <Row
-            key={one.position}
-            message={one}
-            at={at}
-            conversation={timeline.conversation}
-            newDay={newDay}
-            first={newDay || starts(previous, one, pause)}
-            last={one.position === lastMine}
-            onRetry={retry}
-          />
-        );
-      })}
+      {place(messages, timeline.more.value).map((one) => (
+        <Row key={one.message.position} {...one} conversation={timeline.conversation} onRetry={retry} />
+      ))}
     </>
   );
-}
-
-/** Whether a message begins a new group: another writer, a notice in between, or a pause. */
-function starts(previous: MessageView, one: MessageView, pause: number): boolean {
-  return previous.mine !== one.mine || Boolean(previous.notice) || pause > 5 * 60_000;
 }

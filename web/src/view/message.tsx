@@ -2,25 +2,15 @@
  * One line of the log. An article holds the text and, for own messages, the status and nothing else:
  * times and days are drawn by CSS from attributes, so that they are in no live text.
  */
-import type { MessageStatus, MessageView } from '../generated/types';
+import type { MessageStatus } from '../generated/types';
 import { noticeText, statusWord, words } from '../words';
+import type { Placed } from './groups';
 import { Icon, StatusIcon } from './icons';
 import { memo } from './memo';
 import { RichText } from './richText';
 import { clockTime, dayName, fullTime } from './time';
 
-export type RowProps = {
-  message: MessageView;
-  /** The time that it shows. */
-  at: number;
-  conversation: string;
-  newDay: boolean;
-  /** Of a group by one writer. */
-  first: boolean;
-  /** The newest own message: its status is shown as a word. */
-  last: boolean;
-  onRetry: (position: number) => void;
-};
+export type RowProps = Placed & { conversation: string; onRetry: (position: number) => void };
 
 export const Row = memo((props: RowProps) => {
   const { message, at, newDay, first } = props;
@@ -36,21 +26,27 @@ function Notice({ message, conversation }: RowProps) {
   return message.notice && <p class="notice"><Icon name="warning" /><span>{noticeText(message.notice, conversation)}</span></p>;
 }
 
-function Line({ message, at, conversation, last, onRetry }: RowProps) {
+function Line({ message, at, conversation, timed, onRetry }: RowProps) {
   const text = `message-${message.position}`;
   const status = message.mine ? message.status : null;
-  const inWords = last || status === 'notSent';
+  const time = fullTime(at);
   return (
     <>
-      <div class={`line ${message.mine ? 'mine' : 'theirs'}${status && inWords ? ' in-words' : ''}`}>
+      <div class={message.mine ? 'line mine' : 'line theirs'}>
         <article
+          class={status === 'notSent' ? 'bubble failed' : 'bubble'}
+          dir="auto"
           aria-labelledby={text}
-          aria-description={`${message.mine ? words.fromYou : words.from(conversation)}, ${fullTime(at)}`}
+          aria-description={`${message.mine ? words.fromYou : words.from(conversation)}, ${time}`}
         >
-          <p id={text} class={status === 'notSent' ? 'bubble failed' : 'bubble'} dir="auto"><RichText text={message.text} /></p>
-          {status && <Status status={status} inWords={inWords} />}
+          <p id={text} class="text" dir="auto"><RichText text={message.text} /></p>
+          {(timed || status) && (
+            <div class="meta">
+              {timed && <span class="time" data-label={clockTime(at)} title={time} aria-hidden="true" />}
+              {status && <Status status={status} />}
+            </div>
+          )}
         </article>
-        <span class="time" data-label={clockTime(at)} title={fullTime(at)} aria-hidden="true" />
       </div>
       {status === 'notSent' && (
         <p class="retry">
@@ -61,9 +57,10 @@ function Line({ message, at, conversation, last, onRetry }: RowProps) {
   );
 }
 
-function Status({ status, inWords }: { status: MessageStatus; inWords: boolean }) {
+/** A mark for the eye, a word for the ear. */
+function Status({ status }: { status: MessageStatus }) {
   return (
-    <p class={`status ${status}${inWords ? '' : ' quiet'}`} title={inWords ? undefined : statusWord[status]}>
+    <p class={`status ${status}`} title={statusWord[status]}>
       <StatusIcon status={status} />
       <span class="status-text">{statusWord[status]}</span>
     </p>

@@ -24,6 +24,10 @@ export function sameDay(a: number, b: number): boolean {
   return dayOf(a) === dayOf(b);
 }
 
+export function sameMinute(a: number, b: number): boolean {
+  return Math.floor(a / 60_000) === Math.floor(b / 60_000);
+}
+
 export function clockTime(at: number): string {
   return clock.format(at);
 }
