@@ -1,7 +1,7 @@
 /**
  * The messages. The scrolling box is a reversed column, so the end is its resting place: what is
- * loaded above moves nothing, and the newest message stays in view without any arithmetic. Only what
- * arrives below while the person reads further up has to be made up for.
+ * loaded above moves nothing (see room.ts), and the newest message stays in view without any arithmetic.
+ * Only what arrives below while the person reads further up has to be made up for.
  */
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
@@ -12,11 +12,12 @@ import { useModel } from './context';
 import { place } from './groups';
 import { Icon } from './icons';
 import { Row } from './message';
+import { Room } from './room';
 
 /** Pixels from the end that still count as the end. */
 const NEAR_END = 48;
-/** Pixels from the top at which the older page is asked for, about one screen ahead. */
-const NEAR_TOP = 900;
+/** Screens above the one that is read for which messages are loaded. */
+const AHEAD = 4;
 
 export function Log({ timeline }: { timeline: Timeline }) {
   const box = useRef<HTMLDivElement>(null);
@@ -26,11 +27,12 @@ export function Log({ timeline }: { timeline: Timeline }) {
     const log = box.current;
     if (!log) return;
     end.value = -log.scrollTop < NEAR_END;
-    const above = log.scrollHeight - log.clientHeight + log.scrollTop;
-    if (above < NEAR_TOP) void timeline.loadOlder();
+    const above = log.getBoundingClientRect().top - (log.querySelector('.rows')?.getBoundingClientRect().top ?? 0);
+    if (above < AHEAD * log.clientHeight) void timeline.loadOlder();
   };
   const toEnd = () => { box.current?.scrollTo({ top: 0 }); };
   useKeepPlace(box, messages, end.value);
+  const scrolled = useRoom(box, timeline, messages);
   useLayoutEffect(look, [messages]);
   return (
     <div class="log-frame">
@@ -41,15 +43,18 @@ export function Log({ timeline }: { timeline: Timeline }) {
         aria-label={words.messages}
         aria-relevant="additions"
         tabIndex={0}
-        onScroll={look}
+        onScroll={() => {
+          look();
+          scrolled();
+        }}
         onKeyDown={(event) => {
           // The browser's own way there stops half-way, as rows turn out higher than they were thought to be.
           if (event.key === 'End') toEnd();
         }}
       >
-        <div class="rows">
+        <div class="room">
           <Beginning timeline={timeline} />
-          <Rows timeline={timeline} />
+          <div class="rows"><Rows timeline={timeline} /></div>
         </div>
       </div>
       {!end.value && (
@@ -59,6 +64,18 @@ export function Log({ timeline }: { timeline: Timeline }) {
       )}
     </div>
   );
+}
+
+/** Keeps room for older messages; what this gives is to be told of scrolling. */
+function useRoom(box: { current: HTMLDivElement | null }, timeline: Timeline, messages: readonly MessageView[]): () => void {
+  const room = useSignal(new Room(timeline)).value;
+  useLayoutEffect(() => {
+    if (box.current?.firstElementChild instanceof HTMLElement) room.drawn(box.current.firstElementChild);
+  }, [messages]);
+  useLayoutEffect(() => () => { room.close(); }, []);
+  return () => {
+    if (box.current?.firstElementChild instanceof HTMLElement) room.scrolled(box.current.firstElementChild);
+  };
 }
 
 /** Somebody who reads further up keeps their place when something comes in below. */
