@@ -1,44 +1,76 @@
 //! How many connections there are, in all and from one network address, and when one has its end.
 //!
-//! A network is followed only while it has a connection, so there are three for each connection at most. Nothing here is
-//! logged.
+//! A tenth of the places is kept for devices that were there before (`Relay::was_there_before`). Who a connection is shows
+//! when it authenticates: until then one that finds only such places left is there on trial. A network is followed only
+//! while it has a connection, so there are three for each connection at most. Nothing here is logged.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Limits;
 use crate::metrics::TurnedAway;
 use crate::network::{Network, SHARES};
 
+/// One place in so many is kept.
+const KEPT: usize = 10;
+
+/// So many addresses share what is kept, so that few do not fill that, too.
+const SHARE_KEPT: usize = 40;
+
 pub(crate) struct Places {
-    most: usize,
-    /// 0 for no limit.
-    most_per_address: usize,
-    taken: Arc<Taken>,
+    taken: Arc<Mutex<Taken>>,
 }
 
-#[derive(Default)]
 struct Taken {
-    all: AtomicUsize,
-    by_network: Mutex<HashMap<Network, usize>>,
+    most: usize,
+    kept: usize,
+    /// From one address: of all places and of those that are kept.
+    most_per_address: Count,
+    all: Count,
+    by_network: HashMap<Network, Count>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    all: usize,
+    kept: usize,
 }
 
 /// One of the limited number of connections; dropping it gives the place back.
 pub(crate) struct Place {
-    taken: Arc<Taken>,
-    /// Whose networks it counts in, once it does.
-    peer: Option<IpAddr>,
+    taken: Arc<Mutex<Taken>>,
+    peer: IpAddr,
+    is_kept: bool,
+}
+
+/// How many places are kept for devices that were there before.
+pub(crate) fn kept(limits: &Limits) -> usize {
+    limits.connections / KEPT
 }
 
 impl Places {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self {
+        let kept = kept(limits);
+        let taken = Taken {
             most: limits.connections,
-            most_per_address: limits.connections_per_address,
-            taken: Arc::default(),
+            kept,
+            most_per_address: match limits.connections_per_address {
+                0 => Count {
+                    all: usize::MAX,
+                    kept: usize::MAX,
+                },
+                all => Count {
+                    all,
+                    kept: (kept / SHARE_KEPT).max(1),
+                },
+            },
+            all: Count::default(),
+            by_network: HashMap::new(),
+        };
+        Self {
+            taken: Arc::new(Mutex::new(taken)),
         }
     }
 
@@ -47,42 +79,71 @@ impl Places {
     /// # Errors
     /// Which limit is reached.
     pub(crate) fn take(&self, peer: IpAddr) -> Result<Place, TurnedAway> {
-        let before = self.taken.all.fetch_add(1, Ordering::AcqRel);
-        let mut place = Place {
+        let is_kept = whole(&self.taken).take(peer)?;
+        Ok(Place {
             taken: Arc::clone(&self.taken),
-            peer: None,
-        };
-        if before >= self.most {
-            return Err(TurnedAway::Full);
-        }
-        if self.most_per_address > 0 {
-            let mut by_network = self.taken.by_network();
-            let mut counts = Network::around(peer).zip(SHARES);
-            if counts.any(|(network, share)| {
-                let most = self.most_per_address.saturating_mul(times(share));
-                by_network.get(&network).is_some_and(|count| *count >= most)
-            }) {
-                // Networks have entries that others hold; the place's own end takes nothing from them.
-                return Err(TurnedAway::Address);
-            }
-            for network in Network::around(peer) {
-                *by_network.entry(network).or_default() += 1;
-            }
-            place.peer = Some(peer);
-        }
-        Ok(place)
+            peer,
+            is_kept,
+        })
     }
 
     pub(crate) fn taken(&self) -> usize {
-        self.taken.all.load(Ordering::Acquire)
+        whole(&self.taken).all.all
+    }
+}
+
+impl Place {
+    /// Whether its connection may stay, now that it is known who it is.
+    pub(crate) fn settle(&mut self, was_there_before: bool) -> bool {
+        if self.is_kept {
+            let mut taken = whole(&self.taken);
+            if taken.has_ordinary() {
+                taken.change(self.peer, |count| count.kept -= 1);
+                self.is_kept = false;
+            }
+        }
+        !self.is_kept || was_there_before
     }
 }
 
 impl Taken {
-    fn by_network(&self) -> MutexGuard<'_, HashMap<Network, usize>> {
-        self.by_network
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn has_ordinary(&self) -> bool {
+        self.all.all - self.all.kept < self.most - self.kept
+    }
+
+    /// Whether the place is one of those that are kept.
+    fn take(&mut self, peer: IpAddr) -> Result<bool, TurnedAway> {
+        let is_kept = !self.has_ordinary();
+        let most = self.most_per_address;
+        let is_full = |kind: fn(Count) -> usize| {
+            Network::around(peer).zip(SHARES).any(|(network, share)| {
+                let most = kind(most).saturating_mul(times(share));
+                let count = self.by_network.get(&network);
+                count.is_some_and(|count| kind(*count) >= most)
+            })
+        };
+        if is_full(|count| count.all) {
+            return Err(TurnedAway::Address);
+        }
+        if is_kept && (self.all.kept >= self.kept || is_full(|count| count.kept)) {
+            return Err(TurnedAway::Full);
+        }
+        self.change(peer, |count| {
+            count.all += 1;
+            count.kept += usize::from(is_kept);
+        });
+        Ok(is_kept)
+    }
+
+    fn change(&mut self, peer: IpAddr, change: impl Fn(&mut Count)) {
+        change(&mut self.all);
+        for network in Network::around(peer) {
+            let count = self.by_network.entry(network).or_default();
+            change(count);
+            if *count == Count::default() {
+                self.by_network.remove(&network);
+            }
+        }
     }
 }
 
@@ -90,20 +151,17 @@ fn times(share: NonZeroU32) -> usize {
     usize::try_from(share.get()).unwrap_or(usize::MAX)
 }
 
+/// What it guards is changed in steps that do not panic.
+fn whole(taken: &Mutex<Taken>) -> MutexGuard<'_, Taken> {
+    taken.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(peer) = self.peer {
-            let mut by_network = self.taken.by_network();
-            for network in Network::around(peer) {
-                if let Some(count) = by_network.get_mut(&network) {
-                    *count -= 1;
-                    if *count == 0 {
-                        by_network.remove(&network);
-                    }
-                }
-            }
-        }
-        self.taken.all.fetch_sub(1, Ordering::AcqRel);
+        whole(&self.taken).change(self.peer, |count| {
+            count.all -= 1;
+            count.kept -= usize::from(self.is_kept);
+        });
     }
 }
 
@@ -142,7 +200,10 @@ mod tests {
         assert!(again.is_ok());
         drop((b, other, again));
         assert_eq!(places.taken(), 0);
-        assert!(places.taken.by_network().is_empty(), "nobody is remembered");
+        assert!(
+            whole(&places.taken).by_network.is_empty(),
+            "nobody is remembered"
+        );
     }
 
     #[test]
@@ -160,7 +221,10 @@ mod tests {
         let other = places.take(ip("2001:db8:2::1"));
         assert!(other.is_ok(), "another /48 is another site");
         drop((of_56, of_48, other));
-        assert!(places.taken.by_network().is_empty(), "nobody is remembered");
+        assert!(
+            whole(&places.taken).by_network.is_empty(),
+            "nobody is remembered"
+        );
     }
 
     #[test]
@@ -170,5 +234,28 @@ mod tests {
         assert!(all.iter().all(Result::is_ok));
         let more = places.take(ip("192.0.2.1")).err();
         assert_eq!(more, Some(TurnedAway::Full));
+    }
+
+    #[test]
+    fn what_is_kept_goes_to_those_who_were_there_before_and_is_shared_among_addresses() {
+        let places = places(40, 2);
+        let peer = |number: u8| IpAddr::from([192, 0, 2, number]);
+        let ordinary: Vec<_> = (0..36).map(|i| places.take(peer(i / 2))).collect();
+        assert!(ordinary.iter().all(Result::is_ok));
+        let mut kept: Vec<_> = (100..104)
+            .filter_map(|i| places.take(peer(i)).ok())
+            .collect();
+        assert_eq!(kept.len(), 4);
+        assert_eq!(places.take(peer(200)).err(), Some(TurnedAway::Full));
+        assert!(kept[0].settle(true), "it was there before");
+        assert!(!kept[1].settle(false), "it was not");
+        drop(kept.remove(1));
+        let again = places.take(peer(100)).err();
+        assert_eq!(again, Some(TurnedAway::Full), "one address has its share");
+        drop(ordinary);
+        assert!(kept[1].settle(false), "there is room for everybody");
+        drop(kept);
+        assert_eq!(places.taken(), 0);
+        assert!(whole(&places.taken).by_network.is_empty());
     }
 }

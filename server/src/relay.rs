@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -23,7 +23,7 @@ use crate::origin::PublicOrigin;
 use crate::places::{Place, Places};
 use crate::rates::Rates;
 use crate::seldom::Seldom;
-use crate::store::{OpenError, Store, Wake};
+use crate::store::{DeviceId, OpenError, Store, Wake};
 use crate::{assets, control, headers, health, random, socket, supervisor};
 
 /// Connections that wait to be accepted: a crowd that comes back after a restart.
@@ -40,6 +40,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// What is past its time is looked for with the first of so many looks at the clocks; minutes do not matter to days.
 const LOOKS_PER_SWEEP: u64 = 10;
+
+/// Who is new for the places that are kept is so for half a day to a day.
+const LOOKS_PER_HALF_DAY: u64 = 12 * 60;
 
 /// Between two slices of one sweep, so that the writer serves others in between.
 const SWEEP_PAUSE: Duration = Duration::from_millis(20);
@@ -85,6 +88,13 @@ pub enum StartError {
     Serve(std::io::Error),
 }
 
+/// The newest devices of two earlier looks. Rows of devices rise, so who registered before a look has a lower one.
+#[derive(Default)]
+struct Newest {
+    before: DeviceId,
+    last: DeviceId,
+}
+
 /// What all connections share.
 pub(crate) struct Relay {
     pub(crate) store: Store,
@@ -99,6 +109,7 @@ pub(crate) struct Relay {
     pub(crate) public_origins: Vec<PublicOrigin>,
     pub(crate) drain: watch::Sender<bool>,
     places: Places,
+    newest: Mutex<Newest>,
     foreign_was_said: Seldom,
     crowd_was_said: Seldom,
 }
@@ -129,6 +140,7 @@ impl Relay {
             public_origins: config.public_origins.clone(),
             drain: watch::Sender::new(false),
             places: Places::new(&config.limits),
+            newest: Mutex::default(),
             foreign_was_said: Seldom::default(),
             crowd_was_said: Seldom::default(),
         })
@@ -145,6 +157,27 @@ impl Relay {
         }
         self.metrics.connections.add(1);
         Ok(place)
+    }
+
+    /// Whether this device registered half a day ago or more, or before the relay started.
+    pub(crate) fn was_there_before(&self, device: DeviceId) -> bool {
+        device <= self.newest().before
+    }
+
+    /// Looks who is there now: those are who was there before, from the look after the next on.
+    async fn look_at_newest(&self, is_start: bool) {
+        match self.store.newest_device().await {
+            Ok(now) => {
+                let mut newest = self.newest();
+                newest.before = if is_start { now } else { newest.last };
+                newest.last = now;
+            }
+            Err(error) => tracing::error!(%error, "the newest device cannot be read"),
+        }
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Newest> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts somebody who is turned away; what an operator may have set wrong is said now and then, without a word
@@ -222,6 +255,7 @@ pub async fn run_through(
         folder: config.data.clone(),
         reason: error.to_string(),
     })?;
+    relay.look_at_newest(true).await;
     let server = serve(Arc::clone(&relay), &config, listener).map_err(StartError::Serve)?;
     let handle = server.handle();
     let watched = config.metrics.map(|address| watched(&relay, address));
@@ -345,6 +379,9 @@ async fn sweep(relay: Arc<Relay>) {
     for look in 0_u64.. {
         if let Err(error) = relay.store.go_on().await {
             tracing::error!(%error, "the relay's time does not go on");
+        }
+        if look > 0 && look.is_multiple_of(LOOKS_PER_HALF_DAY) {
+            relay.look_at_newest(false).await;
         }
         if look.is_multiple_of(LOOKS_PER_SWEEP) {
             relay.rates.forget_quiet();

@@ -90,7 +90,8 @@ numbered!(
         RegistrationClosed = 7,
         /// Too many registrations or look-ups; try again after the time given.
         RateLimited = 8,
-        /// The relay cannot read or write its store now; try again after the time given.
+        /// The relay cannot read or write its store now, or has no place for a new device; try again after the
+        /// time given.
         Unavailable = 9,
         /// A key id that was used before with another key, or one at or below the device's floor.
         KeyReused = 10,

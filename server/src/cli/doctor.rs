@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::print;
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, Limits};
+use crate::places;
 use crate::store::{self, Health};
 
 /// Below this much room a relay that is used is soon without any.
@@ -24,6 +25,9 @@ const GOODBYES: u64 = 30;
 
 /// Clocks of machines differ; by this much they do not.
 const CLOCK_SLACK_MS: u64 = HOUR_MS;
+
+/// Somebody has as many network addresses without an effort.
+const FEW_ADDRESSES: usize = 10;
 
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -48,6 +52,7 @@ pub(super) fn doctor(config: &Config, unknown_variables: &[String]) -> ExitCode 
         proxies(config),
         door(config),
         files(config),
+        crowd(&config.limits),
         drain(config),
     ];
     let mut wrong = 0;
@@ -331,6 +336,27 @@ fn door(config: &Config) -> Vec<Finding> {
         }
         Invite => Fine("accounts are made with codes of `pawl-server invite create`".to_owned()),
         Closed => Look("nobody can make an account".to_owned()),
+    }]
+}
+
+/// How many people it takes to keep everybody else out.
+fn crowd(limits: &Limits) -> Vec<Finding> {
+    let kept = places::kept(limits);
+    let (all, each) = (limits.connections, limits.connections_per_address);
+    if each == 0 {
+        return vec![Look(format!(
+            "one network address can fill all {all} places: --connections-per-address is 0"
+        ))];
+    }
+    let addresses = (all - kept).div_ceil(each);
+    let line = format!(
+        "{addresses} network addresses fill the {} places that are for everybody; {kept} more are kept for devices that were there before",
+        all - kept
+    );
+    vec![if addresses < FEW_ADDRESSES {
+        Look(line + ": lower --connections-per-address, or raise --connections")
+    } else {
+        Fine(line)
     }]
 }
 

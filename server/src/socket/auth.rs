@@ -18,6 +18,8 @@ use super::reader::Incoming;
 use super::{Peer, Socket};
 use crate::bans;
 use crate::hub::Live;
+use crate::metrics::TurnedAway;
+use crate::places::Place;
 use crate::random;
 use crate::relay::Relay;
 use crate::store::{DeviceId, Registered};
@@ -42,6 +44,7 @@ pub(super) async fn admit(
     relay: &Arc<Relay>,
     peer: &Peer,
     socket: &mut Socket,
+    place: &mut Place,
 ) -> Result<Admitted, End> {
     let nonce = fresh_nonce()?;
     let work_bits = relay.work_bits();
@@ -60,8 +63,13 @@ pub(super) async fn admit(
     let first = tokio::time::timeout(patience, first_frame(socket)).await;
     let (address, (device, last_seq, window)) =
         match first.map_err(|_| ConnectionError::TimedOut)?? {
-            ClientFrame::Auth(auth) => (auth.device, known(relay, peer, nonce, &auth).await?),
+            ClientFrame::Auth(auth) => {
+                let known = known(relay, peer, nonce, &auth).await?;
+                settle(relay, place, relay.was_there_before(known.0))?;
+                (auth.device, known)
+            }
             ClientFrame::Register(register) => {
+                settle(relay, place, false)?;
                 (register.device, new(relay, peer, nonce, *register).await?)
             }
             _ => return Err(ConnectionError::Malformed.into()),
@@ -76,6 +84,16 @@ pub(super) async fn admit(
         live,
         delivery: Delivery::new(window, last_seq, opened.last_seq),
     })
+}
+
+/// Who is there on trial stays if they were there before, or if there is room for everybody again.
+fn settle(relay: &Relay, place: &mut Place, was_there_before: bool) -> Result<(), End> {
+    if place.settle(was_there_before) {
+        return Ok(());
+    }
+    relay.turn_away(TurnedAway::Full);
+    let wait = u64::from(super::PLACE_RETRY_SECONDS) * 1_000;
+    Err(End::Error(ConnectionError::Unavailable, wait))
 }
 
 fn fresh_nonce() -> Result<Nonce, End> {

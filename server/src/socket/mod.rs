@@ -98,11 +98,11 @@ pub(crate) async fn open(
     response.set_body(outgoing.boxed())
 }
 
-async fn serve(relay: Arc<Relay>, peer: Box<Peer>, mut socket: Box<Socket>, _place: Place) {
+async fn serve(relay: Arc<Relay>, peer: Box<Peer>, mut socket: Box<Socket>, mut place: Place) {
     let mut drain = relay.drain.subscribe();
     // What is needed for a moment only does not lie in a connection's memory for hours.
     let admitted = tokio::select! {
-        admitted = Box::pin(auth::admit(&relay, &peer, &mut socket)) => admitted,
+        admitted = Box::pin(auth::admit(&relay, &peer, &mut socket, &mut place)) => admitted,
         _ = drain.wait_for(|draining| *draining) => Err(End::Restart),
     };
     let end = match admitted {

@@ -64,6 +64,13 @@ pub(super) fn find_device(
     Ok(known)
 }
 
+pub(super) fn newest_device(conn: &Connection) -> Result<DeviceId, StoreError> {
+    let newest = conn.query_row("SELECT coalesce(max(id), 0) FROM device", [], |row| {
+        row.get(0)
+    })?;
+    Ok(newest)
+}
+
 pub(super) fn look_up(
     conn: &Connection,
     username: &Username,

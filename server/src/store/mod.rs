@@ -58,7 +58,7 @@ pub(crate) use people::{AccountRow, Erased};
 pub(crate) use writer::Wake;
 
 /// A device's row: what everything of a device is keyed by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct DeviceId(pub(crate) i64);
 
 impl DeviceId {
@@ -221,6 +221,11 @@ impl Store {
     ) -> Result<Option<KnownDevice>, StoreError> {
         let read = move |conn: &Connection| accounts::find_device(conn, address);
         self.readers.submit(read).await?.await
+    }
+
+    /// The device that registered last; nobody's where there is none.
+    pub(crate) async fn newest_device(&self) -> Result<DeviceId, StoreError> {
+        self.readers.submit(accounts::newest_device).await?.await
     }
 
     /// The signed record of the account that has this name.

@@ -23,6 +23,7 @@ mod keys;
 mod live;
 mod mailbox;
 mod operations;
+mod places;
 mod power;
 mod settings;
 mod shares;
