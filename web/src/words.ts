@@ -30,6 +30,7 @@ export const words = {
   registering: (name: string) => `Creating the account “${name}”. This may take a moment. It will continue as soon as the server can be reached.`,
   conversations: 'Conversations',
   connection: 'Connection',
+  tryNow: 'Try now',
   newConversation: 'New conversation',
   newConversationText: 'Who do you want to write to? Enter their username.',
   start: 'Start',

@@ -130,3 +130,13 @@ test('the same alert is shown once, and no more than can be read', async () => {
   expect(model.alerts.list.value).toHaveLength(4);
   await settled();
 });
+
+test('a person who does something is not left to wait for a connection; one who is online is not asked about it', async () => {
+  await begin();
+  model.nudge();
+  expect(engine.hints).toEqual([]);
+  said.event({ type: 'connectionChanged', connection: 'offline' });
+  model.nudge();
+  model.tryNow();
+  expect(engine.hints).toEqual(['nudged', 'tryNow']);
+});

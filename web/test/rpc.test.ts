@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { PageToWorker, WorkerState, WorkerToPage } from '../src/worker/messages';
 import { Rpc, type WorkerLike } from '../src/worker/rpc';
-import type { Event } from '../src/generated/types';
+import type { Event as EngineEvent } from '../src/generated/types';
 
 class FakeWorker implements WorkerLike {
   sent: PageToWorker[] = [];
@@ -34,7 +34,7 @@ class FakeWorker implements WorkerLike {
 
 function start() {
   const worker = new FakeWorker();
-  const events: Event[] = [];
+  const events: EngineEvent[] = [];
   const states: WorkerState[] = [];
   const rpc = new Rpc(worker, { event: (event) => events.push(event), state: (state) => states.push(state) });
   return { worker, events, states, rpc };
@@ -167,5 +167,45 @@ describe('a page that goes away', () => {
     void rpc.command(draft);
     rpc.settle();
     expect(queries).toHaveLength(1);
+  });
+});
+
+describe('what bears on the connection', () => {
+  const window = new EventTarget();
+  const document = Object.assign(new EventTarget(), { visibilityState: 'hidden' });
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    document.visibilityState = 'hidden';
+    vi.stubGlobal('document', document);
+    vi.stubGlobal('addEventListener', window.addEventListener.bind(window));
+  });
+
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.useRealTimers();
+  });
+
+  const hints = (worker: FakeWorker) => worker.sent.flatMap((message) => (message.type === 'hint' ? [message.hint] : []));
+
+  it('is said at once: a network that goes and one that comes', () => {
+    const { worker } = start();
+    worker.say(ready);
+    window.dispatchEvent(new Event('offline'));
+    window.dispatchEvent(new Event('online'));
+    expect(hints(worker)).toEqual(['networkDown', 'networkUp']);
+  });
+
+  it('a page that is seen says so to each new engine and every 15 seconds, a hidden one never', () => {
+    const { worker } = start();
+    worker.say(ready);
+    vi.advanceTimersByTime(60_000);
+    expect(hints(worker)).toEqual([]);
+    document.visibilityState = 'visible';
+    document.dispatchEvent(new Event('visibilitychange'));
+    expect(hints(worker)).toEqual(['networkUp', 'watched']);
+    vi.advanceTimersByTime(30_000);
+    worker.say(ready);
+    expect(hints(worker).slice(2)).toEqual(['watched', 'watched', 'watched']);
   });
 });

@@ -1,6 +1,7 @@
 /** An engine that records what it is asked and answers when a test says so. */
 import type { Command, CommandError, ConversationView, MessageStatus, MessageView, Query, QueryReply } from '../src/generated/types';
 import type { Engine } from '../src/model/engine';
+import type { Hint } from '../src/worker/messages';
 
 type Asked<Q, A> = { asked: Q; answer: (answer: A) => void };
 
@@ -14,6 +15,12 @@ export class TestEngine implements Engine {
 
   query(asked: Query): Promise<QueryReply> {
     return new Promise((answer) => this.queries.push({ asked, answer }));
+  }
+
+  readonly hints: Hint[] = [];
+
+  hint(hint: Hint): void {
+    this.hints.push(hint);
   }
 
   settle(): void {}

@@ -2,16 +2,17 @@
 //! What frames mean to conversations stands elsewhere. docs/RELAY-PROTOCOL.md, "Order".
 
 mod greeting;
+mod pulse;
 
-use pawl_wire::limits::{IDLE_TIMEOUT_MS, PING_INTERVAL_MS};
 use pawl_wire::{ClientFrame, ConnectionError, Epoch, Nonce, Registration, RelayFrame, close_code};
 
 use self::greeting::Challenge;
+use self::pulse::{Patience, Pulse};
 use crate::engine::Engine;
 use crate::error::{AlertCode, CommandError};
 use crate::event::{Connection, RegistrationPolicy};
 use crate::limits::{
-    BACKOFF_FIRST, BACKOFF_LAST, CLOSE_TIMEOUT, CONNECT_TIMEOUT, PROBE_TIMEOUT, REPLACED_WAIT,
+    BACKOFF_FIRST, BACKOFF_LAST, CLOSE_TIMEOUT, CONNECT_TIMEOUT, NUDGE_PAUSE, REPLACED_WAIT,
     SLOW_RETRY, backoff,
 };
 use crate::step::SocketRequest;
@@ -20,8 +21,9 @@ use crate::turn::Turn;
 /// Where the socket stands. Times are milliseconds since 1970.
 #[derive(Clone, Copy)]
 enum Link {
-    /// None; `patient` where the network's coming back is no reason to hurry.
+    /// None, since `since`; `patient` where the network's coming back is no reason to hurry.
     Down {
+        since: u64,
         retry_at: Option<u64>,
         patient: bool,
     },
@@ -34,11 +36,7 @@ enum Link {
     /// `Auth` or `Register` is sent.
     Answering { give_up_at: u64 },
     /// Authenticated.
-    Online {
-        heard_at: u64,
-        ping_at: u64,
-        probe_by: Option<u64>,
-    },
+    Online(Pulse),
     /// Asked to close.
     Closing { give_up_at: u64 },
 }
@@ -56,6 +54,7 @@ pub(crate) struct Relay {
     failures: u32,
     wait: Option<Wait>,
     pings: u64,
+    patience: Patience,
     /// The newest one.
     challenge: Challenge,
     /// Numbers that were tried as an answer to it.
@@ -69,12 +68,14 @@ impl Default for Relay {
     fn default() -> Self {
         Self {
             link: Link::Down {
+                since: 0,
                 retry_at: Some(0),
                 patient: false,
             },
             failures: 0,
             wait: None,
             pings: 0,
+            patience: Patience::default(),
             challenge: Challenge {
                 nonce: Nonce([0; Nonce::LEN]),
                 epoch: Epoch([0; Epoch::LEN]),
@@ -90,8 +91,9 @@ impl Default for Relay {
 impl Relay {
     pub(crate) fn state(&self) -> Connection {
         match self.link {
-            Link::Online { .. } => Connection::Online,
-            Link::Opening { .. }
+            Link::Online(pulse) if !pulse.is_doubted() => Connection::Online,
+            Link::Online(_)
+            | Link::Opening { .. }
             | Link::Greeting { .. }
             | Link::Working { .. }
             | Link::Answering { .. } => Connection::Connecting,
@@ -100,7 +102,7 @@ impl Relay {
     }
 
     pub(crate) fn is_online(&self) -> bool {
-        matches!(self.link, Link::Online { .. })
+        matches!(self.link, Link::Online(_))
     }
 
     /// Whether a socket is open or being opened.
@@ -133,44 +135,35 @@ impl Relay {
             | Link::Greeting { give_up_at }
             | Link::Answering { give_up_at }
             | Link::Closing { give_up_at } => Some(give_up_at),
-            Link::Online {
-                heard_at,
-                ping_at,
-                probe_by,
-            } => {
-                let due = ping_at.min(heard_at + IDLE_TIMEOUT_MS);
-                Some(probe_by.map_or(due, |probe_by| due.min(probe_by)))
-            }
+            Link::Online(pulse) => Some(pulse.due()),
         }
     }
 
     /// The clock went back by so much: whatever is waited for comes as much earlier.
     pub(crate) fn turn_back(&mut self, by: u64) {
-        let (time, more) = match &mut self.link {
-            Link::Down { retry_at, .. } => (retry_at.as_mut(), None),
+        self.patience.turn_back(by);
+        match &mut self.link {
+            Link::Down {
+                since, retry_at, ..
+            } => {
+                *since = since.saturating_sub(by);
+                *retry_at = retry_at.map(|time| time.saturating_sub(by));
+            }
             Link::Opening { give_up_at }
             | Link::Greeting { give_up_at }
             | Link::Working { give_up_at }
             | Link::Answering { give_up_at }
-            | Link::Closing { give_up_at } => (Some(give_up_at), None),
-            Link::Online {
-                heard_at,
-                ping_at,
-                probe_by,
-            } => {
-                *ping_at = ping_at.saturating_sub(by);
-                (Some(heard_at), probe_by.as_mut())
-            }
-        };
-        for time in [time, more].into_iter().flatten() {
-            *time = time.saturating_sub(by);
+            | Link::Closing { give_up_at } => *give_up_at = give_up_at.saturating_sub(by),
+            Link::Online(pulse) => pulse.turn_back(by),
         }
     }
 
     /// Tries at once, or as soon as the present socket is closed.
     pub(crate) fn hurry(&mut self, now: u64) {
         match &mut self.link {
-            Link::Down { retry_at, patient } => {
+            Link::Down {
+                retry_at, patient, ..
+            } => {
                 *retry_at = Some(now);
                 *patient = false;
             }
@@ -182,6 +175,12 @@ impl Relay {
             }
             _ => {}
         }
+    }
+
+    fn ping(&mut self, turn: &mut Turn<'_>) {
+        self.pings += 1;
+        let token = self.pings;
+        turn.send(&ClientFrame::Ping { token });
     }
 
     fn close(&mut self, turn: &mut Turn<'_>) {
@@ -216,19 +215,37 @@ impl Engine {
             Link::Down {
                 retry_at: Some(retry_at),
                 patient: false,
+                ..
             } => {
                 *retry_at = turn.now;
                 self.relay.failures = 0;
             }
             // A socket may have died with the old network without anyone being told.
-            Link::Online {
-                ping_at, probe_by, ..
-            } => {
-                *ping_at = turn.now;
-                *probe_by = Some(turn.now + PROBE_TIMEOUT);
-            }
+            Link::Online(pulse) => pulse.probe(turn.now),
             _ => {}
         }
+    }
+
+    /// A person is there: they wait no longer than a moment. However many keys are pressed, the relay sees an
+    /// attempt a second.
+    pub(crate) fn on_nudged(&mut self, turn: &Turn<'_>) {
+        if let Link::Down {
+            since,
+            retry_at: Some(retry_at),
+            patient: false,
+        } = &mut self.relay.link
+        {
+            *retry_at = (*retry_at).min(turn.now.max(*since + NUDGE_PAUSE));
+        }
+    }
+
+    /// A person asks for an attempt now. One that waits for a network that is gone is given up for it.
+    pub(crate) fn on_try_now(&mut self, turn: &mut Turn<'_>) {
+        let is_account = self.account.get().ready().is_some();
+        if is_account && matches!(self.relay.link, Link::Opening { .. }) {
+            self.disconnect(turn);
+        }
+        self.relay.hurry(turn.now);
     }
 
     /// Opens, pings and gives up when it is time.
@@ -243,18 +260,7 @@ impl Engine {
                 let is_late = turn.now >= *give_up_at;
                 self.go_on_working(is_late, turn);
             }
-            Link::Online {
-                heard_at,
-                ping_at,
-                probe_by,
-            } if turn.now < *heard_at + IDLE_TIMEOUT_MS
-                && probe_by.is_none_or(|probe_by| turn.now < probe_by) =>
-            {
-                *ping_at = turn.now + PING_INTERVAL_MS;
-                self.relay.pings += 1;
-                let token = self.relay.pings;
-                turn.send(&ClientFrame::Ping { token });
-            }
+            Link::Online(_) => self.keep_alive(turn),
             _ => self.disconnect(turn),
         }
     }
@@ -268,6 +274,7 @@ impl Engine {
             }
         } else {
             Link::Down {
+                since: turn.now,
                 retry_at: None,
                 patient: false,
             }
@@ -303,6 +310,7 @@ impl Engine {
         self.relay.failures = self.relay.failures.saturating_add(1);
         let retry_at = Some(turn.now + wait.milliseconds);
         self.relay.link = Link::Down {
+            since: turn.now,
             retry_at,
             patient: wait.patient,
         };
@@ -357,12 +365,9 @@ impl Engine {
                 self.on_challenge(versions, turn);
             }
             (Link::Answering { .. }, RelayFrame::AuthOk(stock)) => self.on_auth_ok(&stock, turn),
-            (Link::Online { ping_at, .. }, frame) => {
-                self.relay.link = Link::Online {
-                    heard_at: turn.now,
-                    ping_at,
-                    probe_by: None,
-                };
+            (Link::Online(mut pulse), frame) => {
+                pulse.heard(&mut self.relay.patience, turn.now);
+                self.relay.link = Link::Online(pulse);
                 self.on_online_frame(frame, turn);
             }
             // Anything else at this point is no relay that follows its own contract.

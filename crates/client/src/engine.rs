@@ -23,7 +23,7 @@ use crate::receipts::Receipts;
 use crate::rings::Ring;
 use crate::sending::Sending;
 use crate::sessions::Sessions;
-use crate::step::{Input, Step};
+use crate::step::{Hint, Input, Step};
 use crate::store::{Key, Table};
 use crate::strangers::Strangers;
 use crate::tracked::{Kept, Tracked};
@@ -146,13 +146,24 @@ impl Engine {
             Input::SocketClosed { code } => self.on_socket_closed(code, &mut turn),
             Input::Lines(rows) => self.on_lines(&rows, &mut turn),
             Input::Tick => {}
-            Input::NetworkUp => self.on_network_up(&mut turn),
+            Input::Hint(hint) => self.on_hint(hint, &mut turn),
         }
         self.acknowledge(&mut turn);
         self.keep_house(&mut turn);
         self.keep_connection(&mut turn);
         self.work(&mut turn);
+        self.watch_answers(&turn);
         self.finish(turn)
+    }
+
+    fn on_hint(&mut self, hint: Hint, turn: &mut Turn<'_>) {
+        match hint {
+            Hint::NetworkUp => self.on_network_up(turn),
+            Hint::NetworkDown => self.on_network_down(turn),
+            Hint::Watched => self.on_watched(turn),
+            Hint::Nudged => self.on_nudged(turn),
+            Hint::TryNow => self.on_try_now(turn),
+        }
     }
 
     /// The clock went back: what is due in a minute is due in a minute, and not when the clock says so again.

@@ -101,8 +101,14 @@ pub(crate) const WORK_PATIENCE: u64 = pawl_wire::limits::WORK_TIMEOUT_MS - 10_00
 pub(crate) const WORK_SLICE: u64 = 1 << 16;
 /// Until a closing socket counts as closed.
 pub(crate) const CLOSE_TIMEOUT: u64 = 5_000;
-/// Until an answer to the ping that probes a connection after the network changed.
-pub(crate) const PROBE_TIMEOUT: u64 = 10_000;
+/// How long a page counts as looked at after it said so: it says so every 15 seconds while it is visible.
+pub(crate) const WATCH_LEASE: u64 = 30_000;
+/// Longest wait for an answer to a ping, where quicker ones did not come: half of the time that the relay waits.
+pub(crate) const LONGEST_PATIENCE: u64 = 40_000;
+/// Bytes a millisecond of the slowest line that is not taken for dead while it carries what was asked.
+pub(crate) const SLOWEST_LINE: u64 = 4;
+/// From the end of a connection to an attempt that a person's key press or look asks for.
+pub(crate) const NUDGE_PAUSE: u64 = 1_000;
 /// First wait before another connection; doubles.
 pub(crate) const BACKOFF_FIRST: u64 = 500;
 /// Longest wait before another connection.

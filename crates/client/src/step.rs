@@ -31,8 +31,24 @@ pub enum Input {
     Lines(Vec<Option<Zeroizing<Vec<u8>>>>),
     /// The time in `Step::wake_at` has come (also right after loading, to begin).
     Tick,
+    /// Something outside bears on the connection.
+    Hint(Hint),
+}
+
+/// What a machine or a person says that bears on the connection. None is believed further than it can be
+/// checked, and none is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
     /// The machine says that it has a network again: try now rather than at the next attempt.
     NetworkUp,
+    /// The machine says that it has no network.
+    NetworkDown,
+    /// Somebody can see a page. Said again every 15 seconds while that is so.
+    Watched,
+    /// A person is there: a key was pressed, or the page has the focus.
+    Nudged,
+    /// A person asks for an attempt now.
+    TryNow,
 }
 
 /// Frames that came together, as many as one step takes: a window of deliveries or [`Self::MAX_BYTES`],

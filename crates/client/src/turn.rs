@@ -21,6 +21,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) changes: Vec<Change>,
     pub(crate) reads: Vec<Key>,
     pub(crate) frames: Vec<Vec<u8>>,
+    /// Bytes of frames that the relay answers.
+    pub(crate) asked: u64,
     pub(crate) socket: Option<SocketRequest>,
     /// A delivery was dealt with: the relay is told how far.
     pub(crate) acknowledge: bool,
@@ -40,6 +42,7 @@ impl<'a> Turn<'a> {
             changes: Vec::new(),
             reads: Vec::new(),
             frames: Vec::new(),
+            asked: 0,
             socket: None,
             acknowledge: false,
             alerts: Vec::new(),
@@ -64,7 +67,11 @@ impl<'a> Turn<'a> {
     }
 
     pub(crate) fn send(&mut self, frame: &ClientFrame) {
-        self.frames.push(frame.encode());
+        let bytes = frame.encode();
+        if !matches!(frame, ClientFrame::Ping { .. } | ClientFrame::Ack { .. }) {
+            self.asked += bytes.len() as u64;
+        }
+        self.frames.push(bytes);
     }
 
     /// Tells of something at most once per step.

@@ -43,11 +43,10 @@ impl Tab {
         }
     }
 
-    /// The machine may have a network again.
-    #[wasm_bindgen(js_name = networkUp)]
-    pub fn network_up(&self) {
+    /// What bears on the connection: `pawl_client::Hint` by its name.
+    pub fn hint(&self, hint: String) {
         if let Some(tab) = &self.0 {
-            tab.network_up();
+            tab.hint(hint);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! of what they tell apart cannot occur here.
 
 use js_sys::{Array, Uint8Array};
-use pawl_client::{Command, Query};
+use pawl_client::{Command, Hint, Query};
 use wasm_bindgen::JsValue;
 
 use crate::values::field;
@@ -65,6 +65,19 @@ pub fn query(asked: &JsValue) -> Option<Query> {
         "safetyNumber" => Query::SafetyNumber {
             conversation: text(asked, "conversation")?,
         },
+        _ => return None,
+    })
+}
+
+/// What bears on the connection; nothing where it is not known.
+#[must_use]
+pub fn hint(name: &str) -> Option<Hint> {
+    Some(match name {
+        "networkUp" => Hint::NetworkUp,
+        "networkDown" => Hint::NetworkDown,
+        "watched" => Hint::Watched,
+        "nudged" => Hint::Nudged,
+        "tryNow" => Hint::TryNow,
         _ => return None,
     })
 }

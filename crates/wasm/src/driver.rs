@@ -229,7 +229,7 @@ impl<'a> Driver<'a> {
             }
             Work::Socket { .. } | Work::Frames { .. } => Ok(()),
             Work::Tick => self.step(Input::Tick).await,
-            Work::NetworkUp => self.step(Input::NetworkUp).await,
+            Work::Hint(hint) => self.step(Input::Hint(hint)).await,
             Work::Deposed => Err(Stop::Deposed),
         }
     }

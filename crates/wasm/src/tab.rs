@@ -143,11 +143,11 @@ impl Tab {
         }
     }
 
-    /// The machine may have a network again.
-    pub(crate) fn network_up(&self) {
+    /// What bears on the connection.
+    pub(crate) fn hint(&self, hint: String) {
         match &mut *self.role.borrow_mut() {
-            Role::Follower => self.say(&TabMessage::NetworkUp),
-            Role::Leader { works } => network_up(works),
+            Role::Follower => self.say(&TabMessage::Hint { hint }),
+            Role::Leader { works } => queue_hint(works, &hint),
             Role::Ended => {}
         }
     }
@@ -308,7 +308,7 @@ impl Tab {
             TabMessage::Query { from, id, query } => {
                 self.queue_query(works, Asker::Tab { tab: from, id }, query);
             }
-            TabMessage::NetworkUp => network_up(works),
+            TabMessage::Hint { hint } => queue_hint(works, &hint),
             // Another leader's.
             TabMessage::Leader | TabMessage::Event { .. } | TabMessage::Reply { .. } => {}
         }
@@ -359,9 +359,11 @@ impl Tab {
     }
 }
 
-/// A hint; where too much waits, the network is plainly up.
-fn network_up(works: &mut mpsc::Sender<Work>) {
-    let _ = works.try_send(Work::NetworkUp);
+/// None is needed: where too much waits, it is dropped.
+fn queue_hint(works: &mut mpsc::Sender<Work>, hint: &str) {
+    if let Some(hint) = understood(asked::hint(hint)) {
+        let _ = works.try_send(Work::Hint(hint));
+    }
 }
 
 /// What a page asks. The generated types hold pages to it, so anything else is a fault of ours: it is

@@ -15,7 +15,7 @@ use crate::values::{field, object};
 
 /// Rises with every change to [`TabMessage`], to the engine's commands, queries and events or to the
 /// store's schema: a tab that hears a higher one steps aside and says that it is outdated.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// A message between tabs. What pages and engine say to each other goes through it as it is.
 pub(crate) enum TabMessage {
@@ -31,8 +31,8 @@ pub(crate) enum TabMessage {
         id: u32,
         query: JsValue,
     },
-    /// To the leader: the machine may have a network again.
-    NetworkUp,
+    /// To the leader: what bears on the connection.
+    Hint { hint: String },
     /// From the leader, to all.
     Event { event: JsValue },
     /// From the leader, to one.
@@ -52,7 +52,7 @@ impl TabMessage {
                 let asker = [("from", from.into()), ("id", (*id).into())];
                 ("query", [&asker[..], &[("query", query.clone())]].concat())
             }
-            Self::NetworkUp => ("networkUp", vec![]),
+            Self::Hint { hint } => ("hint", vec![("hint", hint.into())]),
             Self::Event { event } => ("event", vec![("event", event.clone())]),
             Self::Reply { to, id, reply } => {
                 let asker = [("to", to.into()), ("id", (*id).into())];
@@ -83,7 +83,9 @@ impl TabMessage {
                 id: number()?,
                 query: get("query")?,
             },
-            "networkUp" => Self::NetworkUp,
+            "hint" => Self::Hint {
+                hint: text("hint")?,
+            },
             "event" => Self::Event {
                 event: get("event")?,
             },

@@ -3,7 +3,7 @@
 
 use futures_channel::mpsc;
 use futures_util::StreamExt;
-use pawl_client::{Command, CommandId, FrameBatch, Query};
+use pawl_client::{Command, CommandId, FrameBatch, Hint, Query};
 
 use crate::clock::within;
 use crate::socket::SocketEvent;
@@ -25,8 +25,8 @@ pub(crate) enum Work {
     Frames { number: u32, batch: FrameBatch },
     /// The alarm rang.
     Tick,
-    /// The machine may have a network again.
-    NetworkUp,
+    /// What a page says that bears on the connection.
+    Hint(Hint),
     /// Another tab leads now.
     Deposed,
 }

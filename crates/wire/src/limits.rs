@@ -53,6 +53,16 @@ pub const WORK_TIMEOUT_MS: u64 = 60_000;
 /// Milliseconds between a client's pings: under the minute after which common proxies cut idle ones.
 pub const PING_INTERVAL_MS: u64 = 25_000;
 
+/// Milliseconds without a frame after which a client pings while somebody looks at its page, so that a dead
+/// line is known before a person wonders.
+pub const WATCHED_PING_MS: u64 = 10_000;
+
+/// Milliseconds that a request waits for any frame before the client pings.
+pub const ANSWER_WAIT_MS: u64 = 5_000;
+
+/// Milliseconds that either of these pings waits for any frame; twice as long after each time in vain.
+pub const PONG_TIMEOUT_MS: u64 = 5_000;
+
 /// Milliseconds without a frame after which either side gives a connection up: three pings missed.
 pub const IDLE_TIMEOUT_MS: u64 = 80_000;
 

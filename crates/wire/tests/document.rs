@@ -271,7 +271,7 @@ fn every_limit_stands_in_the_document_with_its_value() {
     ]);
     assert_eq!(
         code.values().map(BTreeSet::len).collect::<Vec<_>>(),
-        [19, 14]
+        [22, 14]
     );
     let mut written = tables(section(&document(), "Limits"), 2);
     for rows in written.values_mut() {

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use chacha20::rand_core::Rng;
-use pawl_client::{Input, Key, Table};
+use pawl_client::{Hint, Input, Key, Table};
 
 use crate::fault::Fault;
 use crate::hostile;
@@ -148,7 +148,7 @@ impl World {
         person.network = up;
         if up {
             for tab in &mut person.tabs {
-                tab.inputs.push_back(Input::NetworkUp);
+                tab.inputs.push_back(Input::Hint(Hint::NetworkUp));
             }
         } else {
             self.cut_off(who);

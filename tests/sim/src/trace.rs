@@ -32,7 +32,7 @@ pub(crate) fn input(input: &Input) -> String {
         }
         Input::Lines(rows) => format!("has read {} lines", rows.len()),
         Input::Tick => "wakes up".into(),
-        Input::NetworkUp => "has a network".into(),
+        Input::Hint(hint) => format!("hears: {hint:?}"),
     }
 }
 

@@ -3,13 +3,15 @@
  * page bring another.
  */
 import type { Command, CommandError, Event, Query, QueryReply } from '../generated/types';
-import type { StartErrorCode, WorkerState } from '../worker/rpc';
+import type { Hint, StartErrorCode, WorkerState } from '../worker/rpc';
 
 export type Engine = {
   command(command: Command): Promise<CommandError | null>;
   query(query: Query): Promise<QueryReply>;
   /** Waits, for a moment and without its event loop, until what was asked is done. */
   settle(): void;
+  /** What bears on the connection. */
+  hint(hint: Hint): void;
 };
 
 export type EngineListener = { event(event: Event): void; state(state: WorkerState): void };
@@ -26,4 +28,5 @@ export const noEngine: Engine = {
   command: () => Promise.resolve({ code: 'storeFailed' }),
   query: () => Promise.resolve({ type: 'failed', error: { code: 'storeFailed' } }),
   settle: () => undefined,
+  hint: () => undefined,
 };

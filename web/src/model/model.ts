@@ -75,6 +75,15 @@ export class Model {
     this.start.value = { state: 'failed', code, detail };
   }
 
+  /** A person is there: they wait no longer than they must for a connection. */
+  nudge(): void {
+    if (this.connection.value === 'offline') this.#engine.hint('nudged');
+  }
+
+  tryNow(): void {
+    this.#engine.hint('tryNow');
+  }
+
   state(state: WorkerState): void {
     if (state.state === 'failed') this.fail(state.error.code, state.error.detail);
     else this.start.value = state;

@@ -14,6 +14,7 @@ export function attach(model: Model): void {
   look();
   addEventListener('hashchange', readAddress);
   addEventListener('focus', look);
+  for (const sign of ['focus', 'keydown', 'pointerdown']) addEventListener(sign, () => { model.nudge(); });
   addEventListener('blur', look);
   document.addEventListener('visibilitychange', () => {
     look();

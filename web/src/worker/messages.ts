@@ -37,14 +37,16 @@ export type WorkerState =
   | { state: 'ready' }
   | { state: 'failed'; error: StartError };
 
+/** What bears on the connection: `Hint` in crates/client/src/step.rs. */
+export type Hint = 'networkUp' | 'networkDown' | 'watched' | 'nudged' | 'tryNow';
+
 export type PageToWorker =
   /** Where the worker writes the id of each query that it has answered, so that a page can see it without its event loop. */
   | { type: 'answered'; answered: Int32Array }
   /** `id`: 32 hexadecimal digits; the same id never does anything twice. */
   | { type: 'command'; id: string; command: Command }
   | { type: 'query'; id: number; query: Query }
-  /** The machine may have a network again: connect now rather than at the next attempt. */
-  | { type: 'networkUp' };
+  | { type: 'hint'; hint: Hint };
 
 export type WorkerToPage =
   | ({ type: 'state' } & WorkerState)

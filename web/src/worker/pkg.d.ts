@@ -5,7 +5,7 @@ declare module '*/generated/pkg/pawl_module.js' {
     static start(config: unknown, onMessage: (message: never) => void): Tab;
     command(id: string, command: unknown): void;
     query(id: number, query: unknown): void;
-    networkUp(): void;
+    hint(hint: string): void;
   }
 }
 

@@ -4,9 +4,9 @@
  * that harmless.
  */
 import type { Command, CommandError, Event, Query, QueryReply } from '../generated/types';
-import type { PageToWorker, StartError, StartErrorCode, WorkerState, WorkerToPage } from './messages';
+import type { Hint, PageToWorker, StartError, StartErrorCode, WorkerState, WorkerToPage } from './messages';
 
-export type { StartError, StartErrorCode, WorkerState };
+export type { Hint, StartError, StartErrorCode, WorkerState };
 
 /** What of a Worker is needed; tests and the development page give another. */
 export type WorkerLike = {
@@ -32,6 +32,13 @@ function sharesMemory(): boolean {
 /** Milliseconds that a page that goes away waits for what it asked: browsers end it at about half a second. */
 const SETTLE_MS = 400;
 
+/** Milliseconds after which a visible page says again that it is looked at; the engine believes it for twice as long. */
+const WATCH_MS = 15_000;
+
+function visible(): boolean {
+  return globalThis.document?.visibilityState === 'visible';
+}
+
 type Pending<T> = { message: PageToWorker; resolve: (answer: T) => void };
 
 export class Rpc {
@@ -52,10 +59,13 @@ export class Rpc {
     worker.addEventListener('messageerror', () => { this.#fail('a message could not be read'); });
     if (this.#answered) worker.postMessage({ type: 'answered', answered: this.#answered });
     // Not every browser tells a worker, and a page that comes back into view should be connected.
-    globalThis.addEventListener?.('online', () => { this.#networkUp(); });
+    globalThis.addEventListener?.('online', () => { this.hint('networkUp'); });
+    globalThis.addEventListener?.('offline', () => { this.hint('networkDown'); });
     globalThis.document?.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible') this.#networkUp();
+      if (visible()) this.hint('networkUp');
+      this.#watch();
     });
+    setInterval(() => { this.#watch(); }, WATCH_MS);
   }
 
   /** Resolves with nothing where it succeeded; never rejects. */
@@ -101,8 +111,13 @@ export class Rpc {
     }
   }
 
-  #networkUp(): void {
-    if (this.#state === 'ready') this.#worker.postMessage({ type: 'networkUp' });
+  /** What bears on the connection. None is needed, so none waits for a worker. */
+  hint(hint: Hint): void {
+    if (this.#state === 'ready') this.#worker.postMessage({ type: 'hint', hint });
+  }
+
+  #watch(): void {
+    if (visible()) this.hint('watched');
   }
 
   #accepts(): boolean {
@@ -140,6 +155,7 @@ export class Rpc {
       for (const { message } of [...this.#commands.values(), ...this.#queries.values()]) {
         this.#worker.postMessage(message);
       }
+      this.#watch();
     }
     if (state.state === 'failed') this.#giveUp();
     this.#on.state(state);

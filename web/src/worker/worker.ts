@@ -43,8 +43,8 @@ function receive(message: PageToWorker): void {
     case 'query':
       tab.query(message.id, message.query);
       break;
-    case 'networkUp':
-      tab.networkUp();
+    case 'hint':
+      tab.hint(message.hint);
       break;
   }
 }

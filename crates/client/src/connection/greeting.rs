@@ -1,13 +1,13 @@
 //! From the relay's challenge to an authenticated connection, by way of the work that a relay may ask of a
 //! registration. The work is of one connection: when that ends, the next one's is begun anew.
 
-use pawl_wire::limits::{FRAME_VERSION, MAX_WORK_BITS, PING_INTERVAL_MS};
+use pawl_wire::limits::{FRAME_VERSION, MAX_WORK_BITS};
 use pawl_wire::work::Puzzle;
 use pawl_wire::{
     Auth, ClientFrame, ConnectionError, Epoch, KeyStock, Nonce, SignatureBytes, statement,
 };
 
-use super::Link;
+use super::{Link, Pulse};
 use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::limits::{
@@ -117,11 +117,7 @@ impl Engine {
     pub(super) fn on_auth_ok(&mut self, stock: &KeyStock, turn: &mut Turn<'_>) {
         let epoch = self.relay.challenge.epoch;
         self.relay.failures = 0;
-        self.relay.link = Link::Online {
-            heard_at: turn.now,
-            ping_at: turn.now + PING_INTERVAL_MS,
-            probe_by: None,
-        };
+        self.relay.link = Link::Online(Pulse::new(&self.relay.patience, turn.now));
         let known = self.counters.get().epoch;
         if known != Some(epoch) || self.counters.get().last_seq > MAX_TOLD_SEQ {
             let counters = self.counters.edit();

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use pawl_client::{
-    AlertCode, Change, Command, CommandError, Config, Engine, Event, FrameBatch, Input, Key,
+    AlertCode, Change, Command, CommandError, Config, Engine, Event, FrameBatch, Hint, Input, Key,
     LoadedRecord, MessageStatus, MessageView, SocketRequest, Step, Table,
 };
 use pawl_wire::{ConnectionError, DeviceAddress, RelayFrame, close_code};
@@ -373,7 +373,9 @@ impl World {
     pub fn set_network(&mut self, i: usize, network: bool) {
         self.clients[i].network = network;
         if network {
-            self.clients[i].inputs.push_back(Input::NetworkUp);
+            self.clients[i]
+                .inputs
+                .push_back(Input::Hint(Hint::NetworkUp));
         } else {
             self.break_connection(i, None);
         }

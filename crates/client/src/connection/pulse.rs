@@ -1,0 +1,193 @@
+//! Whether the relay at the other end of an open line is still there: when to ping, how long to wait for
+//! an answer, when the line counts as dead. Must not know what is in a frame.
+
+use pawl_wire::limits::{
+    ANSWER_WAIT_MS, IDLE_TIMEOUT_MS, PING_INTERVAL_MS, PONG_TIMEOUT_MS, WATCHED_PING_MS,
+};
+
+use super::Link;
+use crate::engine::Engine;
+use crate::limits::{LONGEST_PATIENCE, SLOWEST_LINE, WATCH_LEASE};
+use crate::turn::Turn;
+
+/// An open line. Times are milliseconds since 1970.
+#[derive(Clone, Copy)]
+pub(super) struct Pulse {
+    heard_at: u64,
+    ping_at: u64,
+    /// The next ping must be answered in time.
+    must_answer: bool,
+    /// A ping that must be answered: when it was sent, and by when anything has to come.
+    probe: Option<(u64, u64)>,
+    /// By when what was asked should have brought anything.
+    answer_by: Option<u64>,
+    /// The machine says that it has no network, which is not always true.
+    doubted: bool,
+}
+
+/// What outlives a connection.
+pub(super) struct Patience {
+    /// A page is looked at until then, as far as is known.
+    watched_until: u64,
+    /// How long an answer to a ping may take.
+    pong: u64,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            watched_until: 0,
+            pong: PONG_TIMEOUT_MS,
+        }
+    }
+}
+
+impl Patience {
+    fn is_watched(&self, now: u64) -> bool {
+        now < self.watched_until
+    }
+
+    fn interval(&self, now: u64) -> u64 {
+        match self.is_watched(now) {
+            true => WATCHED_PING_MS,
+            false => PING_INTERVAL_MS,
+        }
+    }
+
+    pub(super) fn turn_back(&mut self, by: u64) {
+        self.watched_until = self.watched_until.saturating_sub(by);
+    }
+
+    /// A ping was not answered: the next one may take longer, so that a line that is slow is not taken for
+    /// dead for ever.
+    fn grow(&mut self) {
+        self.pong = (self.pong * 2).min(LONGEST_PATIENCE);
+    }
+}
+
+impl Pulse {
+    pub(super) fn new(patience: &Patience, now: u64) -> Self {
+        Self {
+            heard_at: now,
+            ping_at: now + patience.interval(now),
+            must_answer: false,
+            probe: None,
+            answer_by: None,
+            doubted: false,
+        }
+    }
+
+    pub(super) fn is_doubted(&self) -> bool {
+        self.doubted
+    }
+
+    pub(super) fn due(&self) -> u64 {
+        let times = [
+            Some(self.ping_at),
+            self.probe.map(|(_, by)| by),
+            self.answer_by,
+        ];
+        let dead_at = self.heard_at + IDLE_TIMEOUT_MS;
+        times.into_iter().flatten().fold(dead_at, u64::min)
+    }
+
+    pub(super) fn turn_back(&mut self, by: u64) {
+        for time in [&mut self.heard_at, &mut self.ping_at] {
+            *time = time.saturating_sub(by);
+        }
+        self.probe = self
+            .probe
+            .map(|(sent, end)| (sent.saturating_sub(by), end.saturating_sub(by)));
+        self.answer_by = self.answer_by.map(|time| time.saturating_sub(by));
+    }
+
+    /// Anything that is heard says that the relay is there.
+    pub(super) fn heard(&mut self, patience: &mut Patience, now: u64) {
+        if let Some((sent_at, _)) = self.probe.take()
+            && now.saturating_sub(sent_at) <= PONG_TIMEOUT_MS
+        {
+            patience.pong = PONG_TIMEOUT_MS;
+        }
+        self.heard_at = now;
+        self.answer_by = None;
+        self.doubted = false;
+        if patience.is_watched(now) {
+            self.ping_at = now + WATCHED_PING_MS;
+        }
+    }
+
+    /// So many bytes went out that the relay answers. A slow line needs time for many of them.
+    fn asked(&mut self, bytes: u64, now: u64) {
+        if self.probe.is_none() {
+            let time = bytes / SLOWEST_LINE;
+            let by = self.answer_by.unwrap_or(now + ANSWER_WAIT_MS);
+            self.answer_by = Some(by + time);
+        }
+    }
+
+    /// Finds out now whether the relay is there.
+    pub(super) fn probe(&mut self, now: u64) {
+        self.ping_at = now;
+        self.must_answer = true;
+    }
+
+    /// Whether the line counts as dead.
+    pub(super) fn is_dead(&self, now: u64) -> bool {
+        now >= self.heard_at + IDLE_TIMEOUT_MS || self.probe.is_some_and(|(_, by)| now >= by)
+    }
+
+    /// A ping goes out.
+    fn pinged(&mut self, patience: &Patience, now: u64) {
+        let is_late = self.answer_by.is_some_and(|by| by <= now);
+        if is_late {
+            self.answer_by = None;
+        }
+        if self.must_answer || is_late || patience.is_watched(now) {
+            self.probe.get_or_insert((now, now + patience.pong));
+        }
+        self.must_answer = false;
+        self.ping_at = now + patience.interval(now);
+    }
+}
+
+impl Engine {
+    /// A ping, or the end of a line that is dead.
+    pub(super) fn keep_alive(&mut self, turn: &mut Turn<'_>) {
+        let Link::Online(pulse) = &mut self.relay.link else {
+            return;
+        };
+        if pulse.is_dead(turn.now) {
+            self.relay.patience.grow();
+            return self.disconnect(turn);
+        }
+        pulse.pinged(&self.relay.patience, turn.now);
+        self.relay.ping(turn);
+    }
+
+    /// What this step asked of the relay is waited for.
+    pub(crate) fn watch_answers(&mut self, turn: &Turn<'_>) {
+        if let Link::Online(pulse) = &mut self.relay.link
+            && turn.asked > 0
+        {
+            pulse.asked(turn.asked, turn.now);
+        }
+    }
+
+    /// The machine says that it has no network. Often that is true, and then no answer comes.
+    pub(crate) fn on_network_down(&mut self, turn: &Turn<'_>) {
+        if let Link::Online(pulse) = &mut self.relay.link {
+            pulse.doubted = true;
+            pulse.probe(turn.now);
+        }
+    }
+
+    /// Somebody looks at a page, and is to see soon what is true.
+    pub(crate) fn on_watched(&mut self, turn: &Turn<'_>) {
+        let was_watched = self.relay.patience.is_watched(turn.now);
+        self.relay.patience.watched_until = turn.now + WATCH_LEASE;
+        if let (Link::Online(pulse), false) = (&mut self.relay.link, was_watched) {
+            let ping_at = pulse.heard_at + WATCHED_PING_MS;
+            pulse.ping_at = pulse.ping_at.min(ping_at);
+        }
+    }
+}
