@@ -76,6 +76,8 @@ pub struct Limits {
     pub mailbox_bytes: u64,
     /// How long a message may wait.
     pub mail_lifetime: Duration,
+    /// Days after which an account that nobody used is erased, if ever.
+    pub account_days: Option<NonZeroU32>,
     /// One-time keys of a kind that are held for a device.
     pub one_time_keys: usize,
     /// Registrations per minute from one network address.
@@ -150,6 +152,7 @@ impl Default for Limits {
             stranger_messages: Self::STRANGER_MESSAGES,
             mailbox_bytes: Self::MAILBOX_BYTES,
             mail_lifetime: Duration::from_millis(MAIL_LIFETIME_MS),
+            account_days: None,
             one_time_keys: MAX_ONE_TIME_KEYS,
             registrations_per_minute: Self::REGISTRATIONS_PER_MINUTE,
             proof_of_work: 0,

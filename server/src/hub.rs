@@ -100,6 +100,11 @@ impl Hub {
         }
     }
 
+    /// Who is connected.
+    pub(crate) fn devices(&self) -> Vec<DeviceId> {
+        self.lock().keys().copied().collect()
+    }
+
     /// There is new mail.
     pub(crate) fn mail(&self, device: DeviceId) {
         self.hint(device, MAIL);

@@ -376,6 +376,7 @@ fn prepare(socket: SockRef<'_>, unsent: Duration) {
 }
 
 async fn sweep(relay: Arc<Relay>) {
+    let mut has_days = false;
     for look in 0_u64.. {
         if let Err(error) = relay.store.go_on().await {
             tracing::error!(%error, "the relay's time does not go on");
@@ -385,16 +386,30 @@ async fn sweep(relay: Arc<Relay>) {
         }
         if look.is_multiple_of(LOOKS_PER_SWEEP) {
             relay.rates.forget_quiet();
+            has_days = has_days || begin_days(&relay).await;
             erase(&relay).await;
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
+/// Whether the store keeps the days of accounts' last use as the settings want it.
+async fn begin_days(relay: &Relay) -> bool {
+    let begun = relay.store.begin_days().await;
+    if let Err(error) = &begun {
+        tracing::error!(%error, "cannot note the days on which accounts are used");
+    }
+    begun.is_ok()
+}
+
 /// What is past its time, all of it.
 async fn erase(relay: &Relay) {
     loop {
-        match relay.store.sweep().await {
+        let swept = match relay.store.sweep().await {
+            Ok(false) => relay.store.sweep_accounts(relay.hub.devices()).await,
+            other => other,
+        };
+        match swept {
             Ok(true) => tokio::time::sleep(SWEEP_PAUSE).await,
             Ok(false) => return,
             Err(error) => {

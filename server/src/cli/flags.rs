@@ -84,6 +84,9 @@ pub(super) struct Flags {
     /// Days that a message may wait; the keys that open it are kept 30
     #[arg(long, env = "PAWL_MAILBOX_DAYS", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u32).range(1..=30), default_value_t = Limits::MAILBOX_DAYS)]
     mailbox_days: u32,
+    /// Days after which an account that nobody used is erased, 30 at least; 0 for never
+    #[arg(long, env = "PAWL_ACCOUNT_DAYS", value_name = "NUMBER", help_heading = LIMITS, value_parser = account_days, default_value = "0")]
+    account_days: AccountDays,
     /// One-time keys of a kind that are held for a device
     #[arg(long, env = "PAWL_ONE_TIME_KEYS", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(LEAST_KEYS..=MAX_ONE_TIME_KEYS as u64), default_value_t = MAX_ONE_TIME_KEYS as u64)]
     one_time_keys: u64,
@@ -127,6 +130,7 @@ impl Flags {
             stranger_messages: self.stranger_messages,
             mailbox_bytes: self.mailbox_bytes,
             mail_lifetime: DAY * self.mailbox_days,
+            account_days: self.account_days.0,
             one_time_keys: small(self.one_time_keys),
             registrations_per_minute: self.registrations_per_minute,
             proof_of_work: self.proof_of_work,
@@ -138,6 +142,19 @@ impl Flags {
             ..Limits::default()
         };
         config
+    }
+}
+
+/// None for never.
+#[derive(Clone, Copy, Debug)]
+struct AccountDays(Option<NonZeroU32>);
+
+/// Mail waits for thirty days, and as long its reader may be away.
+fn account_days(text: &str) -> Result<AccountDays, &'static str> {
+    match text.parse() {
+        Ok(0) => Ok(AccountDays(None)),
+        Ok(days @ 30..=3_650) => Ok(AccountDays(NonZeroU32::new(days))),
+        _ => Err("0 or a number of days from 30 to 3650 is needed"),
     }
 }
 

@@ -3,7 +3,7 @@
 use pawl_wire::{DeviceAddress, KeyStock, Register, Registration, SigningKeyBytes, Username};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{DeviceId, StoreError, invites, keys, mail};
+use super::{DeviceId, StoreError, erased, invites, keys, mail};
 
 /// A device that the relay knows.
 pub(crate) struct KnownDevice {
@@ -35,6 +35,8 @@ pub(super) struct Admission {
     pub(super) now: u64,
     /// One-time keys of a kind that are held.
     pub(super) most_keys: usize,
+    /// The day, where the last use of accounts is kept.
+    pub(super) today: Option<i64>,
 }
 
 /// What a connection begins with.
@@ -116,10 +118,10 @@ pub(super) fn register(
             }
         }
     };
-    if known.is_some() {
+    if known.is_some() || erased::is_anothers(conn, username, &register.device.account.0)? {
         return Ok(Registered::UsernameTaken);
     }
-    let registered = insert(conn, register, admission.most_keys)?;
+    let registered = insert(conn, register, admission)?;
     if let (Registered::Done(_), Some(invite)) = (&registered, invite) {
         invites::spend(conn, invite)?;
     }
@@ -139,24 +141,34 @@ fn repeat(conn: &Connection, register: &Register, most: usize) -> Result<Registe
     }
 }
 
-fn insert(conn: &Connection, register: &Register, most: usize) -> Result<Registered, StoreError> {
+fn insert(
+    conn: &Connection,
+    register: &Register,
+    admission: Admission,
+) -> Result<Registered, StoreError> {
     let (Some(signed), Some(last_resort)) =
         (&register.keys.signed_prekey, &register.keys.last_resort_kem)
     else {
         return Ok(Registered::OtherRecord);
     };
-    conn.prepare_cached("INSERT INTO account (public_key, username, record) VALUES (?1, ?2, ?3)")?
-        .execute(params![
-            register.device.account.0,
-            register.username.as_str(),
-            register.account_record
-        ])?;
-    let account = conn.last_insert_rowid();
+    erased::give_back(conn, register.username.as_str())?;
     conn.prepare_cached(
-        "INSERT INTO device (account, number, signing_key, signed_prekey_id, signed_prekey,
-             last_resort_id, last_resort) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO account (public_key, username, record, last_day) VALUES (?1, ?2, ?3, ?4)",
     )?
     .execute(params![
+        register.device.account.0,
+        register.username.as_str(),
+        register.account_record,
+        admission.today
+    ])?;
+    let account = conn.last_insert_rowid();
+    let device = erased::next_device(conn)?;
+    conn.prepare_cached(
+        "INSERT INTO device (id, account, number, signing_key, signed_prekey_id, signed_prekey,
+             last_resort_id, last_resort) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        device,
         account,
         register.device.device,
         register.signing_key.0,
@@ -165,11 +177,10 @@ fn insert(conn: &Connection, register: &Register, most: usize) -> Result<Registe
         last_resort.id,
         last_resort.record
     ])?;
-    let device = DeviceId(conn.last_insert_rowid());
     conn.prepare_cached("INSERT INTO mailbox (device) VALUES (?1)")?
         .execute([device])?;
     // A new device has no floor and holds no key, so that its first keys cannot be reused ones.
-    keys::publish(conn, device, &register.keys, most)?;
+    keys::publish(conn, device, &register.keys, admission.most_keys)?;
     Ok(Registered::Done(device))
 }
 

@@ -8,6 +8,7 @@ mod admin;
 mod backup;
 mod bans;
 mod claims;
+mod erased;
 mod error;
 mod examine;
 mod fixed;
@@ -23,6 +24,7 @@ mod schema;
 mod shares;
 mod sweep;
 mod time;
+mod unused;
 mod writer;
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -244,6 +246,7 @@ impl Store {
             registration: self.registration,
             now: self.time.now(),
             most_keys: self.limits.one_time_keys,
+            today: self.today(),
         };
         self.write(move |conn| accounts::register(conn, &register, admission))
             .await?
@@ -256,8 +259,13 @@ impl Store {
         device: DeviceId,
         last_seq: u64,
     ) -> Result<Opened, StoreError> {
-        let now = self.time.now();
-        let op = move |conn: &Connection| accounts::open_mailbox(conn, device, last_seq, now);
+        let (now, today) = (self.time.now(), self.today());
+        let op = move |conn: &Connection| {
+            if let Some(today) = today {
+                unused::note(conn, device, today)?;
+            }
+            accounts::open_mailbox(conn, device, last_seq, now)
+        };
         self.writer.open(device, op).await?.await
     }
 

@@ -15,17 +15,15 @@ pub(super) const ADDRESS: DeviceAddress = DeviceAddress {
     device: 1,
 };
 
-/// A store in which "alice" is registered with a device, and nobody else.
-pub(super) fn store(folder: &Path) -> (Connection, DeviceId) {
-    let (conn, _) =
-        schema::open_writer(&folder.join("relay.db"), Epoch([0; 16]), 0).expect("a store");
+/// Alice's registration.
+pub(super) fn register() -> Register {
     let key = || {
         Some(KeyRecord {
             id: 1,
             record: vec![7; 40],
         })
     };
-    let register = Register {
+    Register {
         version: 1,
         username: Username::parse("alice").expect("a username"),
         device: ADDRESS,
@@ -41,13 +39,20 @@ pub(super) fn store(folder: &Path) -> (Connection, DeviceId) {
         account_signature: SignatureBytes([0; 64]),
         device_signature: SignatureBytes([0; 64]),
         work: 0,
-    };
+    }
+}
+
+/// A store in which "alice" is registered with a device, and nobody else.
+pub(super) fn store(folder: &Path) -> (Connection, DeviceId) {
+    let (conn, _) =
+        schema::open_writer(&folder.join("relay.db"), Epoch([0; 16]), 0).expect("a store");
     let open = accounts::Admission {
         registration: Registration::Open,
         now: 0,
         most_keys: 100,
+        today: None,
     };
-    match accounts::register(&conn, &register, open).expect("it can write") {
+    match accounts::register(&conn, &register(), open).expect("it can write") {
         Registered::Done(device) => (conn, device),
         other => panic!("{other:?}"),
     }

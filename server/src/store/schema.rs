@@ -14,7 +14,7 @@ use super::{OpenError, keys, time};
 pub(super) const APPLICATION_ID: i32 = 0x5061_776c;
 
 /// Version of the tables below: `PRAGMA user_version`. Every change of them raises it.
-const SCHEMA_VERSION: i32 = 4;
+const SCHEMA_VERSION: i32 = 5;
 
 /// Prepared statements kept per connection: all that the relay has, with room.
 const STATEMENTS: usize = 64;
@@ -125,6 +125,17 @@ ALTER TABLE relay ADD COLUMN own_time INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE relay ADD COLUMN followed_time INTEGER NOT NULL DEFAULT 0;
 ";
 
+/// Version 4 erased no account.
+const FROM_4: &str = "
+ALTER TABLE relay ADD COLUMN last_device INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN last_day INTEGER;
+CREATE INDEX account_by_day ON account (last_day) WHERE last_day IS NOT NULL;
+CREATE TABLE erased (
+    name_hash BLOB PRIMARY KEY,
+    key_hash BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
 /// Opens the file for the writer thread, makes the tables where there are none, and reads the epoch. `machine`: what the
 /// machine's clock says, for a store that has no time yet.
 ///
@@ -227,6 +238,9 @@ fn prepare(conn: &mut Connection, fresh: Epoch, machine: u64) -> Result<Epoch, O
     if version < 4 {
         begun.execute_batch(FROM_3)?;
         time::begin(&begun, machine)?;
+    }
+    if version < 5 {
+        begun.execute_batch(FROM_4)?;
     }
     begun.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     let epoch = begun.query_row("SELECT epoch FROM relay", [], |row| row.get(0))?;

@@ -218,7 +218,9 @@ fn waiting(conn: &Connection, own: u64, sql: &str) -> i64 {
 /// Makes a store of version 3 of it, and opens that.
 fn from_3(folder: &std::path::Path, conn: Connection, machine: u64) -> (Connection, Time) {
     conn.execute_batch(
-        "ALTER TABLE relay DROP COLUMN own_time; ALTER TABLE relay DROP COLUMN followed_time;
+        "DROP TABLE erased; ALTER TABLE relay DROP COLUMN last_device;
+         DROP INDEX account_by_day; ALTER TABLE account DROP COLUMN last_day;
+         ALTER TABLE relay DROP COLUMN own_time; ALTER TABLE relay DROP COLUMN followed_time;
          PRAGMA user_version = 3",
     )
     .expect("it writes");

@@ -355,6 +355,8 @@ async fn a_store_of_an_older_version_gets_what_it_lacks() {
         publish(&mut owner, one_time(1..=last)).await;
     }
     drop(relay);
+    let without_erased = "DROP TABLE erased; ALTER TABLE relay DROP COLUMN last_device;
+         DROP INDEX account_by_day; ALTER TABLE account DROP COLUMN last_day;";
     let without_time = "ALTER TABLE relay DROP COLUMN own_time;
          ALTER TABLE relay DROP COLUMN followed_time;";
     let without_door = "ALTER TABLE relay DROP COLUMN last_invite;
@@ -362,9 +364,12 @@ async fn a_store_of_an_older_version_gets_what_it_lacks() {
     let without_digests = "ALTER TABLE device DROP COLUMN prekey_digest;
          ALTER TABLE device DROP COLUMN kem_digest;";
     let older = [
-        format!("{without_time} {without_door} {without_digests} PRAGMA user_version = 1"),
-        format!("{without_time} {without_door} PRAGMA user_version = 2"),
-        format!("{without_time} PRAGMA user_version = 3"),
+        format!(
+            "{without_erased} {without_time} {without_door} {without_digests} PRAGMA user_version = 1"
+        ),
+        format!("{without_erased} {without_time} {without_door} PRAGMA user_version = 2"),
+        format!("{without_erased} {without_time} PRAGMA user_version = 3"),
+        format!("{without_erased} PRAGMA user_version = 4"),
         String::new(),
     ];
     for changes in older {

@@ -15,6 +15,7 @@ mod crash;
 mod crowded;
 mod disk;
 mod door;
+mod erased;
 mod faults;
 mod handshake;
 mod history;

@@ -1,0 +1,83 @@
+//! Accounts that nobody uses: the day of an account's last use, which is kept only while `--account-days` is set.
+//!
+//! Days are the relay's own, so that no clock that jumps makes an account look unused.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{DeviceId, Store, StoreError, erased};
+use crate::clock::DAY_MS;
+
+impl Store {
+    /// The day, where the last use of accounts is kept.
+    pub(super) fn today(&self) -> Option<i64> {
+        let is_kept = self.limits.account_days.is_some();
+        is_kept.then(|| day(self.time.now()))
+    }
+
+    /// Begins to keep the days of accounts' last use, or forgets those that were kept.
+    pub(crate) async fn begin_days(&self) -> Result<(), StoreError> {
+        let today = self.today();
+        self.write(move |conn| begin(conn, today)).await?.await
+    }
+
+    /// Erases accounts that nobody used for `--account-days`, a bounded slice; true when there may be more. Whoever is
+    /// `connected` uses theirs.
+    pub(crate) async fn sweep_accounts(
+        &self,
+        connected: Vec<DeviceId>,
+    ) -> Result<bool, StoreError> {
+        let (Some(today), Some(days)) = (self.today(), self.limits.account_days) else {
+            return Ok(false);
+        };
+        let op = move |conn: &Connection| {
+            for device in connected {
+                note(conn, device, today)?;
+            }
+            sweep(conn, today.saturating_sub(i64::from(days.get())))
+        };
+        self.write(op).await?.await
+    }
+}
+
+/// The day of a time, as the store has it.
+fn day(now: u64) -> i64 {
+    i64::try_from(now / DAY_MS).unwrap_or(i64::MAX)
+}
+
+/// Begins with the setting: who has no day yet was used today, and without the setting nobody has one.
+pub(super) fn begin(conn: &Connection, today: Option<i64>) -> Result<(), StoreError> {
+    match today {
+        Some(today) => conn.execute(
+            "UPDATE account SET last_day = ?1 WHERE last_day IS NULL",
+            [today],
+        )?,
+        None => conn.execute(
+            "UPDATE account SET last_day = NULL WHERE last_day IS NOT NULL",
+            [],
+        )?,
+    };
+    Ok(())
+}
+
+/// The account of this device is used today. Written once a day.
+pub(super) fn note(conn: &Connection, device: DeviceId, today: i64) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "UPDATE account SET last_day = ?2
+         WHERE id = (SELECT account FROM device WHERE id = ?1) AND last_day < ?2",
+    )?
+    .execute(params![device, today])?;
+    Ok(())
+}
+
+/// Erases a slice of one account that was last used before this day; true when there may be more.
+pub(super) fn sweep(conn: &Connection, before: i64) -> Result<bool, StoreError> {
+    let unused = conn
+        .prepare_cached("SELECT id FROM account WHERE last_day < ?1 ORDER BY last_day LIMIT 1")?
+        .query_row([before], |row| row.get(0))
+        .optional()?;
+    let Some(account) = unused else {
+        return Ok(false);
+    };
+    erased::erase(conn, account)?;
+    Ok(true)
+}
