@@ -58,7 +58,7 @@ export default tseslint.config(
     },
   },
   // What is handed to page.evaluate runs in the page.
-  { files: ['tests/browser/**/*.mjs'], languageOptions: { globals: { ...globals.browser } } },
+  { files: ['tests/browser/**/*.mjs', 'tests/bench/client.mjs'], languageOptions: { globals: { ...globals.browser } } },
   // It loads what was just built, by its path.
   { files: ['tests/bench/run.mjs'], rules: { 'no-unsanitized/method': 'off' } },
   directions('view', NO_WORKER, NO_PACKAGE),

@@ -1,4 +1,5 @@
 //! `cargo xtask bench relay`: load on the relay's release binary, beside a Socket.io relay in the same run (tests/load).
+//! `cargo xtask bench client`: what people wait for, in browsers and a terminal, with the real relay (tests/bench/client.mjs).
 //! `cargo xtask bench crypto`: the work of tests/bench, native and in wasm under Node, beside published npm
 //! packages in the same run; JSON rows, then how many times as fast Pawl is, wasm against wasm.
 
@@ -9,7 +10,7 @@ use xshell::cmd;
 use crate::context::Context;
 use crate::manifest::WasmPack;
 use crate::pipeline;
-use crate::setup::{self, WasmToolchain};
+use crate::setup::{self, Browser, WasmToolchain};
 
 const PACKAGE: &str = "pawl-bench";
 
@@ -60,6 +61,23 @@ pub(crate) fn relay(ctx: &Context, rows: &[String]) -> Result<()> {
         sh,
         "{load} {server} tests/load/socketio.mjs {rows...}"
     ))
+}
+
+/// The browsers that people wait in, and a terminal. `more` goes to tests/bench/client.mjs.
+pub(crate) fn client(ctx: &Context, more: &[String]) -> Result<()> {
+    let firefox = setup::browser(ctx, Browser::Firefox)?;
+    let chromium = setup::browser(ctx, Browser::Chromium)?;
+    pipeline::relay(ctx)?;
+    pipeline::terminal(ctx)?;
+    let sh = &ctx.sh;
+    let server = ctx.path(pipeline::RELAY);
+    let terminal = ctx.path(pipeline::TERMINAL);
+    let bench = cmd!(
+        sh,
+        "node tests/bench/client.mjs --server {server} --terminal {terminal} {more...}"
+    );
+    let bench = bench.env(Browser::Firefox.variable(), firefox);
+    ctx.run(bench.env(Browser::Chromium.variable(), chromium))
 }
 
 /// The same steps and flags as the engine that a browser loads.

@@ -46,6 +46,8 @@ cargo xtask COMMAND
                      engines and a relay under seeded faults; --seed shows one run and cuts it down
   bench crypto       JSON rows, native and wasm, beside published packages
   bench relay [ROW]...  JSON rows of the relay under load, beside a Socket.io relay: live, stored, drain, crowd
+  bench client [--where chromium|firefox|terminal]... [--messages N]
+                     JSON rows of what people wait for, with 10,000 messages
   bench size         what a first visit loads: raw, gzip, Brotli
   bench sim          how many seeds of the simulator a second
   fuzz [TARGET] [--seconds N] [--keep]
@@ -199,11 +201,15 @@ fn mutants_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
 fn bench_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
     let what = match args.next()? {
         Some(Value(word)) => word.string()?,
-        _ => bail!("bench what? `cargo xtask bench crypto`, `relay`, `size` or `sim`"),
+        _ => bail!("bench what? `cargo xtask bench client`, `crypto`, `relay`, `size` or `sim`"),
     };
-    if what == "relay" {
-        let rows = args.raw_args()?.map(|row| row.string());
-        return bench::relay(ctx, &rows.collect::<Result<Vec<_>, _>>()?);
+    if what == "relay" || what == "client" {
+        let more = args.raw_args()?.map(|word| word.string());
+        let more = more.collect::<Result<Vec<_>, _>>()?;
+        return match what.as_str() {
+            "relay" => bench::relay(ctx, &more),
+            _ => bench::client(ctx, &more),
+        };
     }
     nothing_more(args)?;
     match what.as_str() {
@@ -213,6 +219,6 @@ fn bench_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
             size::print(ctx)
         }
         "sim" => sim::bench(ctx),
-        other => bail!("no benchmark {other:?}: crypto, relay, size or sim"),
+        other => bail!("no benchmark {other:?}: client, crypto, relay, size or sim"),
     }
 }

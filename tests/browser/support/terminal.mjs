@@ -10,6 +10,9 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
+/** Bytes that a command may print: ten thousand messages. */
+const MAX_PRINTED = 64 << 20;
+
 /** Seconds that a command waits for the relay, and longest wait for its end; ends a hang only. */
 const PATIENCE_S = 120;
 
@@ -37,7 +40,7 @@ export class Terminal {
 
   /** What a command prints; one that does not succeed is an error with what it said. */
   async run(...command) {
-    const { stdout } = await run(process.env.PAWL_TEST_TERMINAL, this.#arguments(command), { timeout: 2 * PATIENCE_S * 1_000 });
+    const { stdout } = await run(process.env.PAWL_TEST_TERMINAL, this.#arguments(command), { timeout: 2 * PATIENCE_S * 1_000, maxBuffer: MAX_PRINTED });
     return stdout;
   }
 
