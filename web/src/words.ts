@@ -56,6 +56,7 @@ export const words = {
   loadFailed: 'The messages of this conversation couldn’t be read. Reload the page; nothing was deleted.',
   emptyLog: (name: string) => `This is the beginning of your conversation with ${name}. Only the two of you can read it.`,
   newest: 'Jump to latest',
+  newMessages: 'New messages',
   reload: 'Reload',
   dismiss: 'Dismiss',
   review: 'Review',

@@ -18,7 +18,7 @@ function drawn(child: unknown): string[] {
 }
 
 function row(one: MessageView): string[] {
-  return drawn(h(Row, { message: one, at: one.at, conversation: 'bob', newDay: false, first: true, timed: true, onRetry: () => undefined }));
+  return drawn(h(Row, { message: one, at: one.at, conversation: 'bob', newDay: false, unread: false, first: true, timed: true, onRetry: () => undefined }));
 }
 
 test('what could not be opened is one plain line with its cause, and no message', () => {

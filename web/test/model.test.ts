@@ -55,10 +55,11 @@ test('the address opens a conversation, also before it is there', async () => {
   expect(engine.queries.at(-1)?.asked).toMatchObject({ type: 'history', conversation: 'bob', before: null });
 });
 
-test('what is seen is marked as read once, and only with the page in view and the end of the log too', async () => {
-  await begin(conversation('bob', { unread: 1 }));
+test('what is seen is marked as read once, and only with the page in view', async () => {
+  await begin(conversation('bob', { unread: 1, unreadFrom: 4 }));
   model.route.read('#/c/bob');
   await engine.reply(history([message(4), own(5, 'sent')]));
+  landed(5);
   expect(engine.ofType('markRead')).toEqual([]);
   model.reading.attentive.value = true;
   model.timeline.value!.atEnd.value = false;
@@ -66,11 +67,52 @@ test('what is seen is marked as read once, and only with the page in view and th
   expect(engine.ofType('markRead')).toEqual([{ type: 'markRead', conversation: 'bob', through: 4 }]);
 });
 
+test('what is unread becomes read as it comes into view, not all at once', async () => {
+  await begin(conversation('bob', { unread: 5, unreadFrom: 2 }));
+  model.reading.attentive.value = true;
+  model.route.read('#/c/bob');
+  await engine.reply(history([1, 2, 3, 4, 5, 6].map((position) => message(position))));
+  model.timeline.value!.atEnd.value = false;
+  model.timeline.value!.seen.value = 6; // Before the view has gone to the first unread one, this means nothing.
+  expect(engine.ofType('markRead')).toEqual([]);
+  landed(3);
+  expect(engine.ofType('markRead')).toEqual([{ type: 'markRead', conversation: 'bob', through: 3 }]);
+  for (const seen of [4, 5, 6, 5]) model.timeline.value!.seen.value = seen;
+  expect(engine.ofType('markRead')).toHaveLength(1);
+  await engine.done();
+  expect(engine.ofType('markRead').slice(1)).toEqual([{ type: 'markRead', conversation: 'bob', through: 6 }]);
+});
+
+test('a line stands before the first message that came while nobody looked, and before none that was read as it came', async () => {
+  await begin(conversation('bob'));
+  model.route.read('#/c/bob');
+  await engine.reply(history([message(1)]));
+  const come = (position: number) => {
+    said.event({ type: 'messagesChanged', conversation: 'bob', messages: [message(position)] });
+    said.event({ type: 'conversationChanged', conversation: conversation('bob', { unread: 1, unreadFrom: position }) });
+  };
+  model.reading.attentive.value = true;
+  come(2);
+  said.event({ type: 'conversationChanged', conversation: conversation('bob') });
+  expect(model.timeline.value!.divider.value).toBeNull();
+  model.reading.attentive.value = false;
+  come(3);
+  said.event({ type: 'conversationChanged', conversation: conversation('bob', { unread: 1, unreadFrom: 4 }) });
+  expect(model.timeline.value!.divider.value).toBe(3);
+});
+
+/** The view has gone to the first unread message, and shows everything up to here. */
+function landed(seen: number): void {
+  model.timeline.value!.seen.value = seen;
+  model.timeline.value!.landing.value = false;
+}
+
 test('a message that comes while one looks on is marked as read, one in another conversation is not', async () => {
   await begin(conversation('bob'), conversation('carol'));
   model.route.read('#/c/bob');
   model.reading.attentive.value = true;
   await engine.reply(history([]));
+  landed(1);
   for (const username of ['carol', 'bob']) {
     said.event({ type: 'messagesChanged', conversation: username, messages: [message(1)] });
     said.event({ type: 'conversationChanged', conversation: conversation(username, { unread: 1 }) });

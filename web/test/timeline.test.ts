@@ -92,3 +92,43 @@ test('a page that cannot be read says so', async () => {
   await engine.reply({ type: 'failed', error: { code: 'storeFailed' } });
   expect(timeline.state.value).toBe('failed');
 });
+
+test('opening a conversation with unread messages loads back to the first of them, and no further', async () => {
+  const engine = new TestEngine();
+  const timeline = new Timeline(() => engine, 'bob');
+  const positions = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
+  void timeline.open(650);
+  await engine.reply(history(positions(901, 1000), true));
+  expect([timeline.reaching.value, timeline.landing.value]).toEqual([true, true]);
+  await engine.reply(history(positions(701, 900), true));
+  await engine.reply(history(positions(501, 700), true));
+  expect(engine.queries.map(({ asked }) => asked)).toMatchObject([
+    { before: null, limit: PAGE }, { before: 901, limit: 200 }, { before: 701, limit: 200 },
+  ]);
+  expect([timeline.reaching.value, timeline.divider.value]).toEqual([false, 650]);
+});
+
+test('where the way to the first unread message is longer than can be held, one begins on it', async () => {
+  const engine = new TestEngine();
+  const timeline = new Timeline(() => engine, 'bob');
+  void timeline.open(1);
+  for (let oldest = 100_000; timeline.reaching.value; oldest -= 200) {
+    const page = Array.from({ length: 200 }, (_, index) => message(oldest + index));
+    await engine.reply(history(page, true));
+  }
+  expect(engine.queries).toHaveLength(10);
+  // A way that is blocked ends, too.
+  void timeline.open(1);
+  await engine.reply({ type: 'failed', error: { code: 'storeFailed' } });
+  expect(timeline.reaching.value).toBe(false);
+});
+
+test('whoever answers has read: the line before what was unread goes', async () => {
+  const { engine, timeline } = open();
+  await engine.reply(history([message(1)]));
+  timeline.unreadFrom(1, false);
+  timeline.changed([message(1, { text: 'again' })]);
+  expect(timeline.divider.value).toBe(1);
+  timeline.changed([own(2, 'sending')]);
+  expect(timeline.divider.value).toBeNull();
+});

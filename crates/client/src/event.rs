@@ -119,6 +119,8 @@ pub struct ConversationView {
     pub username: String,
     /// Received messages that the person has not seen.
     pub unread: u32,
+    /// Position of the first of them.
+    pub unread_from: Option<u64>,
     /// First characters of the newest message.
     pub preview: String,
     /// When something last happened, milliseconds since 1970; lists are ordered by it.

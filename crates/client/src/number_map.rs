@@ -88,6 +88,11 @@ impl NumberMap {
         self.runs.iter().map(|run| run.count).sum()
     }
 
+    /// The position of the oldest.
+    pub(crate) fn first_position(&self) -> Option<u64> {
+        self.runs.front().map(|run| run.position)
+    }
+
     /// Takes out all texts up to a position and gives their numbers as ranges.
     pub(crate) fn take_through(&mut self, position: u64) -> Vec<(u64, u64)> {
         let mut taken = Vec::new();
@@ -161,7 +166,7 @@ mod tests {
         assert_eq!(map.to_fields(), [1, 8, 1_000, 1_001, 2_000, 1]);
         assert_eq!(NumberMap::from_fields(&map.to_fields()), Ok(map.clone()));
         assert_eq!(map.take_through(10), [(1, 3)]);
-        assert_eq!(map.count(), 998);
+        assert_eq!((map.count(), map.first_position()), (998, Some(11)));
         let mut settled = RangeSet::default();
         settled.insert_range(1, 999);
         map.drop_settled(&settled, 0);
@@ -173,6 +178,7 @@ mod tests {
         assert_eq!(map.to_fields(), [1_001, 2_000, 1]);
         assert_eq!(map.take_through(u64::MAX), [(1_001, 1_001)]);
         assert_eq!(map, NumberMap::default());
+        assert_eq!(map.first_position(), None);
     }
 
     #[test]

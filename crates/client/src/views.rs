@@ -100,6 +100,7 @@ impl Engine {
         Some(ConversationView {
             username: conversation.username.as_str().to_owned(),
             unread: u32::try_from(conversation.unseen.count()).unwrap_or(u32::MAX),
+            unread_from: conversation.unseen.first_position(),
             preview: conversation.preview.clone(),
             active_at: conversation.active_at,
             draft: conversation.draft.clone(),

@@ -86,7 +86,7 @@ export class FakeWorker implements WorkerLike {
 
   #begin(username: string): CommandError | null {
     if (username === 'nobody') return { code: 'unknownRecipient' };
-    this.#update({ username, unread: 0, preview: '', activeAt: Date.now(), draft: '', identity: 'unverified' });
+    this.#update({ username, unread: 0, unreadFrom: null, preview: '', activeAt: Date.now(), draft: '', identity: 'unverified' });
     return null;
   }
 
@@ -114,7 +114,7 @@ export class FakeWorker implements WorkerLike {
     this.#messages.set(conversation, [...held, message]);
     this.#event({ type: 'messagesChanged', conversation, messages: [message] });
     const view = this.#all.get(conversation);
-    if (view) this.#update({ ...view, preview: one.text, activeAt: message.at, unread: view.unread + (one.mine ? 0 : 1), draft: one.mine ? '' : view.draft });
+    if (view) this.#update({ ...view, preview: one.text, activeAt: message.at, unread: view.unread + (one.mine ? 0 : 1), unreadFrom: view.unreadFrom ?? (one.mine ? null : position), draft: one.mine ? '' : view.draft });
     return position;
   }
 
@@ -122,7 +122,7 @@ export class FakeWorker implements WorkerLike {
     const view = 'conversation' in command && this.#all.get(command.conversation);
     if (!view) return { code: 'unknownConversation' };
     if (command.type === 'saveDraft') this.#update({ ...view, draft: command.text });
-    if (command.type === 'markRead') this.#update({ ...view, unread: 0 });
+    if (command.type === 'markRead') this.#update({ ...view, unread: 0, unreadFrom: null });
     if (command.type === 'markVerified') this.#update({ ...view, identity: command.verified ? 'verified' : 'unverified' });
     if (command.type === 'acceptIdentity') this.#update({ ...view, identity: 'unverified' });
     return null;

@@ -34,7 +34,7 @@ const now = Date.now();
 
 export function conversations(): ConversationView[] {
   const one = (username: string, hours: number, more: Partial<ConversationView> = {}): ConversationView => ({
-    username, unread: 0, preview: 'See you there.', activeAt: now - hours * HOUR, draft: '', identity: 'unverified', ...more,
+    username, unread: 0, unreadFrom: null, preview: 'See you there.', activeAt: now - hours * HOUR, draft: '', identity: 'unverified', ...more,
   });
   return [
     one('bob', 0.02, { unread: 2, preview: 'It only ever turns one way, that is the whole point of it', identity: 'verified' }),

@@ -147,6 +147,10 @@ username: string,
  */
 unread: number,
 /**
+ * Position of the first of them.
+ */
+unreadFrom: number | null,
+/**
  * First characters of the newest message.
  */
 preview: string,

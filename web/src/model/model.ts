@@ -60,7 +60,7 @@ export class Model {
   #open(conversation: string | undefined): void {
     this.drafts.flush();
     this.timeline.value?.trim();
-    this.timeline.value = conversation === undefined ? undefined : this.timelines.open(conversation);
+    this.timeline.value = conversation === undefined ? undefined : this.timelines.open(conversation, this.current.value?.unreadFrom ?? null);
   }
 
   connect(connect: Connect): void {

@@ -9,6 +9,10 @@ import type { Engine } from './engine';
 
 /** Messages asked for at once. */
 export const PAGE = 100;
+/** Messages asked for at once on the way to the first unread one: the most that the engine gives. */
+const LONG_PAGE = 200;
+/** Messages loaded at most on that way; whoever has more unread begins to read there. */
+const MAX_REACHED = 2000;
 /** Messages kept of a conversation that is left; the rest is asked for again. */
 const KEPT = 200;
 
@@ -20,6 +24,15 @@ export class Timeline {
   readonly state = signal<'empty' | 'loading' | 'loaded' | 'failed'>('empty');
   /** Whether the newest message is in view; the view says so. */
   readonly atEnd = signal(true);
+  /** The newest line in view; the view says so. */
+  readonly seen = signal(-1);
+  /** Position of the first line that was unread when the person came: a line stands before it. */
+  readonly divider = signal<number | null>(null);
+  /** The way to the first unread line is being loaded. */
+  readonly reaching = signal(false);
+  /** The view has yet to go to the first unread line: until then nothing in it counts as seen. */
+  readonly landing = signal(false);
+  #unread = false;
   #busy = false;
   /** Asked for the newest page while another was on its way. */
   #again = false;
@@ -29,6 +42,36 @@ export class Timeline {
   constructor(engine: () => Engine, conversation: string) {
     this.#engine = engine;
     this.conversation = conversation;
+  }
+
+  /** Somebody opens the conversation: all is loaded from the first line that is unread. */
+  async open(unreadFrom: number | null): Promise<void> {
+    batch(() => {
+      this.#unread = unreadFrom !== null;
+      this.divider.value = unreadFrom;
+      this.seen.value = -1;
+      this.landing.value = this.#unread;
+      this.reaching.value = this.#unread;
+    });
+    if (this.state.value !== 'loaded') await this.loadNewest();
+    if (unreadFrom !== null) await this.#reach(unreadFrom);
+    this.reaching.value = false;
+  }
+
+  async #reach(position: number): Promise<void> {
+    for (;;) {
+      const oldest = this.messages.value[0]?.position;
+      const isThere = oldest === undefined || oldest < position || !this.more.value;
+      if (isThere || this.messages.value.length >= MAX_REACHED) return;
+      await this.#load(oldest, LONG_PAGE);
+      if (this.messages.value[0]?.position === oldest) return;
+    }
+  }
+
+  /** What is unread while the conversation is open; `looking`: it is read as it comes. */
+  unreadFrom(position: number | null, looking: boolean): void {
+    if (position !== null && !this.#unread && !looking) this.divider.value = position;
+    this.#unread = position !== null;
   }
 
   /** The newest page; also after another engine has taken over. */
@@ -49,6 +92,9 @@ export class Timeline {
       return;
     }
     const oldest = this.messages.value[0]?.position ?? 0;
+    const newest = this.messages.value.at(-1)?.position ?? 0;
+    // Whoever answers has read.
+    if (messages.some((one) => one.mine && one.position > newest)) this.divider.value = null;
     const shown = this.more.value ? messages.filter((one) => one.position >= oldest) : messages;
     this.messages.value = merge(this.messages.value, shown);
   }
@@ -70,13 +116,13 @@ export class Timeline {
     });
   }
 
-  async #load(before: number | null): Promise<void> {
+  async #load(before: number | null, limit = PAGE): Promise<void> {
     if (this.#busy) {
       this.#again ||= before === null;
       return;
     }
     this.#busy = true;
-    const query = { type: 'history', conversation: this.conversation, before, limit: PAGE } as const;
+    const query = { type: 'history', conversation: this.conversation, before, limit } as const;
     const reply = await this.#engine().query(query);
     this.#busy = false;
     if (reply.type === 'history') this.#show(reply.messages, reply.more, before);

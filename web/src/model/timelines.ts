@@ -14,14 +14,14 @@ export class Timelines {
     this.#engine = engine;
   }
 
-  /** The timeline of a conversation that is being opened. */
-  open(conversation: string): Timeline {
+  /** The timeline of a conversation that is being opened, and from where it is unread. */
+  open(conversation: string, unreadFrom: number | null): Timeline {
     const timeline = this.#held.get(conversation) ?? new Timeline(this.#engine, conversation);
     this.#held.delete(conversation);
     this.#held.set(conversation, timeline);
     const [longest] = this.#held.keys();
     if (this.#held.size > MAX_TIMELINES && longest !== undefined) this.#held.delete(longest);
-    if (timeline.state.value !== 'loaded') void timeline.loadNewest();
+    void timeline.open(unreadFrom);
     return timeline;
   }
 

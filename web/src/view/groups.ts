@@ -13,6 +13,8 @@ export type Placed = {
   /** The time that it shows. */
   at: number;
   newDay: boolean;
+  /** The first that was unread when the person came. */
+  unread: boolean;
   /** Of a group by one writer. */
   first: boolean;
   /** The first of its minute in the group: the others do not repeat the time. */
@@ -23,15 +25,18 @@ export type Placed = {
  * While older ones are to come, the oldest that is here is left out: what it looks like is not known yet.
  * So nothing changes its shape when the older ones come either.
  */
-export function place(messages: readonly MessageView[], more: boolean): Placed[] {
+export function place(messages: readonly MessageView[], more: boolean, divider: number | null = null): Placed[] {
   const times = shownTimes(messages);
+  const shown = more ? messages.slice(1) : messages;
+  const firstUnread = divider === null ? undefined : shown.find((one) => one.position >= divider);
   const placed = messages.map((message, index): Placed => {
     const previous = messages[index - 1];
     const at = times[index] ?? message.at;
     const before = times[index - 1] ?? 0;
     const newDay = !previous || !sameDay(before, at);
-    const first = newDay || previous.mine !== message.mine || Boolean(previous.notice) || at - before > PAUSE;
-    return { message, at, newDay, first, timed: first || !sameMinute(before, at) };
+    const unread = message === firstUnread;
+    const first = newDay || unread || previous.mine !== message.mine || Boolean(previous.notice) || at - before > PAUSE;
+    return { message, at, newDay, unread, first, timed: first || !sameMinute(before, at) };
   });
   return more ? placed.slice(1) : placed;
 }

@@ -3,11 +3,11 @@
  * loaded above moves nothing (see room.ts), and the newest message stays in view without any arithmetic.
  * Only what arrives below while the person reads further up has to be made up for.
  */
-import { useSignal } from '@preact/signals';
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { batch, useSignal } from '@preact/signals';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import type { MessageView } from '../generated/types';
 import type { Timeline } from '../model/timeline';
-import { words } from '../words';
+import { unread as unreadWord, words } from '../words';
 import { useModel } from './context';
 import { place } from './groups';
 import { Icon } from './icons';
@@ -18,21 +18,35 @@ import { Room } from './room';
 const NEAR_END = 48;
 /** Screens above the one that is read for which messages are loaded. */
 const AHEAD = 4;
+/** Pixels of a line that must be in view for it to be seen. */
+const LINE = 30;
+/** Frames in which the place of the first unread line is corrected. */
+const LANDING_FRAMES = 3;
+const NONE: readonly MessageView[] = [];
+
+/** What is drawn: nothing before all is there from the first unread one. */
+function drawnOf(timeline: Timeline): readonly MessageView[] {
+  return timeline.reaching.value ? NONE : timeline.messages.value;
+}
 
 export function Log({ timeline }: { timeline: Timeline }) {
   const box = useRef<HTMLDivElement>(null);
   const end = timeline.atEnd;
-  const messages = timeline.messages.value;
+  const messages = drawnOf(timeline);
   const look = () => {
     const log = box.current;
     if (!log) return;
-    end.value = -log.scrollTop < NEAR_END;
+    batch(() => {
+      end.value = -log.scrollTop < NEAR_END;
+      timeline.seen.value = lastInView(log);
+    });
     const above = log.getBoundingClientRect().top - (log.querySelector('.rows')?.getBoundingClientRect().top ?? 0);
-    if (above < AHEAD * log.clientHeight) void timeline.loadOlder();
+    if (above < AHEAD * log.clientHeight && !timeline.reaching.value) void timeline.loadOlder();
   };
   const toEnd = () => { box.current?.scrollTo({ top: 0 }); };
   useKeepPlace(box, messages, end.value);
   const scrolled = useRoom(box, timeline, messages);
+  useLanding(box, timeline, look);
   useLayoutEffect(look, [messages]);
   return (
     <div class="log-frame">
@@ -57,13 +71,64 @@ export function Log({ timeline }: { timeline: Timeline }) {
           <div class="rows"><Rows timeline={timeline} /></div>
         </div>
       </div>
-      {!end.value && (
-        <button type="button" class="to-end" aria-label={words.newest} onClick={toEnd}>
-          <Icon name="down" />
-        </button>
-      )}
+      {!end.value && <ToEnd onClick={toEnd} />}
     </div>
   );
+}
+
+/** With the number of messages that wait further down. */
+function ToEnd({ onClick }: { onClick: () => void }) {
+  const unread = useModel().current.value?.unread ?? 0;
+  const description = useId();
+  return (
+    <button type="button" class="to-end" aria-label={words.newest} aria-describedby={unread > 0 ? description : undefined} onClick={onClick}>
+      <Icon name="down" />
+      {unread > 0 && <span class="badge" data-label={unread} aria-hidden="true" />}
+      {unread > 0 && <span class="unseen" id={description}>{unreadWord(unread)}</span>}
+    </button>
+  );
+}
+
+/** The newest line that is in view, by its beginning. */
+function lastInView(log: HTMLElement): number {
+  const rows = log.querySelector('.rows')?.children ?? [];
+  const bottom = log.getBoundingClientRect().bottom - LINE;
+  const isInView = (row: Element | undefined) => row instanceof HTMLElement && row.getBoundingClientRect().top <= bottom;
+  let [first, end] = [0, rows.length];
+  while (first < end) {
+    const middle = (first + end) >> 1;
+    if (isInView(rows[middle])) first = middle + 1;
+    else end = middle;
+  }
+  const row = rows[first - 1];
+  return row instanceof HTMLElement ? Number(row.dataset.position ?? -1) : -1;
+}
+
+/** Goes to the first unread line, a third down, as soon as it is there. */
+function useLanding(box: { current: HTMLDivElement | null }, timeline: Timeline, look: () => void) {
+  const isReady = timeline.landing.value && !timeline.reaching.value && timeline.state.value !== 'loading';
+  useLayoutEffect(() => {
+    if (!isReady) return;
+    let frame = 0;
+    const land = (tries: number) => {
+      const log = box.current;
+      const line = log?.querySelector('.unread-line');
+      // True heights, not guessed ones: see room.ts.
+      log?.querySelector('.rows')?.classList.add('exact');
+      if (log && line) log.scrollTop += line.getBoundingClientRect().top - log.getBoundingClientRect().top - log.clientHeight / 3;
+      // Rows turn out higher than they were thought to be, once they are in view.
+      if (line && tries > 0) frame = requestAnimationFrame(() => { land(tries - 1); });
+      else {
+        look();
+        timeline.landing.value = false;
+      }
+    };
+    land(LANDING_FRAMES);
+    return () => {
+      cancelAnimationFrame(frame);
+      timeline.landing.value = false;
+    };
+  }, [isReady]);
 }
 
 /** Keeps room for older messages; what this gives is to be told of scrolling. */
@@ -121,13 +186,13 @@ function Beginning({ timeline }: { timeline: Timeline }) {
 
 function Rows({ timeline }: { timeline: Timeline }) {
   const { timelines, alerts } = useModel();
-  const messages = timeline.messages.value;
+  const messages = drawnOf(timeline);
   const retry = useSignal((position: number) => {
     void timelines.retry(timeline.conversation, position).then((error) => { alerts.failed(error); });
   }).value;
   return (
     <>
-      {place(messages, timeline.more.value).map((one) => (
+      {place(messages, timeline.more.value, timeline.divider.value).map((one) => (
         <Row key={one.message.position} {...one} conversation={timeline.conversation} onRetry={retry} />
       ))}
     </>

@@ -13,10 +13,11 @@ import { clockTime, dayName, fullTime } from './time';
 export type RowProps = Placed & { conversation: string; onRetry: (position: number) => void };
 
 export const Row = memo((props: RowProps) => {
-  const { message, at, newDay, first } = props;
+  const { message, at, newDay, unread, first } = props;
   return (
     <div class={first ? 'row first' : 'row'} data-position={message.position}>
       {newDay && <div class="day" data-label={dayName(at)} aria-hidden="true" />}
+      {unread && <div class="unread-line" role="separator" aria-label={words.newMessages} data-label={words.newMessages} />}
       {message.notice ? <Notice {...props} /> : <Line {...props} />}
     </div>
   );
