@@ -57,6 +57,8 @@ export const words = {
   emptyLog: (name: string) => `This is the beginning of your conversation with ${name}. Only the two of you can read it.`,
   newest: 'Jump to latest',
   newMessages: 'New messages',
+  readMore: 'Read more',
+  readLess: 'Show less',
   reload: 'Reload',
   dismiss: 'Dismiss',
   review: 'Review',

@@ -2,8 +2,10 @@
  * One line of the log. An article holds the text and, for own messages, the status and nothing else:
  * times and days are drawn by CSS from attributes, so that they are in no live text.
  */
+import { useSignal } from '@preact/signals';
 import type { MessageStatus } from '../generated/types';
 import { noticeText, statusWord, words } from '../words';
+import { cutAt } from './cut';
 import type { Placed } from './groups';
 import { Icon, StatusIcon } from './icons';
 import { memo } from './memo';
@@ -27,7 +29,36 @@ function Notice({ message, conversation }: RowProps) {
   return message.notice && <p class="notice"><Icon name="warning" /><span>{noticeText(message.notice, conversation)}</span></p>;
 }
 
-function Line({ message, at, conversation, timed, onRetry }: RowProps) {
+function Line(props: RowProps) {
+  return cutAt(props.message.text, 0) < props.message.text.length ? <LongLine {...props} /> : <Whole {...props} />;
+}
+
+/** Drawn part by part. What is not drawn yet is there all the same, for whoever copies or searches. */
+function LongLine(props: RowProps) {
+  const presses = useSignal(0);
+  const { text, position } = props.message;
+  const end = cutAt(text, presses.value);
+  return (
+    <>
+      <Whole {...props} end={end} />
+      <p class={`more ${props.message.mine ? 'mine' : 'theirs'}`}>
+        {end < text.length && (
+          <button type="button" aria-expanded={presses.value > 0} aria-controls={`message-${position}`} onClick={() => { presses.value += 1; }}>
+            {words.readMore}
+          </button>
+        )}
+        {presses.value > 0 && (
+          <button type="button" aria-expanded={true} aria-controls={`message-${position}`} onClick={() => { presses.value = 0; }}>
+            {words.readLess}
+          </button>
+        )}
+      </p>
+    </>
+  );
+}
+
+/** `end`: of what is drawn of the text, where that is not all of it. */
+function Whole({ message, at, conversation, timed, onRetry, end = message.text.length }: RowProps & { end?: number }) {
   const text = `message-${message.position}`;
   const status = message.mine ? message.status : null;
   const time = fullTime(at);
@@ -40,7 +71,10 @@ function Line({ message, at, conversation, timed, onRetry }: RowProps) {
           aria-labelledby={text}
           aria-description={`${message.mine ? words.fromYou : words.from(conversation)}, ${time}`}
         >
-          <p id={text} class="text" dir="auto"><RichText text={message.text} /></p>
+          <p id={text} class="text" dir="auto">
+            <RichText text={message.text.slice(0, end)} />
+            {end < message.text.length && <span class="rest">{message.text.slice(end)}</span>}
+          </p>
           {(timed || status) && (
             <div class="meta">
               {timed && <span class="time" data-label={clockTime(at)} title={time} aria-hidden="true" />}
