@@ -59,6 +59,7 @@ export const words = {
   newMessages: 'New messages',
   readMore: 'Read more',
   readLess: 'Show less',
+  noFiles: 'Files can’t be sent yet.',
   reload: 'Reload',
   dismiss: 'Dismiss',
   review: 'Review',
@@ -180,6 +181,12 @@ function about(excess: number): string {
   const count = Math.ceil(excess / step) * step;
   if (count === 1) return '1 character';
   return `${step === 1 ? '' : 'about '}${number.format(count)} characters`;
+}
+
+/** Near the most that a message may have. A plain letter is one byte, so these are at most the characters. */
+export function roomText(room: number): string {
+  if (room < 0) return `Too long by ${about(-room)}.`;
+  return room < 1000 ? `Room for ${room === 1 ? '1 more character' : `${room} more characters`}.` : 'This message is almost as long as one can be.';
 }
 
 function characterText(character: string): string {

@@ -64,6 +64,23 @@ test('a text that cannot be sent comes back with the reason', async () => {
   expect(engine.ofType('saveDraft')).toHaveLength(1);
 });
 
+test('that a text is too long is said before, counted, and no longer once it is short enough', async () => {
+  const { engine, draft } = open();
+  draft.edit('é'.repeat(20_000));
+  expect(draft.room.value).toBeNull();
+  draft.edit('é'.repeat(32_700));
+  expect(draft.room.value).toBe(136);
+  const text = `${'é'.repeat(32_768)}x`;
+  draft.edit(text);
+  expect(draft.room.value).toBe(-1);
+  void draft.send();
+  await engine.done({ code: 'messageTooLong', limit: 65_536, length: 65_537 });
+  draft.edit(`${text}y`);
+  expect(draft.error.value?.code).toBe('messageTooLong');
+  draft.edit(text.slice(1));
+  expect([draft.error.value, draft.room.value]).toEqual([null, 1]);
+});
+
 test('a text that comes back does not push out what was typed since', async () => {
   const { engine, draft } = open();
   draft.edit('first');

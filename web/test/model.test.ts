@@ -182,3 +182,15 @@ test('a person who does something is not left to wait for a connection; one who 
   model.tryNow();
   expect(engine.hints).toEqual(['nudged', 'tryNow']);
 });
+
+test('a name with the sign in front, as it is written elsewhere, is the name', async () => {
+  await begin(conversation('bob'));
+  void model.conversations.start(' @bob');
+  void model.account.create('@carol', null);
+  model.route.read('#/c/@Bob');
+  expect(engine.commands.map((one) => one.asked)).toMatchObject([
+    { type: 'startConversation', username: 'bob' },
+    { type: 'createAccount', username: 'carol' },
+  ]);
+  expect(model.current.value?.username).toBe('bob');
+});

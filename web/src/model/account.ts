@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import type { CommandError, Phase } from '../generated/types';
 import type { Engine } from './engine';
+import { withoutAt } from './route';
 
 export class Account {
   readonly #engine: () => Engine;
@@ -23,7 +24,7 @@ export class Account {
     this.busy.value = true;
     this.error.value = null;
     this.refused.value = false;
-    this.error.value = await this.#engine().command({ type: 'createAccount', username, invite });
+    this.error.value = await this.#engine().command({ type: 'createAccount', username: withoutAt(username), invite });
     this.busy.value = false;
   }
 }

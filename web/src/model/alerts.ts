@@ -2,7 +2,10 @@
 import { signal } from '@preact/signals';
 import type { AlertCode, CommandError } from '../generated/types';
 
-export type Notification = { source: 'engine'; alert: AlertCode } | { source: 'command'; error: CommandError };
+export type Notification = { source: 'engine'; alert: AlertCode } | { source: 'command'; error: CommandError } | { source: 'page'; note: PageNote };
+
+/** What the page itself has to say. */
+export type PageNote = 'noFiles';
 
 /** More at once cannot be read; the oldest goes. */
 const MAX_ALERTS = 5;
@@ -17,6 +20,10 @@ export class Alerts {
   /** A command failed that has no place of its own on the screen. */
   failed(error: CommandError | null): void {
     if (error) this.#add({ source: 'command', error });
+  }
+
+  note(note: PageNote): void {
+    this.#add({ source: 'page', note });
   }
 
   dismiss(notification: Notification): void {

@@ -3,6 +3,7 @@ import { computed, signal } from '@preact/signals';
 import type { CommandError, ConversationView } from '../generated/types';
 import { Comparison } from './comparison';
 import type { Engine } from './engine';
+import { withoutAt } from './route';
 
 export class Conversations {
   readonly #engine: () => Engine;
@@ -27,7 +28,7 @@ export class Conversations {
   }
 
   start(username: string): Promise<CommandError | null> {
-    return this.#engine().command({ type: 'startConversation', username });
+    return this.#engine().command({ type: 'startConversation', username: withoutAt(username) });
   }
 
   compare(username: string): Comparison {

@@ -3,12 +3,26 @@
  * once, or as soon as the save before it is done, and the last one before it is sent. What cannot be
  * sent comes back into the box.
  */
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import type { CommandError } from '../generated/types';
 import type { Engine } from './engine';
 
 /** Nothing is drawn for these: white space, control characters, and what Unicode calls ignorable. */
 const UNSEEN = /^[\s\p{Default_Ignorable_Code_Point}\p{Cc}\u2800\ufff9-\ufffb]*$/u;
+
+/** Bytes of UTF-8 that a text may have: `MAX_TEXT` in crates/client. */
+export const MAX_TEXT = 64 * 1024;
+/** Bytes from which on it is said how many are left. */
+const NEAR_FULL = MAX_TEXT - 4096;
+
+const utf8 = new TextEncoder();
+
+/** Bytes that are left, below zero where there are too many; nothing where there is room enough. */
+function roomIn(text: string): number | null {
+  if (text.length * 3 < NEAR_FULL) return null;
+  const { length } = utf8.encode(text.trim());
+  return length < NEAR_FULL ? null : MAX_TEXT - length;
+}
 
 /** Whether somebody who gets this text would see nothing. The engine refuses it too. */
 export function nothingSeen(text: string): boolean {
@@ -20,6 +34,7 @@ export class Draft {
   readonly conversation: string;
   readonly text = signal('');
   readonly error = signal<CommandError | null>(null);
+  readonly room = computed(() => roomIn(this.text.value));
   /** Texts on their way to the engine. */
   #sending = 0;
   #saving = 0;
@@ -43,6 +58,7 @@ export class Draft {
     this.text.value = text;
     this.#dirty = true;
     this.#offered = null;
+    if (this.error.value?.code === 'messageTooLong' && (this.room.value ?? 0) >= 0) this.error.value = null;
     if (this.#saving === 0) this.flush();
   }
 
@@ -111,8 +127,8 @@ export class Draft {
   }
 
   #giveBack(text: string, error: CommandError): void {
-    this.error.value = error;
     const since = this.text.value;
     this.edit(since === '' ? text : `${text}\n${since}`);
+    this.error.value = error;
   }
 }

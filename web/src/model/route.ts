@@ -28,7 +28,12 @@ function parse(hash: string): string | null {
   }
 }
 
+/** A username as it is often written elsewhere, without the sign in front. */
+export function withoutAt(typed: string): string {
+  return typed.replace(/^\s*@/u, '');
+}
+
 /** The name under which the engine keeps a conversation that was asked for as typed. */
 export function canonical(typed: string): string {
-  return typed.trim().toLowerCase();
+  return withoutAt(typed).trim().toLowerCase();
 }

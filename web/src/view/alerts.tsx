@@ -7,6 +7,7 @@ import { StoppedBanner } from './starting';
 
 /** Answered by loading the newer page. */
 function reloads(notification: Notification): boolean {
+  if (notification.source === 'page') return false;
   const code = notification.source === 'engine' ? notification.alert.code : notification.error.code;
   return code === 'versionMismatch' || code === 'storeFailed';
 }
@@ -23,9 +24,20 @@ export function Alerts() {
   );
 }
 
+function textOf(notification: Notification): string {
+  switch (notification.source) {
+    case 'engine':
+      return alertText(notification.alert);
+    case 'command':
+      return commandErrorText(notification.error);
+    case 'page':
+      return words[notification.note];
+  }
+}
+
 function Banner({ notification }: { notification: Notification }) {
   const { alerts } = useModel();
-  const text = notification.source === 'engine' ? alertText(notification.alert) : commandErrorText(notification.error);
+  const text = textOf(notification);
   return (
     <div class="banner warning">
       <Icon name="warning" />

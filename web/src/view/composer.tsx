@@ -1,7 +1,7 @@
 /** Where one writes. Enter sends, Shift+Enter begins a new line. */
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { ConversationView } from '../generated/types';
-import { commandErrorText, words } from '../words';
+import { commandErrorText, roomText, words } from '../words';
 import { useModel } from './context';
 import { Icon } from './icons';
 
@@ -16,6 +16,7 @@ export function Composer({ conversation }: { conversation: ConversationView }) {
   const box = useRef<HTMLTextAreaElement>(null);
   const text = draft.text.value;
   const error = draft.error.value;
+  const room = draft.room.value;
   useLayoutEffect(() => {
     if (!matchMedia('(pointer: coarse)').matches) box.current?.focus();
   }, []);
@@ -33,10 +34,12 @@ export function Composer({ conversation }: { conversation: ConversationView }) {
   return (
     <form class="composer" onSubmit={(event) => { event.preventDefault(); void draft.send(); }}>
       {error && <p class="error" role="alert">{commandErrorText(error)}</p>}
+      {room !== null && !error && <p class={room < 0 ? 'room error' : 'room muted'} role="status" id="message-room">{roomText(room)}</p>}
       <textarea
         ref={box}
         rows={1}
         aria-label={words.message}
+        aria-describedby={room === null ? undefined : 'message-room'}
         placeholder={words.messagePlaceholder}
         enterkeyhint="send"
         dir="auto"

@@ -3,6 +3,7 @@ import { effect } from '@preact/signals';
 import type { Model } from '../model/model';
 import { words } from '../words';
 import { keepToday } from './clock';
+import { refuseFiles } from './files';
 
 export function attach(model: Model): void {
   const readAddress = () => { model.route.read(location.hash); };
@@ -20,6 +21,7 @@ export function attach(model: Model): void {
     look();
     if (document.visibilityState === 'hidden') model.drafts.flush();
   });
+  refuseFiles(document, () => { model.alerts.note('noFiles'); });
   addEventListener('pagehide', () => { model.drafts.settle(); });
   effect(() => { document.title = title(model); });
   effect(() => { document.documentElement.dataset.theme = model.settings.theme.value; });
