@@ -80,7 +80,8 @@ pub fn fixed_limits() -> Vec<(&'static str, String)> {
     own.into_iter().chain(others).chain(elsewhere()).collect()
 }
 
-fn elsewhere() -> [(&'static str, String); 2] {
+fn elsewhere() -> [(&'static str, String); 3] {
+    let [asked, heaviest] = control::fixed_limits();
     let followed = format!(
         "{} per limit; newcomers beyond share {}",
         grouped(buckets::MAX_FOLLOWED as u64),
@@ -88,7 +89,8 @@ fn elsewhere() -> [(&'static str, String); 2] {
     );
     [
         ("networks, accounts and pairs that are followed", followed),
-        control::fixed_limit(),
+        asked,
+        heaviest,
     ]
 }
 

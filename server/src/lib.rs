@@ -28,6 +28,7 @@ mod socket;
 mod spare;
 mod store;
 mod supervisor;
+mod top;
 
 pub use assets::{Asset, WEB};
 pub use config::{Config, Limits};

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 
 /// A range of addresses: `203.0.113.0/24`, `2001:db8::/32`, or one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network {
     first: IpAddr,
     prefix: u8,
@@ -61,6 +61,16 @@ impl Network {
             first: masked(address, *prefix),
             prefix: *prefix,
         })
+    }
+
+    /// The narrowest of these.
+    pub(crate) fn subscriber(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let prefix = if address.is_ipv4() { 32 } else { PREFIXES[0] };
+        Self {
+            first: masked(address, prefix),
+            prefix,
+        }
     }
 
     /// The network around this one of which it costs more to have many.
@@ -179,6 +189,10 @@ mod tests {
         assert_eq!(around("2001:db8:1:203::7"), expected);
         assert_eq!(around("192.0.2.1"), ["192.0.2.1/32"]);
         assert_eq!(around("::ffff:192.0.2.1"), ["192.0.2.1/32"]);
+        for text in ["2001:db8:1:203::7", "192.0.2.1", "::ffff:192.0.2.1"] {
+            let subscriber = Network::subscriber(ip(text)).to_string();
+            assert_eq!(subscriber, around(text)[0]);
+        }
     }
 
     #[test]

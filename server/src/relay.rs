@@ -24,6 +24,7 @@ use crate::places::{Place, Places};
 use crate::rates::Rates;
 use crate::seldom::Seldom;
 use crate::store::{DeviceId, OpenError, Store, Wake};
+use crate::top::{LOOKS_PER_TURN, Top};
 use crate::{assets, control, headers, health, random, socket, supervisor};
 
 /// Connections that wait to be accepted: a crowd that comes back after a restart.
@@ -103,6 +104,7 @@ pub(crate) struct Relay {
     pub(crate) bans: Bans,
     pub(crate) registration: Registration,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) top: Arc<Top>,
     pub(crate) health: Health,
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) limits: Limits,
@@ -134,6 +136,7 @@ impl Relay {
             bans: Bans::default(),
             registration: config.registration,
             metrics,
+            top: Arc::default(),
             health: Health::default(),
             trusted_proxies: config.trusted_proxies.clone(),
             limits: config.limits.clone(),
@@ -182,8 +185,9 @@ impl Relay {
 
     /// Counts somebody who is turned away; what an operator may have set wrong is said now and then, without a word
     /// of what that somebody sent.
-    pub(crate) fn turn_away(&self, why: TurnedAway) {
+    pub(crate) fn turn_away(&self, peer: IpAddr, why: TurnedAway) {
         self.metrics.turned_away(why);
+        self.top.turned_away(peer);
         match why {
             TurnedAway::Origin if self.foreign_was_said.is_due() => {
                 let known: Vec<_> = self
@@ -383,6 +387,9 @@ async fn sweep(relay: Arc<Relay>) {
         }
         if look > 0 && look.is_multiple_of(LOOKS_PER_HALF_DAY) {
             relay.look_at_newest(false).await;
+        }
+        if look > 0 && look.is_multiple_of(LOOKS_PER_TURN) {
+            relay.top.turn();
         }
         if look.is_multiple_of(LOOKS_PER_SWEEP) {
             relay.rates.forget_quiet();

@@ -13,6 +13,7 @@ mod layers;
 mod pages;
 mod people;
 mod run;
+mod top;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -62,6 +63,12 @@ Examples, as the relay's user (runuser -u pawl --):
 const MAIL_EXAMPLES: &str = "\
 Example, as the relay's user (runuser -u pawl --):
   pawl-server mail erase mallory --config /etc/pawl/pawl.toml";
+
+const TOP_EXAMPLES: &str = "\
+Examples, as the relay's user (runuser -u pawl --):
+  pawl-server top --config /etc/pawl/pawl.toml
+  pawl-server top --watch --rows 5 --config /etc/pawl/pawl.toml
+What it names can be given to `pawl-server ban add`.";
 
 const BACKUP_EXAMPLES: &str = "\
 Example, as root:
@@ -127,6 +134,9 @@ enum Command {
     /// Erase mail that waits
     #[command(subcommand, after_help = MAIL_EXAMPLES)]
     Mail(people::MailCommand),
+    /// Show who causes what in these minutes, from the running relay's memory
+    #[command(after_help = TOP_EXAMPLES)]
+    Top(top::TopCommand),
     /// Copy the store into a file, also while the relay serves
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup {
@@ -182,6 +192,7 @@ fn act(args: Args) -> ExitCode {
         Some(Command::Ban(command)) => door::ban(command, &place.data),
         Some(Command::Account(command)) => people::account(&command, &place.data),
         Some(Command::Mail(command)) => people::mail(&command, &place.data),
+        Some(Command::Top(command)) => top::top(&command, &place.data),
         Some(Command::Backup { file }) => care::backup(&place.data, &file),
         Some(Command::Restore { file }) => care::restore(&file, &place.data),
         Some(Command::Doctor(flags)) => {

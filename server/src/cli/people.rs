@@ -45,13 +45,15 @@ fn name(text: &str) -> Result<Username, String> {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum PeopleError {
+pub(super) enum PeopleError {
     #[error("cannot use the data folder {0}: {1}")]
     Open(String, OpenError),
     #[error("cannot use the data folder {0}: {1}")]
     Link(String, LinkError),
     #[error("{0}")]
     Refused(String),
+    #[error("no relay runs on {0}: what this shows is in the memory of one that runs")]
+    NoRelay(String),
     #[error(transparent)]
     Admin(#[from] AdminError),
     #[error("there is no account {0} in {1}; `pawl-server account list` shows those that are")]
@@ -83,8 +85,16 @@ fn way(data: &Path, request: &Request) -> Result<Way, PeopleError> {
     }
 }
 
+/// Asks a relay that runs; there is nothing in the store to look at instead.
+pub(super) fn ask(data: &Path, request: &Request) -> Result<Line, PeopleError> {
+    match way(data, request)? {
+        Way::Store(_) => Err(PeopleError::NoRelay(full(data))),
+        Way::Relay(mut link) => next(&mut link, data),
+    }
+}
+
 /// A line that is not one of those that a command waits for.
-fn unexpected(line: Line, name: &str, data: &Path) -> PeopleError {
+pub(super) fn unexpected(line: Line, name: &str, data: &Path) -> PeopleError {
     match line {
         Line::NoAccount {} => PeopleError::NoAccount(name.to_owned(), full(data)),
         Line::Refused(why) => PeopleError::Refused(why),
@@ -192,7 +202,7 @@ fn next(link: &mut Link, data: &Path) -> Result<Line, PeopleError> {
         .map_err(|error| PeopleError::Link(full(data), error))
 }
 
-fn finish(result: Result<String, PeopleError>) -> ExitCode {
+pub(super) fn finish(result: Result<String, PeopleError>) -> ExitCode {
     match result {
         Ok(text) => print(&text),
         Err(error) => {

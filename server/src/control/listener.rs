@@ -17,7 +17,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::{
-    ANSWER_TIME, Line, MAX_CONNECTIONS, MAX_REQUEST, REQUEST_TIME, Request, TooLong, address,
+    ANSWER_TIME, Line, MAX_CONNECTIONS, MAX_REQUEST, MAX_ROWS, REQUEST_TIME, Request, TooLong,
+    address, look,
 };
 use crate::relay::Relay;
 use crate::store::StoreError;
@@ -211,6 +212,11 @@ async fn answer(
                     say(stream, &Line::Account(account.into())).await?;
                 }
             }
+        }
+        Request::Top { rows } => {
+            let sight = look::look(relay, rows.min(MAX_ROWS)).await?;
+            say(stream, &Line::Top(sight)).await?;
+            Ok(Line::Done {})
         }
         Request::EraseMail { name } => match relay.store.erase_mail(name).await? {
             None => Ok(Line::NoAccount {}),

@@ -8,6 +8,8 @@
 mod link;
 #[cfg(unix)]
 mod listener;
+#[cfg(unix)]
+mod look;
 #[cfg(not(unix))]
 mod nowhere;
 
@@ -32,6 +34,9 @@ const SOCKET: &str = "relay.sock";
 /// Connections at once; the next one waits until one of them is done.
 const MAX_CONNECTIONS: usize = 4;
 
+/// Of each list of `top`.
+pub(crate) const MAX_ROWS: usize = 100;
+
 /// One line.
 const MAX_REQUEST: usize = 4 * 1_024;
 
@@ -42,14 +47,20 @@ const REQUEST_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 
 /// In the manual's words.
-pub(crate) fn fixed_limit() -> (&'static str, String) {
+pub(crate) fn fixed_limits() -> [(&'static str, String); 2] {
     let value = format!(
         "{MAX_CONNECTIONS} at once, {} KiB and {} s for a request, {} s for an answer",
         MAX_REQUEST / 1_024,
         REQUEST_TIME.as_secs(),
         ANSWER_TIME.as_secs()
     );
-    ("commands that ask a running relay", value)
+    [
+        ("commands that ask a running relay", value),
+        (
+            "accounts and networks that `top` follows",
+            format!("{} per table", crate::top::PLACES),
+        ),
+    ]
 }
 
 /// What is asked.
@@ -60,6 +71,8 @@ pub(crate) enum Request {
     ListAccounts {},
     /// Erases what waits for an account.
     EraseMail { name: String },
+    /// Who causes what, so many of each.
+    Top { rows: usize },
 }
 
 /// One line of an answer. The last one is none of the first kinds.
@@ -68,6 +81,7 @@ pub(crate) enum Request {
 pub(crate) enum Line {
     Account(Account),
     Erased(Amount),
+    Top(Sight),
     /// All is said.
     Done {},
     /// There is no account of this name.
@@ -94,6 +108,30 @@ impl From<AccountRow> for Account {
             waiting_bytes: row.waiting_bytes,
         }
     }
+}
+
+/// Somebody and what they caused at least.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cause {
+    /// An account's name, or a network as `ban add` takes it.
+    pub(crate) who: String,
+    pub(crate) count: u64,
+}
+
+/// Who causes what, also as `--json` prints it. Each list has the heaviest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sight {
+    /// What is not said to be now is of so many seconds.
+    pub(crate) seconds: u64,
+    pub(crate) accounts_by_messages: Vec<Cause>,
+    pub(crate) accounts_by_bytes: Vec<Cause>,
+    /// Bytes that wait for them now.
+    pub(crate) mailboxes_by_bytes: Vec<Cause>,
+    /// Connections that are open now, and those that were opened.
+    pub(crate) networks_by_open: Vec<Cause>,
+    pub(crate) networks_by_connections: Vec<Cause>,
+    pub(crate) networks_by_registrations: Vec<Cause>,
+    pub(crate) networks_by_refusals: Vec<Cause>,
 }
 
 /// What was erased.

@@ -65,11 +65,12 @@ pub(super) async fn admit(
         match first.map_err(|_| ConnectionError::TimedOut)?? {
             ClientFrame::Auth(auth) => {
                 let known = known(relay, peer, nonce, &auth).await?;
-                settle(relay, place, relay.was_there_before(known.0))?;
+                settle(relay, peer, place, relay.was_there_before(known.0))?;
                 (auth.device, known)
             }
             ClientFrame::Register(register) => {
-                settle(relay, place, false)?;
+                relay.top.registered(peer.ip);
+                settle(relay, peer, place, false)?;
                 (register.device, new(relay, peer, nonce, *register).await?)
             }
             _ => return Err(ConnectionError::Malformed.into()),
@@ -87,11 +88,16 @@ pub(super) async fn admit(
 }
 
 /// Who is there on trial stays if they were there before, or if there is room for everybody again.
-fn settle(relay: &Relay, place: &mut Place, was_there_before: bool) -> Result<(), End> {
+fn settle(
+    relay: &Relay,
+    peer: &Peer,
+    place: &mut Place,
+    was_there_before: bool,
+) -> Result<(), End> {
     if place.settle(was_there_before) {
         return Ok(());
     }
-    relay.turn_away(TurnedAway::Full);
+    relay.turn_away(peer.ip, TurnedAway::Full);
     let wait = u64::from(super::PLACE_RETRY_SECONDS) * 1_000;
     Err(End::Error(ConnectionError::Unavailable, wait))
 }

@@ -64,21 +64,19 @@ pub(crate) async fn open(
     relay: web::Data<Relay>,
 ) -> HttpResponse {
     let relay = relay.into_inner();
+    let ip = peer_address(&request, &relay);
     if may_have_body(&request) {
-        return refuse(&relay, TurnedAway::Body);
+        return refuse(&relay, ip, TurnedAway::Body);
     }
     let authorities = match origin::check(&request, &relay.public_origins) {
         Ok(authorities) => authorities,
-        Err(Refusal::NoHost) => return refuse(&relay, TurnedAway::Host),
-        Err(Refusal::Foreign) => return refuse(&relay, TurnedAway::Origin),
+        Err(Refusal::NoHost) => return refuse(&relay, ip, TurnedAway::Host),
+        Err(Refusal::Foreign) => return refuse(&relay, ip, TurnedAway::Origin),
     };
-    let peer = Peer {
-        ip: peer_address(&request, &relay),
-        authorities,
-    };
-    let place = match relay.take_place(peer.ip) {
+    let peer = Peer { ip, authorities };
+    let place = match relay.take_place(ip) {
         Ok(place) => place,
-        Err(why) => return refuse(&relay, why),
+        Err(why) => return refuse(&relay, ip, why),
     };
     // The handshake is actix-ws's. What comes in afterwards is read by our own reader, and what goes out lies in our
     // own pipe: actix-ws's channel keeps its 32 places for as long as a connection lives.
@@ -90,9 +88,10 @@ pub(crate) async fn open(
         Err(error) => return error.error_response(),
     };
     let (sender, outgoing) = pipe::pipe();
+    let visit = relay.top.connected(ip);
     let socket = Socket {
         reader: Reader::new(body.into_inner(), MAX_UNAUTHENTICATED_FRAME),
-        out: Outgoing::new(sender, Arc::clone(&relay.metrics)),
+        out: Outgoing::new(sender, Arc::clone(&relay.metrics), visit),
     };
     actix_web::rt::spawn(serve(relay, Box::new(peer), Box::new(socket), place));
     response.set_body(outgoing.boxed())
@@ -139,8 +138,8 @@ fn peer_address(request: &HttpRequest, relay: &Relay) -> IpAddr {
     forwarded::client(peer, request, &relay.trusted_proxies)
 }
 
-fn refuse(relay: &Relay, why: TurnedAway) -> HttpResponse {
-    relay.turn_away(why);
+fn refuse(relay: &Relay, peer: IpAddr, why: TurnedAway) -> HttpResponse {
+    relay.turn_away(peer, why);
     let (status, text) = match why {
         TurnedAway::Full => (StatusCode::SERVICE_UNAVAILABLE, "the relay is full"),
         TurnedAway::Closing => (StatusCode::SERVICE_UNAVAILABLE, "the relay is closing"),

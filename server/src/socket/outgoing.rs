@@ -9,6 +9,7 @@ use pawl_wire::{ConnectionError, RelayFrame, close_code};
 use super::pipe::Sender;
 use super::reader::ReadError;
 use crate::metrics::Metrics;
+use crate::top::Visit;
 
 /// A peer that takes nothing for so long is given up, so that it cannot hold its connection.
 pub(crate) const SEND_TIMEOUT: Duration = Duration::from_secs(20);
@@ -53,11 +54,16 @@ impl From<crate::store::StoreError> for End {
 pub(crate) struct Outgoing {
     sender: Sender,
     metrics: Arc<Metrics>,
+    visit: Box<Visit>,
 }
 
 impl Outgoing {
-    pub(crate) fn new(sender: Sender, metrics: Arc<Metrics>) -> Self {
-        Self { sender, metrics }
+    pub(crate) fn new(sender: Sender, metrics: Arc<Metrics>, visit: Visit) -> Self {
+        Self {
+            sender,
+            metrics,
+            visit: Box::new(visit),
+        }
     }
 
     /// # Errors
@@ -65,6 +71,7 @@ impl Outgoing {
     pub(crate) async fn send(&mut self, frame: &RelayFrame) -> Result<(), End> {
         self.put(OpCode::Binary, &frame.encode()).await?;
         self.metrics.said(frame);
+        self.visit.said(frame);
         Ok(())
     }
 

@@ -39,6 +39,7 @@ impl Connection<'_> {
             return Err(ConnectionError::Malformed.into());
         }
         let message_id = submit.message_id;
+        self.relay.top.submitted(self.device, submit.envelope.len());
         let refused = move |cause, retry_after_ms| RelayFrame::Refused {
             message_id,
             cause,

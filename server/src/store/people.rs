@@ -3,7 +3,9 @@
 //! Works beside the running relay's other jobs, or on a command's own connection. Erasing goes in slices, so that others are served in
 //! between and the log of the store stays short. Knows no socket and no command.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{DeviceId, Store, StoreError, mail};
 
@@ -48,6 +50,21 @@ impl Store {
         self.readers.submit(read).await?.await
     }
 
+    /// The name of each of these devices' accounts that is still there.
+    pub(crate) async fn names(
+        &self,
+        devices: Vec<DeviceId>,
+    ) -> Result<HashMap<DeviceId, String>, StoreError> {
+        let read = move |conn: &Connection| names(conn, &devices);
+        self.readers.submit(read).await?.await
+    }
+
+    /// The mailboxes in which most bytes wait, with their accounts.
+    pub(crate) async fn fullest(&self, most: usize) -> Result<Vec<AccountRow>, StoreError> {
+        let read = move |conn: &Connection| fullest(conn, most);
+        self.readers.submit(read).await?.await
+    }
+
     /// Erases what waits for an account now; `None` where there is no such account.
     pub(crate) async fn erase_mail(&self, name: String) -> Result<Option<Erased>, StoreError> {
         let read = move |conn: &Connection| devices(conn, &name);
@@ -71,6 +88,32 @@ impl Store {
     }
 }
 
+/// The name of each of these devices' accounts that is still there.
+fn names(conn: &Connection, devices: &[DeviceId]) -> Result<HashMap<DeviceId, String>, StoreError> {
+    let mut select = conn.prepare_cached(
+        "SELECT a.username FROM device d JOIN account a ON a.id = d.account WHERE d.id = ?1",
+    )?;
+    let mut names = HashMap::new();
+    for device in devices {
+        let name = select.query_row([device], |row| row.get(0)).optional()?;
+        names.extend(name.map(|name| (*device, name)));
+    }
+    Ok(names)
+}
+
+/// The accounts for which most bytes wait.
+fn fullest(conn: &Connection, most: usize) -> Result<Vec<AccountRow>, StoreError> {
+    let mut select = conn.prepare_cached(
+        "SELECT a.id, a.username, 1, m.messages, m.bytes
+         FROM (SELECT device, messages, bytes FROM mailbox WHERE messages > 0
+               ORDER BY bytes DESC, device LIMIT ?1) m
+         JOIN device d ON d.id = m.device JOIN account a ON a.id = d.account
+         ORDER BY m.bytes DESC, m.device",
+    )?;
+    let rows = select.query_map([mail::to_sql(most as u64)], row_of)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The accounts behind this row, a page of them at most.
 pub(super) fn list(conn: &Connection, after: i64) -> Result<Vec<AccountRow>, StoreError> {
     let mut select = conn.prepare_cached(
@@ -79,17 +122,19 @@ pub(super) fn list(conn: &Connection, after: i64) -> Result<Vec<AccountRow>, Sto
          LEFT JOIN device d ON d.account = a.id LEFT JOIN mailbox m ON m.device = d.id
          GROUP BY a.id ORDER BY a.id",
     )?;
-    let rows = select.query_map(params![after, mail::to_sql(PAGE as u64)], |row| {
-        let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
-        Ok(AccountRow {
-            id: row.get(0)?,
-            name: row.get(1)?,
-            devices: count(2)?,
-            waiting_messages: count(3)?,
-            waiting_bytes: count(4)?,
-        })
-    })?;
+    let rows = select.query_map(params![after, mail::to_sql(PAGE as u64)], row_of)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn row_of(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
+    let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+    Ok(AccountRow {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        devices: count(2)?,
+        waiting_messages: count(3)?,
+        waiting_bytes: count(4)?,
+    })
 }
 
 /// The devices of the account with this name, if there is one.

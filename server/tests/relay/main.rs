@@ -30,6 +30,8 @@ mod settings;
 mod shares;
 mod strace;
 mod support;
+#[cfg(unix)]
+mod top;
 mod traced;
 mod trouble;
 mod vandal;
