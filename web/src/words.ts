@@ -107,6 +107,7 @@ export const connectionWord: Record<Connection, string> = {
 
 export const statusWord: Record<MessageStatus, string> = {
   sending: 'Sending',
+  waiting: 'Waiting for you',
   sent: 'Sent',
   delivered: 'Delivered',
   read: 'Read',
@@ -146,6 +147,12 @@ export function noticeText(cause: NoticeCause, name: string): string {
       return `A message from ${name} was written with a newer version of Pawl. Reload to update.`;
     case 'identityReturned':
       return `“${name}” belongs to the account you know again. Messages above may be from someone else.`;
+    case 'returned':
+      return `“${name}” belongs to the account you know again. There’s nothing left to review.`;
+    case 'returnedAndDropped':
+      return `“${name}” belongs to the account you know again. Messages that someone else sent under this name were deleted; you never saw them as ${name}’s.`;
+    case 'othersDropped':
+      return `Messages that other accounts had sent under the name ${name} were deleted.`;
     case 'sentAgain':
       return `${name}’s device lost some messages; they were sent again.`;
     case 'damaged':

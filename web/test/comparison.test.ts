@@ -16,7 +16,7 @@ beforeEach(() => {
 afterEach(() => { vi.useRealTimers(); });
 
 function number(byte: number): QueryReply {
-  return { type: 'safetyNumber', safetyNumber: { groups: [], qr: [1, byte], identity: 'changed' } };
+  return { type: 'safetyNumber', safetyNumber: { groups: [], qr: [1, byte], identity: 'changed', messages: [] } };
 }
 
 async function look(byte: number) {

@@ -53,7 +53,7 @@ const alerts: { [Code in AlertCode['code']]: Extract<AlertCode, { code: Code }> 
   recordCorrupted: { code: 'recordCorrupted', username: 'eve' },
 };
 
-const notices: Record<NoticeCause, true> = { identityChanged: true, keysGone: true, unreadable: true, newerVersion: true, damaged: true, identityReturned: true, sentAgain: true };
+const notices: Record<NoticeCause, true> = { identityChanged: true, keysGone: true, unreadable: true, newerVersion: true, damaged: true, identityReturned: true, returned: true, returnedAndDropped: true, othersDropped: true, sentAgain: true };
 
 const failures: Record<StartFailure, true> = {
   insecureContext: true, noWorker: true, noIndexedDb: true, noLocks: true, noWebCrypto: true, storeDamaged: true,

@@ -145,7 +145,7 @@ store has; where it is the same, the person counts as verified, and a changed id
   pawl accept bob --number '01234 56789 …'
 
 Somebody who lost their device comes back with other keys, and so does who pretends to be them. Until
-the new identity is accepted, nothing is sent to it.")]
+the new identity is accepted, nothing is sent to it, and `pawl verify` shows what it wrote.")]
     Accept {
         /// Who
         username: String,

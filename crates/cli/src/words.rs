@@ -6,9 +6,19 @@ use pawl_client::{AlertCode, IdentityState, NoticeCause};
 pub(crate) fn notice(cause: NoticeCause, name: &str) -> String {
     match cause {
         NoticeCause::IdentityChanged => format!(
-            "{name}'s identity has changed; nothing goes to them before `pawl accept {name}`"
+            "{name}'s identity has changed; nothing goes to them before `pawl accept {name}`, and \
+             `pawl verify {name}` shows what the new one writes"
         ),
-        NoticeCause::IdentityReturned => format!("{name} has the identity of before again"),
+        NoticeCause::IdentityReturned => {
+            format!("{name} has the identity of before again; what stands above may be another's")
+        }
+        NoticeCause::Returned => format!("{name} has the identity of before again"),
+        NoticeCause::ReturnedAndDropped => format!(
+            "{name} has the identity of before again; what another one wrote in that name was dropped"
+        ),
+        NoticeCause::OthersDropped => {
+            format!("what further ones had written in the name of {name} was dropped")
+        }
         NoticeCause::KeysGone => "a message came for keys that this device no longer has".into(),
         NoticeCause::Unreadable => "a message came that does not open".into(),
         NoticeCause::NewerVersion => "a message came in a format of a newer version".into(),

@@ -1,7 +1,6 @@
 //! Commands: checked, carried out, answered once. A command that succeeded and is asked again is only
 //! answered again; one that failed has changed nothing and is tried anew.
 
-use pawl_protocol::AccountKey;
 use pawl_wire::UsernameError;
 use pawl_wire::limits::MAX_USERNAME;
 
@@ -146,7 +145,8 @@ impl Engine {
             sent_at: content.sent_at,
         };
         self.enqueue(peer, number, position, false, &Content::Text(content));
-        self.write_line(peer, position, line, Some(MessageStatus::Sending), turn);
+        let status = self.status(peer, number);
+        self.write_line(peer, position, line, Some(status), turn);
         Ok(())
     }
 
@@ -172,7 +172,7 @@ impl Engine {
         };
         self.outbox.set_failed(id, false);
         self.sending.release(peer);
-        turn.show_status(peer, position, MessageStatus::Sending);
+        turn.show_status(peer, position, self.status(peer, id.number));
         Ok(())
     }
 
@@ -196,43 +196,40 @@ impl Engine {
         Ok(())
     }
 
-    /// A text from the other, on this disk with this step. One whose number is known came before.
-    pub(crate) fn receive_text(
-        &mut self,
-        peer: PeerId,
-        sender: &AccountKey,
-        text: Text,
-        turn: &mut Turn<'_>,
-    ) {
+    /// A text from the pinned account, on this disk with this step. One whose number is known came before.
+    pub(crate) fn receive_text(&mut self, peer: PeerId, text: Text, turn: &mut Turn<'_>) {
         let Some(conversation) = self.conversations.edit(peer) else {
             return;
         };
         conversation.owes = true;
         self.receipts.gather(turn.now);
-        // It is about the pinned account's texts.
-        let is_pinned = conversation.account == *sender;
-        let is_first = is_pinned && std::mem::take(&mut conversation.mending.amnesia);
-        let received = conversation.received_of(sender);
-        if is_first {
+        let received = &mut conversation.received;
+        if std::mem::take(&mut conversation.mending.amnesia) {
             received.insert_range(1, text.number - 1);
         }
         // What there is no room to remember is not shown: its sender learns that, and sends it again.
         if received.contains(text.number) || !received.try_insert(text.after + 1, text.number) {
             return;
         }
-        let position = conversation.take_position();
-        // Only the pinned account is told what was seen.
-        let number = if is_pinned { text.number } else { 0 };
-        conversation.unseen.push(number, position);
-        let line = Line {
-            own_number: None,
-            text: text.text,
-            at: turn.now,
-            notice: None,
-            id: text.id,
-            sent_at: text.sent_at,
-        };
-        self.write_line(peer, position, line, None, turn);
+        let number = text.number;
+        self.append_received(peer, number, Line::received(text, turn.now), turn);
+    }
+
+    /// A line of the pinned account's; `number` is 0 for what is not a text.
+    pub(crate) fn append_received(
+        &mut self,
+        peer: PeerId,
+        number: u64,
+        line: Line,
+        turn: &mut Turn<'_>,
+    ) {
+        if let Some(conversation) = self.conversations.edit(peer) {
+            let position = conversation.take_position();
+            if number > 0 {
+                conversation.unseen.push(number, position);
+            }
+            self.write_line(peer, position, line, None, turn);
+        }
     }
 
     /// A line that says what happened; never the same one twice in a row, however much comes.
@@ -242,15 +239,7 @@ impl Engine {
             .get(peer)
             .is_some_and(|c| c.last_notice != Some(cause))
         {
-            self.notice_again(peer, cause, turn);
-        }
-    }
-
-    /// Such a line, whatever stands above it.
-    pub(crate) fn notice_again(&mut self, peer: PeerId, cause: NoticeCause, turn: &mut Turn<'_>) {
-        if let Some(conversation) = self.conversations.edit(peer) {
-            let position = conversation.take_position();
-            self.write_line(peer, position, Line::notice(cause, turn.now), None, turn);
+            self.append_received(peer, 0, Line::notice(cause, turn.now), turn);
         }
     }
 

@@ -236,6 +236,13 @@ impl Contacts {
             .map(|(peer, _)| peer)
     }
 
+    /// Whose pinned account this is.
+    pub(crate) fn pinned(&self, account: &AccountKey) -> Option<PeerId> {
+        self.iter()
+            .find(|(_, contact)| contact.account == *account)
+            .map(|(peer, _)| peer)
+    }
+
     /// Whose account this is, pinned or waiting to be accepted.
     pub(crate) fn of_account(&self, account: &AccountKey) -> Option<PeerId> {
         let is_theirs = |contact: &Contact| {

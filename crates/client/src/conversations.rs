@@ -8,7 +8,6 @@ use zeroize::Zeroizing;
 
 use crate::contacts::{PeerId, account_key};
 use crate::event::{MessageStatus, NoticeCause};
-use crate::limits::MAX_UNACCEPTED;
 use crate::lines;
 use crate::mending::Mending;
 use crate::number_map::NumberMap;
@@ -42,8 +41,11 @@ pub(crate) struct Conversation {
     pub(crate) lost: RangeSet,
     /// Texts of the pinned account that are on this disk. Never has a gap closed for want of room.
     pub(crate) received: RangeSet,
-    /// Texts of accounts that are not accepted yet, the newest last.
+    /// Texts of accounts that are not accepted yet, which wait aside. Each account has its own numbers: nobody
+    /// can hide another's texts by using theirs.
     unaccepted: Vec<(AccountKey, RangeSet)>,
+    /// Something that waited aside was dropped, and no line has said so yet.
+    pub(crate) dropped: bool,
     /// Received texts that were seen.
     pub(crate) seen: RangeSet,
     /// A receipt is due.
@@ -110,6 +112,8 @@ struct ConversationRecord {
     unreadable: Vec<u8>,
     #[prost(uint64, repeated, tag = "25")]
     former: Vec<u64>,
+    #[prost(bool, tag = "26")]
+    dropped: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -138,6 +142,7 @@ impl Conversation {
             lost: RangeSet::default(),
             received: RangeSet::default(),
             unaccepted: Vec::new(),
+            dropped: false,
             seen: RangeSet::default(),
             owes: false,
             known: RangeSet::default(),
@@ -186,30 +191,39 @@ impl Conversation {
             .map(|(_, received)| received)
             .next()
             .unwrap_or_default();
+        self.unseen.forget_numbers();
         self.seen = RangeSet::default();
         self.known = RangeSet::default();
         self.owes = !self.received.is_empty();
         self.mending = Mending::default();
     }
 
-    /// Which texts of an account are on this disk. Each account has its own numbers: nobody can hide
-    /// another's texts by using theirs.
-    pub(crate) fn received_of(&mut self, sender: &AccountKey) -> &mut RangeSet {
-        if *sender == self.account {
-            return &mut self.received;
-        }
-        let known = self
-            .unaccepted
-            .iter()
-            .position(|(known, _)| known == sender);
-        let at = known.unwrap_or_else(|| {
-            if self.unaccepted.len() == MAX_UNACCEPTED {
-                self.unaccepted.remove(0);
-            }
+    /// Which texts of an account that is not accepted wait aside.
+    pub(crate) fn unaccepted(&self, sender: &AccountKey) -> Option<&RangeSet> {
+        let mut all = self.unaccepted.iter();
+        all.find(|(account, _)| account == sender)
+            .map(|(_, received)| received)
+    }
+
+    /// The same, to add to; the accounts that may write are few.
+    pub(crate) fn unaccepted_mut(&mut self, sender: &AccountKey) -> &mut RangeSet {
+        let mut all = self.unaccepted.iter();
+        let at = all.position(|(account, _)| account == sender);
+        let at = at.unwrap_or_else(|| {
             self.unaccepted.push((*sender, RangeSet::default()));
             self.unaccepted.len() - 1
         });
         &mut self.unaccepted[at].1
+    }
+
+    /// Whose texts wait aside.
+    pub(crate) fn unaccepted_accounts(&self) -> impl Iterator<Item = AccountKey> {
+        self.unaccepted.iter().map(|(account, _)| *account)
+    }
+
+    /// What an account wrote is not there any more, and may come again.
+    pub(crate) fn forget_unaccepted(&mut self, sender: &AccountKey) {
+        self.unaccepted.retain(|(account, _)| account != sender);
     }
 
     /// Own texts that the other says it has not, though it has, or has said to have, what came after
@@ -271,6 +285,7 @@ impl Record for Conversation {
             known: self.known.to_fields(),
             list_version: self.list_version,
             former: self.former.to_fields(),
+            dropped: self.dropped,
         })
     }
 
@@ -312,6 +327,7 @@ impl Record for Conversation {
                     Ok((account, RangeSet::from_fields(received)?))
                 })
                 .collect::<Result<_, _>>()?,
+            dropped: record.dropped,
             seen: RangeSet::from_fields(&record.seen)?,
             owes: record.owes,
             mending,

@@ -5,6 +5,7 @@
 use pawl_protocol::SessionTag;
 
 use crate::account::Account;
+use crate::aside::{AsideId, Waiting};
 use crate::contacts::{Contact, PeerId};
 use crate::conversations::Conversation;
 use crate::counters::Counters;
@@ -80,10 +81,11 @@ impl Engine {
                 let peer = PeerId::from_bytes(&key.0).ok_or(damaged)?;
                 self.contacts.load(peer, Contact::decode(value)?);
             }
-            Table::Conversations => {
-                let peer = PeerId::from_bytes(&key.0).ok_or(damaged)?;
-                self.conversations.load(peer, Conversation::decode(value)?);
-            }
+            Table::Conversations => match (PeerId::from_bytes(&key.0), AsideId::from_key(key)) {
+                (Some(peer), _) => self.conversations.load(peer, Conversation::decode(value)?),
+                (_, Some(id)) => self.aside.load(id, Waiting::decode(value)?),
+                (None, None) => return Err(damaged),
+            },
             Table::Sessions => {
                 let slot = Slot::decode(value)?;
                 if slot.session.tag().as_bytes() != key.0.as_slice() {
@@ -106,7 +108,10 @@ impl Engine {
     pub(crate) fn mend_damage(&mut self, turn: &mut Turn<'_>) {
         for Damage { table, key } in std::mem::take(&mut self.damage) {
             let peer = match table {
-                Table::Contacts | Table::Conversations => self.mend_person(&key, turn),
+                Table::Contacts | Table::Conversations => match AsideId::from_key(&key) {
+                    Some(id) => Some(self.aside.erase(id)),
+                    None => self.mend_person(&key, turn),
+                },
                 Table::Sessions => self.mend_session(&key, turn),
                 Table::Outbox => self.mend_outbox(&key),
                 Table::Prekeys => {
@@ -136,6 +141,8 @@ impl Engine {
                 conversation.mending.amnesia = true;
                 self.conversations.insert(peer, conversation);
                 self.note_version(peer);
+                // Which of the texts that wait aside came is lost: they come again.
+                self.drop_all_aside(peer);
             }
             (None, Some(conversation)) => {
                 let mut contact = Contact::new(conversation.username.clone(), conversation.account);

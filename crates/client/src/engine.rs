@@ -5,6 +5,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::account::Account;
+use crate::aside::Aside;
 use crate::connection::Relay;
 use crate::contacts::Contacts;
 use crate::conversations::Conversations;
@@ -63,6 +64,7 @@ pub struct Engine {
     pub(crate) prekeys: Prekeys,
     pub(crate) outbox: Outbox,
     pub(crate) strangers: Strangers,
+    pub(crate) aside: Aside,
     // Only in memory: worth one connection, or one life of the engine.
     pub(crate) relay: Relay,
     pub(crate) sending: Sending,
@@ -90,6 +92,7 @@ impl Engine {
         let mut engine = Self::empty(config);
         engine.take_records(records)?;
         engine.find_trouble();
+        engine.settle_aside();
         engine.relay.register_attempts = u32::from(engine.account.get().registering().is_some());
         engine.shown = (engine.phase(), engine.relay.state());
         Ok(engine)
@@ -109,6 +112,7 @@ impl Engine {
             prekeys: Prekeys::new(),
             outbox: Outbox::new(),
             strangers: Strangers::new(),
+            aside: Aside::new(),
             relay: Relay::default(),
             sending: Sending::default(),
             lookups: Lookups::default(),
@@ -203,6 +207,7 @@ impl Engine {
         self.prekeys.flush(&mut changes);
         self.outbox.flush(&mut changes);
         self.strangers.flush(&mut changes);
+        self.aside.flush(&mut changes);
         Step {
             changes,
             frames: turn.frames,

@@ -129,6 +129,10 @@ pub struct ConversationView {
     pub draft: String,
     /// What is known of the other's identity.
     pub identity: IdentityState,
+    /// Where it has changed: whether the one before had been verified.
+    pub was_verified: bool,
+    /// Where it has changed: how much waits of what the new one wrote.
+    pub set_aside: u32,
 }
 
 /// What is known of a person's identity key.
@@ -140,7 +144,7 @@ pub enum IdentityState {
     Unverified,
     /// The safety number was compared.
     Verified,
-    /// Another key than before: look. Sending waits until the user accepts.
+    /// Another key than before: look. Sending waits until the user accepts, and so does what it wrote.
     Changed,
 }
 
@@ -166,13 +170,16 @@ pub struct MessageView {
     pub notice: Option<NoticeCause>,
 }
 
-/// How far an own message has come. Never goes back, but from `NotSent` on a retry.
+/// How far an own message has come. Never goes back, but from `NotSent` on a retry, and between `Sending` and
+/// `Waiting`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub enum MessageStatus {
     /// On this device's disk.
     Sending,
+    /// The same, until the user has looked at the other's changed identity.
+    Waiting,
     /// The relay has it.
     Sent,
     /// The other's device has it on disk.
@@ -198,8 +205,14 @@ pub enum NoticeCause {
     NewerVersion,
     /// A record of this device's own store is damaged.
     Damaged,
-    /// The name is again the account's that it was before it changed hands.
+    /// An older version wrote this when the name was the account's again; texts above it may be others'.
     IdentityReturned,
+    /// The name is again the account's that it was before it changed hands.
+    Returned,
+    /// The same, and what others had written under that name is dropped.
+    ReturnedAndDropped,
+    /// A changed identity was accepted, and what further ones had written under that name is dropped.
+    OthersDropped,
     /// The other's device says that it no longer has what it had, and was sent it again.
     SentAgain,
 }
@@ -228,6 +241,8 @@ pub struct SafetyNumberView {
     pub qr: Vec<u8>,
     /// Whether it was compared before.
     pub identity: IdentityState,
+    /// What the account of this number has written, where it is not accepted yet.
+    pub messages: Vec<MessageView>,
 }
 
 /// Answer to a query.

@@ -187,7 +187,7 @@ impl Engine {
             Err(OpenError::WrongSession) => Outcome::Done,
             // A key that is gone may be a duplicate under another name, or a peer that went back in time.
             Err(_) => {
-                let known = self.contacts.of_account(&account);
+                let known = self.contacts.pinned(&account);
                 self.unopened(known, tag, NoticeCause::Unreadable, turn)
             }
         }
@@ -221,7 +221,7 @@ impl Engine {
         }
         let admission = self.prekeys.admission(initial);
         let claimed = initial.sender().ok().map(|sender| sender.address().account);
-        let known = claimed.and_then(|account| self.contacts.of_account(&account));
+        let known = claimed.and_then(|account| self.contacts.pinned(&account));
         if admission == Admission::Full {
             let username = known.and_then(|peer| self.username_of(peer));
             self.alert_of_strangers(AlertCode::HandshakeRefused { username }, turn);
@@ -354,12 +354,21 @@ impl Engine {
         if is_pinned {
             self.heard_on(peer, tag);
         }
-        match Content::decode(plaintext.as_bytes()).1 {
-            Ok(Content::Text(text)) => self.receive_text(peer, account, text, turn),
-            Ok(Content::Receipt(receipt)) if is_pinned => self.on_receipt(peer, &receipt, turn),
-            Ok(Content::Receipt(_)) => {}
-            Err(ContentError::Newer) => self.notice(peer, NoticeCause::NewerVersion, turn),
-            Err(ContentError::Malformed) => self.notice(peer, NoticeCause::Unreadable, turn),
+        let notice = match Content::decode(plaintext.as_bytes()).1 {
+            Ok(Content::Text(text)) if is_pinned => return self.receive_text(peer, text, turn),
+            Ok(Content::Text(text)) => return self.set_aside_text(peer, *account, text, turn),
+            Ok(Content::Receipt(receipt)) if is_pinned => {
+                return self.on_receipt(peer, &receipt, turn);
+            }
+            // It is about the pinned account's texts.
+            Ok(Content::Receipt(_)) => return,
+            Err(ContentError::Newer) => NoticeCause::NewerVersion,
+            Err(ContentError::Malformed) => NoticeCause::Unreadable,
+        };
+        if is_pinned {
+            self.notice(peer, notice, turn);
+        } else {
+            self.set_aside_notice(peer, *account, notice, turn);
         }
     }
 }

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod aside;
 mod bundles;
 mod command;
 mod commands;

@@ -22,10 +22,19 @@ pub(crate) const MAX_UNREADABLE_TAGS: usize = 4;
 pub(crate) const MAX_DROPPED_PER_STEP: usize = 256;
 /// Conversations on this device; every one is held in memory.
 pub(crate) const MAX_CONVERSATIONS: usize = 5_000;
-/// Accounts that have taken over somebody's name and that the user has not accepted, each told by one
-/// line: more than anybody goes through unnoticed. A relay that puts in ever new ones writes no more
-/// lines than that until the user has looked.
+/// Accounts that have taken over somebody's name and that the user has not accepted. Of more, those that had it
+/// longest ago go first: an honest person who begins anew is one account.
 pub(crate) const MAX_UNACCEPTED: usize = 8;
+/// Texts of one such account that wait for the user to accept it: a screen or two. What comes beyond it is not
+/// remembered, so that its sender sends it again once they are accepted.
+pub(crate) const MAX_ASIDE_TEXTS: usize = 64;
+/// Bytes of them: four of the longest texts, or all 64 of ordinary ones.
+pub(crate) const MAX_ASIDE_ACCOUNT_BYTES: usize = 256 * 1024;
+/// Bytes of all that waits in this way on this device, which is held in memory. Beyond it goes what waits under
+/// the name under which most waits.
+pub(crate) const MAX_ASIDE_BYTES: usize = 4 * 1024 * 1024;
+/// What a text counts as besides its own bytes: key, record and what memory adds.
+pub(crate) const ASIDE_OVERHEAD: usize = 256;
 /// Ranges in a set of message numbers. Mail comes in order, so that gaps are rare.
 pub(crate) const MAX_RANGES: usize = 64;
 /// Runs in a map from message numbers to positions; the oldest go first.

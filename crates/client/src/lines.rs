@@ -5,11 +5,13 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::contacts::PeerId;
+use crate::content::Text;
 use crate::event::{MessageView, NoticeCause};
 use crate::records::{self, Record, RecordError};
 use crate::store::Key;
 
 /// One line.
+#[derive(Clone)]
 pub(crate) struct Line {
     /// Number of an own text.
     pub(crate) own_number: Option<u64>,
@@ -48,6 +50,18 @@ impl Line {
             notice: Some(cause),
             id: [0; 16],
             sent_at: 0,
+        }
+    }
+
+    /// A text of somebody else.
+    pub(crate) fn received(text: Text, now: u64) -> Self {
+        Self {
+            own_number: None,
+            text: text.text,
+            at: now,
+            notice: None,
+            id: text.id,
+            sent_at: text.sent_at,
         }
     }
 
@@ -112,6 +126,9 @@ pub(crate) fn notice_number(notice: NoticeCause) -> u32 {
         NoticeCause::Damaged => 5,
         NoticeCause::IdentityReturned => 6,
         NoticeCause::SentAgain => 7,
+        NoticeCause::Returned => 8,
+        NoticeCause::ReturnedAndDropped => 9,
+        NoticeCause::OthersDropped => 10,
     }
 }
 
@@ -126,6 +143,9 @@ pub(crate) fn notice_from_number(number: u32) -> Result<Option<NoticeCause>, Rec
         5 => NoticeCause::Damaged,
         6 => NoticeCause::IdentityReturned,
         7 => NoticeCause::SentAgain,
+        8 => NoticeCause::Returned,
+        9 => NoticeCause::ReturnedAndDropped,
+        10 => NoticeCause::OthersDropped,
         _ => return Err(RecordError::Damaged),
     }))
 }

@@ -57,9 +57,8 @@ pub(crate) struct Mending {
     /// Texts sent again since `day_at`.
     pub(crate) resent_today: u64,
     pub(crate) day_at: u64,
-    /// Changes of identity that a line told of since the user last accepted one, in twos; and one more where
-    /// none has told yet that the last is over.
-    pub(crate) changes: u64,
+    /// Older versions counted here the lines about changes of identity.
+    pub(crate) unused: u64,
     /// Which texts were received is lost to damage: all before the next one.
     pub(crate) amnesia: bool,
     /// What was answered last, and how far ahead of their pace answers are: forgotten with the process.
@@ -105,7 +104,7 @@ impl Mending {
             &mut self.resent_at,
             &mut self.resent_today,
             &mut self.day_at,
-            &mut self.changes,
+            &mut self.unused,
         ];
         let flags = [
             &mut self.hinted,

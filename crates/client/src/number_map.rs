@@ -25,6 +25,7 @@ impl NumberMap {
     /// Adds a text; positions only rise.
     pub(crate) fn push(&mut self, number: u64, position: u64) {
         if let Some(last) = self.runs.back_mut()
+            && last.number > 0
             && last.number.checked_add(last.count) == Some(number)
             && last.position + last.count == position
         {
@@ -102,7 +103,9 @@ impl NumberMap {
             }
             let count = run.count.min(position - run.position + 1);
             taken.push((run.number, run.number + count - 1));
-            run.number += count;
+            if run.number > 0 {
+                run.number += count;
+            }
             run.position += count;
             run.count -= count;
             if run.count == 0 {
@@ -110,6 +113,11 @@ impl NumberMap {
             }
         }
         taken
+    }
+
+    /// All texts in it have no number any more: their sender is not told of them.
+    pub(crate) fn forget_numbers(&mut self) {
+        self.runs.iter_mut().for_each(|run| run.number = 0);
     }
 
     /// Forgets the oldest runs of which all is settled, but not the newest `keep`.

@@ -12,7 +12,8 @@ pub enum Table {
     Meta,
     /// People: account records, trust.
     Contacts,
-    /// Conversation summaries, counters, receipts, drafts.
+    /// Conversation summaries, counters, receipts, drafts; and under longer keys what waits for the user to
+    /// accept a changed identity.
     Conversations,
     /// Double Ratchet sessions and the index of their tags.
     Sessions,

@@ -1,8 +1,9 @@
 //! Trust in people's identity: pinned on first use, compared by safety number, changed. While it is
-//! changed nothing is sent to them; what they write is still shown, under a notice that says so.
+//! changed nothing is sent to them, and what the new account writes waits aside (`aside.rs`).
 
 use pawl_protocol::{AccountKey, SafetyNumber, ScanError, VerifiedAccountRecord};
 
+use crate::aside::Waiting;
 use crate::contacts::PeerId;
 use crate::engine::Engine;
 use crate::error::CommandError;
@@ -25,33 +26,32 @@ impl Engine {
         if contact.account == account {
             return self.give_back(peer, record, turn);
         }
+        let is_news = contact.newest_account() != account;
         let mut seen = contact.changed.iter();
         if let Some(at) = seen.position(|(seen, _)| *seen == account) {
             contact.changed[at..].rotate_left(1);
-        }
-        if contact.newest_account() == account {
             self.take_devices(peer, record);
         } else {
             contact.changed.push((account, record.record().encode()));
             if contact.changed.len() > MAX_UNACCEPTED {
                 let (forgotten, _) = contact.changed.remove(0);
                 self.end_sessions(&forgotten);
+                self.drop_aside(peer, forgotten);
             }
-            if let Some(conversation) = self.conversations.edit(peer)
-                && conversation.mending.changes < 2 * MAX_UNACCEPTED as u64
-            {
-                conversation.mending.changes = (conversation.mending.changes | 1) + 2;
-                // One line for each account, also where the last line says the same of another.
-                self.notice_again(peer, NoticeCause::IdentityChanged, turn);
-            }
+        }
+        if is_news {
+            self.notice(peer, NoticeCause::IdentityChanged, turn);
+            self.show_waiting(peer, turn);
         }
         turn.shown.insert(peer);
     }
 
-    /// The username is the pinned account's again: there is nothing to accept any more, and what waited is
-    /// for whom it was written.
+    /// The username is the pinned account's again: there is nothing to accept any more, what waited is for
+    /// whom it was written, and what others wrote was never theirs. What is verified is the account, so that
+    /// it still is.
     fn give_back(&mut self, peer: PeerId, record: &VerifiedAccountRecord, turn: &mut Turn<'_>) {
         self.take_devices(peer, record);
+        self.drop_all_aside(peer);
         let Some(contact) = self.contacts.edit(peer) else {
             return;
         };
@@ -60,14 +60,31 @@ impl Engine {
             self.end_sessions(other);
         }
         if !others.is_empty() {
-            if let Some(conversation) = self.conversations.edit(peer)
-                && conversation.mending.changes % 2 > 0
-            {
-                conversation.mending.changes -= 1;
-                self.notice_again(peer, NoticeCause::IdentityReturned, turn);
-            }
+            let cause = match self.take_dropped(peer) {
+                true => NoticeCause::ReturnedAndDropped,
+                false => NoticeCause::Returned,
+            };
+            self.notice(peer, cause, turn);
+            self.show_waiting(peer, turn);
             self.sending.release(peer);
             self.trouble(peer);
+        }
+    }
+
+    /// Whether something that waited aside was dropped and no line has said so.
+    fn take_dropped(&mut self, peer: PeerId) -> bool {
+        let conversation = self.conversations.edit(peer);
+        conversation.is_some_and(|it| std::mem::take(&mut it.dropped))
+    }
+
+    /// Own texts that are not sent yet wait for the user from now on, or no longer.
+    fn show_waiting(&self, peer: PeerId, turn: &mut Turn<'_>) {
+        for id in self.outbox.ids_of(peer) {
+            if id.number > 0
+                && let Some(entry) = self.outbox.get(id)
+            {
+                turn.show_status(peer, entry.position, self.status(peer, id.number));
+            }
         }
     }
 
@@ -83,6 +100,11 @@ impl Engine {
             return;
         };
         let Some((account, record)) = contact.changed.pop() else {
+            return;
+        };
+        let texts = self.aside.take(peer, account);
+        self.drop_all_aside(peer);
+        let Some(contact) = self.contacts.edit(peer) else {
             return;
         };
         let others = std::mem::take(&mut contact.changed);
@@ -104,7 +126,26 @@ impl Engine {
             sealed.recipient.account.0 == *account.as_bytes()
         });
         self.sending.release(peer);
+        self.append_aside(peer, texts, turn);
+        self.show_waiting(peer, turn);
         turn.shown.insert(peer);
+    }
+
+    /// What the account that is accepted has written stands under a line that says whose it is.
+    fn append_aside(&mut self, peer: PeerId, texts: Vec<Waiting>, turn: &mut Turn<'_>) {
+        if !texts.is_empty() {
+            self.notice(peer, NoticeCause::IdentityChanged, turn);
+        }
+        for Waiting { number, line, .. } in texts {
+            self.append_received(peer, number, line, turn);
+        }
+        if self.take_dropped(peer) {
+            self.notice(peer, NoticeCause::OthersDropped, turn);
+        }
+        // The next change is told, also where nothing stands between.
+        if let Some(conversation) = self.conversations.edit(peer) {
+            conversation.last_notice = None;
+        }
     }
 
     /// Whom a command is about that names the safety number which the user looked at or scanned. Between
@@ -135,12 +176,15 @@ impl Engine {
         ))
     }
 
-    /// The user compared the safety number that is shown, which is that of the newest account.
+    /// The user compared the safety number that is shown, which is that of the newest account. To doubt that one
+    /// says nothing of the pinned one.
     pub(crate) fn mark_verified(&mut self, peer: PeerId, verified: bool, turn: &mut Turn<'_>) {
         if verified {
             self.accept_identity(peer, turn);
         }
-        if let Some(contact) = self.contacts.edit(peer) {
+        if let Some(contact) = self.contacts.edit(peer)
+            && contact.changed.is_empty()
+        {
             contact.verified = verified;
         }
         turn.shown.insert(peer);
@@ -161,6 +205,7 @@ impl Engine {
             groups: number.to_string().split(' ').map(str::to_owned).collect(),
             qr: number.qr_payload().to_vec(),
             identity: contact.identity(),
+            messages: self.aside.views(peer, contact.newest_account()),
         })
     }
 }

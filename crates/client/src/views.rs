@@ -71,9 +71,12 @@ impl Engine {
         }
     }
 
-    fn status(&self, peer: PeerId, number: u64) -> MessageStatus {
+    pub(crate) fn status(&self, peer: PeerId, number: u64) -> MessageStatus {
+        let contact = self.contacts.get(peer);
+        let is_changed = contact.is_some_and(|contact| !contact.changed.is_empty());
         match (self.outbox.text(peer, number), self.conversations.get(peer)) {
             (Some((_, entry)), _) if entry.failed => MessageStatus::NotSent,
+            (Some((_, entry)), _) if !entry.again && is_changed => MessageStatus::Waiting,
             (Some((_, entry)), _) if !entry.again => MessageStatus::Sending,
             (_, Some(conversation)) => conversation.status_of_sent(number),
             (_, None) => MessageStatus::Sent,
@@ -97,6 +100,8 @@ impl Engine {
     pub(crate) fn conversation_view(&self, peer: PeerId) -> Option<ConversationView> {
         let conversation = self.conversations.get(peer)?;
         let contact = self.contacts.get(peer)?;
+        let identity = contact.identity();
+        let set_aside = self.aside.count(peer, contact.newest_account());
         Some(ConversationView {
             username: conversation.username.as_str().to_owned(),
             unread: u32::try_from(conversation.unseen.count()).unwrap_or(u32::MAX),
@@ -104,7 +109,9 @@ impl Engine {
             preview: conversation.preview.clone(),
             active_at: conversation.active_at,
             draft: conversation.draft.clone(),
-            identity: contact.identity(),
+            identity,
+            was_verified: contact.verified && identity == IdentityState::Changed,
+            set_aside: u32::try_from(set_aside).unwrap_or(u32::MAX),
         })
     }
 

@@ -1,5 +1,5 @@
-//! A changed account: shown at once and under a notice, written to only after the user looked, and only
-//! as what the user looked at.
+//! A changed account: told at once, written to only after the user looked, and only as what the user
+//! looked at. What it writes until then stands in aside.rs.
 #![forbid(unsafe_code)]
 
 mod support;
@@ -90,7 +90,8 @@ fn a_changed_identity_is_shown_and_holds_sending_until_the_user_accepts() {
     world.send(BOB, "alice", "my disk broke");
     assert_eq!(identity(&world, "bob"), IdentityState::Changed);
     assert_eq!(changes(&world), 1);
-    assert_eq!(world.received(ALICE, "bob"), ["my disk broke"]);
+    assert_eq!(world.review(ALICE, "bob"), ["my disk broke"]);
+    assert!(world.received(ALICE, "bob").is_empty());
 
     let before = world.relay.submitted.len();
     world.send(ALICE, "bob", "is it you?");
@@ -101,7 +102,7 @@ fn a_changed_identity_is_shown_and_holds_sending_until_the_user_accepts() {
         before,
         "nothing goes to an unaccepted identity"
     );
-    assert_eq!(world.statuses(ALICE, "bob")[1], MessageStatus::Sending);
+    assert_eq!(world.statuses(ALICE, "bob")[1], MessageStatus::Waiting);
     accept(&mut world);
     assert_eq!(world.received(BOB, "alice"), ["is it you?"]);
     assert_eq!(world.send(BOB, "alice", "yes"), None);
@@ -145,13 +146,13 @@ fn a_name_that_is_given_back_needs_no_look_and_what_waited_goes_out() {
     assert_eq!(identity(&world, "bob"), IdentityState::Unverified);
     assert_eq!(world.received(BOB, "alice"), ["one", "two"]);
     let last = world.history(ALICE, "bob").pop().and_then(|it| it.notice);
-    assert_eq!(last, Some(NoticeCause::IdentityReturned));
+    assert_eq!(last, Some(NoticeCause::ReturnedAndDropped));
     // What was looked at before is nobody's number any more, and the other is a stranger again.
     let refusal = Some(CommandError::SafetyNumberDiffers);
     assert_eq!(world.ask(ALICE, accepting(looked_at)), refusal);
     thief.go_on(&mut world, alice, "still me");
     world.settle();
-    assert_eq!(world.received(ALICE, "bob"), ["trust me"]);
+    assert!(world.received(ALICE, "bob").is_empty());
     assert_eq!(identity(&world, "bob"), IdentityState::Unverified);
 }
 
@@ -395,13 +396,13 @@ fn claimants(world: &mut World, seeds: std::ops::Range<u64>) -> Vec<Stranger> {
 }
 
 #[test]
-fn a_relay_with_ever_new_accounts_writes_few_lines_and_hides_nothing() {
+fn a_relay_with_ever_new_accounts_writes_one_line_until_the_user_has_looked() {
     let mut world = World::with(624, &["alice", "bob"]);
     let alice = world.address("alice");
     world.start(ALICE, "bob");
     let mut bobs = claimants(&mut world, 0..20);
-    assert_eq!(changes(&world), 8);
-    // Going back and forth between known ones adds nothing, and what they write shows.
+    assert_eq!(changes(&world), 1);
+    // Going back and forth between known ones adds nothing, and what each writes is its own.
     for round in 0..3 {
         for bob in &mut bobs[18..] {
             bob.register("bob", &mut world);
@@ -411,8 +412,15 @@ fn a_relay_with_ever_new_accounts_writes_few_lines_and_hides_nothing() {
         world.settle();
         world.crash(ALICE);
     }
-    assert_eq!(changes(&world), 8);
-    assert_eq!(world.received(ALICE, "bob").len(), 20 + 3 * 2 * 2);
+    assert_eq!(changes(&world), 1);
+    assert!(world.received(ALICE, "bob").is_empty());
+    let theirs: Vec<_> = (0..3)
+        .map(|i| [format!("again {i}"), format!("anew {i}")])
+        .collect();
+    assert_eq!(
+        world.review(ALICE, "bob"),
+        [&["19".into()], theirs.as_flattened()].concat()
+    );
     assert_eq!(identity(&world, "bob"), IdentityState::Changed);
     // Whoever looks and accepts hears of the next one again, and keeps no session with the others.
     accept(&mut world);
@@ -421,20 +429,23 @@ fn a_relay_with_ever_new_accounts_writes_few_lines_and_hides_nothing() {
         keys.filter(|(table, _)| *table == Table::Sessions).count()
     };
     assert_eq!(sessions(&world), 4, "the accepted one's");
+    let last = world.history(ALICE, "bob").pop().and_then(|it| it.notice);
+    assert_eq!(last, Some(NoticeCause::OthersDropped));
+    assert_eq!(world.received(ALICE, "bob").len(), 7);
     claimants(&mut world, 30..31);
-    assert_eq!(changes(&world), 9);
+    assert_eq!(changes(&world), 2);
 }
 
 /// Lines that say that the name is the old account's again.
 fn returns(world: &World) -> usize {
     let lines = world.history(ALICE, "bob").into_iter();
     lines
-        .filter(|line| line.notice == Some(NoticeCause::IdentityReturned))
+        .filter(|line| line.notice == Some(NoticeCause::ReturnedAndDropped))
         .count()
 }
 
 #[test]
-fn a_name_that_goes_to_and_fro_writes_few_lines() {
+fn a_name_that_goes_to_and_fro_is_told_each_time() {
     let mut world = World::with(628, &["alice", "bob"]);
     let alice = world.address("alice");
     world.start(ALICE, "bob");
@@ -446,12 +457,12 @@ fn a_name_that_goes_to_and_fro_writes_few_lines() {
         thief.write(&mut world, alice, &format!("{round}"), false);
         world.settle();
         assert_eq!(identity(&world, "bob"), IdentityState::Changed);
-        assert_eq!(changes(&world), round.min(8));
+        assert_eq!(changes(&world), round);
         world.relay.names.insert(username.clone(), owner);
         world.break_connection(ALICE, None);
         world.settle();
         assert_eq!(identity(&world, "bob"), IdentityState::Unverified);
-        assert_eq!(returns(&world), round.min(8));
+        assert_eq!(returns(&world), round);
     }
     // Whoever looks and accepts hears of the next one again.
     thief.register("bob", &mut world);
@@ -459,11 +470,11 @@ fn a_name_that_goes_to_and_fro_writes_few_lines() {
     world.settle();
     accept(&mut world);
     claimants(&mut world, 30..31);
-    assert_eq!((changes(&world), returns(&world)), (9, 8));
+    assert_eq!((changes(&world), returns(&world)), (14, 12));
 }
 
 #[test]
-fn what_one_wrote_shows_though_another_has_taken_the_name_since() {
+fn what_one_wrote_is_none_of_anothers_who_has_taken_the_name_since() {
     let mut world = World::with(625, &["alice", "bob"]);
     let alice = world.address("alice");
     world.start(ALICE, "bob");
@@ -471,7 +482,13 @@ fn what_one_wrote_shows_though_another_has_taken_the_name_since() {
     let number = shown(&world);
     bobs[0].go_on(&mut world, alice, "late");
     world.settle();
-    assert_eq!(world.received(ALICE, "bob"), ["0", "1", "2", "late"]);
-    assert_eq!(changes(&world), 3);
+    assert_eq!(world.review(ALICE, "bob"), ["2"]);
+    assert_eq!(changes(&world), 1);
     assert_eq!(shown(&world), number, "the last one has the name");
+    // Whoever has the name again finds what they wrote.
+    bobs[0].register("bob", &mut world);
+    world.break_connection(ALICE, None);
+    world.settle();
+    assert_eq!(world.review(ALICE, "bob"), ["0", "late"]);
+    assert_eq!(changes(&world), 1);
 }

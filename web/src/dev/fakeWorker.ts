@@ -86,7 +86,7 @@ export class FakeWorker implements WorkerLike {
 
   #begin(username: string): CommandError | null {
     if (username === 'nobody') return { code: 'unknownRecipient' };
-    this.#update({ username, unread: 0, unreadFrom: null, preview: '', activeAt: Date.now(), draft: '', identity: 'unverified' });
+    this.#update({ username, unread: 0, unreadFrom: null, preview: '', activeAt: Date.now(), draft: '', identity: 'unverified', wasVerified: false, setAside: 0 });
     return null;
   }
 

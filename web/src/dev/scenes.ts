@@ -34,7 +34,7 @@ const now = Date.now();
 
 export function conversations(): ConversationView[] {
   const one = (username: string, hours: number, more: Partial<ConversationView> = {}): ConversationView => ({
-    username, unread: 0, unreadFrom: null, preview: 'See you there.', activeAt: now - hours * HOUR, draft: '', identity: 'unverified', ...more,
+    username, unread: 0, unreadFrom: null, preview: 'See you there.', activeAt: now - hours * HOUR, draft: '', identity: 'unverified', wasVerified: false, setAside: 0, ...more,
   });
   return [
     one('bob', 0.02, { unread: 2, preview: 'It only ever turns one way, that is the whole point of it', identity: 'verified' }),
@@ -84,5 +84,5 @@ function line(index: number, count: number): MessageView {
 
 export function reply(identity: IdentityState): QueryReply {
   const groups = Array.from({ length: 12 }, (_, index) => String((index * 74_699 + 31_337) % 100_000).padStart(5, '0'));
-  return { type: 'safetyNumber', safetyNumber: { groups, qr: Array.from({ length: 66 }, (_, index) => (index * 37) % 256), identity } };
+  return { type: 'safetyNumber', safetyNumber: { groups, qr: Array.from({ length: 66 }, (_, index) => (index * 37) % 256), identity, messages: [] } };
 }

@@ -165,7 +165,15 @@ draft: string,
 /**
  * What is known of the other's identity.
  */
-identity: IdentityState, };
+identity: IdentityState,
+/**
+ * Where it has changed: whether the one before had been verified.
+ */
+wasVerified: boolean,
+/**
+ * Where it has changed: how much waits of what the new one wrote.
+ */
+setAside: number, };
 
 /**
  * Something to show.
@@ -218,9 +226,10 @@ alert: AlertCode, };
 export type IdentityState = "unverified" | "verified" | "changed";
 
 /**
- * How far an own message has come. Never goes back, but from `NotSent` on a retry.
+ * How far an own message has come. Never goes back, but from `NotSent` on a retry, and between `Sending` and
+ * `Waiting`.
  */
-export type MessageStatus = "sending" | "sent" | "delivered" | "read" | "notSent";
+export type MessageStatus = "sending" | "waiting" | "sent" | "delivered" | "read" | "notSent";
 
 /**
  * One line of a conversation.
@@ -259,7 +268,7 @@ notice: NoticeCause | null, };
 /**
  * A line that is not a message.
  */
-export type NoticeCause = "identityChanged" | "keysGone" | "unreadable" | "newerVersion" | "damaged" | "identityReturned" | "sentAgain";
+export type NoticeCause = "identityChanged" | "keysGone" | "unreadable" | "newerVersion" | "damaged" | "identityReturned" | "returned" | "returnedAndDropped" | "othersDropped" | "sentAgain";
 
 /**
  * Where this device stands.
@@ -344,7 +353,11 @@ qr: Array<number>,
 /**
  * Whether it was compared before.
  */
-identity: IdentityState, };
+identity: IdentityState,
+/**
+ * What the account of this number has written, where it is not accepted yet.
+ */
+messages: Array<MessageView>, };
 
 /**
  * Everything a page needs to draw itself.

@@ -40,6 +40,7 @@ export function Icon({ name }: { name: keyof typeof PATHS }) {
 /** How far a message has come: a clock, one check mark, two, two in colour. All take the same room. */
 const MARKS: Record<MessageStatus, string> = {
   sending: 'M14 1.5a5.5 5.5 0 1 0 .01 0zM14 4v3.2l2.2 1.4',
+  waiting: 'M11 2.5v9M17 2.5v9',
   sent: 'M7 7.8l3.6 3.7 7.4-9',
   delivered: 'M2 7.8l3.6 3.7 7.4-9M10.4 11.2l.4.3 7.4-9',
   read: 'M2 7.8l3.6 3.7 7.4-9M10.4 11.2l.4.3 7.4-9',

@@ -14,6 +14,8 @@ use crate::words;
 struct Contact<'a> {
     username: &'a str,
     identity: IdentityState,
+    was_verified: bool,
+    set_aside: u32,
     unread: u32,
     active_at: u64,
 }
@@ -25,17 +27,24 @@ pub(super) fn run(place: &Place, output: &Output) -> Result<(), Failure> {
             output.json(&Contact {
                 username: &person.username,
                 identity: person.identity,
+                was_verified: person.was_verified,
+                set_aside: person.set_aside,
                 unread: person.unread,
                 active_at: person.active_at,
             })?;
             continue;
         }
         let name = output.bold(&person.username);
-        let identity = words::identity(person.identity);
-        match person.unread {
-            0 => output.line(&format!("{name}  {identity}"))?,
-            unread => output.line(&format!("{name}  {identity}  {unread} new"))?,
+        let mut line = format!("{name}  {}", words::identity(person.identity));
+        if person.was_verified {
+            line.push_str("  was verified");
         }
+        for (count, word) in [(person.set_aside, "to review"), (person.unread, "new")] {
+            if count > 0 {
+                line = format!("{line}  {count} {word}");
+            }
+        }
+        output.line(&line)?;
     }
     Ok(())
 }

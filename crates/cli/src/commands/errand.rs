@@ -169,7 +169,7 @@ impl Errand {
 
     fn on_status(&mut self, position: u64, status: MessageStatus) -> Result<(), Failure> {
         match status {
-            MessageStatus::Sending => {}
+            MessageStatus::Sending | MessageStatus::Waiting => {}
             MessageStatus::NotSent if self.under_way.remove(&position) => {
                 let line = format!(
                     "the relay could not deliver to {}; the message is shown as not sent",

@@ -1,7 +1,7 @@
 //! Safety numbers: shown, compared, accepted. What is marked is the number that was given, and no other that may
 //! have taken its place.
 
-use pawl_client::{Command, CommandError, IdentityState, SafetyNumberView};
+use pawl_client::{Command, CommandError, IdentityState, MessageView, SafetyNumberView};
 use serde::Serialize;
 
 use super::errand::Errand;
@@ -22,6 +22,7 @@ struct Shown<'a> {
     username: &'a str,
     number: String,
     identity: IdentityState,
+    messages: &'a [MessageView],
 }
 
 pub(super) async fn run(
@@ -110,6 +111,7 @@ fn show(output: &Output, name: &str, known: &SafetyNumberView) -> Result<(), Fai
             username: name,
             number: known.groups.concat(),
             identity: known.identity,
+            messages: &known.messages,
         });
     }
     let identity = words::identity(known.identity);
@@ -117,5 +119,11 @@ fn show(output: &Output, name: &str, known: &SafetyNumberView) -> Result<(), Fai
     known
         .groups
         .chunks(GROUPS)
-        .try_for_each(|groups| output.line(&groups.join(" ")))
+        .try_for_each(|groups| output.line(&groups.join(" ")))?;
+    if known.messages.is_empty() {
+        return Ok(());
+    }
+    output.line(&format!("Messages from the new key of {name}:"))?;
+    let mut messages = known.messages.iter();
+    messages.try_for_each(|message| output.message(name, message))
 }

@@ -245,6 +245,13 @@ impl World {
         texts.map(|line| line.text).collect()
     }
 
+    /// Texts that wait for a changed identity to be accepted, as its review shows them.
+    pub fn review(&self, i: usize, conversation: &str) -> Vec<String> {
+        let number = self.clients[i].engine.safety_number(conversation);
+        let messages = number.expect("a conversation").messages.into_iter();
+        messages.map(|message| message.text).collect()
+    }
+
     pub fn statuses(&self, i: usize, conversation: &str) -> Vec<MessageStatus> {
         self.history(i, conversation)
             .iter()
