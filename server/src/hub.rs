@@ -18,6 +18,7 @@ const KEYS_LOW: u8 = 2;
 const REPLACED: u8 = 4;
 const BANS: u8 = 8;
 const LETTERS: u8 = 16;
+const ERASED: u8 = 32;
 
 #[derive(Default)]
 struct Signal {
@@ -74,6 +75,10 @@ impl Hints {
         self.0 & LETTERS != 0
     }
 
+    pub(crate) fn erased(self) -> bool {
+        self.0 & ERASED != 0
+    }
+
     pub(crate) fn replaced(self) -> bool {
         self.0 & REPLACED != 0
     }
@@ -113,6 +118,11 @@ impl Hub {
     /// Few one-time keys are left.
     pub(crate) fn keys_low(&self, device: DeviceId) {
         self.hint(device, KEYS_LOW);
+    }
+
+    /// The relay does not know this device any more.
+    pub(crate) fn erased(&self, device: DeviceId) {
+        self.hint(device, ERASED);
     }
 
     /// Others are shut out than before.

@@ -58,7 +58,8 @@ Examples, as the relay's user (runuser -u pawl --):
 const ACCOUNT_EXAMPLES: &str = "\
 Examples, as the relay's user (runuser -u pawl --):
   pawl-server account list --config /etc/pawl/pawl.toml
-  pawl-server account list --json --config /etc/pawl/pawl.toml";
+  pawl-server account list --json --config /etc/pawl/pawl.toml
+  pawl-server account erase mallory --yes --config /etc/pawl/pawl.toml";
 
 const MAIL_EXAMPLES: &str = "\
 Example, as the relay's user (runuser -u pawl --):
@@ -128,7 +129,7 @@ enum Command {
     /// Shut accounts and networks out
     #[command(subcommand, after_help = BAN_EXAMPLES)]
     Ban(door::BanCommand),
-    /// See who has an account
+    /// See who has an account, and erase accounts
     #[command(subcommand, after_help = ACCOUNT_EXAMPLES)]
     Account(people::AccountCommand),
     /// Erase mail that waits

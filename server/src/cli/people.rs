@@ -28,6 +28,15 @@ pub(super) enum AccountCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Erase an account with its keys and all mail that waits for it; only who has its key can take its name again
+    Erase {
+        /// Which
+        #[arg(value_parser = name)]
+        name: Username,
+        /// It cannot be undone, so that without this nothing is done
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Subcommand)]
@@ -56,6 +65,8 @@ pub(super) enum PeopleError {
     NoRelay(String),
     #[error(transparent)]
     Admin(#[from] AdminError),
+    #[error("the account {0} cannot be brought back once it is erased; with --yes it is erased")]
+    Unsure(String),
     #[error("there is no account {0} in {1}; `pawl-server account list` shows those that are")]
     NoAccount(String, String),
 }
@@ -105,6 +116,7 @@ pub(super) fn unexpected(line: Line, name: &str, data: &Path) -> PeopleError {
 pub(super) fn account(command: &AccountCommand, data: &Path) -> ExitCode {
     match command {
         AccountCommand::List { json } => finish(list(data, *json)),
+        AccountCommand::Erase { name, yes } => finish(erase_account(name.as_str(), *yes, data)),
     }
 }
 
@@ -138,6 +150,29 @@ fn list(data: &Path, json: bool) -> Result<String, PeopleError> {
         return Ok(format!("There is no account in {}.\n", full(data)));
     }
     Ok(table(&accounts))
+}
+
+fn erase_account(name: &str, yes: bool, data: &Path) -> Result<String, PeopleError> {
+    if !yes {
+        return Err(PeopleError::Unsure(name.to_owned()));
+    }
+    let request = Request::EraseAccount {
+        name: name.to_owned(),
+    };
+    let last = match way(data, &request)? {
+        Way::Store(mut store) => match store.erase_account(name)? {
+            true => Line::Done {},
+            false => Line::NoAccount {},
+        },
+        Way::Relay(mut link) => next(&mut link, data)?,
+    };
+    if last != (Line::Done {}) {
+        return Err(unexpected(last, name, data));
+    }
+    let place = full(data);
+    Ok(format!(
+        "The account {name} is erased in {place}. Who has its key may take the name again, nobody else.\n"
+    ))
 }
 
 fn table(accounts: &[Account]) -> String {

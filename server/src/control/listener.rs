@@ -218,6 +218,14 @@ async fn answer(
             say(stream, &Line::Top(sight)).await?;
             Ok(Line::Done {})
         }
+        Request::EraseAccount { name } => {
+            let hub = Arc::clone(&relay.hub);
+            let gone = move |device| hub.erased(device);
+            match relay.store.erase_account(name, gone).await? {
+                true => Ok(Line::Done {}),
+                false => Ok(Line::NoAccount {}),
+            }
+        }
         Request::EraseMail { name } => match relay.store.erase_mail(name).await? {
             None => Ok(Line::NoAccount {}),
             Some(erased) => {

@@ -71,6 +71,8 @@ pub(crate) enum Request {
     ListAccounts {},
     /// Erases what waits for an account.
     EraseMail { name: String },
+    /// Erases an account with all that is its own.
+    EraseAccount { name: String },
     /// Who causes what, so many of each.
     Top { rows: usize },
 }

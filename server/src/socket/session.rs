@@ -172,6 +172,9 @@ impl<'a> Connection<'a> {
         if hints.replaced() {
             return Err(ConnectionError::Replaced.into());
         }
+        if hints.erased() {
+            return Err(ConnectionError::UnknownDevice.into());
+        }
         if hints.bans() && self.relay.bans.is_device_banned(self.ip, self.device) {
             return Err(End::Error(ConnectionError::Banned, bans::RETRY_MS));
         }

@@ -139,6 +139,15 @@ impl Admin {
         Ok(Some(erased))
     }
 
+    /// Erases an account with all that is its own; false where there is none.
+    pub(crate) fn erase_account(&mut self, name: &str) -> Result<bool, AdminError> {
+        let Some(account) = people::account(&self.conn, name)? else {
+            return Ok(false);
+        };
+        while !self.change(|conn| Ok(people::end(conn, account)?))? {}
+        Ok(true)
+    }
+
     fn change<T>(
         &mut self,
         change: impl FnOnce(&Connection) -> Result<T, AdminError>,

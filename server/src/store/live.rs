@@ -58,6 +58,8 @@ pub(crate) struct Listener {
 pub(super) enum OnDisk {
     /// There is mail that the connection does not have.
     More,
+    /// The account is erased, and its connection ends.
+    Erased,
     /// More ids are known than are held here: its mail takes the way through the disk.
     TooManyIds,
     Nothing(Empty),

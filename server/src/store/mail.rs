@@ -129,12 +129,16 @@ pub(super) fn on_disk(
     device: DeviceId,
     cursor: u64,
 ) -> Result<OnDisk, StoreError> {
-    let (last_seq, lingering): (i64, i64) = conn
+    let mailbox: Option<(i64, i64)> = conn
         .prepare_cached(
             "SELECT last_seq, coalesce((SELECT max(seq) FROM mail WHERE device = ?1), 0)
              FROM mailbox WHERE device = ?1",
         )?
-        .query_row([device], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        .query_row([device], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((last_seq, lingering)) = mailbox else {
+        return Ok(OnDisk::Erased);
+    };
     let (last_seq, lingering) = (last_seq.unsigned_abs(), lingering.unsigned_abs());
     if lingering > cursor {
         return Ok(OnDisk::More);

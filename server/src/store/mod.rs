@@ -266,7 +266,7 @@ impl Store {
             }
             accounts::open_mailbox(conn, device, last_seq, now)
         };
-        self.writer.open(device, op).await?.await
+        self.writer.open(vec![device], op, |_| ()).await?.await
     }
 
     /// The connection has all mail and has acknowledged it: what comes now goes to it at once. It is woken

@@ -1,13 +1,13 @@
 //! What an operator asks of accounts: who is there, how much waits for them, and that it is erased.
 //!
-//! Works beside the running relay's other jobs, or on a command's own connection. Erasing goes in slices, so that others are served in
-//! between and the log of the store stays short. Knows no socket and no command.
+//! Works beside the running relay's other jobs, or on a command's own connection. Erasing goes in slices, so that
+//! others are served in between and the log of the store stays short. Knows no socket and no command.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{DeviceId, Store, StoreError, mail};
+use super::{DeviceId, Store, StoreError, erased, mail};
 
 /// Messages that are erased in one commit.
 pub(super) const SLICE: u64 = 500;
@@ -75,7 +75,7 @@ impl Store {
         for device in all {
             // What a connection has and did not acknowledge is on disk first, and its sender is answered.
             let last = move |conn: &Connection| last_seq(conn, device);
-            let through = self.writer.open(device, last).await?.await?;
+            let through = self.writer.open(vec![device], last, |_| ()).await?.await?;
             loop {
                 let slice = self.writer.erase(device, through).await?.await?;
                 erased.add(slice);
@@ -86,6 +86,47 @@ impl Store {
         }
         Ok(Some(erased))
     }
+
+    /// Erases an account with all that is its own; false where there is none. `gone` is told its devices after that.
+    pub(crate) async fn erase_account(
+        &self,
+        name: String,
+        gone: impl Fn(DeviceId) + Clone + Send + 'static,
+    ) -> Result<bool, StoreError> {
+        if self.erase_mail(name.clone()).await?.is_none() {
+            return Ok(false);
+        }
+        loop {
+            let of_name = name.clone();
+            let read =
+                move |conn: &Connection| Ok(account(conn, &of_name)?.zip(devices(conn, &of_name)?));
+            let Some((account, devices)) = self.readers.submit(read).await?.await? else {
+                return Ok(true);
+            };
+            let (all, gone) = (devices.clone(), gone.clone());
+            let end = move |conn: &Connection| end(conn, account);
+            let tell = move |ended: &Result<bool, StoreError>| {
+                if let Ok(true) = ended {
+                    all.into_iter().for_each(gone);
+                }
+            };
+            // With the last of its mail, which no connection holds back now.
+            if self.writer.open(devices, end, tell).await?.await? {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// Erases a slice of an account; true when it is gone.
+pub(super) fn end(conn: &Connection, account: i64) -> Result<bool, StoreError> {
+    let is_there = conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM account WHERE id = ?1)")?
+        .query_row([account], |row| row.get::<_, bool>(0))?;
+    if !is_there {
+        return Ok(true);
+    }
+    erased::erase(conn, account)
 }
 
 /// The name of each of these devices' accounts that is still there.
@@ -137,13 +178,18 @@ fn row_of(row: &Row<'_>) -> rusqlite::Result<AccountRow> {
     })
 }
 
-/// The devices of the account with this name, if there is one.
-pub(super) fn devices(conn: &Connection, name: &str) -> Result<Option<Vec<DeviceId>>, StoreError> {
-    let account: Option<i64> = conn
+/// The row of the account with this name, if there is one.
+pub(super) fn account(conn: &Connection, name: &str) -> Result<Option<i64>, StoreError> {
+    let account = conn
         .prepare_cached("SELECT id FROM account WHERE username = ?1")?
         .query_row([name], |row| row.get(0))
         .optional()?;
-    let Some(account) = account else {
+    Ok(account)
+}
+
+/// Its devices.
+pub(super) fn devices(conn: &Connection, name: &str) -> Result<Option<Vec<DeviceId>>, StoreError> {
+    let Some(account) = account(conn, name)? else {
         return Ok(None);
     };
     let mut select = conn.prepare_cached("SELECT id FROM device WHERE account = ?1 ORDER BY id")?;

@@ -210,7 +210,10 @@ async fn a_replaced_connection_that_listens_in_the_round_of_the_newer_takes_no_m
     let hold = world.hold().await;
     world.listen(&older, 0).await;
     older.replaced.store(true, Ordering::Relaxed);
-    let opened = world.writer.open(world.device, |_| Ok(())).await;
+    let opened = world
+        .writer
+        .open(vec![world.device], |_| Ok(()), |_| ())
+        .await;
     drop(hold);
     opened.expect("it queues").await.expect("it opens");
     world.settle().await;
@@ -226,7 +229,10 @@ async fn mail_of_the_round_in_which_a_connection_opens_and_listens_is_not_missed
     let world = World::new();
     let ear = Arc::<Ear>::default();
     let hold = world.hold().await;
-    let opened = world.writer.open(world.device, |_| Ok(())).await;
+    let opened = world
+        .writer
+        .open(vec![world.device], |_| Ok(()), |_| ())
+        .await;
     let stored = world.mail(&Lane::default(), 1).await;
     world.listen(&ear, 0).await;
     drop(hold);

@@ -110,14 +110,15 @@ impl Writer {
         self.send(Message::Acknowledge(device, through)).await
     }
 
-    /// Queues what a new connection of a device begins with; one before it is no longer live.
+    /// Queues what has all of these devices' mail on disk: their connections are live no longer.
     pub(super) async fn open<T: Send + 'static>(
         &self,
-        device: DeviceId,
+        devices: Vec<DeviceId>,
         op: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        after: impl FnOnce(&Result<T, StoreError>) + Send + 'static,
     ) -> Result<Pending<T>, StoreError> {
-        let (job, answer) = jobs::job(op, |_| ());
-        self.send(Message::Open(device, job)).await?;
+        let (job, answer) = jobs::job(op, after);
+        self.send(Message::Open(devices, job)).await?;
         Ok(answer)
     }
 
@@ -173,7 +174,7 @@ enum Message {
     Job(Box<dyn Job>),
     Mail(Box<Submission>),
     Acknowledge(DeviceId, u64),
-    Open(DeviceId, Box<dyn Job>),
+    Open(Vec<DeviceId>, Box<dyn Job>),
     Listen(Listener),
     Leave(DeviceId, Arc<dyn Outlet>),
     Hurry(super::Lane),
@@ -254,8 +255,10 @@ impl Thread {
                 }
             }
             Message::Acknowledge(device, through) => self.acknowledge(device, through),
-            Message::Open(device, job) => {
-                self.write(|live, writes| live.end(device, None, writes));
+            Message::Open(devices, job) => {
+                for device in devices {
+                    self.write(|live, writes| live.end(device, None, writes));
+                }
                 self.group.push(job);
             }
             Message::Listen(listener) => self.listeners.push(listener),
@@ -453,7 +456,7 @@ impl Thread {
             match mail::on_disk(&self.conn, listener.device, listener.cursor) {
                 Ok(OnDisk::Nothing(empty)) => self.live.begin(listener, empty),
                 Ok(OnDisk::More) => listener.outlet.wake(),
-                Ok(OnDisk::TooManyIds) => (),
+                Ok(OnDisk::TooManyIds | OnDisk::Erased) => (),
                 // Its mail goes through the disk, and says so itself.
                 Err(error) => tracing::error!(%error, "the store cannot look at a mailbox"),
             }

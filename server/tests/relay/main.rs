@@ -15,6 +15,8 @@ mod crash;
 mod crowded;
 mod disk;
 mod door;
+#[cfg(unix)]
+mod ending;
 mod erased;
 mod faults;
 mod handshake;
