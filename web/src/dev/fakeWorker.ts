@@ -36,7 +36,7 @@ export class FakeWorker implements WorkerLike {
     setTimeout(() => {
       if (message.type === 'query') this.#post({ type: 'reply', id: message.id, reply: this.#answer(message.query) });
       else if (message.type === 'command') this.#event({ type: 'commandDone', id: message.id, error: this.#do(message.command) });
-    }, scene.slow ? 60_000 : 5);
+    }, scene.slow && message.type === 'query' && message.query.type === 'history' ? 60_000 : 5);
   }
 
   #post(message: WorkerToPage): void {
@@ -52,6 +52,7 @@ export class FakeWorker implements WorkerLike {
       case 'snapshot':
         return { type: 'snapshot', snapshot: { phase: this.#phase, connection: scene.connection, conversations: [...this.#all.values()] } };
       case 'history': {
+        if (scene.unreadable) return { type: 'failed', error: { code: 'storeFailed' } };
         const older = (this.#messages.get(query.conversation) ?? []).filter((one) => one.position < (query.before ?? Infinity));
         return { type: 'history', messages: older.slice(-query.limit), more: older.length > query.limit };
       }

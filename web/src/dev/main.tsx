@@ -4,7 +4,10 @@ import { mount } from '../view/mount';
 import { Rpc } from '../worker/rpc';
 import { FakeWorker } from './fakeWorker';
 
+const scene = new URLSearchParams(location.search).get('scene');
+if (scene === 'starting-again') localStorage.setItem('pawl.known', 'yes');
+else if (scene === 'starting') localStorage.removeItem('pawl.known');
 const model = new Model();
 mount(model);
-if (new URLSearchParams(location.search).get('scene') === 'insecureContext') model.fail('insecureContext', '');
+if (scene === 'insecureContext') model.fail('insecureContext', '');
 else model.connect((listener) => new Rpc(new FakeWorker(), listener));

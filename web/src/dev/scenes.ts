@@ -3,7 +3,7 @@ import type { AlertCode, Connection, ConversationView, IdentityState, MessageVie
 import type { StartErrorCode, WorkerState } from '../worker/messages';
 
 type StartName = 'starting' | 'ready' | StartErrorCode;
-type Scene = { phase: Phase; connection: Connection; start: StartName; alerts?: AlertCode[]; slow?: boolean; people?: number };
+type Scene = { phase: Phase; connection: Connection; start: StartName; alerts?: AlertCode[]; slow?: boolean; people?: number; unreadable?: boolean };
 
 const ready: Phase = { type: 'ready', username: 'alice' };
 const base: Scene = { phase: ready, connection: 'online', start: 'ready' };
@@ -11,11 +11,17 @@ const base: Scene = { phase: ready, connection: 'online', start: 'ready' };
 const SCENES: Record<string, Scene> = {
   chat: base,
   empty: { ...base, people: 0 },
+  crowd: { ...base, people: 60 },
+  loading: { ...base, slow: true },
+  unreadable: { ...base, unreadable: true },
+  connecting: { ...base, connection: 'connecting' },
   offline: { ...base, connection: 'offline' },
   starting: { ...base, start: 'starting' },
+  'starting-again': { ...base, start: 'starting' },
   onboarding: { ...base, phase: { type: 'noAccount', registration: 'open' } },
   invite: { ...base, phase: { type: 'noAccount', registration: 'invite' }, connection: 'connecting' },
   closed: { ...base, phase: { type: 'noAccount', registration: 'closed' } },
+  unreached: { ...base, phase: { type: 'noAccount', registration: null }, connection: 'connecting' },
   registering: { ...base, phase: { type: 'registering', username: 'alice' }, connection: 'offline' },
   alerts: { ...base, alerts: [{ code: 'mailboxFull', username: 'bob' }, { code: 'versionMismatch' }, { code: 'keysRefused', username: 'eve' }] },
 };
@@ -40,10 +46,12 @@ export function conversations(): ConversationView[] {
     one('bob', 0.02, { unread: 2, preview: 'It only ever turns one way, that is the whole point of it', identity: 'verified' }),
     one('carol-with-a-name-of-32-letters-', 0.6, { preview: 'Did you get the parcel?' }),
     one('dave', 3, { identity: 'changed', preview: 'New phone, finally' }),
-    one('erin', 27, { draft: 'About tomorrow: I', unread: 117 }),
+    one('erin', 27, { draft: 'About tomorrow: I', unread: 117, unreadFrom: 1 + 3 * 523 }),
     one('frank', 80),
     one('grace', 400, { preview: '' }),
-  ].slice(0, scene.people ?? 6);
+    one('heidi', 500, { preview: 'שלום' }),
+    ...Array.from({ length: 53 }, (_, index) => one(`friend-${String(index + 1).padStart(2, '0')}`, 600 + index * 24)),
+  ].slice(0, scene.people ?? 7);
 }
 
 const LINES: [mine: boolean, text: string][] = [
@@ -58,11 +66,27 @@ const LINES: [mine: boolean, text: string][] = [
   [false, 'It only ever turns one way, that is the whole point of it'],
 ];
 
-/** bob has a long one; dave has lines that are no messages. */
+/** Texts that are hard to lay out. */
+const ODD: [mine: boolean, text: string][] = [
+  [false, 'שלום, מה שלומך היום?'],
+  [true, 'مرحبا! 12:30 في المحطة'],
+  [false, '🙂'],
+  [true, '🙂🎉👨‍👩‍👧‍👦'],
+  [false, 'w'.repeat(400)],
+  [true, 'https://example.org/' + 'a/very/long/address/'.repeat(12)],
+  [false, 'ok'],
+  [true, 'ok'],
+  [true, 'Z̸̢̛͎̦a̷̧l̵g̶o̴ and 漢字かな交じり文 in one line'],
+  [false, 'The minutes of the meeting.\n\n' + 'A paragraph of them, in which somebody says something at length. '.repeat(60)],
+  [true, 'fn main() {\n    println!("tabs\tand spaces");\n}'],
+];
+
+/** bob and erin have a long one; dave has lines that are no messages, heidi odd texts. */
 export function history(username: string): MessageView[] {
   if (username === 'grace') return [];
-  const count = username === 'bob' ? 640 : LINES.length;
-  const messages = Array.from({ length: count }, (_, index) => line(index, count));
+  const texts = username === 'heidi' ? ODD : LINES;
+  const count = username === 'bob' || username === 'erin' ? 640 : texts.length;
+  const messages = Array.from({ length: count }, (_, index) => line(texts, index, count));
   const notice = (at: number, cause: MessageView['notice']) => { Object.assign(messages[at] ?? {}, { notice: cause, text: '', mine: false, status: null }); };
   if (username === 'dave') {
     notice(2, 'identityChanged');
@@ -73,8 +97,8 @@ export function history(username: string): MessageView[] {
   return messages;
 }
 
-function line(index: number, count: number): MessageView {
-  const [mine, text] = LINES[(index + LINES.length * 100 - count) % LINES.length] ?? [true, ''];
+function line(texts: typeof LINES, index: number, count: number): MessageView {
+  const [mine, text] = texts[(index + texts.length * 100 - count) % texts.length] ?? [true, ''];
   const left = count - index;
   const status = !mine ? null : left < 3 ? 'sending' : left < 5 ? 'delivered' : left < 6 ? 'sent' : 'read';
   // Four at a time, twenty seconds apart.
