@@ -283,6 +283,8 @@ export function alertText(alert: AlertCode): string {
       return `${alert.username}’s mailbox on the server is full. Your messages wait here and will be sent when there is room; ask ${alert.username} to come online.`;
     case 'prekeysLost':
       return 'The server keeps losing the keys that this device gives it. People who write to you for the first time may have to wait; tell whoever runs the server.';
+    case 'mailMisnumbered':
+      return 'The server numbered a message in a way that makes no sense, so Pawl connected to it again. Nothing is lost. If this keeps happening, tell whoever runs the server.';
     case 'deviceUnknown':
       return 'The server no longer recognises this account, or has blocked it. What you have here stays readable; ask whoever runs the server what happened.';
     case 'versionMismatch':

@@ -46,6 +46,7 @@ const alerts: { [Code in AlertCode['code']]: Extract<AlertCode, { code: Code }> 
   handshakeRefused: { code: 'handshakeRefused', username: 'eve' },
   mailboxFull: { code: 'mailboxFull', username: 'eve' },
   prekeysLost: { code: 'prekeysLost' },
+  mailMisnumbered: { code: 'mailMisnumbered' },
   deviceUnknown: { code: 'deviceUnknown' },
   versionMismatch: { code: 'versionMismatch' },
   replaced: { code: 'replaced' },

@@ -52,6 +52,9 @@ pub(crate) fn alert(alert: &AlertCode) -> String {
             format!("{username}'s mailbox is full; the messages go on trying")
         }
         AlertCode::PrekeysLost => "the relay loses this device's keys time and again".into(),
+        AlertCode::MailMisnumbered => {
+            "the relay numbered a message as none can be; connecting again, nothing is lost".into()
+        }
         AlertCode::DeviceUnknown => "the relay does not know this device (any more)".into(),
         AlertCode::VersionMismatch => "the relay speaks another version".into(),
         AlertCode::Replaced => {

@@ -156,6 +156,9 @@ pub enum AlertCode {
     /// Time and again the relay has other keys than this device gave it, or none: who writes for the first
     /// time may have to wait. They are given to it again, ever more slowly.
     PrekeysLost,
+    /// The relay gave a message a number far beyond what it can have come to. The message was not taken, and the
+    /// relay is asked for it again on another connection.
+    MailMisnumbered,
     /// The relay does not know this device (any more), or its operator has shut it out.
     DeviceUnknown,
     /// This relay and this page are of different versions: reload.

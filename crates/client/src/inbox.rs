@@ -18,7 +18,7 @@ use crate::devices::lists;
 use crate::engine::Engine;
 use crate::error::AlertCode;
 use crate::event::NoticeCause;
-use crate::limits::{MAX_CONVERSATIONS, RECEIVE_WINDOW};
+use crate::limits::{MAX_CONVERSATIONS, MAX_SEQ_LEAP, RECEIVE_WINDOW};
 use crate::lookups::Answer;
 use crate::prekeys::Admission;
 use crate::sessions::Slot;
@@ -35,6 +35,8 @@ pub(crate) struct Inbox {
     confirmed: Option<(Username, Answer)>,
     /// The relay has said that nothing is left of what waited when the connection began.
     pub(crate) caught_up: bool,
+    /// The connection before ended because of a number that was too far ahead.
+    has_leapt: bool,
 }
 
 struct Delivery {
@@ -55,7 +57,10 @@ enum Outcome {
 
 impl Inbox {
     pub(crate) fn forget_connection(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            has_leapt: self.has_leapt,
+            ..Self::default()
+        };
     }
 
     /// Whether all that waited at the relay is on this disk.
@@ -72,7 +77,7 @@ impl Engine {
         envelope: Vec<u8>,
         turn: &mut Turn<'_>,
     ) {
-        if self.inbox.waiting.len() >= RECEIVE_WINDOW as usize {
+        if self.inbox.waiting.len() >= RECEIVE_WINDOW as usize || self.leaps(seq, turn) {
             return self.disconnect(turn);
         }
         self.inbox.waiting.push_back(Delivery {
@@ -81,6 +86,18 @@ impl Engine {
             envelope,
         });
         self.receive_waiting(turn);
+    }
+
+    /// Whether a number is further ahead than any relay can have come, which is told. A relay that still says such
+    /// a number on the next connection does count so: it was told the number of one that lied, and goes on above
+    /// it.
+    fn leaps(&mut self, seq: u64, turn: &mut Turn<'_>) -> bool {
+        let is_far = seq.saturating_sub(self.counters.get().last_seq) > MAX_SEQ_LEAP;
+        self.inbox.has_leapt = is_far && !self.inbox.has_leapt;
+        if self.inbox.has_leapt {
+            turn.alert(AlertCode::MailMisnumbered);
+        }
+        self.inbox.has_leapt
     }
 
     /// The relay has said who has the name that a stranger gave.

@@ -80,6 +80,9 @@ pub(crate) const RECEIVE_WINDOW: u32 = 64;
 /// The largest sequence number that the relay is told. No honest relay comes near it; a device that was given a larger one
 /// by a relay that lies begins at 0 again, or the honest relay would take it for malformed for ever.
 pub(crate) const MAX_TOLD_SEQ: u64 = 1 << 48;
+/// How far ahead of the last one a sequence number may be: more messages than a mailbox gets in a life. A number
+/// beyond it costs the connection.
+pub(crate) const MAX_SEQ_LEAP: u64 = 1 << 32;
 /// Names that are being looked up at once.
 pub(crate) const MAX_LOOKUPS: usize = 64;
 /// People who have written for the first time and whose names are not confirmed yet: more than anybody

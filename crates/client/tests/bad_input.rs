@@ -4,7 +4,7 @@
 mod support;
 
 use pawl_client::{
-    AlertCode, Command, CommandError, Connection, Input, MAX_TEXT, MessageStatus, Phase,
+    AlertCode, Command, CommandError, Connection, Event, Input, MAX_TEXT, MessageStatus, Phase,
 };
 use pawl_wire::{ConnectionError, MessageId, Registration, RelayFrame};
 use support::relay::MAX_SEQ;
@@ -204,12 +204,23 @@ fn one_that_is_too_large_fails_alone() {
     );
 }
 
+/// How often a client got online.
+fn connections(world: &World, client: usize) -> usize {
+    let is_online = |event: &&Event| {
+        let connection = Connection::Online;
+        **event == Event::ConnectionChanged { connection }
+    };
+    let events = world.clients[client].events.iter();
+    events.filter(is_online).count()
+}
+
 #[test]
 fn a_number_out_of_the_world_locks_nobody_out() {
-    for poison in [(1 << 48) + 1, MAX_SEQ, MAX_SEQ + 1, u64::MAX] {
+    for poison in [1 << 33, (1 << 48) + 1, MAX_SEQ, MAX_SEQ + 1, u64::MAX] {
         let mut world = World::with(718, &["alice", "bob"]);
         world.start(ALICE, "bob");
         assert_eq!(world.send(ALICE, "bob", "before"), None);
+        let before = connections(&world, BOB);
         // A relay that lies, for one frame.
         world.inject(
             BOB,
@@ -219,7 +230,6 @@ fn a_number_out_of_the_world_locks_nobody_out() {
                 envelope: vec![0; 400],
             },
         );
-        world.break_connection(BOB, None);
         assert_eq!(world.send(ALICE, "bob", "after"), None);
         world.run_for(60_000);
         assert_eq!(
@@ -227,8 +237,28 @@ fn a_number_out_of_the_world_locks_nobody_out() {
             ["before", "after"],
             "{poison}"
         );
+        assert_eq!(world.alerts(BOB), [AlertCode::MailMisnumbered], "{poison}");
+        assert_eq!(connections(&world, BOB), before + 1, "{poison}");
         assert!(world.clients[BOB].engine.is_idle(), "{poison}");
     }
+}
+
+#[test]
+fn a_relay_that_goes_on_above_anothers_lie_costs_one_connection() {
+    let mut world = World::with(719, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    assert_eq!(world.send(ALICE, "bob", "before"), None);
+    let bob = world.address("bob");
+    world.relay.boxes.get_mut(&bob).expect("bob's").seq = 1 << 40;
+    let before = connections(&world, BOB);
+    for text in ["one", "two"] {
+        assert_eq!(world.send(ALICE, "bob", text), None);
+        world.run_for(10_000);
+    }
+    assert_eq!(world.received(BOB, "alice"), ["before", "one", "two"]);
+    assert_eq!(world.alerts(BOB), [AlertCode::MailMisnumbered]);
+    assert_eq!(connections(&world, BOB), before + 1);
+    assert!(world.relay.boxes[&bob].mail.is_empty());
 }
 
 #[test]

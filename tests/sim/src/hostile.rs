@@ -53,7 +53,7 @@ pub(crate) fn bend(frame: Vec<u8>, bend: Bend, rng: &mut ChaCha8Rng) -> Vec<Vec<
         return vec![frame];
     }
     let Ok(RelayFrame::Deliver {
-        seq,
+        mut seq,
         message_id,
         mut envelope,
     }) = RelayFrame::decode(&frame)
@@ -68,6 +68,9 @@ pub(crate) fn bend(frame: Vec<u8>, bend: Bend, rng: &mut ChaCha8Rng) -> Vec<Vec<
         && let Some(last) = envelope.last_mut()
     {
         *last ^= 1;
+    }
+    if rolls(bend.leap) {
+        seq += 1 << (33 + seq % 30);
     }
     let renames = rolls(50);
     let copies = 1 + u8::from(rolls(bend.repeat));

@@ -44,6 +44,8 @@ pub(crate) struct Bend {
     pub(crate) drop: u8,
     pub(crate) repeat: u8,
     pub(crate) alter: u8,
+    /// Numbers that no mailbox comes to.
+    pub(crate) leap: u8,
 }
 
 /// One thing that happens. People are numbers.
@@ -328,6 +330,7 @@ fn damage(trouble: u32, dice: &mut Dice) -> Action {
             drop: dice.of(&[0, 0, 20, 50]),
             repeat: dice.of(&[0, 20]),
             alter: dice.of(&[0, 0, 20, 50]),
+            leap: dice.of(&[0, 0, 5, 20]),
         }),
         8 => Action::Shuffle { who },
         9 => Action::Garbage {

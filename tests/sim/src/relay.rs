@@ -20,6 +20,8 @@ pub(crate) const AUTHORITY: &str = "relay.example:8080";
 
 /// What a registration has to show: little, so that a world is not slowed down by it.
 const WORK_BITS: u32 = 4;
+/// A number that far beyond the last one was never given.
+const FAR: u64 = 1 << 32;
 
 /// What is on the relay's disk.
 #[derive(Clone)]
@@ -337,6 +339,11 @@ impl Relay {
         let Some(wire) = self.wires.get_mut(&id) else {
             return Ok(());
         };
+        if through.saturating_sub(wire.sent) > FAR {
+            // It was told such a number by a relay that lies; the honest one takes that for malformed.
+            self.end(id, ConnectionError::Malformed);
+            return Ok(());
+        }
         if through > wire.sent {
             let what = "an acknowledgement of what was not delivered";
             return Err(Failure::new(Law::Contract, what));

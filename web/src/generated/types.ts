@@ -24,7 +24,7 @@ username: string | null, } | { "code": "mailboxFull",
 /**
  * Who.
  */
-username: string, } | { "code": "prekeysLost" } | { "code": "deviceUnknown" } | { "code": "versionMismatch" } | { "code": "replaced" } | { "code": "storeFull" } | { "code": "recordCorrupted",
+username: string, } | { "code": "prekeysLost" } | { "code": "mailMisnumbered" } | { "code": "deviceUnknown" } | { "code": "versionMismatch" } | { "code": "replaced" } | { "code": "storeFull" } | { "code": "recordCorrupted",
 /**
  * Whose conversation, where that can be told.
  */
