@@ -277,6 +277,8 @@ export function alertText(alert: AlertCode): string {
       return `Someone wrote under the name ${alert.username} with keys that aren’t ${alert.username}’s. The message wasn’t shown. Tell ${alert.username}, and whoever runs the server.`;
     case 'strangersRefused':
       return 'Too many people who are new to this device wrote at once. Some of their first messages weren’t accepted; anyone who knows you can write again.';
+    case 'strangersWait':
+      return 'More people who are new to you wrote than Pawl has room for. What they wrote waits on this device and appears when there is room again. People you write to aren’t affected.';
     case 'handshakeRefused':
       return `Messages from ${alert.username ?? 'someone new'} started a new encrypted session too many times in a month. They weren’t accepted, because old messages could be passed off as new. Other people aren’t affected.`;
     case 'mailboxFull':

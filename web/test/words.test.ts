@@ -43,6 +43,7 @@ const alerts: { [Code in AlertCode['code']]: Extract<AlertCode, { code: Code }> 
   devicesRefused: { code: 'devicesRefused', username: 'eve' },
   impostorRefused: { code: 'impostorRefused', username: 'eve' },
   strangersRefused: { code: 'strangersRefused' },
+  strangersWait: { code: 'strangersWait' },
   handshakeRefused: { code: 'handshakeRefused', username: 'eve' },
   mailboxFull: { code: 'mailboxFull', username: 'eve' },
   prekeysLost: { code: 'prekeysLost' },

@@ -44,6 +44,9 @@ pub(crate) fn alert(alert: &AlertCode) -> String {
         AlertCode::StrangersRefused => {
             "more strangers wrote than can be looked up at once; some were refused".into()
         }
+        AlertCode::StrangersWait => {
+            "strangers wrote for whom there is no place now; what they wrote waits in this store".into()
+        }
         AlertCode::HandshakeRefused { username } => {
             let who = username.as_deref().unwrap_or("somebody");
             format!("{who} began to write anew more often than can be told from repetitions; refused")

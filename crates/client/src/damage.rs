@@ -14,6 +14,7 @@ use crate::error::{AlertCode, StoreError};
 use crate::event::NoticeCause;
 use crate::outbox::{Entry, EntryId};
 use crate::records::{Record, RecordError};
+use crate::requests::REQUEST;
 use crate::sessions::Slot;
 use crate::sorted::SortedSet;
 use crate::store::{Key, Table};
@@ -94,6 +95,7 @@ impl Engine {
                 self.sessions.load(slot.session.tag(), slot);
             }
             Table::Prekeys if key.0.first() == Some(&WAITING) => self.strangers.load(key, value)?,
+            Table::Prekeys if key.0.first() == Some(&REQUEST) => self.requests.load(key, value)?,
             Table::Prekeys => self.prekeys.load(key, value)?,
             Table::Outbox => {
                 let id = EntryId::from_key(key).ok_or(damaged)?;
@@ -116,6 +118,7 @@ impl Engine {
                 Table::Outbox => self.mend_outbox(&key),
                 Table::Prekeys => {
                     self.strangers.set_aside(&key);
+                    self.requests.set_aside(&key);
                     self.prekeys.set_aside(&key);
                     self.rotate_prekeys(turn);
                     None

@@ -21,6 +21,7 @@ use crate::outbox::Outbox;
 use crate::prekeys::Prekeys;
 use crate::publishing::Publishing;
 use crate::receipts::Receipts;
+use crate::requests::Requests;
 use crate::rings::Ring;
 use crate::sending::Sending;
 use crate::sessions::Sessions;
@@ -65,6 +66,7 @@ pub struct Engine {
     pub(crate) outbox: Outbox,
     pub(crate) strangers: Strangers,
     pub(crate) aside: Aside,
+    pub(crate) requests: Requests,
     // Only in memory: worth one connection, or one life of the engine.
     pub(crate) relay: Relay,
     pub(crate) sending: Sending,
@@ -113,6 +115,7 @@ impl Engine {
             outbox: Outbox::new(),
             strangers: Strangers::new(),
             aside: Aside::new(),
+            requests: Requests::new(),
             relay: Relay::default(),
             sending: Sending::default(),
             lookups: Lookups::default(),
@@ -208,6 +211,7 @@ impl Engine {
         self.outbox.flush(&mut changes);
         self.strangers.flush(&mut changes);
         self.aside.flush(&mut changes);
+        self.requests.flush(&mut changes);
         Step {
             changes,
             frames: turn.frames,

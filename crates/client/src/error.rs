@@ -142,6 +142,8 @@ pub enum AlertCode {
     },
     /// More people wrote for the first time than can be looked up at once; what they wrote was not taken.
     StrangersRefused,
+    /// There is no place for more strangers now; what they write waits on this device until there is.
+    StrangersWait,
     /// Somebody began to write anew, without a one-time key, more often than can be told from repetitions;
     /// what they wrote was not taken.
     HandshakeRefused {

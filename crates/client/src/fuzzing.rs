@@ -12,6 +12,7 @@ use crate::lines::Line;
 use crate::outbox::Entry;
 use crate::prekeys::{Fingerprint, Prekey};
 use crate::records::Record;
+use crate::requests::Request;
 use crate::rings::Block;
 use crate::sessions::Slot;
 use crate::strangers::Waiting;
@@ -31,10 +32,11 @@ const AGAIN: [Again; RECORDS] = [
     again::<Block>,
     again::<Slot>,
     again::<Waiting>,
+    again::<Request>,
 ];
 
 /// How many kinds of records there are.
-pub const RECORDS: usize = 11;
+pub const RECORDS: usize = 12;
 
 fn again<R: Record>(bytes: &[u8]) -> Option<Bytes> {
     R::decode(bytes).ok().map(|record| record.encode())

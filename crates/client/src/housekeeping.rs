@@ -29,8 +29,10 @@ impl Engine {
         self.rotate_prekeys(turn);
         self.prekeys.drop_expired(earlier);
         self.strangers.drop_expired(earlier);
+        self.requests.drop_expired(earlier);
         if self.keep_sessions(earlier, later, turn.now) {
             self.counters.edit().house_kept_at = turn.now;
+            self.retry_requests(turn);
         }
     }
 

@@ -53,6 +53,8 @@ enum Outcome {
     Opened,
     /// A name must be confirmed first.
     Confirm(Username),
+    /// There is no place for this stranger now.
+    Wait([u8; 32]),
 }
 
 impl Inbox {
@@ -109,7 +111,9 @@ impl Engine {
     ) {
         self.inbox.confirmed = Some((username.clone(), answer));
         for envelope in self.strangers.release(username) {
-            self.receive(&envelope, turn);
+            if let Outcome::Wait(account) = self.receive(&envelope, turn) {
+                self.request(account, &envelope, turn);
+            }
         }
         if self.inbox.confirming.is_some() {
             // There may be room now, or the answer was about the one that waits for it.
@@ -132,6 +136,10 @@ impl Engine {
                 match outcome {
                     Outcome::Done => {}
                     Outcome::Opened => self.seen.push(delivery.message_id.0),
+                    Outcome::Wait(account) => {
+                        self.request(account, &delivery.envelope, turn);
+                        self.seen.push(delivery.message_id.0);
+                    }
                     Outcome::Confirm(username) => {
                         if self.put_aside(&username, &delivery, turn) == Taken::NoRoom {
                             self.inbox.confirming = Some(username);
@@ -168,6 +176,17 @@ impl Engine {
             Taken::NoRoom => {}
         }
         taken
+    }
+
+    /// What waited for a place; false where it has to go on waiting.
+    pub(crate) fn receive_late(&mut self, envelope: &[u8], turn: &mut Turn<'_>) -> bool {
+        match self.receive(envelope, turn) {
+            Outcome::Done | Outcome::Opened => true,
+            Outcome::Wait(_) => false,
+            Outcome::Confirm(username) => {
+                self.strangers.take(&username, envelope, turn.now) == Taken::Waits
+            }
+        }
     }
 
     fn receive(&mut self, envelope: &[u8], turn: &mut Turn<'_>) -> Outcome {
@@ -236,10 +255,14 @@ impl Engine {
         if self.sessions.knows_base_key(initial.base_key()) {
             return Outcome::Done;
         }
-        let admission = self.prekeys.admission(initial);
         let claimed = initial.sender().ok().map(|sender| sender.address().account);
         let known = claimed.and_then(|account| self.contacts.pinned(&account));
-        if admission == Admission::Full {
+        let is_known = claimed.is_some_and(|account| self.has_written_to(&account));
+        let admission = self.prekeys.admission(initial, is_known);
+        if let (Admission::Crowded, Some(account)) = (admission, claimed) {
+            return Outcome::Wait(*account.as_bytes());
+        }
+        if matches!(admission, Admission::Full | Admission::Crowded) {
             let username = known.and_then(|peer| self.username_of(peer));
             self.alert_of_strangers(AlertCode::HandshakeRefused { username }, turn);
             return self.unopened(known, initial.tag(), NoticeCause::KeysGone, turn);
@@ -265,7 +288,7 @@ impl Engine {
             Ok(peer) => peer,
             Err(outcome) => return outcome,
         };
-        self.prekeys.consume(initial);
+        self.prekeys.consume(initial, is_known);
         let (tag, account) = (session.tag(), session.peer().account());
         self.sessions.insert(tag, Slot::new(session, turn.now));
         self.opened(tag, &account, &plaintext, turn);
@@ -349,8 +372,17 @@ impl Engine {
         } else if self.contacts.len() < MAX_CONVERSATIONS {
             Ok(self.add_contact(username, record, turn))
         } else {
-            Err(Outcome::Done)
+            Err(Outcome::Wait(*record.account().as_bytes()))
         }
+    }
+
+    /// Whether the person has written to this account, or compared its safety number. A stranger cannot bring
+    /// that about.
+    fn has_written_to(&self, account: &AccountKey) -> bool {
+        let peer = self.contacts.pinned(account);
+        let contact = peer.and_then(|peer| self.contacts.get(peer));
+        let conversation = peer.and_then(|peer| self.conversations.get(peer));
+        contact.is_some_and(|it| it.verified) || conversation.is_some_and(|it| it.next_number > 1)
     }
 
     /// A plaintext that a session of this account has opened, which is now on its way to disk.

@@ -42,6 +42,7 @@ mod ranges;
 mod receipts;
 mod records;
 mod registration;
+mod requests;
 mod resending;
 mod rings;
 mod seal;

@@ -61,10 +61,19 @@ pub(crate) const MAX_PRIVATE_ONE_TIME: usize = 400;
 /// Handshakes without any one-time key that are remembered until their prekeys are erased, five weeks at
 /// most; when full, further ones are refused. Under a megabyte.
 pub(crate) const MAX_FINGERPRINTS: usize = 8_192;
+/// Such handshakes of accounts to whom the person of this device has never written. The rest is for the others,
+/// so that no number of strangers keeps a known person's session from being mended.
+pub(crate) const MAX_STRANGER_FINGERPRINTS: usize = MAX_FINGERPRINTS - 1_024;
 /// Such handshakes of one account. Mending begins eleven sessions on the first day of trouble and one on each
-/// later one: 47 until the prekeys of the first are erased, and a few reinstalls. And it takes 128 accounts to
-/// use up all room.
+/// later one: 47 until the prekeys of the first are erased, and a few reinstalls.
 pub(crate) const MAX_FINGERPRINTS_PER_ACCOUNT: usize = 64;
+/// Such handshakes of one stranger where strangers have taken half of theirs. So it takes 952 accounts to take
+/// all of it.
+pub(crate) const CROWDED_FINGERPRINTS: usize = 4;
+/// Strangers whose messages wait for a place.
+pub(crate) const MAX_REQUESTS: usize = 256;
+/// Bytes of one of them that wait: nine short messages.
+pub(crate) const MAX_REQUEST_BYTES: usize = 16 * 1024;
 /// Uploads of prekeys at once: twenty times what fills an empty relay for the first time and mends it a few
 /// times, too. A relay that loses keys, or says so, gets no more than these.
 pub(crate) const UPLOAD_BURST: u64 = 100;

@@ -12,7 +12,8 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::limits::{
-    MAX_FINGERPRINTS, MAX_FINGERPRINTS_PER_ACCOUNT, OLD_PREKEY_LIFETIME, PREKEY_ROTATION,
+    CROWDED_FINGERPRINTS, MAX_FINGERPRINTS, MAX_FINGERPRINTS_PER_ACCOUNT,
+    MAX_STRANGER_FINGERPRINTS, OLD_PREKEY_LIFETIME, PREKEY_ROTATION,
 };
 use crate::records::{self, Record, RecordError};
 use crate::store::{Change, Key, Table};
@@ -76,6 +77,8 @@ pub(crate) struct Fingerprint {
     last_resort: u32,
     /// Who began it.
     account: [u8; 32],
+    /// The person of this device had written to them.
+    is_known: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,6 +111,8 @@ struct FingerprintRecord {
     last_resort: u32,
     #[prost(bytes = "vec", tag = "3")]
     account: Vec<u8>,
+    #[prost(bool, tag = "4")]
+    is_known: bool,
 }
 
 records::wiped!(PrekeyRecord: secret);
@@ -139,6 +144,7 @@ impl Record for Fingerprint {
             signed_prekey: self.signed_prekey,
             last_resort: self.last_resort,
             account: self.account.to_vec(),
+            is_known: self.is_known,
         })
     }
 
@@ -148,6 +154,7 @@ impl Record for Fingerprint {
             signed_prekey: record.signed_prekey,
             last_resort: record.last_resort,
             account: records::fixed_or_none(&record.account)?.unwrap_or_default(),
+            is_known: record.is_known,
         })
     }
 }
@@ -165,8 +172,10 @@ pub(crate) enum Admission {
     Granted,
     /// It was accepted before.
     Replayed,
-    /// There is no room to remember another one, of this account or at all.
+    /// There is no room to remember another one of this account, which has some already.
     Full,
+    /// There is no room to remember one of another stranger.
+    Crowded,
 }
 
 /// All private prekeys of this device.
@@ -210,6 +219,7 @@ impl Prekeys {
                 signed_prekey: u32::MAX,
                 last_resort: u32::MAX,
                 account: [0; 32],
+                is_known: false,
             };
             self.fingerprints.insert(FingerprintId(base), never);
         }
@@ -315,8 +325,8 @@ impl Prekeys {
     }
 
     /// Whether a handshake may be accepted: one that used no one-time key is taken once, and not at
-    /// all while there is no room to remember it.
-    pub(crate) fn admission(&self, initial: &InitialMessage<'_>) -> Admission {
+    /// all while there is no room to remember it. `is_known`: the person has written to that account.
+    pub(crate) fn admission(&self, initial: &InitialMessage<'_>, is_known: bool) -> Admission {
         if is_one_time(initial) {
             return Admission::Granted;
         }
@@ -325,17 +335,25 @@ impl Prekeys {
             return Admission::Replayed;
         }
         let account = claimed_account(initial);
-        let all = self.fingerprints.iter();
-        let of_account = all.filter(|(_, it)| it.account == account).count();
-        if of_account < MAX_FINGERPRINTS_PER_ACCOUNT && self.fingerprints.len() < MAX_FINGERPRINTS {
-            Admission::Granted
-        } else {
-            Admission::Full
+        let all = || self.fingerprints.iter().map(|(_, it)| it);
+        let of_account = all().filter(|it| it.account == account).count();
+        let of_strangers = all().filter(|it| !it.is_known).count();
+        let is_crowded = !is_known && of_strangers >= MAX_STRANGER_FINGERPRINTS / 2;
+        let most = match is_crowded {
+            true => CROWDED_FINGERPRINTS,
+            false => MAX_FINGERPRINTS_PER_ACCOUNT,
+        };
+        let has_room = self.fingerprints.len() < MAX_FINGERPRINTS
+            && (is_known || of_strangers < MAX_STRANGER_FINGERPRINTS);
+        match (of_account, has_room) {
+            (0, false) if !is_known => Admission::Crowded,
+            (_, true) if of_account < most => Admission::Granted,
+            _ => Admission::Full,
         }
     }
 
     /// Erases the one-time keys that an accepted handshake used, or remembers it if there were none.
-    pub(crate) fn consume(&mut self, initial: &InitialMessage<'_>) {
+    pub(crate) fn consume(&mut self, initial: &InitialMessage<'_>, is_known: bool) {
         if let Some(id) = initial.one_time_prekey_id() {
             self.keys.remove(PrekeyId(Kind::OneTime, id));
         }
@@ -349,6 +367,7 @@ impl Prekeys {
                     signed_prekey: initial.signed_prekey_id(),
                     last_resort: initial.kem_prekey_id(),
                     account: claimed_account(initial),
+                    is_known,
                 },
             );
         }

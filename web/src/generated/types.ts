@@ -16,7 +16,7 @@ username: string, } | { "code": "impostorRefused",
 /**
  * The name.
  */
-username: string, } | { "code": "strangersRefused" } | { "code": "handshakeRefused",
+username: string, } | { "code": "strangersRefused" } | { "code": "strangersWait" } | { "code": "handshakeRefused",
 /**
  * Who it says it is, where they are known here.
  */

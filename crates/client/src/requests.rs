@@ -1,0 +1,152 @@
+//! First messages of strangers for whom there is no place now, sealed as they came: no place to remember
+//! their handshake, or none in the list of conversations. They wait on disk, where each account has little
+//! room, and are opened when there is a place again. Knows nothing of whom to believe (`inbox.rs`).
+
+use prost::Message;
+use zeroize::Zeroizing;
+
+use crate::engine::Engine;
+use crate::error::AlertCode;
+use crate::limits::{MAIL_LIFETIME, MAX_CONVERSATIONS, MAX_REQUEST_BYTES, MAX_REQUESTS};
+use crate::records::{self, Record, RecordError};
+use crate::sorted::SortedSet;
+use crate::store::{Change, Key, Table};
+use crate::tracked::{RecordKey, Tracked};
+use crate::turn::Turn;
+
+/// First byte of the key in [`Table::Prekeys`], whose private keys these messages need.
+pub(crate) const REQUEST: u8 = 6;
+
+/// Rises within what waits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Number(u64);
+
+impl RecordKey for Number {
+    fn to_key(self) -> Key {
+        Key([&[REQUEST], self.0.to_be_bytes().as_slice()].concat())
+    }
+}
+
+impl Number {
+    fn from_key(key: &Key) -> Option<Self> {
+        let number = key.0.strip_prefix(&[REQUEST])?;
+        number.try_into().ok().map(u64::from_be_bytes).map(Self)
+    }
+}
+
+pub(crate) struct Request {
+    /// Who it says it is from, and a relay lets nobody else say so.
+    account: [u8; 32],
+    came_at: u64,
+    pub(crate) envelope: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct RequestRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    account: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    came_at: u64,
+    #[prost(bytes = "vec", tag = "3")]
+    envelope: Vec<u8>,
+}
+
+impl Record for Request {
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        records::write(&RequestRecord {
+            account: self.account.to_vec(),
+            came_at: self.came_at,
+            envelope: self.envelope.clone(),
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let record: RequestRecord = records::read(bytes)?;
+        Ok(Self {
+            account: records::fixed(&record.account)?,
+            came_at: record.came_at,
+            envelope: record.envelope,
+        })
+    }
+}
+
+/// All that wait.
+pub(crate) struct Requests(Tracked<Number, Request>);
+
+impl Requests {
+    pub(crate) fn new() -> Self {
+        Self(Tracked::new(Table::Prekeys))
+    }
+
+    pub(crate) fn load(&mut self, key: &Key, bytes: &[u8]) -> Result<(), RecordError> {
+        let number = Number::from_key(key).ok_or(RecordError::Damaged)?;
+        self.0.load(number, Request::decode(bytes)?);
+        Ok(())
+    }
+
+    pub(crate) fn set_aside(&mut self, key: &Key) {
+        if let Some(number) = Number::from_key(key) {
+            self.0.erase(number);
+        }
+    }
+
+    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
+        self.0.flush(changes);
+    }
+
+    /// Whether there is room for one more, which then waits.
+    fn keep(&mut self, request: Request) -> bool {
+        let all = || self.0.iter().map(|(_, it)| it);
+        let accounts: SortedSet<_> = all().map(|it| it.account).collect();
+        let own = all().filter(|it| it.account == request.account);
+        let bytes: usize = own.map(|it| it.envelope.len()).sum();
+        let is_one_too_many =
+            !accounts.contains(&request.account) && accounts.len() >= MAX_REQUESTS;
+        if is_one_too_many || bytes + request.envelope.len() > MAX_REQUEST_BYTES {
+            return false;
+        }
+        let last = self.0.keys().next_back().map_or(0, |last| last.0);
+        self.0.insert(Number(last + 1), request);
+        true
+    }
+
+    /// Erases what no prekey can open any more.
+    pub(crate) fn drop_expired(&mut self, now: u64) {
+        self.remove_where(|it| now.saturating_sub(it.came_at) > MAIL_LIFETIME);
+    }
+
+    fn remove_where(&mut self, which: impl Fn(&Request) -> bool) -> Vec<Request> {
+        let all = self.0.iter();
+        let gone: Vec<_> = all.filter(|(_, it)| which(it)).map(|(n, _)| n).collect();
+        gone.into_iter().filter_map(|n| self.0.remove(n)).collect()
+    }
+}
+
+impl Engine {
+    /// Lets a stranger's message wait for a place, and says so where it is the first.
+    pub(crate) fn request(&mut self, account: [u8; 32], envelope: &[u8], turn: &mut Turn<'_>) {
+        let is_first = self.requests.0.len() == 0;
+        let request = Request {
+            account,
+            came_at: turn.now,
+            envelope: envelope.to_vec(),
+        };
+        if !self.requests.keep(request) {
+            self.alert_of_strangers(AlertCode::StrangersRefused, turn);
+        } else if is_first {
+            turn.alert(AlertCode::StrangersWait);
+        }
+    }
+
+    /// Opens what waits, where there may be a place again; the rest goes on waiting.
+    pub(crate) fn retry_requests(&mut self, turn: &mut Turn<'_>) {
+        if self.contacts.len() >= MAX_CONVERSATIONS {
+            return;
+        }
+        for request in self.requests.remove_where(|_| true) {
+            if !self.receive_late(&request.envelope, turn) {
+                self.requests.keep(request);
+            }
+        }
+    }
+}

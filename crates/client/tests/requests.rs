@@ -1,0 +1,220 @@
+//! Strangers for whom there is no place: they never take the places of those whom the person writes to, what
+//! they wrote waits or is told of, and it is shown when there is a place again.
+#![forbid(unsafe_code)]
+
+mod support;
+
+use chacha20::ChaCha20Rng;
+use chacha20::rand_core::SeedableRng;
+use pawl_client::{AlertCode, Key, Table};
+use pawl_protocol::AccountKeyPair;
+use pawl_wire::PublishedKeys;
+use prost::Message;
+use support::World;
+use support::stranger::Stranger;
+
+const ALICE: usize = 0;
+const BOB: usize = 1;
+const CAROL: usize = 2;
+const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+/// Alice and Bob write to each other; the relay gives out no one-time keys any more.
+fn without_one_time_keys(seed: u64) -> World {
+    let mut world = World::with(seed, &["alice", "bob", "carol"]);
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "one");
+    world.send(BOB, "alice", "two");
+    world.settle();
+    world.relay.stingy = true;
+    world
+}
+
+/// A handshake that is remembered.
+#[derive(Message)]
+struct Fingerprint {
+    #[prost(uint32, tag = "1")]
+    signed_prekey: u32,
+    #[prost(uint32, tag = "2")]
+    last_resort: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    account: Vec<u8>,
+}
+
+/// As it stands in the store: version, length, message.
+fn record(message: &impl Message) -> Vec<u8> {
+    let message = message.encode_to_vec();
+    let length = u32::try_from(message.len()).expect("short");
+    [&[1][..], &length.to_be_bytes(), &message].concat()
+}
+
+fn newest(keys: &PublishedKeys) -> (u32, u32) {
+    let id = |key: &Option<pawl_wire::KeyRecord>| key.as_ref().expect("published").id;
+    (id(&keys.signed_prekey), id(&keys.last_resort_kem))
+}
+
+/// As if so many accounts had begun so many sessions with Bob, each with these prekeys.
+fn crowd(world: &mut World, accounts: std::ops::Range<u32>, each: u32, prekeys: (u32, u32)) {
+    for account in accounts {
+        for number in 0..each {
+            let base = [account.to_be_bytes(), number.to_be_bytes()].concat();
+            let mut key = vec![4; 33];
+            key[1..9].copy_from_slice(&base);
+            let mut account = [account.to_be_bytes(); 8].concat();
+            account[0] = 0xcc;
+            let fingerprint = Fingerprint {
+                signed_prekey: prekeys.0,
+                last_resort: prekeys.1,
+                account,
+            };
+            let disk = &mut world.clients[BOB].disk;
+            disk.insert((Table::Prekeys, Key(key)), record(&fingerprint));
+        }
+    }
+    world.crash(BOB);
+    world.settle();
+}
+
+/// Alice's sessions are gone; what she writes next begins another one.
+fn mends(world: &mut World, text: &str) -> bool {
+    world.lose(ALICE, |table, _| table == Table::Sessions);
+    world.send(ALICE, "bob", text);
+    world.run_for(120_000);
+    world.received(BOB, "alice").iter().any(|it| it == text)
+}
+
+#[test]
+fn nine_hundred_strangers_keep_neither_contacts_nor_other_strangers_out() {
+    let mut world = without_one_time_keys(920);
+    let bob = world.address("bob");
+    let prekeys = newest(&world.relay.boxes[&bob].keys);
+    // Half of the strangers' places at 64 each, and then at 4 each; the last four come here.
+    crowd(&mut world, 0..56, 64, prekeys);
+    crowd(&mut world, 56..896, 4, prekeys);
+    for i in 0..4 {
+        let name = format!("eve-{i}");
+        let mut eve = Stranger::registered(&name, 40 + i, &mut world);
+        for text in ["a", "b", "c", "d", "e"] {
+            eve.write(&mut world, bob, text, false);
+            world.settle();
+        }
+        assert_eq!(world.received(BOB, &name), ["a", "b", "c", "d"]);
+    }
+    assert!(mends(&mut world, "three"));
+    world.start(CAROL, "bob");
+    world.send(CAROL, "bob", "hello");
+    assert_eq!(world.received(BOB, "carol"), ["hello"]);
+    // One hundred more take the rest of it.
+    crowd(&mut world, 1_000..1_052, 4, prekeys);
+    world.clients[BOB].events.clear();
+    let mut dave = Stranger::registered("dave", 60, &mut world);
+    dave.write(&mut world, bob, "hello", false);
+    world.settle();
+    assert!(world.received(BOB, "dave").is_empty());
+    assert_eq!(world.alerts(BOB), [AlertCode::StrangersWait]);
+    assert!(mends(&mut world, "four"));
+    // With a one-time key a stranger is heard as ever.
+    dave.write(&mut world, bob, "hello again", true);
+    world.settle();
+    assert_eq!(world.received(BOB, "dave"), ["hello again"]);
+}
+
+#[test]
+fn what_waits_for_a_place_is_shown_when_there_is_one_also_after_a_restart() {
+    let mut world = without_one_time_keys(930);
+    let bob = world.address("bob");
+    // Of prekeys that are erased when this device looks next.
+    crowd(&mut world, 0..112, 64, (900, 900));
+    let mut dave = Stranger::registered("dave", 60, &mut world);
+    dave.write(&mut world, bob, "one", false);
+    dave.go_on(&mut world, bob, "two");
+    world.settle();
+    assert!(world.received(BOB, "dave").is_empty());
+    assert!(world.relay.boxes[&bob].mail.is_empty(), "on this disk");
+    assert_eq!(world.alerts(BOB), [AlertCode::StrangersWait]);
+    world.crash(BOB);
+    world.now += DAY;
+    world.run_for(10_000);
+    assert_eq!(world.received(BOB, "dave"), ["one", "two"]);
+}
+
+#[test]
+fn there_is_an_end_to_what_waits_and_one_account_has_little_of_it() {
+    let mut world = without_one_time_keys(940);
+    let bob = world.address("bob");
+    let prekeys = newest(&world.relay.boxes[&bob].keys);
+    crowd(&mut world, 0..112, 64, prekeys);
+    for i in 0..257 {
+        let mut stranger = Stranger::new(&format!("nobody-{i}"), i);
+        for _ in 0..if i == 0 { 30 } else { 1 } {
+            stranger.write(&mut world, bob, "hi", false);
+        }
+    }
+    world.settle();
+    let requests = || {
+        let disk = world.clients[BOB].disk.iter();
+        disk.filter(|((table, key), _)| *table == Table::Prekeys && key.0[0] == 6)
+    };
+    let bytes: usize = requests().map(|(_, record)| record.len()).sum();
+    assert!(requests().count() > 256 + 5 && bytes < 800_000, "{bytes}");
+    let alerts = world.alerts(BOB);
+    assert_eq!(alerts[0], AlertCode::StrangersWait);
+    let refused = alerts[1..]
+        .iter()
+        .filter(|it| **it == AlertCode::StrangersRefused);
+    assert_eq!(refused.count(), alerts.len() - 1);
+    assert!((2..=4).contains(&alerts.len()), "told, and not each time");
+    world.now += 31 * DAY;
+    world.settle();
+    world.now += DAY;
+    world.settle();
+    let disk = world.clients[BOB].disk.keys();
+    let left = disk.filter(|(table, key)| *table == Table::Prekeys && key.0[0] == 6);
+    assert_eq!(left.count(), 0);
+}
+
+/// A contact and its conversation: fields of the same numbers in both.
+#[derive(Message)]
+struct Person {
+    #[prost(string, tag = "1")]
+    username: String,
+    #[prost(bytes = "vec", tag = "2")]
+    account: Vec<u8>,
+}
+
+#[test]
+fn a_stranger_beyond_a_full_list_waits_until_there_is_room() {
+    let mut world = World::with(950, &["alice", "bob"]);
+    let bob = world.address("bob");
+    let mut rng = ChaCha20Rng::seed_from_u64(950);
+    let key = |number: u64| Key((10_000 + number).to_be_bytes().to_vec());
+    for number in 0..5_000 {
+        let person = Person {
+            username: format!("friend-{number}"),
+            account: AccountKeyPair::generate(&mut rng)
+                .public()
+                .as_bytes()
+                .to_vec(),
+        };
+        let disk = &mut world.clients[BOB].disk;
+        for table in [Table::Contacts, Table::Conversations] {
+            disk.insert((table, key(number)), record(&person));
+        }
+    }
+    world.crash(BOB);
+    world.settle();
+    world.clients[BOB].events.clear();
+    let mut eve = Stranger::registered("eve", 1, &mut world);
+    eve.write(&mut world, bob, "hello", true);
+    world.settle();
+    let people = |world: &World| world.clients[BOB].engine.snapshot().conversations.len();
+    assert_eq!(people(&world), 5_000);
+    assert_eq!(world.alerts(BOB), [AlertCode::StrangersWait]);
+    for table in [Table::Contacts, Table::Conversations] {
+        world.clients[BOB].disk.remove(&(table, key(7)));
+    }
+    world.crash(BOB);
+    world.now += DAY;
+    world.run_for(10_000);
+    assert_eq!(people(&world), 5_000);
+    assert_eq!(world.received(BOB, "eve"), ["hello"]);
+}
