@@ -253,7 +253,7 @@ export function commandErrorText(error: CommandError): string {
     case 'relayUnavailable':
       return 'The server has a problem. Try again later.';
     case 'keysRefused':
-      return 'The server gave keys for this person that aren’t signed by their account. This may be an attack. Nothing was sent. Call or meet them, or tell whoever runs the server.';
+      return 'The keys on the server for this person aren’t signed by their account. They may have put them there themselves, or someone is interfering. Nothing was sent. Call or meet them.';
     case 'safetyNumberDiffers':
       return 'The safety number changed before you pressed, so nothing was accepted. Compare the number that is shown now.';
     case 'notASafetyNumber':
@@ -270,9 +270,9 @@ export function commandErrorText(error: CommandError): string {
 export function alertText(alert: AlertCode): string {
   switch (alert.code) {
     case 'keysRefused':
-      return `The server gave keys for ${alert.username} that aren’t signed by ${alert.username}’s account. This may be an attack. Nothing was sent. Call or meet ${alert.username}, or tell whoever runs the server.`;
+      return `The keys on the server for ${alert.username} aren’t signed by ${alert.username}’s account. Whoever has that account may have put them there, or someone is interfering. Nothing was sent. Call or meet ${alert.username}.`;
     case 'devicesRefused':
-      return `The server gave a list of ${alert.username}’s devices that is older than the one known here, or contradicts it. This may be an attack. Nothing was sent. Call or meet ${alert.username}, or tell whoever runs the server.`;
+      return `The list of ${alert.username}’s devices on the server isn’t the newest one known here. ${alert.username}’s device may have sent a newer one that the server doesn’t have, or someone is holding it back. Nothing was sent. Ask ${alert.username} about it.`;
     case 'impostorRefused':
       return `Someone wrote under the name ${alert.username} with keys that aren’t ${alert.username}’s. The message wasn’t shown. Tell ${alert.username}, and whoever runs the server.`;
     case 'strangersRefused':

@@ -33,10 +33,10 @@ pub(crate) fn notice(cause: NoticeCause, name: &str) -> String {
 pub(crate) fn alert(alert: &AlertCode) -> String {
     match alert {
         AlertCode::KeysRefused { username } => {
-            format!("the relay gave keys for {username} that are not theirs; nothing was sent")
+            format!("the keys that {username} has at the relay are not signed as they must be; nothing was sent")
         }
         AlertCode::DevicesRefused { username } => format!(
-            "the relay gave a list of {username}'s devices that contradicts the known one; nothing was sent"
+            "the list of {username}'s devices at the relay is not the newest one known here; nothing was sent"
         ),
         AlertCode::ImpostorRefused { username } => {
             format!("someone wrote as {username} whose name the relay says it is not; not shown")

@@ -106,8 +106,7 @@ impl Engine {
         }
     }
 
-    /// The relay gave keys that are not this person's, or that are by an old list of their devices: say so,
-    /// send nothing.
+    /// The keys are not signed by this person, or are by an old list of their devices: say so, send nothing.
     pub(crate) fn refuse_keys(&mut self, peer: PeerId, is_old: bool, turn: &mut Turn<'_>) {
         if let Some(username) = self.username_of(peer) {
             turn.alert(match is_old {

@@ -94,8 +94,9 @@ pub enum CommandError {
     /// The relay has a fault of its own.
     #[error("the relay cannot do this now")]
     RelayUnavailable,
-    /// What the relay gave is not signed by the person's account: it may be an attack.
-    #[error("the keys that the relay gave for this person are not theirs")]
+    /// What the relay has of this person is not signed by their account. The relay looks at no signature, so that
+    /// person can have put it there, or somebody is in between.
+    #[error("the keys that this person has at the relay are not signed as they must be")]
     KeysRefused,
     /// The safety number is not the one that was looked at or scanned: it changed meanwhile, or somebody
     /// is in between.
@@ -124,13 +125,14 @@ pub enum CommandError {
     rename_all_fields = "camelCase"
 )]
 pub enum AlertCode {
-    /// The relay gave keys for this person that their account did not sign; nothing was sent.
+    /// The relay has keys for this person that their account did not sign, whoever put them there; nothing was
+    /// sent.
     KeysRefused {
         /// Who.
         username: String,
     },
-    /// The relay gave a list of this person's devices that is older than the known one, or contradicts it;
-    /// nothing was sent.
+    /// The relay has a list of this person's devices that is older than the known one, or contradicts it; nothing
+    /// was sent. The known one may have come from that person, past the relay.
     DevicesRefused {
         /// Who.
         username: String,

@@ -172,7 +172,7 @@ impl Errand {
             MessageStatus::Sending | MessageStatus::Waiting => {}
             MessageStatus::NotSent if self.under_way.remove(&position) => {
                 let line = format!(
-                    "the relay could not deliver to {}; the message is shown as not sent",
+                    "the message to {} could not be delivered and is shown as not sent",
                     self.to
                 );
                 return Err(Failure::new(Code::NotSent, line));
