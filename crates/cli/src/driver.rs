@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use pawl_client::{
     AlertCode, Command, CommandError, CommandId, Config, Connection, Engine, Event, FrameBatch,
-    Input, Key, SocketRequest, Step, StoreError,
+    Hint, Input, Key, SocketRequest, Step, StoreError,
 };
 use rand_core::Rng;
 use tokio::time::{Duration, Instant, sleep, timeout_at};
@@ -23,6 +23,8 @@ use crate::words;
 
 /// Longest sleep: a machine that was suspended looks at its clock again.
 const MAX_SLEEP_MS: u64 = 60_000;
+/// Longest sleep while something else than a relay answers.
+const ELSEWHERE_MS: u64 = 5_000;
 /// Where a store keeps its relay's address.
 const RELAY: &str = "relay";
 
@@ -42,6 +44,10 @@ pub(crate) struct Driver {
     trouble: Option<String>,
     connection: Connection,
     was_online: bool,
+    /// How often what the relay said has changed something here.
+    answers: u64,
+    /// What answered was no relay: a page in which one signs in to a network.
+    is_elsewhere: bool,
 }
 
 /// Keeps the relay's address in a store.
@@ -87,6 +93,8 @@ impl Driver {
             trouble: None,
             connection: Connection::Offline,
             was_online: false,
+            answers: 0,
+            is_elsewhere: false,
         })
     }
 
@@ -104,6 +112,11 @@ impl Driver {
 
     pub(crate) fn is_online(&self) -> bool {
         self.connection == Connection::Online
+    }
+
+    /// Rises whenever the relay has said something that changed the store: a pong does not.
+    pub(crate) fn answers(&self) -> u64 {
+        self.answers
     }
 
     /// Whether nothing is under way any more, and everything was looked at.
@@ -190,9 +203,8 @@ impl Driver {
 
     /// Waits for something to happen outside.
     async fn happens(&mut self) -> Result<Input, Failure> {
-        let wait = self.wake_at.map_or(MAX_SLEEP_MS, |at| {
-            at.saturating_sub(now()).min(MAX_SLEEP_MS)
-        });
+        let wait = self.wake_at.map(|at| at.saturating_sub(now()));
+        let (wait, then) = sleep_of(wait, self.is_elsewhere);
         let from_socket = async {
             match &mut self.socket {
                 Some(socket) => socket.next().await,
@@ -203,7 +215,7 @@ impl Driver {
             biased;
             failure = self.signals.next() => Err(failure),
             event = from_socket => Ok(self.heard(event)),
-            () = sleep(Duration::from_millis(wait)) => Ok(Input::Tick),
+            () = sleep(Duration::from_millis(wait)) => Ok(then),
         }
     }
 
@@ -211,8 +223,13 @@ impl Driver {
         match event {
             SocketEvent::Opened => Input::SocketOpened,
             SocketEvent::Frame(frame) => self.with_what_follows(frame),
-            SocketEvent::Closed { code, why } => {
+            SocketEvent::Closed {
+                code,
+                why,
+                is_elsewhere,
+            } => {
                 self.socket = None;
+                self.is_elsewhere = is_elsewhere;
                 self.trouble = why.or(self.trouble.take());
                 Input::SocketClosed { code }
             }
@@ -251,6 +268,7 @@ impl Driver {
     /// The one road: nothing is sent or shown before the state that it came from is on disk. Gives what the
     /// engine wants to read.
     fn one_step(&mut self, input: Input) -> Result<Vec<Key>, Failure> {
+        let is_answer = matches!(input, Input::Frames(_));
         let Step {
             changes,
             frames,
@@ -260,6 +278,7 @@ impl Driver {
             wake_at,
         } = self.engine.handle(input, now(), &mut random::for_a_step());
         if !changes.is_empty() {
+            self.answers += u64::from(is_answer);
             self.store.commit(changes)?;
         }
         for frame in frames {
@@ -318,7 +337,35 @@ impl Driver {
     }
 }
 
+/// How long to sleep, and what has happened then. Behind a page in which one signs in to a network nothing tells when
+/// that was done, so the next attempt comes soon.
+fn sleep_of(wait: Option<u64>, is_elsewhere: bool) -> (u64, Input) {
+    match wait.unwrap_or(MAX_SLEEP_MS) {
+        wait if is_elsewhere && wait > ELSEWHERE_MS => (ELSEWHERE_MS, Input::Hint(Hint::NetworkUp)),
+        wait => (wait.min(MAX_SLEEP_MS), Input::Tick),
+    }
+}
+
 /// Whether waiting does not help: a command ends with it, and one that stays says it.
 pub(crate) fn is_an_end(alert: &AlertCode) -> bool {
     matches!(alert, AlertCode::DeviceUnknown | AlertCode::VersionMismatch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_something_else_answers_the_next_attempt_comes_soon() {
+        let is_soon = |wait, is_elsewhere| match sleep_of(wait, is_elsewhere) {
+            (wait, Input::Hint(Hint::NetworkUp)) => Some(wait),
+            _ => None,
+        };
+        assert_eq!(is_soon(Some(26_000), true), Some(5_000));
+        assert_eq!(is_soon(None, true), Some(5_000));
+        assert_eq!(is_soon(Some(400), true), None);
+        assert_eq!(is_soon(Some(26_000), false), None);
+        assert_eq!(sleep_of(Some(400), true).0, 400);
+        assert_eq!(sleep_of(None, false).0, MAX_SLEEP_MS);
+    }
 }

@@ -35,6 +35,8 @@ pub(crate) enum SocketEvent {
         code: Option<u16>,
         /// Why it could not be opened.
         why: Option<String>,
+        /// Something answered by HTTP, and as no relay does.
+        is_elsewhere: bool,
     },
 }
 
@@ -68,6 +70,7 @@ impl Socket {
         let ended = SocketEvent::Closed {
             code: None,
             why: None,
+            is_elsewhere: false,
         };
         self.events.recv().await.unwrap_or(ended)
     }
@@ -96,12 +99,20 @@ async fn live(url: String, said: mpsc::Sender<SocketEvent>, mut waiting: mpsc::R
     let limits = WebSocketConfig::default()
         .max_message_size(Some(MAX_FRAME))
         .max_frame_size(Some(MAX_FRAME));
-    let (code, why) = match connect_async_with_config(url, Some(limits), true).await {
-        Ok((stream, _)) => (carry(stream, &said, &mut waiting).await, None),
-        Err(error) => (None, Some(reason(&error))),
+    let closed = match connect_async_with_config(url, Some(limits), true).await {
+        Ok((stream, _)) => SocketEvent::Closed {
+            code: carry(stream, &said, &mut waiting).await,
+            why: None,
+            is_elsewhere: false,
+        },
+        Err(error) => SocketEvent::Closed {
+            code: None,
+            why: Some(reason(&error)),
+            is_elsewhere: is_elsewhere(&error),
+        },
     };
     // Nobody listens once the socket is dropped.
-    let _ = said.send(SocketEvent::Closed { code, why }).await;
+    let _ = said.send(closed).await;
 }
 
 /// Carries frames both ways until either side ends; gives the close code.
@@ -140,6 +151,14 @@ async fn carry(
         code = read => code,
         () = write => None,
     }
+}
+
+/// Whether a page came, or the way to one. A relay that takes nobody says so with another status.
+fn is_elsewhere(error: &Error) -> bool {
+    let Error::Http(response) = error else {
+        return false;
+    };
+    response.status().is_success() || response.status().is_redirection()
 }
 
 /// Why there is no connection, as far as it helps a person.

@@ -66,8 +66,12 @@ async fn forever(
 
 async fn once(driver: &mut Driver, printer: &mut Printer<'_>, timeout: u64) -> Result<(), Failure> {
     printer.backlog(driver)?;
-    let deadline = clock::deadline(timeout);
+    let (mut deadline, mut answers) = (clock::deadline(timeout), 0);
     while !driver.is_idle() {
+        // The time is for each answer: how many there are to wait for is others' doing.
+        if driver.answers() > answers {
+            (deadline, answers) = (clock::deadline(timeout), driver.answers());
+        }
         match driver.next_until(deadline).await? {
             None => return Err(driver.unreachable("")),
             Some(None) => {}
