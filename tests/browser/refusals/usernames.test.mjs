@@ -61,3 +61,15 @@ scenario('usernames: an account that is asked for without a network is refused o
   await tab.createAccount('alice');
   await tab.waitForConnection('Online');
 });
+
+scenario('usernames: one that a password manager fills in with a change alone is taken', {}, async (world) => {
+  const { tab } = await world.visitor('alice');
+  const box = await tab.find('textbox', 'Username');
+  await box.evaluate((element) => {
+    element.value = 'alice';
+    element.dispatchEvent(new Event('change', { bubbles: true }));
+  });
+  await tab.press('button', 'Create account');
+  await tab.find('navigation', 'Conversations');
+  await tab.waitForConnection('Online');
+});

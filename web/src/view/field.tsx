@@ -24,6 +24,8 @@ export function Field({ label, value, hint, error, autoFocus = false, readOnly =
         type="text"
         value={value.value}
         onInput={(event) => { value.value = event.currentTarget.value; }}
+        // Some password managers fill a field in and fire this one only.
+        onChange={(event) => { value.value = event.currentTarget.value; }}
         autocomplete="off"
         autocapitalize="none"
         // Written so, it is set as an attribute. The property of that name is a boolean, for which "off" is true.
