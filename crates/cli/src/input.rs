@@ -11,15 +11,23 @@ use crate::failure::Failure;
 /// Lines that are read ahead.
 const MAX_WAITING: usize = 16;
 
-/// All of it, without the line break at its end.
+/// All of it, without the line break at its end, and with line breaks of one kind.
 pub(crate) fn whole() -> Result<String, Failure> {
     let mut bytes = Vec::new();
     io::stdin()
         .lock()
-        .take(limit())
+        .take(2 * limit())
         .read_to_end(&mut bytes)
         .map_err(|error| unreadable(&error))?;
-    text(bytes)
+    text(plain(&bytes))
+}
+
+/// Without the carriage return of each `CR LF`.
+fn plain(bytes: &[u8]) -> Vec<u8> {
+    let next = bytes.iter().skip(1).map(Some).chain([None]);
+    let all = bytes.iter().zip(next);
+    let kept = all.filter(|pair| *pair != (&b'\r', Some(&b'\n')));
+    kept.map(|(byte, _)| *byte).collect()
 }
 
 /// Its lines, as they come; the channel ends with it.
@@ -64,4 +72,30 @@ fn text(mut bytes: Vec<u8>) -> Result<String, Failure> {
 
 fn unreadable(error: &io::Error) -> Failure {
     Failure::usage(format!("standard input cannot be read: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_breaks_are_of_one_kind_and_the_last_one_goes() {
+        let cases = [
+            ("one\r\ntwo\r\n", "one\ntwo"),
+            ("one\ntwo\n", "one\ntwo"),
+            ("\r\n\r\n", "\n"),
+            ("a\rb", "a\rb"),
+            ("a\r\r\nb", "a\r\nb"),
+            ("", ""),
+        ];
+        for (given, taken) in cases {
+            let read = text(plain(given.as_bytes())).expect("short");
+            assert_eq!(read, taken, "{given:?}");
+        }
+        let long = "\r\n".repeat(MAX_TEXT);
+        assert_eq!(
+            text(plain(long.as_bytes())).expect("it fits").len(),
+            MAX_TEXT - 1
+        );
+    }
 }

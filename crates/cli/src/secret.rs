@@ -6,11 +6,12 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use pawl_client::DataKey;
+use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 use crate::failure::{Code, Failure};
 use crate::random;
-use crate::store::{Secret, SecretKind};
+use crate::store::{Passphrase, Secret, SecretKind};
 
 /// Longest passphrase, in bytes.
 const MAX_PASSPHRASE: usize = 1_024;
@@ -49,7 +50,9 @@ impl Source {
                 let first = self.ask("New ")?;
                 let second = self.ask("Once more, the ")?;
                 match (&first, &second) {
-                    (Secret::Passphrase(one), Secret::Passphrase(other)) if one == other => {
+                    (Secret::Passphrase(one), Secret::Passphrase(other))
+                        if one.text == other.text =>
+                    {
                         Ok(first)
                     }
                     _ => Err(Failure::usage("the two passphrases differ")),
@@ -65,22 +68,29 @@ impl Source {
                 "there is no terminal to ask for the passphrase: give --passphrase-file or --key-file",
             )
         })?;
-        passphrase(Zeroizing::new(typed))
+        passphrase(&typed.into())
     }
 }
 
-fn passphrase(text: Zeroizing<String>) -> Result<Secret, Failure> {
+/// The same characters are the same passphrase, whichever way a system composes them and marks a line's end.
+fn passphrase(typed: &Zeroizing<String>) -> Result<Secret, Failure> {
+    let bare = typed.strip_prefix('\u{feff}').unwrap_or(typed);
+    let bare = bare.trim_end_matches(['\r', '\n']);
+    // Composed, it can be three times as long. What grows would leave a copy behind.
+    let mut text = Zeroizing::new(String::with_capacity(3 * bare.len()));
+    text.extend(bare.nfc());
     if text.is_empty() {
         return Err(Failure::usage("an empty passphrase protects nothing"));
     }
-    Ok(Secret::Passphrase(text))
+    let typed = (text != *typed).then(|| typed.clone());
+    Ok(Secret::Passphrase(Passphrase { text, typed }))
 }
 
 /// The first line of a file.
 fn read_passphrase(path: &Path) -> Result<Secret, Failure> {
     let text = read(path)?;
     let line = text.lines().next().unwrap_or_default();
-    passphrase(Zeroizing::new(line.to_owned()))
+    passphrase(&Zeroizing::new(line.to_owned()))
 }
 
 /// 64 hexadecimal digits.
@@ -143,4 +153,39 @@ fn read(path: &Path) -> Result<Zeroizing<String>, Failure> {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::usage(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(typed: &str) -> (String, Option<String>) {
+        let typed = Zeroizing::new(typed.to_owned());
+        let Ok(Secret::Passphrase(Passphrase { text, typed })) = passphrase(&typed) else {
+            panic!("{typed:?} is a passphrase");
+        };
+        (text.to_string(), typed.map(|typed| typed.to_string()))
+    }
+
+    #[test]
+    fn the_same_characters_are_the_same_passphrase() {
+        let composed = "p\u{e4}ssw\u{f6}rd \u{e9}t\u{e9}";
+        let apart = "pa\u{308}sswo\u{308}rd e\u{301}te\u{301}";
+        assert_eq!(read(composed), (composed.to_owned(), None));
+        for typed in [
+            apart.to_owned(),
+            format!("\u{feff}{composed}"),
+            format!("{apart}\r\n"),
+            format!("\u{feff}{apart}\r\r\n"),
+        ] {
+            assert_eq!(read(&typed), (composed.to_owned(), Some(typed)));
+        }
+        // Nothing else of it changes: neither spaces nor look-alikes.
+        for typed in [" a ", "\u{ff41}", "\u{fb01}"] {
+            assert_eq!(read(typed).0, typed, "{typed:?}");
+        }
+        for empty in ["", "\u{feff}", "\r\n", "\u{feff}\n"] {
+            assert!(passphrase(&Zeroizing::new(empty.to_owned())).is_err());
+        }
+    }
 }

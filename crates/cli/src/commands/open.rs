@@ -1,6 +1,6 @@
 //! From what was typed to an engine that runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pawl_client::Phase;
 
@@ -10,19 +10,38 @@ use crate::failure::{Code, Failure};
 use crate::secret::Source;
 use crate::store::{Closed, Kind, Store};
 
+/// The file behind symbolic links: lock and socket are named after it, so that all ways to a store find the same.
+/// What is not there yet is named as it will be.
+fn resolved(path: &Path) -> PathBuf {
+    let folder = |path: &Path| match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let target = path.read_link().map(|target| folder(path).join(target));
+    let target = target.unwrap_or_else(|_| path.to_owned());
+    let there = folder(&target).canonicalize().ok().zip(target.file_name());
+    target
+        .canonicalize()
+        .ok()
+        .or_else(|| there.map(|(folder, name)| folder.join(name)))
+        .unwrap_or(target)
+}
+
 impl Place {
     /// Where the store is.
     pub(crate) fn path(&self) -> Result<PathBuf, Failure> {
         if let Some(path) = &self.store {
-            return Ok(path.clone());
+            return Ok(resolved(path));
         }
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        // One that is relative is to be ignored, as the specification of these folders says.
         let data = variable("XDG_DATA_HOME")
-            .or_else(|| variable("LOCALAPPDATA"))
             .map(PathBuf::from)
+            .filter(|folder| folder.is_absolute())
+            .or_else(|| variable("LOCALAPPDATA").map(PathBuf::from))
             .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".local/share")));
         let data = data.ok_or_else(|| Failure::usage("no home folder: give --store"))?;
-        Ok(data.join("pawl").join("store"))
+        Ok(resolved(&data.join("pawl").join("store")))
     }
 
     pub(crate) fn secret(&self) -> Source {

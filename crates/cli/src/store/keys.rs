@@ -20,9 +20,17 @@ const MOST_MEMORY: u32 = 1024 * 1024;
 const MOST_PASSES: u32 = 16;
 const SALT: usize = 16;
 
+/// Characters that a person remembers.
+pub(crate) struct Passphrase {
+    /// In the one form that all systems type alike; what is new is sealed with it.
+    pub(crate) text: Zeroizing<String>,
+    /// As it was typed, where that is something else: older stores were sealed so.
+    pub(crate) typed: Option<Zeroizing<String>>,
+}
+
 /// What opens a store.
 pub(crate) enum Secret {
-    Passphrase(Zeroizing<String>),
+    Passphrase(Passphrase),
     KeyFile(DataKey),
 }
 
@@ -83,15 +91,26 @@ impl Wrapped {
             };
             return Err(Failure::new(Code::Secret, line));
         }
-        let opened = self
-            .sealer(secret)?
-            .unseal(Table::Meta, &self.header(), &self.wrapped);
-        let opened = opened.and_then(|bytes| DataKey::from_bytes(&bytes));
+        let mut opened = self.open(&self.sealer(secret)?);
+        if let (
+            None,
+            Secret::Passphrase(Passphrase {
+                typed: Some(typed), ..
+            }),
+        ) = (&opened, secret)
+        {
+            opened = self.open(&self.stretched(typed)?);
+        }
         let wrong = match secret.kind() {
             SecretKind::Passphrase => "wrong passphrase",
             SecretKind::KeyFile => "wrong key file",
         };
         opened.ok_or_else(|| Failure::new(Code::Secret, wrong))
+    }
+
+    fn open(&self, sealer: &Sealer) -> Option<DataKey> {
+        let opened = sealer.unseal(Table::Meta, &self.header(), &self.wrapped);
+        opened.and_then(|bytes| DataKey::from_bytes(&bytes))
     }
 
     pub(super) fn kind(&self) -> Result<SecretKind, Failure> {
@@ -136,14 +155,16 @@ impl Wrapped {
 
     fn sealer(&self, secret: &Secret) -> Result<Sealer, Failure> {
         match secret {
-            Secret::Passphrase(passphrase) => {
-                let key = self.stretch(passphrase.as_bytes())?;
-                let key = DataKey::from_bytes(key.as_ref());
-                let key = key.ok_or_else(|| damaged("no key of 32 bytes"))?;
-                Ok(Sealer::new(&key))
-            }
+            Secret::Passphrase(passphrase) => self.stretched(&passphrase.text),
             Secret::KeyFile(key) => Ok(Sealer::new(key)),
         }
+    }
+
+    fn stretched(&self, passphrase: &str) -> Result<Sealer, Failure> {
+        let key = self.stretch(passphrase.as_bytes())?;
+        let key = DataKey::from_bytes(key.as_ref());
+        let key = key.ok_or_else(|| damaged("no key of 32 bytes"))?;
+        Ok(Sealer::new(&key))
     }
 
     fn stretch(&self, passphrase: &[u8]) -> Result<Zeroizing<[u8; 32]>, Failure> {

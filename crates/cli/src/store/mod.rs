@@ -14,7 +14,7 @@ use pawl_client::{Change, DataKey, Key, LoadedRecord, Sealer, Table};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 use zeroize::Zeroizing;
 
-pub(crate) use self::keys::{Secret, SecretKind};
+pub(crate) use self::keys::{Passphrase, Secret, SecretKind};
 pub(crate) use self::schema::Kind;
 
 use self::fault::{busy, damaged, failed, not_a_store};
@@ -319,6 +319,7 @@ fn put(connection: &Connection, table: &str, key: &[u8], value: &[u8]) -> rusqli
 fn exists(path: &Path) -> Result<bool, Failure> {
     match path.metadata() {
         Ok(found) if found.is_dir() => Err(not_a_store("it is a folder")),
+        Ok(found) if !found.is_file() => Err(not_a_store("it is no file")),
         Ok(_) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(not_a_store(&error.to_string())),

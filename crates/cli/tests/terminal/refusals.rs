@@ -200,9 +200,29 @@ fn files_that_are_not_stores() {
     drop(database);
     at(&other, &["receive"]).refused(9, "some other program");
     at(alice.folder.path(), &["receive"]).refused(9, "a folder");
+    let pipe = alice.path("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo runs").success());
+    at(&pipe, &["receive"]).refused(9, "it is no file");
+    at(&pipe, &["register", "x", "--relay", &relay.url()]).refused(9, "it is no file");
     at(&alice.path("nothing"), &["receive"]).refused(5, "there is no store at");
     at(&alice.path("nothing"), &["register", "x"]).refused(2, "needs --relay");
     assert!(!alice.path("nothing").exists());
+    // A relative one is no folder of the user's.
+    let mut command = pawl();
+    command.current_dir(alice.folder.path());
+    command
+        .env("XDG_DATA_HOME", "data")
+        .env("HOME", alice.path("home"));
+    command.env_remove("LOCALAPPDATA");
+    let said = ended(
+        {
+            command.arg("receive");
+            command
+        },
+        "",
+    );
+    said.refused(5, "home/.local/share/pawl/store");
     let empty = alice.path("empty");
     fs::write(&empty, "").expect("a file");
     at(&empty, &["receive"]).refused(5, "there is no store at");

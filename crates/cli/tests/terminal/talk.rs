@@ -74,6 +74,80 @@ fn who_follows_sees_what_comes_and_what_came() {
     assert!(bob.receive().is_empty());
 }
 
+/// Their names are asked for at two a second, so that each is an answer and all of them take longer than the time for
+/// one.
+#[test]
+fn as_long_as_answers_come_receiving_goes_on() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let mut texts = Vec::new();
+    for i in 0..18 {
+        let name = format!("stranger-{i:02}");
+        Person::at(&relay, &name)
+            .run(&["send", "alice", "hello"])
+            .good();
+        texts.push(format!("{name}: hello"));
+    }
+    let said = alice.run(&["receive", "--json", "--timeout", "8"]).good();
+    assert_eq!(said.lines().map(text_of).collect::<Vec<_>>(), texts);
+}
+
+/// Links and relative names lead to the same lock and the same socket.
+#[test]
+fn a_store_has_one_name_however_it_is_reached() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    alice.run(&["send", "bob", "hello"]).good();
+    std::os::unix::fs::symlink(bob.store(), bob.path("link")).expect("a link");
+    let folder = alice.path("folder");
+    std::os::unix::fs::symlink(bob.folder.path(), &folder).expect("a link");
+    let mut follows = bob.start(&["receive", "--follow", "--json"]);
+    assert_eq!(text_of(&follows.line()), "alice: hello");
+    for (store, text) in [
+        (bob.path("link"), "by a link"),
+        (folder.join("store"), "by a folder's link"),
+        ("store".into(), "by a relative name"),
+    ] {
+        let mut command = pawl();
+        command.current_dir(bob.folder.path());
+        command
+            .arg("--store")
+            .arg(store)
+            .args(["send", "alice", text]);
+        ended(command, "").good();
+        assert_eq!(alice.receive(), [format!("bob: {text}")]);
+    }
+    follows.signal("-TERM");
+    assert_eq!(follows.end().code, Some(143));
+    // Made by way of a link, it is the target that is made.
+    let carol = Person::new();
+    std::os::unix::fs::symlink("real", carol.store()).expect("a link");
+    carol
+        .run(&["register", "carol", "--relay", &relay.url()])
+        .good();
+    assert!(carol.path("real.lock").exists() && !carol.path("store.lock").exists());
+}
+
+#[test]
+fn a_passphrase_is_the_same_however_it_is_typed() {
+    let relay = Relay::start();
+    let person = Person::new();
+    let file = person.path("passphrase");
+    let run = |passphrase: &str, arguments: &[&str]| {
+        std::fs::write(&file, passphrase).expect("a file");
+        let mut command = pawl();
+        command.arg("--store").arg(person.store());
+        command.arg("--passphrase-file").arg(&file).args(arguments);
+        ended(command, "")
+    };
+    let apart = "\u{feff}pa\u{308}sswo\u{308}rd e\u{301}te\u{301}\r\n";
+    run(apart, &["register", "dora", "--relay", &relay.url()]).good();
+    run("p\u{e4}ssw\u{f6}rd \u{e9}t\u{e9}", &["contacts"]).good();
+    run(apart, &["contacts"]).good();
+    run("passw\u{f6}rd \u{e9}t\u{e9}", &["contacts"]).refused(8, "wrong passphrase");
+}
+
 #[test]
 fn a_passphrase_opens_the_store_and_nothing_else_does() {
     let relay = Relay::start();
