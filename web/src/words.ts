@@ -12,6 +12,7 @@ import type {
 } from './generated/types';
 import type { StartFailure } from './model/engine';
 import type { ScanFailure } from './model/scan';
+import type { Erased } from './model/startOver';
 import type { Storage, Theme } from './model/settings';
 
 export const words = {
@@ -22,9 +23,12 @@ export const words = {
   usernameHint: 'Up to 32 letters (a–z), digits, dots, underscores or hyphens.',
   inviteCode: 'Invite code',
   inviteHint: 'This server is invite-only. Ask whoever runs it for a code.',
+  inviteMissing: 'This server is invite-only. Enter the invite code that you were given.',
+  inviteWrong: 'This invite code is wrong, or it was used already. Check it, or ask whoever runs the server for another one.',
   createAccount: 'Create account',
   welcome: 'Choose a username',
   welcomeText: 'Your keys are created on this device and stay here. No phone number, email or password. If you clear this browser’s data, the account is gone.',
+  closed: 'No new accounts',
   registrationClosed: 'This server takes no new accounts right now. Ask whoever runs it, or open the address of another server.',
   refused: 'The server didn’t accept that account. Choose a username and try again.',
   registering: (name: string) => `Creating the account “${name}”. This may take a moment. It will continue as soon as the server can be reached.`,
@@ -43,6 +47,12 @@ export const words = {
   hello: (name: string) => `Hello, ${name}`,
   helloText: (name: string) => `Choose a conversation or start one. People can reach you as ${name}.`,
   notHere: (name: string) => `You haven’t talked to ${name} yet`,
+  newMessage: 'New message',
+  newMessageFrom: (names: string) => `New message from ${names}`,
+  startOver: 'Start over',
+  startOverText: (name: string | null) =>
+    `Everything that Pawl keeps in this browser is deleted: your keys, your conversations and ${name === null ? 'the account' : `the account “${name}”`}. You can create a new account afterwards; people who wrote to you will see a new safety number.`,
+  startOverNoWayBack: 'This can’t be undone, and no one can bring it back.',
   notHereText: 'Start a conversation, or go back to the list.',
   messages: 'Messages',
   message: 'Message',
@@ -89,6 +99,7 @@ export const words = {
   storage: 'Storage',
   onlyHere: 'Your account exists in this browser only. If you clear this site’s data, the account, its messages and its username are gone for good. Some browsers clear it each time they close, and every private window does.',
   askForStorage: 'Keep my data',
+  account: 'Account',
   version: 'Version',
   details: 'Technical details',
 } as const;
@@ -96,6 +107,11 @@ export const words = {
 export function unread(count: number): string {
   return count === 1 ? '1 unread message' : `${count} unread messages`;
 }
+
+export const startOverFailed: Record<Exclude<Erased, 'erased'>, string> = {
+  blocked: 'Another tab still uses this data. Close all other tabs of this site, then try again.',
+  failed: 'The browser couldn’t delete the data. Restart the browser, then try again.',
+};
 
 export const themeWord: Record<Theme, string> = { system: 'System', light: 'Light', dark: 'Dark' };
 

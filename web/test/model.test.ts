@@ -1,7 +1,8 @@
-import { beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
 import type { ConversationView, Phase } from '../src/generated/types';
 import type { EngineListener } from '../src/model/engine';
 import { Model } from '../src/model/model';
+import { STANDS } from '../src/model/news';
 import { conversation, history, message, own, settled, TestEngine } from './support';
 
 let engine: TestEngine;
@@ -193,4 +194,63 @@ test('a name with the sign in front, as it is written elsewhere, is the name', a
     { type: 'createAccount', username: 'carol' },
   ]);
   expect(model.current.value?.username).toBe('bob');
+});
+
+test('that a message came elsewhere is said once, by whom, and not where one looks', async () => {
+  vi.useFakeTimers();
+  await begin(conversation('bob'), conversation('carol', { unread: 1 }));
+  model.route.read('#/c/bob');
+  model.reading.attentive.value = true;
+  const now = (username: string, unread: number) => {
+    said.event({ type: 'conversationChanged', conversation: conversation(username, { unread }) });
+  };
+  now('bob', 1);
+  now('carol', 1);
+  expect(model.news.from.value).toEqual([]);
+  now('carol', 2);
+  now('carol', 3);
+  now('dave', 1);
+  expect(model.news.from.value).toEqual(['carol', 'dave']);
+  vi.advanceTimersByTime(STANDS);
+  expect(model.news.from.value).toEqual([]);
+  model.reading.attentive.value = false;
+  now('bob', 2);
+  expect(model.news.from.value).toEqual(['bob']);
+  vi.useRealTimers();
+});
+
+test('a link brings an invite code, which stays when the address goes on', () => {
+  model.route.read('#/i/ABCDE-12345');
+  model.route.read('#/');
+  expect([model.route.invite.value, model.route.conversation.value]).toEqual(['ABCDE-12345', null]);
+  model.route.read('#/i/%');
+  expect(model.route.invite.value).toBe('ABCDE-12345');
+});
+
+test('an account that was made on this visit is known as new, one that was there is not', async () => {
+  await begin();
+  expect(model.account.made.value).toBe(false);
+  model = new Model();
+  model.connect((listener) => {
+    said = listener;
+    return engine;
+  });
+  said.state({ state: 'ready' });
+  await engine.reply({ type: 'snapshot', snapshot: { phase: { type: 'noAccount', registration: 'open' }, connection: 'offline', conversations: [] } });
+  said.event({ type: 'phaseChanged', phase: READY });
+  expect(model.account.made.value).toBe(true);
+});
+
+test('starting over ends the worker first: nothing writes to what is deleted', async () => {
+  await begin();
+  const deleted = vi.fn((name: string) => {
+    const request = { onsuccess: () => undefined };
+    queueMicrotask(() => { request.onsuccess(); });
+    expect([name, engine.stopped]).toEqual(['pawl', true]);
+    return request;
+  });
+  vi.stubGlobal('indexedDB', { deleteDatabase: deleted });
+  expect(await model.startOver()).toBe('erased');
+  expect(await model.conversations.start('bob')).toEqual({ code: 'storeFailed' });
+  vi.unstubAllGlobals();
 });

@@ -14,6 +14,8 @@ class FakeWorker implements WorkerLike {
     this.sent.push(message);
   }
 
+  terminate(): void {}
+
   addEventListener(type: string, listener: (event: never) => void): void {
     if (type === 'message') this.#message = listener as (event: { data: WorkerToPage }) => void;
     if (type === 'error') this.#error = listener as (event: { message?: string }) => void;

@@ -23,6 +23,12 @@ export class TestEngine implements Engine {
     this.hints.push(hint);
   }
 
+  stopped = false;
+
+  stop(): void {
+    this.stopped = true;
+  }
+
   settle(): void {}
 
   ofType(type: Command['type']): Command[] {

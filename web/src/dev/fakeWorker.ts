@@ -32,6 +32,8 @@ export class FakeWorker implements WorkerLike {
     if (type === 'message') this.#listener = listener as (event: { data: WorkerToPage }) => void;
   }
 
+  terminate(): void {}
+
   postMessage(message: PageToWorker): void {
     setTimeout(() => {
       if (message.type === 'query') this.#post({ type: 'reply', id: message.id, reply: this.#answer(message.query) });

@@ -12,6 +12,8 @@ export type Engine = {
   settle(): void;
   /** What bears on the connection. */
   hint(hint: Hint): void;
+  /** Ends the worker. What was asked and is not answered is not answered any more. */
+  stop(): void;
 };
 
 export type EngineListener = { event(event: Event): void; state(state: WorkerState): void };
@@ -29,4 +31,5 @@ export const noEngine: Engine = {
   query: () => Promise.resolve({ type: 'failed', error: { code: 'storeFailed' } }),
   settle: () => undefined,
   hint: () => undefined,
+  stop: () => undefined,
 };

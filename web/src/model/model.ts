@@ -3,20 +3,22 @@
  * view reads signals and calls methods, and knows neither worker nor messages.
  */
 import { batch, computed, effect, signal, untracked } from '@preact/signals';
-import type { Connection, Event, Phase, Snapshot } from '../generated/types';
+import type { Connection, ConversationView, Event, Phase, Snapshot } from '../generated/types';
 import type { WorkerState } from '../worker/rpc';
 import { Account } from './account';
 import { Alerts } from './alerts';
 import { Conversations } from './conversations';
 import { Drafts } from './drafts';
 import { noEngine, type Connect, type Engine, type Start, type StartFailure } from './engine';
+import { News } from './news';
 import { Reading } from './reading';
 import { Route } from './route';
 import { Settings } from './settings';
+import { eraseStore, type Erased } from './startOver';
 import type { Timeline } from './timeline';
 import { Timelines } from './timelines';
 
-export type DialogName = 'newConversation' | 'settings' | 'safetyNumber';
+export type DialogName = 'newConversation' | 'settings' | 'safetyNumber' | 'startOver';
 
 export class Model {
   #engine: Engine = noEngine;
@@ -35,6 +37,7 @@ export class Model {
   readonly timelines = new Timelines(this.#asked);
   readonly drafts = new Drafts(this.#asked);
   readonly reading = new Reading(this.#asked);
+  readonly news = new News();
 
   /** The open conversation, where there is one of that name. */
   readonly current = computed(() => {
@@ -105,6 +108,7 @@ export class Model {
         this.connection.value = event.connection;
         break;
       case 'conversationChanged':
+        this.#tell(event.conversation);
         this.conversations.changed(event.conversation);
         this.drafts.changed(event.conversation);
         break;
@@ -118,6 +122,19 @@ export class Model {
       case 'commandDone':
         break; // Answers the promise of whoever asked.
     }
+  }
+
+  #tell(now: ConversationView): void {
+    const { username } = now;
+    const isSeen = this.reading.attentive.value && this.current.value?.username === username;
+    this.news.changed(this.conversations.find(username), now, isSeen);
+  }
+
+  /** Forgets everything; this page is of no use afterwards, whatever came of it. */
+  startOver(): Promise<Erased> {
+    this.#engine.stop();
+    this.#engine = noEngine;
+    return eraseStore();
   }
 
   async #ask(): Promise<void> {

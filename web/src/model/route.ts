@@ -1,14 +1,22 @@
-/** The address: `#/c/USERNAME` is that conversation, anything else the list. */
+/**
+ * The address: `#/c/USERNAME` is that conversation, `#/i/CODE` brings an invite code for a new account,
+ * anything else is the list.
+ */
 import { signal } from '@preact/signals';
 
 const PREFIX = '#/c/';
+const INVITE = '#/i/';
 
 export class Route {
   readonly conversation = signal<string | null>(null);
 
+  /** What a link brought; it stays when the address goes on. */
+  readonly invite = signal('');
+
   /** Reads the part of the address after and with `#`. */
   read(hash: string): void {
-    this.conversation.value = parse(hash);
+    this.conversation.value = canonical(part(hash, PREFIX)) || null;
+    this.invite.value = part(hash, INVITE).trim() || this.invite.value;
   }
 }
 
@@ -18,13 +26,13 @@ export function hrefOf(username: string): string {
 
 export const HOME = '#/';
 
-/** As a person may type it into the address bar: usernames are lower case. */
-function parse(hash: string): string | null {
-  if (!hash.startsWith(PREFIX)) return null;
+/** What stands behind that beginning of the address, as a person may type it. */
+function part(hash: string, prefix: string): string {
+  if (!hash.startsWith(prefix)) return '';
   try {
-    return canonical(decodeURIComponent(hash.slice(PREFIX.length))) || null;
+    return decodeURIComponent(hash.slice(prefix.length));
   } catch {
-    return null;
+    return '';
   }
 }
 

@@ -24,6 +24,11 @@ export function Alerts() {
   );
 }
 
+/** Nothing that is written here will be sent any more. */
+function isLost(notification: Notification): boolean {
+  return notification.source === 'engine' && notification.alert.code === 'deviceUnknown';
+}
+
 function textOf(notification: Notification): string {
   switch (notification.source) {
     case 'engine':
@@ -36,12 +41,15 @@ function textOf(notification: Notification): string {
 }
 
 function Banner({ notification }: { notification: Notification }) {
-  const { alerts } = useModel();
+  const { alerts, dialog } = useModel();
   const text = textOf(notification);
   return (
     <div class="banner warning">
       <Icon name="warning" />
       <p role="alert">{text}</p>
+      {isLost(notification) && (
+        <button type="button" class="button" onClick={() => { dialog.value = 'startOver'; }}>{words.startOver}</button>
+      )}
       {reloads(notification) && (
         <button type="button" class="primary" onClick={() => { location.reload(); }}>{words.reload}</button>
       )}

@@ -1,6 +1,8 @@
 /** Which of the page's screens is shown. */
+import { useSignal } from '@preact/signals';
+import type { CommandError } from '../generated/types';
 import { hrefOf } from '../model/route';
-import { words } from '../words';
+import { commandErrorText, words } from '../words';
 import { Alerts } from './alerts';
 import { ConnectionStatus } from './connection';
 import { useModel } from './context';
@@ -12,6 +14,7 @@ import { Onboarding } from './onboarding';
 import { SafetyNumber } from './safetyNumber';
 import { Settings } from './settings';
 import { StartFailed, Starting } from './starting';
+import { StartOver } from './startOver';
 
 export function App() {
   const { phase, start } = useModel();
@@ -27,7 +30,8 @@ export function App() {
 
 function Messenger({ username }: { username: string }) {
   const { route, current } = useModel();
-  const asked = route.conversation.value;
+  // Nobody has a conversation with themselves: their own name leads home.
+  const asked = route.conversation.value === username ? null : route.conversation.value;
   return (
     <div class={asked === null ? 'app at-list' : 'app at-conversation'}>
       <Alerts />
@@ -35,8 +39,15 @@ function Messenger({ username }: { username: string }) {
       <ConversationList />
       {current.value ? <Conversation key={current.value.username} conversation={current.value} /> : <Empty username={username} asked={asked} />}
       <Dialogs />
+      <News />
     </div>
   );
+}
+
+/** For whoever does not see the list: said once. */
+function News() {
+  const names = useModel().news.from.value;
+  return <p role="status" aria-label={words.newMessage} class="unseen">{names.length > 0 && words.newMessageFrom(names.join(', '))}</p>;
 }
 
 function TopBar() {
@@ -54,16 +65,19 @@ function TopBar() {
 }
 
 function Empty({ username, asked }: { username: string; asked: string | null }) {
-  const { dialog } = useModel();
+  const { conversations } = useModel();
+  const error = useSignal<CommandError | null>(null);
+  const start = async (name: string) => { error.value = await conversations.start(name); };
   return (
     <main class="empty">
       <Logo />
       <h1>{asked === null ? words.hello(username) : words.notHere(asked)}</h1>
       <p class="muted">{asked === null ? words.helloText(username) : words.notHereText}</p>
+      {asked !== null && error.value && <p class="error" role="alert">{commandErrorText(error.value)}</p>}
       {asked !== null && (
         <p class="empty-actions">
           <a class="button" href="#/">{words.back}</a>
-          <button type="button" class="primary" onClick={() => { dialog.value = 'newConversation'; }}>{words.start}</button>
+          <button type="button" class="primary" onClick={() => { void start(asked); }}>{words.start}</button>
         </p>
       )}
     </main>
@@ -81,14 +95,17 @@ function Dialogs() {
       return <Settings onClose={close} />;
     case 'safetyNumber':
       return current.value ? <SafetyNumber key={current.value.username} conversation={current.value} onClose={close} /> : null;
+    case 'startOver':
+      return <StartOver onClose={close} />;
     case 'newConversation':
       return (
         <NewConversation
           suggestion={current.value ? '' : (route.conversation.value ?? '')}
           onClose={close}
           onStarted={(username) => {
+            // In the place of the dialog's entry in the history.
+            location.replace(hrefOf(username));
             close();
-            location.hash = hrefOf(username);
           }}
         />
       );

@@ -1,4 +1,5 @@
 /** The conversations, the one last active first. */
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { ConversationView } from '../generated/types';
 import { hrefOf } from '../model/route';
 import { unread, words } from '../words';
@@ -11,8 +12,10 @@ import { shortTime } from './time';
 export function ConversationList() {
   const { conversations, route, dialog } = useModel();
   const open = route.conversation.value;
+  const list = useRef<HTMLElement>(null);
+  useFocus(list, open);
   return (
-    <nav class="conversations" aria-label={words.conversations}>
+    <nav ref={list} class="conversations" aria-label={words.conversations}>
       <button type="button" class="primary new-conversation" onClick={() => { dialog.value = 'newConversation'; }}>
         <Icon name="add" />
         {words.newConversation}
@@ -25,6 +28,21 @@ export function ConversationList() {
       {conversations.list.value.length === 0 && <p class="muted nobody">{words.noConversations}</p>}
     </nav>
   );
+}
+
+/** Whoever comes back from a conversation is where they were; whoever is new begins with "New conversation". */
+function useFocus(list: { current: HTMLElement | null }, open: string | null) {
+  const { account } = useModel();
+  const before = useRef<string | null>(null);
+  useLayoutEffect(() => {
+    const last = before.current;
+    before.current = open;
+    const isLost = document.activeElement === null || document.activeElement === document.body;
+    if (open !== null || !isLost || (last === null && !account.made.value)) return;
+    const item = last === null ? null : list.current?.querySelector<HTMLElement>(`a[href="${CSS.escape(hrefOf(last))}"]`);
+    (item ?? list.current?.querySelector<HTMLElement>('.new-conversation'))?.focus();
+    account.made.value = false;
+  }, [open]);
 }
 
 type ItemProps = { conversation: ConversationView; current: boolean };

@@ -12,7 +12,10 @@ export function Dialog({ title, wide = false, onClose, children }: Props) {
   useLayoutEffect(() => {
     const dialog = ref.current;
     dialog?.showModal();
-    return () => { dialog?.close(); };
+    return () => {
+      dialog?.close();
+      requestAnimationFrame(settleFocus);
+    };
   }, []);
   return (
     <dialog
@@ -33,4 +36,12 @@ export function Dialog({ title, wide = false, onClose, children }: Props) {
       </div>
     </dialog>
   );
+}
+
+/** What opened the dialog may be gone with it: then one goes on where one writes, or at the page's heading. */
+function settleFocus(): void {
+  if (document.activeElement !== null && document.activeElement !== document.body) return;
+  const writes = !matchMedia('(pointer: coarse)').matches;
+  const next = (writes && document.querySelector<HTMLElement>('.composer textarea')) || document.querySelector<HTMLElement>('.head h1, .new-conversation');
+  next?.focus();
 }

@@ -1,6 +1,6 @@
 /** One line of text with its label, hint and error. */
 import type { Signal } from '@preact/signals';
-import { useId } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 
 type Props = {
   label: string;
@@ -15,11 +15,14 @@ type Props = {
 
 export function Field({ label, value, hint, error, autoFocus = false, readOnly = false }: Props) {
   const id = useId();
+  const input = useRef<HTMLInputElement>(null);
+  useLayoutEffect(() => { if (error) input.current?.focus(); }, [error]);
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ');
   return (
     <div class="field">
       <label for={id}>{label}</label>
       <input
+        ref={input}
         id={id}
         type="text"
         value={value.value}

@@ -2,6 +2,7 @@
 import { effect } from '@preact/signals';
 import type { Model } from '../model/model';
 import { words } from '../words';
+import { tieToBack } from './backButton';
 import { keepToday } from './clock';
 import { refuseFiles } from './files';
 
@@ -14,6 +15,7 @@ export function attach(model: Model): void {
   readAddress();
   look();
   addEventListener('hashchange', readAddress);
+  addEventListener('popstate', tieToBack(model.dialog, history));
   addEventListener('focus', look);
   for (const sign of ['focus', 'keydown', 'pointerdown']) addEventListener(sign, () => { model.nudge(); });
   addEventListener('blur', look);

@@ -6,7 +6,7 @@ import { useModel } from './context';
 import { Dialog } from './dialog';
 
 export function Settings({ onClose }: { onClose: () => void }) {
-  const { phase, settings } = useModel();
+  const { phase, settings, dialog } = useModel();
   useEffect(() => { void settings.lookAtStorage(); }, []);
   const storage = settings.storage.value;
   return (
@@ -22,6 +22,8 @@ export function Settings({ onClose }: { onClose: () => void }) {
             <button type="button" class="button" onClick={() => { void settings.askForStorage(); }}>{words.askForStorage}</button>
           )}
         </dd>
+        <dt>{words.account}</dt>
+        <dd><button type="button" class="button" onClick={() => { dialog.value = 'startOver'; }}>{words.startOver}</button></dd>
         <dt>{words.version}</dt>
         <dd>{__PAWL_VERSION__}</dd>
       </dl>

@@ -11,6 +11,7 @@ export type { Hint, StartError, StartErrorCode, WorkerState };
 /** What of a Worker is needed; tests and the development page give another. */
 export type WorkerLike = {
   postMessage(message: PageToWorker): void;
+  terminate(): void;
   addEventListener(type: 'message', listener: (event: { data: WorkerToPage }) => void): void;
   addEventListener(type: 'error' | 'messageerror', listener: (event: { message?: string }) => void): void;
 };
@@ -114,6 +115,12 @@ export class Rpc {
   /** What bears on the connection. None is needed, so none waits for a worker. */
   hint(hint: Hint): void {
     if (this.#state === 'ready') this.#worker.postMessage({ type: 'hint', hint });
+  }
+
+  stop(): void {
+    this.#state = 'failed';
+    this.#worker.terminate();
+    this.#giveUp();
   }
 
   #watch(): void {
