@@ -2,7 +2,7 @@
 
 import { until, untilValue } from './wait.mjs';
 
-const STATUSES = ['Sending', 'Sent', 'Delivered', 'Read', 'Not sent'];
+const STATUSES = ['Sending', 'Waiting for you', 'Sent', 'Delivered', 'Read', 'Not sent'];
 
 const aria = (role, name) => (name === undefined ? `::-p-aria([role="${role}"])` : `::-p-aria([name="${name}"][role="${role}"])`);
 
