@@ -73,17 +73,24 @@ export const words = {
   reload: 'Reload',
   dismiss: 'Dismiss',
   review: 'Review',
+  reviewOf: (name: string) => `Review ${name}`,
+  fromNewKey: 'Messages from the new key',
+  fromNewKeyText: (name: string) => `They aren’t part of your conversation with ${name} unless you accept.`,
+  noneFromNewKey: 'The new key has sent nothing so far.',
+  theyMatch: 'They match',
+  notNow: 'Not now',
   safetyNumber: 'Safety number',
   safetyNumberQr: 'Safety number QR code',
   safetyNumberText: (name: string) =>
     `Compare these digits with ${name}, face to face or on a call, or hold the QR codes side by side. If they match, no one can be listening in.`,
   markVerified: 'Mark as verified',
   removeVerified: 'Remove verification',
-  accept: 'Accept the new identity',
-  changed: (name: string) =>
-    `${name}’s safety number has changed. ${name} may have a new device, or someone may be intercepting your messages. Nothing is sent until you review it.`,
-  changedDialog: (name: string) =>
-    `${name}’s safety number has changed since you last wrote. Before accepting, call or meet ${name} and ask whether they changed devices.`,
+  accept: 'Accept',
+  changed: (name: string, wasVerified = false, setAside = 0) =>
+    `${name}’s safety number has changed${wasVerified ? ', though you had verified it' : ''}. ${name} may have a new device, or someone may be intercepting your messages. Nothing is sent until you review it.${aside(setAside)}`,
+  changedDialog: (name: string, wasVerified = false) =>
+    `${name}’s safety number has changed. ${wasVerified ? 'You had verified the one before; this one isn’t. ' : ''}Before accepting, call or meet ${name} and ask whether they changed devices.`,
+  changedState: 'Changed',
   changedMeanwhile: (name: string) =>
     `${name}’s safety number changed while this was open. The number shown now is a new one: compare it again before you continue.`,
   scan: 'Scan QR code',
@@ -103,6 +110,11 @@ export const words = {
   version: 'Version',
   details: 'Technical details',
 } as const;
+
+function aside(count: number): string {
+  if (count === 0) return '';
+  return count === 1 ? ' One message from the new key waits there.' : ` ${count} messages from the new key wait there.`;
+}
 
 export function unread(count: number): string {
   return count === 1 ? '1 unread message' : `${count} unread messages`;

@@ -47,6 +47,19 @@ test('another number is said to be another, and cannot be pressed on before it c
   expect([comparison.changed.value, comparison.unseen.value]).toEqual([true, false]);
 });
 
+test('what somebody says to match is the number that they saw, and no other after it', async () => {
+  const seen = await look(7);
+  expect(comparison.matches.value).toBe(false);
+  comparison.matches.value = true;
+  await look(7);
+  expect(comparison.matches.value).toBe(true);
+  await look(8);
+  expect(comparison.matches.value).toBe(false);
+  comparison.matches.value = true;
+  void comparison.verify(seen, false);
+  expect(comparison.matches.value).toBe(false);
+});
+
 test('a refusal is shown, and the number is looked at anew', async () => {
   const seen = await look(7);
   const queries = engine.queries.length;

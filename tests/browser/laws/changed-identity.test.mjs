@@ -8,13 +8,18 @@ const BOB = 'bobby';
 /** Long enough for whatever wants to go out to have gone. */
 const A_WHILE_MS = 2_500;
 
-/** Alice, who has written to a Bob, and Bob who has it. */
+/** Alice, who has written to a Bob and verified him, and Bob who has it. */
 async function acquainted(world) {
   const alice = await world.person('alice');
   const bob = await world.person(BOB);
   await alice.tab.startConversation(BOB);
   await alice.tab.send('to the old bobby');
   await alice.tab.waitForStatus('to the old bobby', 'Delivered', 'Read');
+  const dialog = await openSafetyNumber(alice.tab);
+  await waitForDigits(dialog);
+  await mark(alice.tab, dialog);
+  await alice.tab.find('button', 'Remove verification', dialog);
+  await closeDialog(alice.tab);
   return { alice, bob };
 }
 
@@ -35,10 +40,24 @@ async function openSafetyNumber(tab) {
   return tab.find('dialog', 'Safety number');
 }
 
+/** Says that both see the number, without which nobody is marked. */
+async function mark(tab, dialog) {
+  const button = await tab.find('button', 'Mark as verified', dialog);
+  assert.ok(await button.evaluate((it) => it.disabled), 'nobody is marked by one unthinking press');
+  await tab.press('checkbox', 'They match', dialog);
+  await until('the button can be pressed', () => button.evaluate((it) => !it.disabled));
+  await button.click();
+}
+
 /** What is behind a modal dialog is not there for whoever finds things by their roles. */
 async function closeDialog(tab) {
   await tab.page.keyboard.press('Escape');
   await tab.gone('dialog', 'Safety number');
+}
+
+async function openReview(tab, role) {
+  await tab.press(role, 'Review');
+  return tab.find('dialog', `Review ${BOB}`);
 }
 
 const digitsOf = async (dialog) => {
@@ -50,7 +69,7 @@ const waitForDigits = (dialog, holds = (digits) => digits?.length === 60) => unt
 
 /** All that Alice must see for as long as she has not accepted. */
 async function waits(world, alice, account) {
-  await alice.tab.waitForAlert(new RegExp(`${BOB}.s safety number has changed`));
+  await alice.tab.waitForAlert(new RegExp(`${BOB}.s safety number has changed, though you had verified it`));
   const alert = await alice.tab.page.$('::-p-aria([role="alert"])');
   assert.ok(await alice.tab.has('button', 'Review', alert), 'the alert has the button');
   await alice.tab.waitForStatus('is it you?', 'Waiting for you');
@@ -71,17 +90,21 @@ scenario('changed identity: it is shown, and sending and what it writes wait unt
   await alice.tab.reload();
   await waits(world, alice, account);
 
-  await alice.tab.press('button', 'Review');
-  const dialog = await alice.tab.find('dialog', 'Safety number');
+  // "Not now" changes nothing; the message's own link leads to the same place.
+  await alice.tab.press('button', 'Not now', await openReview(alice.tab, 'button'));
+  await alice.tab.gone('dialog', `Review ${BOB}`);
+  const dialog = await openReview(alice.tab, 'link');
   const digits = await waitForDigits(dialog);
-  await alice.tab.press('button', 'Accept the new identity', dialog);
-  await alice.tab.gone('button', 'Accept the new identity');
-  await closeDialog(alice.tab);
+  const list = await alice.tab.find('list', 'Messages from the new key', dialog);
+  assert.equal(await list.evaluate((it) => it.textContent), 'my disk broke');
+  await alice.tab.press('button', 'Accept', dialog);
+  await alice.tab.gone('dialog', `Review ${BOB}`);
+  await alice.tab.waitForMessage('my disk broke');
   await alice.tab.waitForStatus('is it you?', 'Delivered', 'Read');
   await other.tab.waitForMessage('is it you?');
   assert.equal(await waitForDigits(await openSafetyNumber(other.tab)), digits, 'both see one number');
 
-  await alice.tab.press('button', 'Mark as verified', await openSafetyNumber(alice.tab));
+  await mark(alice.tab, await openSafetyNumber(alice.tab));
   await alice.tab.find('button', 'Remove verification');
   await alice.tab.reload();
   await alice.tab.waitForHeading(BOB);
@@ -98,17 +121,16 @@ scenario('changed identity: another change while the number is looked at shows t
   const second = await replaceBob(world, bob, 'bobbx', 'my disk broke');
   await alice.tab.waitForAlert(/has changed/);
   await alice.tab.send('is it you?');
-  await alice.tab.press('button', 'Review');
-  const dialog = await alice.tab.find('dialog', 'Safety number');
+  const dialog = await openReview(alice.tab, 'button');
   const digits = await waitForDigits(dialog);
   const { account } = registrationOf(world, BOB);
   const third = await replaceBob(world, second, 'bobbw', 'another one');
   await alice.tab.waitForAlert(/changed while this was open/, dialog);
   const now = await waitForDigits(dialog, (shown) => shown?.length === 60 && shown !== digits);
   // Nothing can be pressed until the new number could be seen.
-  const mark = await alice.tab.find('button', 'Mark as verified', dialog);
-  await until('the button can be pressed', () => mark.evaluate((button) => !button.disabled));
-  await mark.click();
+  const tick = await alice.tab.find('checkbox', 'They match', dialog);
+  await until('it can be ticked', () => tick.evaluate((it) => !it.disabled));
+  await mark(alice.tab, dialog);
   await alice.tab.find('button', 'Remove verification', dialog);
   await third.tab.waitForMessage('is it you?');
   assert.equal(await waitForDigits(await openSafetyNumber(third.tab)), now);

@@ -69,6 +69,7 @@ scenario('online: both see the same safety number, and marking it verified is ke
   assert.equal(numbers[0].length, 12);
   assert.deepEqual(numbers[0], numbers[1]);
 
+  await alice.tab.press('checkbox', 'They match', await alice.tab.find('dialog', 'Safety number'));
   await alice.tab.press('button', 'Mark as verified', await alice.tab.find('dialog', 'Safety number'));
   await alice.tab.page.keyboard.press('Escape');
   await alice.tab.reload();

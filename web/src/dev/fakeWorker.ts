@@ -127,7 +127,7 @@ export class FakeWorker implements WorkerLike {
     if (command.type === 'saveDraft') this.#update({ ...view, draft: command.text });
     if (command.type === 'markRead') this.#update({ ...view, unread: 0, unreadFrom: null });
     if (command.type === 'markVerified') this.#update({ ...view, identity: command.verified ? 'verified' : 'unverified' });
-    if (command.type === 'acceptIdentity') this.#update({ ...view, identity: 'unverified' });
+    if (command.type === 'acceptIdentity') this.#update({ ...view, identity: 'unverified', wasVerified: false, setAside: 0 });
     return null;
   }
 

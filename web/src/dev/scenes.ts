@@ -45,7 +45,7 @@ export function conversations(): ConversationView[] {
   return [
     one('bob', 0.02, { unread: 2, preview: 'It only ever turns one way, that is the whole point of it', identity: 'verified' }),
     one('carol-with-a-name-of-32-letters-', 0.6, { preview: 'Did you get the parcel?' }),
-    one('dave', 3, { identity: 'changed', preview: 'New phone, finally' }),
+    one('dave', 3, { identity: 'changed', wasVerified: true, setAside: 2, preview: 'New phone, finally' }),
     one('erin', 27, { draft: 'About tomorrow: I', unread: 117, unreadFrom: 1 + 3 * 523 }),
     one('frank', 80),
     one('grace', 400, { preview: '' }),
@@ -108,5 +108,5 @@ function line(texts: typeof LINES, index: number, count: number): MessageView {
 
 export function reply(identity: IdentityState): QueryReply {
   const groups = Array.from({ length: 12 }, (_, index) => String((index * 74_699 + 31_337) % 100_000).padStart(5, '0'));
-  return { type: 'safetyNumber', safetyNumber: { groups, qr: Array.from({ length: 66 }, (_, index) => (index * 37) % 256), identity, messages: [] } };
+  return { type: 'safetyNumber', safetyNumber: { groups, qr: Array.from({ length: 66 }, (_, index) => (index * 37) % 256), identity, messages: identity === 'changed' ? LINES.slice(0, 2).map(([, text], at) => ({ position: at + 1, mine: false, text, at: now, sentAt: now, status: null, notice: null })) : [] } };
 }

@@ -18,6 +18,8 @@ export class Comparison {
   readonly scan = new Scan();
   /** What came of the code that was scanned last. */
   readonly scanned = signal<'same' | 'other' | null>(null);
+  /** The person says that both see this number: without that nobody is marked by a press. */
+  readonly matches = signal(false);
   /** It is not the number that was shown at first. */
   readonly changed = signal(false);
   /** It changed a moment ago. */
@@ -51,6 +53,7 @@ export class Comparison {
       this.number.value = number;
       if (!isOther) return;
       this.changed.value = true;
+      this.matches.value = false;
       this.error.value = null;
       this.scanned.value = null;
       this.unseen.value = true;
@@ -58,12 +61,14 @@ export class Comparison {
     });
   }
 
-  accept({ qr }: SafetyNumberView): Promise<void> {
+  /** Whether it was accepted. */
+  accept({ qr }: SafetyNumberView): Promise<boolean> {
     return this.#decide({ type: 'acceptIdentity', conversation: this.#conversation, number: qr });
   }
 
   /** Accepts a changed identity, too. */
-  verify({ qr }: SafetyNumberView, verified: boolean): Promise<void> {
+  verify({ qr }: SafetyNumberView, verified: boolean): Promise<boolean> {
+    this.matches.value = false;
     return this.#decide({ type: 'markVerified', conversation: this.#conversation, verified, number: qr });
   }
 
@@ -91,9 +96,11 @@ export class Comparison {
     });
   }
 
-  async #decide(command: Parameters<Engine['command']>[0]): Promise<void> {
+  async #decide(command: Parameters<Engine['command']>[0]): Promise<boolean> {
     this.scanned.value = null;
-    this.error.value = await this.#engine().command(command);
-    if (this.error.value) await this.look();
+    const error = await this.#engine().command(command);
+    this.error.value = error;
+    if (error) await this.look();
+    return error === null;
   }
 }

@@ -14,7 +14,7 @@ export function Conversation({ conversation }: { conversation: ConversationView 
   return (
     <main class="conversation">
       <Head conversation={conversation} />
-      {conversation.identity === 'changed' && <Changed username={conversation.username} />}
+      {conversation.identity === 'changed' && <Changed conversation={conversation} />}
       {timeline.value?.conversation === conversation.username && <Log timeline={timeline.value} />}
       <Composer conversation={conversation} />
     </main>
@@ -34,6 +34,7 @@ function Head({ conversation }: { conversation: ConversationView }) {
       <a class="icon-button back" href={HOME} aria-label={words.back}><Icon name="back" /></a>
       <Avatar name={username} />
       <h1 ref={heading} tabIndex={-1}>{username}</h1>
+      {identity === 'changed' && <span class="changed-state">{words.changedState}</span>}
       <button
         type="button"
         class={`safety-button ${identity}`}
@@ -48,13 +49,20 @@ function Head({ conversation }: { conversation: ConversationView }) {
   );
 }
 
-function Changed({ username }: { username: string }) {
+function Changed({ conversation }: { conversation: ConversationView }) {
   const { dialog } = useModel();
+  const { username, wasVerified, setAside } = conversation;
+  // Its button goes with it, and whoever had the focus there goes on writing.
+  useLayoutEffect(() => () => {
+    setTimeout(() => {
+      if (document.activeElement === document.body) document.querySelector<HTMLElement>('.composer textarea')?.focus();
+    });
+  }, []);
   return (
     <div class="banner warning">
       <Icon name="warning" />
       <div role="alert" class="banner-content">
-        <p>{words.changed(username)}</p>
+        <p>{words.changed(username, wasVerified, setAside)}</p>
         <button type="button" class="primary" onClick={() => { dialog.value = 'safetyNumber'; }}>{words.review}</button>
       </div>
     </div>

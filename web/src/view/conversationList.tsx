@@ -2,7 +2,7 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { ConversationView } from '../generated/types';
 import { hrefOf } from '../model/route';
-import { unread, words } from '../words';
+import { identityWord, unread, words } from '../words';
 import { Avatar } from './avatar';
 import { useModel } from './context';
 import { Icon } from './icons';
@@ -63,7 +63,9 @@ const Item = memo(({ conversation, current }: ItemProps) => {
         {identity === 'changed' && <Icon name="warning" />}
       </span>
       {news && <span class="badge" data-label={conversation.unread} aria-hidden="true" />}
-      <span class="item-preview" id={text}>{!current && draft ? <em>{words.draft(draft)}</em> : preview}</span>
+      <span class="item-preview" id={text}>
+        {identity === 'changed' ? <em>{identityWord.changed}</em> : !current && draft ? <em>{words.draft(draft)}</em> : preview}
+      </span>
       <span class="item-time" data-label={shortTime(activeAt)} aria-hidden="true" />
     </li>
   );

@@ -4,7 +4,9 @@
  */
 import { useSignal } from '@preact/signals';
 import type { MessageStatus } from '../generated/types';
+import { hrefOf } from '../model/route';
 import { noticeText, statusWord, words } from '../words';
+import { useModel } from './context';
 import { cutAt } from './cut';
 import type { Placed } from './groups';
 import { Icon, StatusIcon } from './icons';
@@ -83,12 +85,33 @@ function Whole({ message, at, conversation, timed, onRetry, end = message.text.l
           )}
         </article>
       </div>
+      {status === 'waiting' && <ReviewLink conversation={conversation} text={text} />}
       {status === 'notSent' && (
         <p class="retry">
           <button type="button" aria-describedby={text} onClick={() => { onRetry(message.position); }}>{words.tryAgain}</button>
         </p>
       )}
     </>
+  );
+}
+
+/** What the message waits for. */
+function ReviewLink({ conversation, text }: { conversation: string; text: string }) {
+  const { dialog } = useModel();
+  return (
+    <p class="retry">
+      <span aria-hidden="true">{statusWord.waiting}</span>
+      <a
+        href={hrefOf(conversation)}
+        aria-describedby={text}
+        onClick={(event) => {
+          event.preventDefault();
+          dialog.value = 'safetyNumber';
+        }}
+      >
+        {words.review}
+      </a>
+    </p>
   );
 }
 

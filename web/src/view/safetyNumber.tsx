@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { ConversationView, SafetyNumberView } from '../generated/types';
 import type { Comparison } from '../model/comparison';
-import { commandErrorText, identityWord, scanFailureText, words } from '../words';
+import { commandErrorText, identityWord, noticeText, scanFailureText, words } from '../words';
 import { useModel } from './context';
 import { Dialog } from './dialog';
 import { Icon } from './icons';
@@ -14,23 +14,23 @@ type Props = { conversation: ConversationView; onClose: () => void };
 
 export function SafetyNumber({ conversation, onClose }: Props) {
   const { conversations } = useModel();
-  const { username, identity } = conversation;
+  const { username, identity, wasVerified } = conversation;
   const comparison = useSignal(conversations.compare(username)).value;
   // Whatever is new about somebody may be their identity.
   useEffect(() => { void comparison.look(); }, [conversation]);
   return (
-    <Dialog title={words.safetyNumber} wide onClose={onClose}>
-      {identity === 'changed' && <p class="error">{words.changedDialog(username)}</p>}
+    <Dialog title={identity === 'changed' ? words.reviewOf(username) : words.safetyNumber} wide onClose={onClose}>
+      {identity === 'changed' && <p class="error">{words.changedDialog(username, wasVerified)}</p>}
       {comparison.changed.value && <p class="error" role="alert">{words.changedMeanwhile(username)}</p>}
       {comparison.scan.on.value
         ? <Viewfinder username={username} comparison={comparison} />
-        : <Shown conversation={conversation} comparison={comparison} />}
+        : <Shown conversation={conversation} comparison={comparison} onClose={onClose} />}
     </Dialog>
   );
 }
 
 /** The number, and what one can do about it: never while the camera's picture stands in its place. */
-function Shown({ conversation, comparison }: Pick<Props, 'conversation'> & { comparison: Comparison }) {
+function Shown({ conversation, comparison, onClose }: Props & { comparison: Comparison }) {
   const { username, identity } = conversation;
   const number = comparison.number.value;
   return (
@@ -43,7 +43,9 @@ function Shown({ conversation, comparison }: Pick<Props, 'conversation'> & { com
       </button>
       <Findings username={username} comparison={comparison} />
       {identity !== 'changed' && <p class="identity">{identityWord[identity]}</p>}
-      {number && <Actions number={number} identity={identity} comparison={comparison} />}
+      {number && identity === 'changed' && <FromNewKey number={number} username={username} />}
+      {number && identity !== 'verified' && <TheyMatch comparison={comparison} />}
+      {number && <Actions number={number} identity={identity} comparison={comparison} onClose={onClose} />}
     </>
   );
 }
@@ -74,21 +76,68 @@ function Digits({ number }: { number: SafetyNumberView }) {
   );
 }
 
-type ActionProps = Pick<ConversationView, 'identity'> & { number: SafetyNumberView; comparison: Comparison };
+/** What the account of this very number has written: shown as what it is. */
+function FromNewKey({ number, username }: { number: SafetyNumberView; username: string }) {
+  return (
+    <section class="from-new-key">
+      <h3 id="from-new-key">{words.fromNewKey}</h3>
+      <p class="muted">{number.messages.length > 0 ? words.fromNewKeyText(username) : words.noneFromNewKey}</p>
+      <ul role="list" aria-labelledby="from-new-key">
+        {number.messages.map((one) => (
+          <li key={one.position} dir="auto">{one.notice ? noticeText(one.notice, username) : one.text}</li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function TheyMatch({ comparison }: { comparison: Comparison }) {
+  const { matches, unseen } = comparison;
+  return (
+    <label class="they-match">
+      <input
+        type="checkbox"
+        checked={matches.value}
+        disabled={unseen.value}
+        onChange={(event) => { matches.value = event.currentTarget.checked; }}
+      />
+      {words.theyMatch}
+    </label>
+  );
+}
+
+type ActionProps = Pick<ConversationView, 'identity'> & Pick<Props, 'onClose'> & { number: SafetyNumberView; comparison: Comparison };
 
 /** They decide on the number that was drawn with them, whatever has come since. */
-function Actions({ number, identity, comparison }: ActionProps) {
+function Actions({ number, identity, comparison, onClose }: ActionProps) {
   const verify = (verified: boolean) => { void comparison.verify(number, verified); };
   const disabled = comparison.unseen.value;
   return (
     <div class="dialog-actions">
       {identity === 'changed' && (
-        <button type="button" class="button" disabled={disabled} onClick={() => { void comparison.accept(number); }}>{words.accept}</button>
+        <>
+          <button type="button" class="button" onClick={onClose}>{words.notNow}</button>
+          <button
+            type="button"
+            class="button"
+            disabled={disabled}
+            onClick={() => { void comparison.accept(number).then((done) => { if (done) onClose(); }); }}
+          >
+            {words.accept}
+          </button>
+        </>
       )}
       {identity === 'verified' ? (
         <button type="button" class="button" disabled={disabled} onClick={() => { verify(false); }}>{words.removeVerified}</button>
       ) : (
-        <button type="button" class="primary" disabled={disabled} onClick={() => { verify(true); }}>{words.markVerified}</button>
+        <button
+          type="button"
+          class="primary"
+          disabled={disabled || !comparison.matches.value}
+          onClick={() => { verify(true); }}
+        >
+          {words.markVerified}
+        </button>
       )}
     </div>
   );
