@@ -92,6 +92,8 @@ pub struct Limits {
     pub claims_per_account: NonZeroU32,
     /// Claims per hour of one device's bundles from one account.
     pub claims_per_target: NonZeroU32,
+    /// Uploads of prekeys per hour from one account.
+    pub uploads_per_account: NonZeroU32,
     /// Envelopes per second on one connection.
     pub submits_per_second: NonZeroU32,
     /// How long an unauthenticated connection may stay open.
@@ -134,7 +136,9 @@ impl Limits {
     pub const CLAIMS_PER_ACCOUNT: NonZeroU32 = count(60);
     /// Sessions that are mended, over and over; a fifth of what empties a stock.
     pub const CLAIMS_PER_TARGET: NonZeroU32 = count(20);
-    /// Far above a person and a bot, below what would fill a disk within the hour.
+    /// Three times what a client makes.
+    pub const UPLOADS_PER_ACCOUNT: NonZeroU32 = count(12);
+    /// Far above a person and a bot.
     pub const SUBMITS_PER_SECOND: NonZeroU32 = count(2_000);
     /// A line that loses packets sends them again, at longer and longer intervals.
     pub const UNSENT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -160,6 +164,7 @@ impl Default for Limits {
             claims_per_minute: Self::CLAIMS_PER_MINUTE,
             claims_per_account: Self::CLAIMS_PER_ACCOUNT,
             claims_per_target: Self::CLAIMS_PER_TARGET,
+            uploads_per_account: Self::UPLOADS_PER_ACCOUNT,
             submits_per_second: Self::SUBMITS_PER_SECOND,
             auth_timeout: Duration::from_millis(AUTH_TIMEOUT_MS),
             work_timeout: Duration::from_millis(WORK_TIMEOUT_MS),

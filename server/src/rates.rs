@@ -20,6 +20,10 @@ use crate::store::DeviceId;
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
+/// What a client may have saved up: it makes four uploads an hour, and a hundred at once after a day (`UPLOAD_BURST` of
+/// crates/client).
+const UPLOADS_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
+
 /// Milliseconds to wait before the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooFast(pub(crate) u64);
@@ -92,6 +96,7 @@ struct Tables {
     look_ups: PerNetwork,
     claims: PerNetwork,
     claims_of_account: Table<DeviceId>,
+    uploads: Table<DeviceId>,
     claims_of_pair: Table<(DeviceId, DeviceAddress)>,
 }
 
@@ -110,6 +115,14 @@ impl Rates {
                 Pace::new(limits.claims_per_account, MINUTE),
                 MAX_FOLLOWED,
             ),
+            uploads: Table::new(
+                Pace::with_burst(
+                    limits.uploads_per_account.max(UPLOADS_AT_ONCE),
+                    limits.uploads_per_account,
+                    HOUR,
+                ),
+                MAX_FOLLOWED,
+            ),
             claims_of_pair: Table::new(Pace::new(limits.claims_per_target, HOUR), MAX_FOLLOWED),
         };
         Self {
@@ -124,6 +137,15 @@ impl Rates {
 
     pub(crate) fn look_up(&self, peer: IpAddr) -> Result<(), TooFast> {
         self.tables().look_ups.one(peer, self.now())
+    }
+
+    /// An upload of prekeys.
+    pub(crate) fn upload(&self, device: DeviceId) -> Result<(), TooFast> {
+        let now = self.now();
+        let uploads = &mut self.tables().uploads;
+        let step = uploads.ask(device, now).map_err(wait)?;
+        uploads.take(step);
+        Ok(())
     }
 
     /// Whether there is such a target makes no difference.
@@ -162,6 +184,7 @@ impl Rates {
         }
         forget(&mut tables.claims_of_account, now);
         forget(&mut tables.claims_of_pair, now);
+        forget(&mut tables.uploads, now);
     }
 
     /// Nanoseconds since these limits began to count.
@@ -278,6 +301,15 @@ mod tests {
         }
         assert_eq!(rates.claim(b, BOB, target(1)), Ok(()), "known");
         assert_eq!(rates.claim(b, ALICE, target(1)), Ok(()), "new");
+    }
+
+    #[test]
+    fn an_account_uploads_as_often_as_a_client_does_and_no_more() {
+        let rates = Rates::new(&Limits::default());
+        assert!((0..100).all(|_| rates.upload(ALICE).is_ok()));
+        let refused = rates.upload(ALICE);
+        assert!(matches!(refused, Err(TooFast(ms)) if ms > 0 && ms <= 300_000));
+        assert_eq!(rates.upload(BOB), Ok(()));
     }
 
     /// Whoever has a /48 has 65,536 /64s.

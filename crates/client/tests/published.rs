@@ -360,3 +360,13 @@ fn a_relay_that_lies_about_keys_gets_few_of_them_and_is_told_of_once() {
         assert_well(&mut world, alice, &format!("after lie {i}"));
     }
 }
+
+/// The relay knows key records by their lengths alone.
+#[test]
+fn the_lengths_that_the_relay_takes_are_those_of_the_protocols_records() {
+    use pawl_protocol::{KemPreKey, OneTimePreKey, SignedPreKey};
+    use pawl_wire::limits::{KEM_RECORD, ONE_TIME_PREKEY_RECORD, SIGNED_PREKEY_RECORD};
+    assert_eq!(ONE_TIME_PREKEY_RECORD, OneTimePreKey::BYTES);
+    assert_eq!(SIGNED_PREKEY_RECORD, SignedPreKey::BYTES);
+    assert_eq!(KEM_RECORD, KemPreKey::BYTES);
+}

@@ -23,6 +23,15 @@ pub const MAX_ACCOUNT_RECORD: usize = 4 * 1024;
 /// Largest public key record: an ML-KEM-768 key (1,184) with id and signature.
 pub const MAX_KEY_RECORD: usize = 1_536;
 
+/// A one-time X25519 prekey: id and key. Key records have these lengths and no others, where the relay takes them.
+pub const ONE_TIME_PREKEY_RECORD: usize = 36;
+
+/// A signed X25519 prekey: id, key and signature.
+pub const SIGNED_PREKEY_RECORD: usize = 100;
+
+/// An ML-KEM prekey, one-time or last-resort: kind, id, key and signature.
+pub const KEM_RECORD: usize = 1_253;
+
 /// One-time keys of one kind that the relay holds for a device.
 pub const MAX_ONE_TIME_KEYS: usize = 100;
 

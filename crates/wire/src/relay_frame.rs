@@ -88,7 +88,7 @@ numbered!(
         InviteNeeded = 6,
         /// Nobody can register now.
         RegistrationClosed = 7,
-        /// Too many registrations or look-ups; try again after the time given.
+        /// Too many registrations, look-ups or uploads of keys; try again after the time given.
         RateLimited = 8,
         /// The relay cannot read or write its store now, or has no place for a new device; try again after the
         /// time given.

@@ -108,6 +108,9 @@ pub(super) struct Flags {
     /// Claims per hour of one device's prekeys from one account
     #[arg(long, env = "PAWL_CLAIMS_PER_TARGET", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::CLAIMS_PER_TARGET)]
     claims_per_target: NonZeroU32,
+    /// Uploads of prekeys per hour from one account; a hundred at once
+    #[arg(long, env = "PAWL_UPLOADS_PER_ACCOUNT", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::UPLOADS_PER_ACCOUNT)]
+    uploads_per_account: NonZeroU32,
     /// Envelopes per second on one connection
     #[arg(long, env = "PAWL_SUBMITS_PER_SECOND", value_name = "NUMBER", help_heading = LIMITS, value_parser = rate, default_value_t = Limits::SUBMITS_PER_SECOND)]
     submits_per_second: NonZeroU32,
@@ -138,6 +141,7 @@ impl Flags {
             claims_per_minute: self.claims_per_minute,
             claims_per_account: self.claims_per_account,
             claims_per_target: self.claims_per_target,
+            uploads_per_account: self.uploads_per_account,
             submits_per_second: self.submits_per_second,
             ..Limits::default()
         };

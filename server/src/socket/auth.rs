@@ -161,7 +161,7 @@ async fn new(
     }
     if register.keys.signed_prekey.is_none()
         || register.keys.last_resort_kem.is_none()
-        || super::has_zero_id(&register.keys)
+        || !super::are_keys(&register.keys)
     {
         return Err(ConnectionError::Malformed.into());
     }

@@ -21,8 +21,10 @@ use actix_web::http::header::{
 };
 use actix_web::http::{ConnectionType, StatusCode, Version};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
-use pawl_wire::PublishedKeys;
-use pawl_wire::limits::MAX_UNAUTHENTICATED_FRAME;
+use pawl_wire::limits::{
+    KEM_RECORD, MAX_UNAUTHENTICATED_FRAME, ONE_TIME_PREKEY_RECORD, SIGNED_PREKEY_RECORD,
+};
+use pawl_wire::{KeyRecord, PublishedKeys};
 
 pub(crate) use self::auth::MAX_FIRST_FRAMES;
 pub(crate) use self::delivery::WINDOW_BYTES;
@@ -175,13 +177,17 @@ fn say(status: StatusCode, why: &'static str) -> HttpResponse {
         .body(why)
 }
 
-/// Ids begin at 1; 0 stands for "none" in a stock.
-fn has_zero_id(keys: &PublishedKeys) -> bool {
-    let signed = keys.signed_prekey.iter().chain(&keys.last_resort_kem);
-    signed
-        .chain(&keys.one_time_prekeys)
-        .chain(&keys.one_time_kems)
-        .any(|key| key.id == 0)
+/// Ids begin at 1; 0 stands for "none" in a stock. Each kind of record has one length: what is longer would only fill
+/// the disk.
+fn are_keys(keys: &PublishedKeys) -> bool {
+    let are = |keys: &[KeyRecord], length| {
+        let is = |key: &KeyRecord| key.id != 0 && key.record.len() == length;
+        keys.iter().all(is)
+    };
+    are(keys.signed_prekey.as_slice(), SIGNED_PREKEY_RECORD)
+        && are(keys.last_resort_kem.as_slice(), KEM_RECORD)
+        && are(&keys.one_time_prekeys, ONE_TIME_PREKEY_RECORD)
+        && are(&keys.one_time_kems, KEM_RECORD)
 }
 
 #[cfg(test)]

@@ -129,9 +129,13 @@ impl Connection<'_> {
         Ok(())
     }
 
+    /// Nor has an upload: a client paces its own far below the limit.
     async fn publish(&mut self, request: u32, keys: PublishedKeys) -> Result<(), End> {
-        if super::has_zero_id(&keys) {
+        if !super::are_keys(&keys) {
             return Err(ConnectionError::Malformed.into());
+        }
+        if let Err(wait) = self.relay.rates.upload(self.device) {
+            return Err(End::Error(ConnectionError::RateLimited, wait.0));
         }
         let published = self.relay.store.publish(self.device, keys).await?;
         self.answer(async move {

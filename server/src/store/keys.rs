@@ -4,8 +4,8 @@
 //! is taken only as a repetition of the very same key, and then changes nothing. Design, section 3.
 //!
 //! What is held is told with a digest of it (`pawl_wire::digest`). It is kept beside the floors: a claim takes
-//! its key out of it, an upload reads all keys anew, so that whatever changed behind the relay's back is told
-//! once and then mended.
+//! its key out of it, and an upload puts its own in. An upload of many keys reads all of them anew, so that whatever
+//! changed behind the relay's back is told once and then mended. So an upload costs what it brings.
 
 use pawl_wire::limits::LOW_ONE_TIME_KEYS;
 use pawl_wire::{KeyDigests, KeyRecord, KeyStock, PublishedKeys, digest};
@@ -45,6 +45,9 @@ impl Kind {
         }
     }
 }
+
+/// An upload of at least one in so many of what is then held has all of it digested anew.
+const MANY: u32 = 4;
 
 /// What became of published keys.
 #[derive(Debug, PartialEq, Eq)]
@@ -199,21 +202,63 @@ fn add(
     let mut insert = conn.prepare_cached(
         "INSERT INTO one_time_key (device, kind, key_id, record) VALUES (?1, ?2, ?3, ?4)",
     )?;
+    let (mut added, mut changes) = (0, 0);
     for key in keys.iter().filter(|key| key.id > floor) {
         insert.execute(params![device, kind as u32, key.id, key.record])?;
+        added += 1;
+        changes ^= digest::of_key(key);
     }
     let column = kind.floor_column();
     conn.prepare_cached(&format!("UPDATE device SET {column} = ?2 WHERE id = ?1"))?
         .execute(params![device, last.id])?;
     let most = u32::try_from(most).unwrap_or(u32::MAX);
-    let surplus = count(conn, device, kind)?.saturating_sub(most);
-    conn.prepare_cached(
+    let held = count(conn, device, kind)?;
+    changes ^= drop_oldest(conn, device, kind, held.saturating_sub(most))?;
+    if held.min(most) <= MANY * added {
+        digest_kind(conn, device, kind)?;
+    } else {
+        change_digest(conn, device, kind, changes)?;
+    }
+    Ok(())
+}
+
+/// Gives the digest of what was dropped.
+fn drop_oldest(
+    conn: &Connection,
+    device: DeviceId,
+    kind: Kind,
+    surplus: u32,
+) -> Result<u64, StoreError> {
+    if surplus == 0 {
+        return Ok(0);
+    }
+    let mut delete = conn.prepare_cached(
         "DELETE FROM one_time_key WHERE device = ?1 AND kind = ?2 AND key_id IN
              (SELECT key_id FROM one_time_key WHERE device = ?1 AND kind = ?2
-              ORDER BY key_id LIMIT ?3)",
-    )?
-    .execute(params![device, kind as u32, surplus])?;
-    digest_kind(conn, device, kind)?;
+              ORDER BY key_id LIMIT ?3)
+         RETURNING key_id, record",
+    )?;
+    let dropped = delete.query_map(params![device, kind as u32, surplus], key_record)?;
+    let mut all = 0;
+    for key in dropped {
+        all ^= digest::of_key(&key?);
+    }
+    Ok(all)
+}
+
+/// Puts keys into a digest or takes them out.
+fn change_digest(
+    conn: &Connection,
+    device: DeviceId,
+    kind: Kind,
+    keys: u64,
+) -> rusqlite::Result<()> {
+    // Exclusive or, which SQLite does not have: what either has less what both have.
+    let column = kind.digest_column();
+    conn.prepare_cached(&format!(
+        "UPDATE device SET {column} = ({column} | ?2) - ({column} & ?2) WHERE id = ?1"
+    ))?
+    .execute(params![device, keys.cast_signed()])?;
     Ok(())
 }
 
@@ -267,12 +312,7 @@ pub(super) fn take(
         .query_row(params![device, kind as u32], key_record)
         .optional()?;
     if let Some(key) = &taken {
-        // Exclusive or, which SQLite does not have: what either has less what both have.
-        let column = kind.digest_column();
-        conn.prepare_cached(&format!(
-            "UPDATE device SET {column} = ({column} | ?2) - ({column} & ?2) WHERE id = ?1"
-        ))?
-        .execute(params![device, digest::of_key(key).cast_signed()])?;
+        change_digest(conn, device, kind, digest::of_key(key))?;
     }
     Ok(taken)
 }

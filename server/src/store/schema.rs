@@ -14,7 +14,7 @@ use super::{OpenError, keys, time};
 pub(super) const APPLICATION_ID: i32 = 0x5061_776c;
 
 /// Version of the tables below: `PRAGMA user_version`. Every change of them raises it.
-const SCHEMA_VERSION: i32 = 5;
+const SCHEMA_VERSION: i32 = 6;
 
 /// Prepared statements kept per connection: all that the relay has, with room.
 const STATEMENTS: usize = 64;
@@ -53,8 +53,8 @@ CREATE TABLE one_time_key (
     kind INTEGER NOT NULL,
     key_id INTEGER NOT NULL,
     record BLOB NOT NULL,
-    PRIMARY KEY (device, kind, key_id)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (device, kind, key_id)
+) STRICT;
 CREATE TABLE claim (
     id INTEGER PRIMARY KEY,
     device INTEGER NOT NULL REFERENCES device (id),
@@ -134,6 +134,21 @@ CREATE TABLE erased (
     name_hash BLOB PRIMARY KEY,
     key_hash BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// In version 5 each one-time ML-KEM key had an overflow page to itself: what stands in an index may have a quarter of a
+/// page only.
+const FROM_5: &str = "
+CREATE TABLE roomy (
+    device INTEGER NOT NULL REFERENCES device (id),
+    kind INTEGER NOT NULL,
+    key_id INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    UNIQUE (device, kind, key_id)
+) STRICT;
+INSERT INTO roomy SELECT device, kind, key_id, record FROM one_time_key ORDER BY device, kind, key_id;
+DROP TABLE one_time_key;
+ALTER TABLE roomy RENAME TO one_time_key;
 ";
 
 /// Opens the file for the writer thread, makes the tables where there are none, and reads the epoch. `machine`: what the
@@ -241,6 +256,9 @@ fn prepare(conn: &mut Connection, fresh: Epoch, machine: u64) -> Result<Epoch, O
     }
     if version < 5 {
         begun.execute_batch(FROM_4)?;
+    }
+    if (1..6).contains(&version) {
+        begun.execute_batch(FROM_5)?;
     }
     begun.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     let epoch = begun.query_row("SELECT epoch FROM relay", [], |row| row.get(0))?;

@@ -175,11 +175,11 @@ async fn an_id_is_taken_again_only_with_the_same_key_and_then_changes_nothing() 
         reused.push(keys);
     }
     reused.push(PublishedKeys {
-        signed_prekey: Some(key(1, "another")),
+        signed_prekey: Some(key(1, "another signed")),
         ..PublishedKeys::default()
     });
     let mut last_resort = one_time(8..=9);
-    last_resort.last_resort_kem = Some(key(1, "another"));
+    last_resort.last_resort_kem = Some(key(1, "another last resort"));
     reused.push(last_resort);
     for keys in reused {
         let mut owner = Client::auth(relay.address, &bob, 0).await;
@@ -254,7 +254,7 @@ async fn key_ids_begin_at_one() {
 }
 
 /// The digest of these one-time keys, X25519 and ML-KEM.
-fn digests(ids: std::ops::RangeInclusive<u32>) -> (u64, u64) {
+pub(crate) fn digests(ids: std::ops::RangeInclusive<u32>) -> (u64, u64) {
     let keys = one_time(ids);
     (
         digest::of_keys(&keys.one_time_prekeys),
@@ -262,7 +262,7 @@ fn digests(ids: std::ops::RangeInclusive<u32>) -> (u64, u64) {
     )
 }
 
-fn told(stock: &KeyStock) -> (u64, u64) {
+pub(crate) fn told(stock: &KeyStock) -> (u64, u64) {
     (stock.digests.one_time_prekeys, stock.digests.one_time_kems)
 }
 
@@ -311,12 +311,12 @@ async fn the_digest_is_of_the_keys_that_are_held_whatever_happened_to_them() {
 }
 
 /// The same device again, after somebody else looked at its stock.
-async fn reconnected(before: Client, relay: &Relay, device: &Device) -> Client {
+pub(crate) async fn reconnected(before: Client, relay: &Relay, device: &Device) -> Client {
     drop(before);
     Client::auth(relay.address, device, 0).await
 }
 
-fn by_hand(folder: &std::path::Path, sql: &str) {
+pub(crate) fn by_hand(folder: &std::path::Path, sql: &str) {
     let conn = rusqlite::Connection::open(folder.join("relay.db")).expect("a store");
     conn.execute_batch(sql).expect("it can write");
 }
@@ -363,13 +363,20 @@ async fn a_store_of_an_older_version_gets_what_it_lacks() {
          ALTER TABLE relay DROP COLUMN ban_changes; DROP TABLE invite; DROP TABLE ban;";
     let without_digests = "ALTER TABLE device DROP COLUMN prekey_digest;
          ALTER TABLE device DROP COLUMN kem_digest;";
+    let narrow = "ALTER TABLE one_time_key RENAME TO roomy;
+         CREATE TABLE one_time_key (device INTEGER NOT NULL REFERENCES device (id),
+             kind INTEGER NOT NULL, key_id INTEGER NOT NULL, record BLOB NOT NULL,
+             PRIMARY KEY (device, kind, key_id)) STRICT, WITHOUT ROWID;
+         INSERT INTO one_time_key SELECT * FROM roomy; DROP TABLE roomy;";
+    let without_door = format!("{narrow} {without_door}");
     let older = [
         format!(
             "{without_erased} {without_time} {without_door} {without_digests} PRAGMA user_version = 1"
         ),
         format!("{without_erased} {without_time} {without_door} PRAGMA user_version = 2"),
-        format!("{without_erased} {without_time} PRAGMA user_version = 3"),
-        format!("{without_erased} PRAGMA user_version = 4"),
+        format!("{narrow} {without_erased} {without_time} PRAGMA user_version = 3"),
+        format!("{narrow} {without_erased} PRAGMA user_version = 4"),
+        format!("{narrow} PRAGMA user_version = 5"),
         String::new(),
     ];
     for changes in older {
@@ -377,6 +384,8 @@ async fn a_store_of_an_older_version_gets_what_it_lacks() {
         let relay = Relay::start_in(folder.path(), |_| ());
         assert_eq!(told(&stock(&relay, &alice).await), digests(1..=3));
         assert_eq!(told(&stock(&relay, &bob).await), digests(1..=50));
+        let bytes = crate::uploads::bytes_of_keys(folder.path());
+        assert!(bytes < 120_000, "{bytes} after {changes}");
     }
 }
 

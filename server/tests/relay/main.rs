@@ -36,6 +36,7 @@ mod support;
 mod top;
 mod traced;
 mod trouble;
+mod uploads;
 mod vandal;
 mod watching;
 mod work;

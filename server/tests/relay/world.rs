@@ -30,7 +30,9 @@ const QUIET: usize = 30_000;
 const OUTBOX: usize = 12;
 
 /// Limits that this load does not meet.
-pub(crate) const FLAGS: [&str; 14] = [
+pub(crate) const FLAGS: [&str; 16] = [
+    "--uploads-per-account",
+    "1000000",
     "--stranger-messages",
     "1000000",
     "--mailbox-messages",

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, bail};
 use ed25519_dalek::{Signer, SigningKey};
-use pawl_wire::limits::{FRAME_VERSION, MAX_RECEIVE_WINDOW};
+use pawl_wire::limits::{FRAME_VERSION, KEM_RECORD, MAX_RECEIVE_WINDOW, SIGNED_PREKEY_RECORD};
 use pawl_wire::{
     AccountId, Auth, ClientFrame, DeviceAddress, Epoch, KeyRecord, Nonce, PublishedKeys, Register,
     RelayFrame, SignatureBytes, SigningKeyBytes, Username, statement,
@@ -47,10 +47,10 @@ impl Device {
         let signing_key = SigningKeyBytes(self.signing.verifying_key().to_bytes());
         let statement =
             statement::register(connection, self.address(), &signing_key, &self.username);
-        let key = |name: &str| {
+        let key = |length| {
             Some(KeyRecord {
                 id: 1,
-                record: name.as_bytes().to_vec(),
+                record: vec![7; length],
             })
         };
         Register {
@@ -60,8 +60,8 @@ impl Device {
             signing_key,
             account_record: b"a record".to_vec(),
             keys: PublishedKeys {
-                signed_prekey: key("signed"),
-                last_resort_kem: key("last resort"),
+                signed_prekey: key(SIGNED_PREKEY_RECORD),
+                last_resort_kem: key(KEM_RECORD),
                 ..PublishedKeys::default()
             },
             invite: None,

@@ -1,7 +1,9 @@
 //! Accounts with real Ed25519 keys, and public keys that are bytes to the relay.
 
 use ed25519_dalek::{Signer, SigningKey};
-use pawl_wire::limits::{FRAME_VERSION, MIN_ENVELOPE};
+use pawl_wire::limits::{
+    FRAME_VERSION, KEM_RECORD, MIN_ENVELOPE, ONE_TIME_PREKEY_RECORD, SIGNED_PREKEY_RECORD,
+};
 use pawl_wire::{
     AccountId, Auth, DeviceAddress, Epoch, KeyRecord, MessageId, Nonce, PublishedKeys, Register,
     SignatureBytes, SigningKeyBytes, Username, statement,
@@ -119,9 +121,16 @@ fn signed_keys() -> PublishedKeys {
     }
 }
 
+/// A record that only its length makes one of its kind.
 pub(crate) fn key(id: u32, name: &str) -> KeyRecord {
-    KeyRecord {
-        id,
-        record: format!("{name} {id}").into_bytes(),
-    }
+    let length = if name.contains("signed") {
+        SIGNED_PREKEY_RECORD
+    } else if name.contains("kem") || name.contains("last resort") {
+        KEM_RECORD
+    } else {
+        ONE_TIME_PREKEY_RECORD
+    };
+    let mut record = format!("{name} {id}").into_bytes();
+    record.resize(length, b' ');
+    KeyRecord { id, record }
 }
