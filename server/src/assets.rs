@@ -3,12 +3,18 @@
 //! Serves bytes and validators, knows no route but a file's own path. Security headers are put on
 //! every response by the relay.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{
     AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, Encoding, EntityTag,
     Header, HeaderName, IfNoneMatch, VARY,
 };
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
 
 /// One file of the page.
 #[derive(Debug)]
@@ -35,6 +41,9 @@ include!(concat!(env!("OUT_DIR"), "/web_assets.rs"));
 const NO_PAGE: &str = "This relay was built without its page.\n\
 Build everything with `cargo xtask build`, or the page alone with `npm run build` in web/\n\
 and then the relay again.\n";
+
+/// Bytes of a file that are handed to a socket at a time.
+const PIECE: usize = 16 * 1024;
 
 /// Bytes of a list in a request's head; a longer one counts as absent.
 const MAX_LIST: usize = 512;
@@ -89,7 +98,7 @@ fn respond(request: &HttpRequest, file: &Asset) -> HttpResponse {
     }
     response
         .insert_header((CONTENT_TYPE, file.content_type))
-        .body(body)
+        .body(Pieces(body))
 }
 
 /// Whether a list in the head is there and short enough to be read. Parsing and ranking one costs far more than its
@@ -98,6 +107,26 @@ fn is_readable(request: &HttpRequest, list: &HeaderName) -> bool {
     let lines = request.headers().get_all(list);
     let length: usize = lines.map(|line| line.len() + 1).sum();
     (1..=MAX_LIST).contains(&length)
+}
+
+/// A file in pieces, so that whoever does not read holds one of them in memory and not the file.
+struct Pieces(&'static [u8]);
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0.len() as u64)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let (piece, rest) = self.0.split_at(self.0.len().min(PIECE));
+        self.0 = rest;
+        Poll::Ready((!piece.is_empty()).then(|| Ok(Bytes::from_static(piece))))
+    }
 }
 
 fn cache_rule(file: &Asset) -> &'static str {
@@ -136,5 +165,35 @@ fn is_known(request: &HttpRequest, tag: &EntityTag) -> bool {
         Ok(IfNoneMatch::Any) => true,
         Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(tag)),
         Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    static FILE: [u8; 2 * PIECE + 1] = {
+        let mut file = [0; 2 * PIECE + 1];
+        file[PIECE] = 1;
+        file[2 * PIECE] = 2;
+        file
+    };
+
+    #[test]
+    fn a_file_goes_out_whole_and_in_pieces() {
+        let mut pieces = Pieces(&FILE);
+        assert_eq!(pieces.size(), BodySize::Sized(FILE.len() as u64));
+        let mut whole = Vec::new();
+        let mut next = || {
+            let next = std::future::poll_fn(|cx| Pin::new(&mut pieces).poll_next(cx));
+            next.now_or_never().flatten()
+        };
+        while let Some(Ok(piece)) = next() {
+            assert!(piece.len() <= PIECE);
+            whole.extend_from_slice(&piece);
+        }
+        assert_eq!(whole, FILE);
     }
 }

@@ -8,7 +8,7 @@ use pawl_wire::limits::{
 };
 
 use crate::config::Limits;
-use crate::{buckets, control, socket, store};
+use crate::{buckets, control, serving, socket, store};
 
 const KIB: usize = 1_024;
 
@@ -48,36 +48,13 @@ pub fn fixed_limits() -> Vec<(&'static str, String)> {
             "account record",
             format!("{} KiB", MAX_ACCOUNT_RECORD / KIB),
         ),
-        (
-            "time to take a frame",
-            format!(
-                "{} s, and {} s without a byte taken",
-                socket::SEND_TIMEOUT.as_secs(),
-                Limits::UNSENT_TIMEOUT.as_secs()
-            ),
-        ),
-        (
-            "frames that wait for a socket",
-            format!("{} KiB and one frame", socket::MAX_WAITING / KIB),
-        ),
-        (
-            "unacknowledged mail on a connection",
-            format!(
-                "{MAX_RECEIVE_WINDOW} messages and {} KiB",
-                socket::WINDOW_BYTES / KIB
-            ),
-        ),
-        (
-            "fragments of one message",
-            socket::MAX_FRAGMENTS.to_string(),
-        ),
-        (
-            "unanswered requests on a connection",
-            socket::MAX_UNANSWERED.to_string(),
-        ),
     ];
     let others = store::fixed_limits().into_iter();
-    own.into_iter().chain(others).chain(elsewhere()).collect()
+    own.into_iter()
+        .chain(of_sockets())
+        .chain(others)
+        .chain(elsewhere())
+        .collect()
 }
 
 fn elsewhere() -> [(&'static str, String); 3] {
@@ -91,6 +68,53 @@ fn elsewhere() -> [(&'static str, String); 3] {
         ("networks, accounts and pairs that are followed", followed),
         asked,
         heaviest,
+    ]
+}
+
+fn of_sockets() -> [(&'static str, String); 7] {
+    [
+        (
+            "time to take a frame",
+            format!(
+                "{} s, and {} s without a byte taken",
+                socket::SEND_TIMEOUT.as_secs(),
+                Limits::UNSENT_TIMEOUT.as_secs()
+            ),
+        ),
+        (
+            "frames that wait for a socket",
+            format!(
+                "{} KiB and one frame; nothing is read above {} KiB",
+                socket::MAX_WAITING / KIB,
+                socket::MAX_UNTAKEN / KIB
+            ),
+        ),
+        (
+            "unacknowledged mail on a connection",
+            format!(
+                "{MAX_RECEIVE_WINDOW} messages and {} KiB",
+                socket::WINDOW_BYTES / KIB
+            ),
+        ),
+        (
+            "the system's buffers of a socket",
+            format!("{} KiB in each direction", serving::SOCKET_BUFFER / KIB),
+        ),
+        (
+            "sockets of one network address",
+            format!(
+                "`--connections-per-address` and {} more",
+                serving::FILE_CONNECTIONS_PER_ADDRESS
+            ),
+        ),
+        (
+            "fragments of one message",
+            socket::MAX_FRAGMENTS.to_string(),
+        ),
+        (
+            "unanswered requests on a connection",
+            socket::MAX_UNANSWERED.to_string(),
+        ),
     ]
 }
 

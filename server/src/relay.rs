@@ -1,16 +1,15 @@
 //! The relay as a whole: opens the store, listens, sweeps, and goes down in order.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::{App, HttpRequest, HttpServer, web};
+use actix_web::dev::ServerHandle;
+use actix_web::{App, HttpServer, web};
 use futures_util::{Stream, StreamExt, stream};
 use pawl_wire::{Epoch, Registration};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::sync::watch;
 
 use crate::bans::Bans;
@@ -23,18 +22,10 @@ use crate::origin::PublicOrigin;
 use crate::places::{Place, Places};
 use crate::rates::Rates;
 use crate::seldom::Seldom;
+use crate::serving::{listen, serve};
 use crate::store::{DeviceId, OpenError, Store, Wake};
 use crate::top::{LOOKS_PER_TURN, Top};
-use crate::{assets, control, headers, health, random, socket, supervisor};
-
-/// Connections that wait to be accepted: a crowd that comes back after a restart.
-const BACKLOG: i32 = 1_024;
-
-/// Threads that serve sockets; more than this many cores are better used by the store.
-const MAX_WORKERS: usize = 8;
-
-/// Connections beside the WebSockets, per worker: browsers that fetch the page's files.
-const FILE_CONNECTIONS: usize = 512;
+use crate::{control, health, random, supervisor};
 
 /// Between two looks at the clocks: what a relay that is killed has not counted.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
@@ -260,7 +251,7 @@ pub async fn run_through(
         reason: error.to_string(),
     })?;
     relay.look_at_newest(true).await;
-    let server = serve(Arc::clone(&relay), &config, listener).map_err(StartError::Serve)?;
+    let server = serve(&relay, &config, listener).map_err(StartError::Serve)?;
     let handle = server.handle();
     let watched = config.metrics.map(|address| watched(&relay, address));
     let watched = watched.transpose()?;
@@ -318,65 +309,6 @@ fn watched(relay: &Arc<Relay>, address: SocketAddr) -> Result<ServerHandle, Star
     let handle = server.handle();
     actix_web::rt::spawn(server);
     Ok(handle)
-}
-
-fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // A port that was ours a moment ago may be taken again at once; one that is in use may not.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-fn serve(relay: Arc<Relay>, config: &Config, listener: TcpListener) -> std::io::Result<Server> {
-    let workers =
-        std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_WORKERS));
-    let per_worker = relay.limits.connections.div_ceil(workers) + FILE_CONNECTIONS;
-    let (web, unsent) = (config.web, config.limits.unsent_timeout);
-    let make = move || {
-        App::new()
-            .app_data(web::Data::from(Arc::clone(&relay)))
-            .wrap(headers::middleware())
-            .route("/api/ws", web::get().to(socket::open))
-            .route("/live", web::get().to(health::live))
-            .route("/live", web::head().to(health::live))
-            .route("/ready", web::get().to(health::ready))
-            .route("/ready", web::head().to(health::ready))
-            .default_service(web::to(move |request: HttpRequest| async move {
-                assets::serve(&request, web)
-            }))
-    };
-    let server = HttpServer::new(make)
-        .workers(workers)
-        .max_connections(per_worker)
-        .h1_write_buffer_size(socket::PIECE)
-        .shutdown_timeout(2)
-        .disable_signals()
-        .on_connect(move |io, _| {
-            if let Some(stream) = io.downcast_ref::<actix_web::rt::net::TcpStream>() {
-                prepare(SockRef::from(stream), unsent);
-            }
-        })
-        .listen(listener)?
-        .run();
-    Ok(server)
-}
-
-/// A socket that does not take these still works, only less well.
-fn prepare(socket: SockRef<'_>, unsent: Duration) {
-    let nodelay = socket.set_tcp_nodelay(true);
-    #[cfg(any(target_os = "android", target_os = "linux"))]
-    let nodelay = nodelay.and(socket.set_tcp_user_timeout(Some(unsent)));
-    if let Err(error) = nodelay {
-        tracing::debug!(%error, "a socket takes no options");
-    }
 }
 
 async fn sweep(relay: Arc<Relay>) {

@@ -12,6 +12,7 @@ mod requests;
 mod session;
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::body::MessageBody;
@@ -29,13 +30,14 @@ use pawl_wire::{KeyRecord, PublishedKeys};
 pub(crate) use self::auth::MAX_FIRST_FRAMES;
 pub(crate) use self::delivery::WINDOW_BYTES;
 pub(crate) use self::outgoing::SEND_TIMEOUT;
-pub(crate) use self::pipe::{MAX_WAITING, PIECE};
+pub(crate) use self::pipe::{MAX_UNTAKEN, MAX_WAITING, PIECE};
 pub(crate) use self::reader::MAX_FRAGMENTS;
 pub(crate) use self::session::MAX_UNANSWERED;
 
 use self::outgoing::{End, Outgoing};
 use self::reader::Reader;
 use crate::forwarded;
+use crate::gated::Gate;
 use crate::metrics::TurnedAway;
 use crate::origin::{self, Refusal};
 use crate::places::Place;
@@ -92,7 +94,8 @@ pub(crate) async fn open(
     let (sender, outgoing) = pipe::pipe();
     let visit = relay.top.connected(ip);
     let socket = Socket {
-        reader: Reader::new(body.into_inner(), MAX_UNAUTHENTICATED_FRAME),
+        reader: Reader::new(body.into_inner(), MAX_UNAUTHENTICATED_FRAME)
+            .behind(request.conn_data::<Rc<Gate>>().cloned()),
         out: Outgoing::new(sender, Arc::clone(&relay.metrics), visit),
     };
     actix_web::rt::spawn(serve(relay, Box::new(peer), Box::new(socket), place));
@@ -203,6 +206,6 @@ mod tests {
     fn a_connections_task_is_small() {
         let (task, socket) = (size_of_task(serve), size_of::<Socket>());
         assert!(task <= 1_280, "{task}");
-        assert!(socket <= 128, "{socket}");
+        assert!(socket <= 136, "{socket}");
     }
 }

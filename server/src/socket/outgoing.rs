@@ -75,6 +75,19 @@ impl Outgoing {
         Ok(())
     }
 
+    /// Waits until the peer has taken most of what was sent.
+    ///
+    /// # Errors
+    /// [`End::Gone`].
+    pub(crate) async fn taken(&self) -> Result<(), End> {
+        self.sender.taken().await.map_err(|_| End::Gone)
+    }
+
+    /// Whether the peer has much to take, for which the connection is not read.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.sender.is_behind()
+    }
+
     pub(crate) async fn pong(&mut self, payload: &[u8]) -> Result<(), End> {
         self.put(OpCode::Pong, payload).await
     }

@@ -17,6 +17,9 @@ use bytes::{Bytes, BytesMut};
 /// Bytes that may wait for the socket, rounded up to the last frame.
 pub(crate) const MAX_WAITING: usize = 64 * 1024;
 
+/// With so many waiting nothing more is read: what is asked would have to wait as well.
+pub(crate) const MAX_UNTAKEN: usize = 32 * 1024;
+
 /// Bytes that are handed to the socket's task at a time. It keeps what its buffer grew to, and has its buffer
 /// full before it writes; so much more than that may lie in it.
 pub(crate) const PIECE: usize = 4 * 1024;
@@ -69,11 +72,28 @@ impl Sender {
     /// # Errors
     /// [`Gone`].
     pub(super) async fn room(&self) -> Result<(), Gone> {
+        self.below(MAX_WAITING).await
+    }
+
+    /// Waits until the peer has taken so much that more of what it asks may be read.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub(super) async fn taken(&self) -> Result<(), Gone> {
+        self.below(MAX_UNTAKEN).await
+    }
+
+    /// Whether so much waits that nothing is read.
+    pub(super) fn is_behind(&self) -> bool {
+        self.0.borrow().waiting.len() >= MAX_UNTAKEN
+    }
+
+    async fn below(&self, bytes: usize) -> Result<(), Gone> {
         poll_fn(|cx| {
             let mut pipe = self.0.borrow_mut();
             if pipe.gone {
                 Poll::Ready(Err(Gone))
-            } else if pipe.waiting.len() < MAX_WAITING {
+            } else if pipe.waiting.len() < bytes {
                 Poll::Ready(Ok(()))
             } else {
                 wait(&mut pipe.sender, cx)

@@ -2,18 +2,25 @@
 //!
 //! actix's codec looks at a frame's size only when all of it is buffered, so a frame of 4 GiB would be
 //! collected first. This looks at the header before it reads on, and asks for bytes only when a frame
-//! is incomplete: what it holds is the limit and one read of the socket. Design, section 6, "Traps".
+//! is incomplete: what it holds is the limit and one portion of the socket. Design, section 6, "Traps".
+
+use std::rc::Rc;
 
 use actix_http::ws::{OpCode, Parser};
 use actix_web::dev::Payload;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
+use crate::gated::Gate;
+
 /// Fragments of one message: a browser cuts a large one at whatever its buffers hold, a few KiB at least.
 pub(crate) const MAX_FRAGMENTS: usize = 256;
 
 /// The largest payload of a control frame (RFC 6455, section 5.5).
 const MAX_CONTROL: u64 = 125;
+
+/// Bytes that are asked of the socket at a time: several of them lie between it and us.
+const PORTION: usize = 16 * 1024;
 
 /// What arrived.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +46,8 @@ pub(crate) enum ReadError {
 
 pub(crate) struct Reader {
     payload: Payload,
+    /// Lets in what is wanted, where the socket has one.
+    gate: Option<Rc<Gate>>,
     buffer: BytesMut,
     limit: usize,
     /// Fragments of a message whose end has not come.
@@ -56,10 +65,20 @@ impl Reader {
     pub(crate) fn new(payload: Payload, limit: usize) -> Self {
         Self {
             payload,
+            gate: None,
             buffer: BytesMut::new(),
             limit,
             partial: None,
         }
+    }
+
+    /// From here on the socket is read only when something is wanted of it.
+    pub(crate) fn behind(mut self, gate: Option<Rc<Gate>>) -> Self {
+        if let Some(gate) = &gate {
+            gate.close();
+        }
+        self.gate = gate;
+        self
     }
 
     pub(crate) fn set_limit(&mut self, limit: usize) {
@@ -91,6 +110,9 @@ impl Reader {
         if self.buffer.is_empty() {
             // What is left of a buffer of the socket's would keep all of it while the connection is quiet.
             self.buffer = BytesMut::new();
+        }
+        if let Some(gate) = &self.gate {
+            gate.want(PORTION);
         }
         match self.payload.next().await {
             Some(Ok(bytes)) if self.buffer.is_empty() => self.buffer = BytesMut::from(bytes),
@@ -135,6 +157,15 @@ impl Reader {
         }
         let whole = self.partial.take().unwrap_or_default();
         Ok(Some(Incoming::Message(whole.bytes.freeze())))
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // What still comes is read and thrown away, until actix closes.
+        if let Some(gate) = &self.gate {
+            gate.want(usize::MAX);
+        }
     }
 }
 

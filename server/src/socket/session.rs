@@ -126,6 +126,12 @@ impl<'a> Connection<'a> {
             };
             match event {
                 Event::Incoming(_) => quiet_until = clock::deadline(idle),
+                // It is not read while it has much to take; whether it takes that, the kernel looks.
+                Event::Alarm if self.socket.out.is_behind() => {
+                    quiet_until = clock::deadline(idle);
+                    alarm.as_mut().reset(quiet_until);
+                    continue;
+                }
                 Event::Alarm if clock::now() < quiet_until => {
                     alarm.as_mut().reset(quiet_until);
                     continue;
@@ -141,6 +147,11 @@ impl<'a> Connection<'a> {
 
     async fn next_event(&mut self, alarm: Pin<&mut Sleep>) -> Result<Event, End> {
         let may_read = self.may_read();
+        let Socket { reader, out } = &mut *self.socket;
+        let incoming = async {
+            out.taken().await?;
+            Ok::<_, End>(reader.next().await?)
+        };
         tokio::select! {
             biased;
             _ = self.drain.wait_for(|draining| *draining) => Ok(Event::Drain),
@@ -149,7 +160,7 @@ impl<'a> Connection<'a> {
                 Ok(Event::Answer(answer))
             }
             read = when_some(&mut self.reading) => Ok(Event::Mail(read)),
-            incoming = self.socket.reader.next(), if may_read => Ok(Event::Incoming(incoming?)),
+            incoming = incoming, if may_read => Ok(Event::Incoming(incoming?)),
             () = alarm => Ok(Event::Alarm),
         }
     }

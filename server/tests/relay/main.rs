@@ -25,6 +25,7 @@ mod hostile;
 mod keys;
 mod live;
 mod mailbox;
+mod memory;
 mod operations;
 mod places;
 mod power;
