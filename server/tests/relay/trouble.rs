@@ -13,6 +13,9 @@ use tempfile::TempDir;
 use crate::support::{Child, Client, Device, Relay, Response, ended, http, program, raw_socket};
 use crate::watching::{free_port, value, word};
 
+/// Time for an answer that must come. No test ends by it when all is well.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A relay with metrics, whose log is kept.
 struct Watched {
     relay: Child,
@@ -235,6 +238,27 @@ async fn one_address_cannot_fill_the_relay() {
     drop(silent);
     eventually(|| watched.count("pawl_connections") <= 1).await;
     raw_socket(address);
+    assert!(!watched.log().contains("127.0.0.1"));
+}
+
+/// More than this the relay does not take of one address, whether it says anything or not.
+#[test]
+fn silent_connections_of_one_address_leave_room_for_others() {
+    const MORE: usize = 60;
+    let watched = Watched::start(&["--connections-per-address=5"]);
+    let address = watched.relay.address;
+    let silent: Vec<_> = (0..5 + 128 + MORE)
+        .map(|_| TcpStream::connect(address).expect("a connection"))
+        .collect();
+    let mut closed = 0;
+    for mut stream in silent {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let mut said = Vec::new();
+        // The others are told after a while that no request came.
+        let end = stream.read_to_end(&mut said);
+        closed += usize::from(end.is_err() || said.is_empty());
+    }
+    assert_eq!(closed, MORE);
     assert!(!watched.log().contains("127.0.0.1"));
 }
 
