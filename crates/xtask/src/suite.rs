@@ -55,6 +55,12 @@ const STEPS: &[Step] = &[
         work: tidy::imports,
     },
     Step {
+        name: "crates",
+        what: "sources, doubles and known faults of crates",
+        fast: true,
+        work: tidy::crates,
+    },
+    Step {
         name: "setup",
         what: "what building needs",
         fast: true,

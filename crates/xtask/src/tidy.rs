@@ -1,7 +1,8 @@
-//! The rules that no compiler holds: the shape of files, what the threat model claims, who may know whom, and the
-//! licences of all that is linked or run. Each finding names the file, the rule and the reason.
+//! The rules that no compiler holds: the shape of files, what the threat model claims, who may know whom, what we
+//! stand on, and the licences of all that is linked or run. Each finding names the file, the rule and the reason.
 
 mod claims;
+mod crates;
 mod files;
 mod imports;
 mod licences;
@@ -13,6 +14,7 @@ use anyhow::{Result, bail};
 use crate::context::Context;
 
 pub(crate) use claims::check as claims;
+pub(crate) use crates::check as crates;
 pub(crate) use files::check as files;
 pub(crate) use imports::check as imports;
 pub(crate) use licences::check as licences;
@@ -36,6 +38,7 @@ pub(crate) fn all(ctx: &Context) -> Result<()> {
     files(ctx)?;
     claims(ctx)?;
     imports(ctx)?;
+    crates(ctx)?;
     licences(ctx)
 }
 
