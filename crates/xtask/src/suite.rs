@@ -1,14 +1,18 @@
 //! `cargo xtask test`: everything there is, what fails fast first. A step is a name, a sentence and a
 //! function; it gets what it needs by itself, so that each can be run alone with `--only`.
 
+mod beside;
+mod outcome;
+
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 use xshell::{Cmd, cmd};
 
-use crate::clock::{Stopwatch, human};
+use self::beside::Beside;
+use self::outcome::{Outcome, summary};
+use crate::clock::Stopwatch;
 use crate::context::{Context, path_with};
 use crate::setup::{self, Browser};
 use crate::{broken, pipeline, sim, size, tidy, types, vectors};
@@ -20,6 +24,9 @@ pub(crate) struct Choice {
     pub(crate) keep_going: bool,
     pub(crate) only: Vec<String>,
 }
+
+/// Steps that wait more than they compute. Each begins while nothing that it reads is being built.
+const BESIDE: [&str; 2] = ["prove-relay", "chromium"];
 
 struct Step {
     name: &'static str,
@@ -145,16 +152,16 @@ const STEPS: &[Step] = &[
         work: deploy,
     },
     Step {
+        name: "relay",
+        what: "release build of page, relay and terminal",
+        fast: false,
+        work: release,
+    },
+    Step {
         name: "prove-relay",
         what: "relays that are broken on purpose are found",
         fast: false,
         work: broken::prove,
-    },
-    Step {
-        name: "relay",
-        what: "release build of page and relay",
-        fast: false,
-        work: pipeline::relay,
     },
     Step {
         name: "sim",
@@ -169,16 +176,16 @@ const STEPS: &[Step] = &[
         work: first_visit,
     },
     Step {
-        name: "firefox",
-        what: "the laws in Firefox",
-        fast: false,
-        work: firefox,
-    },
-    Step {
         name: "chromium",
         what: "the laws in Chromium",
         fast: false,
         work: chromium,
+    },
+    Step {
+        name: "firefox",
+        what: "the laws in Firefox",
+        fast: false,
+        work: firefox,
     },
     Step {
         name: "webkit",
@@ -187,12 +194,6 @@ const STEPS: &[Step] = &[
         work: webkit,
     },
 ];
-
-struct Outcome {
-    step: &'static Step,
-    took: Duration,
-    failure: Option<String>,
-}
 
 pub(crate) fn list() {
     for step in STEPS {
@@ -208,17 +209,35 @@ pub(crate) fn list() {
 /// Runs the chosen steps, prints the table; whether all passed.
 pub(crate) fn run(ctx: &Context, choice: &Choice) -> Result<bool> {
     let chosen = choose(choice)?;
-    let mut outcomes = Vec::new();
+    let watch = Stopwatch::start();
+    let several = chosen.len() > 1;
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut beside: Option<Beside<&'static Step>> = None;
     for step in chosen {
-        let outcome = run_step(ctx, step);
-        let failed = outcome.failure.is_some();
-        outcomes.push(outcome);
+        if several && BESIDE.contains(&step.name) {
+            outcomes.extend(beside.take().map(|other| ended(ctx, other)));
+            beside = Some(Beside::start(ctx, step, step.name)?);
+        } else {
+            outcomes.push(run_step(ctx, step));
+        }
+        let failed = outcomes.iter().any(|outcome| outcome.failure.is_some());
         if failed && !choice.keep_going {
             break;
         }
     }
-    summary(&outcomes, choice);
+    outcomes.extend(beside.map(|other| ended(ctx, other)));
+    summary(&outcomes, choice, watch.elapsed());
     Ok(outcomes.iter().all(|outcome| outcome.failure.is_none()))
+}
+
+fn ended(ctx: &Context, beside: Beside<&'static Step>) -> Outcome {
+    let (step, took, passed) = beside.finish(ctx);
+    Outcome {
+        name: step.name,
+        what: step.what,
+        took,
+        failure: passed.err().map(|error| format!("{error:#}")),
+    }
 }
 
 fn choose(choice: &Choice) -> Result<Vec<&'static Step>> {
@@ -256,40 +275,11 @@ fn run_step(ctx: &Context, step: &'static Step) -> Outcome {
         }
     }
     Outcome {
-        step,
+        name: step.name,
+        what: step.what,
         took: watch.elapsed(),
         failure,
     }
-}
-
-fn summary(outcomes: &[Outcome], choice: &Choice) {
-    println!("\n--- summary ---");
-    for outcome in outcomes {
-        let verdict = if outcome.failure.is_some() {
-            "FAILED"
-        } else {
-            "ok"
-        };
-        println!(
-            "{verdict:6}  {:12} {:>12}  {}",
-            outcome.step.name,
-            human(outcome.took),
-            outcome.step.what
-        );
-    }
-    let total: Duration = outcomes.iter().map(|outcome| outcome.took).sum();
-    let failed = outcomes
-        .iter()
-        .filter(|outcome| outcome.failure.is_some())
-        .count();
-    if failed > 0 && !choice.keep_going {
-        println!("stopped at the first failure; --keep-going runs the rest");
-    }
-    println!(
-        "{} passed, {failed} failed, in {}",
-        outcomes.len() - failed,
-        human(total)
-    );
 }
 
 fn fmt(ctx: &Context) -> Result<()> {
@@ -367,6 +357,12 @@ fn wasm_pack(ctx: &Context) -> Result<()> {
     ctx.run(toolchain.apply(test))
 }
 
+/// All that the steps after it start.
+fn release(ctx: &Context) -> Result<()> {
+    pipeline::relay(ctx)?;
+    pipeline::terminal(ctx)
+}
+
 fn first_visit(ctx: &Context) -> Result<()> {
     pipeline::page(ctx)?;
     size::print(ctx)
@@ -440,6 +436,14 @@ mod tests {
             assert!(!fast.contains(&left_out), "{left_out} is in --fast");
         }
         assert!(fast.contains(&"native"));
+    }
+
+    #[test]
+    fn what_runs_beside_others_is_a_step_and_not_the_last() {
+        for name in BESIDE {
+            let at = STEPS.iter().position(|step| step.name == name);
+            assert!(at.is_some_and(|at| at + 1 < STEPS.len()), "{name}");
+        }
     }
 
     #[test]
