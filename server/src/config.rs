@@ -74,6 +74,10 @@ pub struct Limits {
     pub stranger_messages: u64,
     /// Bytes of envelopes that may wait in one mailbox.
     pub mailbox_bytes: u64,
+    /// Bytes of the store beyond which it takes no mail and no account; without it 80 % of its disk.
+    pub store_bytes: Option<u64>,
+    /// Bytes of the disk that mail and accounts leave free; without it 256 MiB, or a tenth of a smaller disk.
+    pub free_bytes: Option<u64>,
     /// How long a message may wait.
     pub mail_lifetime: Duration,
     /// Days after which an account that nobody used is erased, if ever.
@@ -155,6 +159,8 @@ impl Default for Limits {
             mailbox_messages: Self::MAILBOX_MESSAGES,
             stranger_messages: Self::STRANGER_MESSAGES,
             mailbox_bytes: Self::MAILBOX_BYTES,
+            store_bytes: None,
+            free_bytes: None,
             mail_lifetime: Duration::from_millis(MAIL_LIFETIME_MS),
             account_days: None,
             one_time_keys: MAX_ONE_TIME_KEYS,

@@ -25,6 +25,9 @@ const LEAST_MESSAGE: u64 = 4 * 1_024;
 /// A tebibyte: more than a mailbox can be meant to hold.
 const MOST_BYTES: u64 = 1 << 40;
 
+/// A pebibyte: more than a disk has.
+const MOST_DISK: u64 = 1 << 50;
+
 /// Clients fill up below 25 keys, fifty at a time.
 const LEAST_KEYS: u64 = 50;
 
@@ -81,6 +84,12 @@ pub(super) struct Flags {
     /// Bytes that may wait in one mailbox
     #[arg(long, env = "PAWL_MAILBOX_BYTES", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(MAX_ENVELOPE as u64..=MOST_BYTES), default_value_t = Limits::MAILBOX_BYTES)]
     mailbox_bytes: u64,
+    /// Bytes of the store beyond which it takes no mail and no new account; without it 80 % of its disk
+    #[arg(long, env = "PAWL_STORE_BYTES", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(1..=MOST_DISK))]
+    store_bytes: Option<u64>,
+    /// Bytes of the disk that mail and new accounts leave free; without it 256 MiB, or a tenth of a smaller disk
+    #[arg(long, env = "PAWL_FREE_BYTES", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(0..=MOST_DISK))]
+    free_bytes: Option<u64>,
     /// Days that a message may wait; the keys that open it are kept 30
     #[arg(long, env = "PAWL_MAILBOX_DAYS", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u32).range(1..=30), default_value_t = Limits::MAILBOX_DAYS)]
     mailbox_days: u32,
@@ -132,6 +141,8 @@ impl Flags {
             mailbox_messages: self.mailbox_messages,
             stranger_messages: self.stranger_messages,
             mailbox_bytes: self.mailbox_bytes,
+            store_bytes: self.store_bytes,
+            free_bytes: self.free_bytes,
             mail_lifetime: DAY * self.mailbox_days,
             account_days: self.account_days.0,
             one_time_keys: small(self.one_time_keys),

@@ -202,6 +202,10 @@ async fn new(
         Registered::OtherRecord => Err(ConnectionError::AuthFailed.into()),
         Registered::KeyReused => Err(ConnectionError::KeyReused.into()),
         Registered::InviteNeeded => Err(ConnectionError::InviteNeeded.into()),
+        Registered::NoRoom => Err(End::Error(
+            ConnectionError::Unavailable,
+            super::requests::FULL_RETRY_MS,
+        )),
         Registered::Closed => Err(ConnectionError::RegistrationClosed.into()),
     }
 }

@@ -12,7 +12,7 @@ use super::session::Connection;
 use crate::store::{Claimed, Published, Submitted};
 
 /// A full mailbox empties when its owner comes back: minutes, not seconds.
-const FULL_RETRY_MS: u64 = 60_000;
+pub(super) const FULL_RETRY_MS: u64 = 60_000;
 
 impl Connection<'_> {
     /// Takes one request; its answer is queued behind those of the requests before it. What is rare is boxed, so

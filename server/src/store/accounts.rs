@@ -26,6 +26,8 @@ pub(crate) enum Registered {
     InviteNeeded,
     /// The relay takes no new accounts.
     Closed,
+    /// There is no room for another account.
+    NoRoom,
 }
 
 /// What a new account is let in by.
@@ -37,6 +39,8 @@ pub(super) struct Admission {
     pub(super) most_keys: usize,
     /// The day, where the last use of accounts is kept.
     pub(super) today: Option<i64>,
+    /// There is room for another account.
+    pub(super) has_room: bool,
 }
 
 /// What a connection begins with.
@@ -120,6 +124,9 @@ pub(super) fn register(
     };
     if known.is_some() || erased::is_anothers(conn, username, &register.device.account.0)? {
         return Ok(Registered::UsernameTaken);
+    }
+    if !admission.has_room {
+        return Ok(Registered::NoRoom);
     }
     let registered = insert(conn, register, admission)?;
     if let (Registered::Done(_), Some(invite)) = (&registered, invite) {

@@ -12,6 +12,7 @@ fn open() -> accounts::Admission {
         now: 0,
         most_keys: 100,
         today: None,
+        has_room: true,
     }
 }
 

@@ -67,6 +67,9 @@ pub enum OpenError {
         "relay.db is a copy that `pawl-server backup` made: `pawl-server restore` makes a store of it"
     )]
     ACopy,
+    /// Not even the reserve is left.
+    #[error("the disk is full, and the reserve in the folder is used up: make some MiB of room")]
+    Full,
     /// No thread for it.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),

@@ -12,6 +12,7 @@ mod erased;
 mod error;
 mod examine;
 mod fixed;
+mod folder;
 mod invites;
 mod jobs;
 mod keys;
@@ -20,6 +21,7 @@ mod mail;
 mod people;
 mod place;
 mod readers;
+mod room;
 mod schema;
 mod shares;
 mod sweep;
@@ -27,9 +29,9 @@ mod time;
 mod unused;
 mod writer;
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,6 +54,7 @@ pub use error::OpenError;
 pub(crate) use error::StoreError;
 pub(crate) use examine::{Health, examine};
 pub(crate) use fixed::fixed_limits;
+use folder::{folder_of, lock, make_folder, missing, private};
 pub(crate) use invites::Invite;
 pub(crate) use keys::Published;
 pub(crate) use live::{Listener, Outlet};
@@ -134,6 +137,7 @@ pub(crate) struct Store {
     path: PathBuf,
     is_new: bool,
     place: Arc<place::Place>,
+    room: Arc<room::Room>,
     /// Held until the relay ends, also by a crash: two relays on one folder would lose wake-ups.
     lock: File,
 }
@@ -160,7 +164,9 @@ impl Store {
             .open(&path)
             .and_then(|file| file.metadata())
             .map_err(OpenError::Unwritable)?;
-        let (conn, epoch) = schema::open_writer(&path, fresh, clock::wall_ms())?;
+        let room = Arc::new(room::Room::new(folder, &config.limits));
+        let (conn, epoch) = room.open(|| schema::open_writer(&path, fresh, clock::wall_ms()))?;
+        room.look(&conn)?;
         if is_new && made > 1 {
             tracing::warn!(
                 "a new store was made, and the folder above its own too: look whether --data is right and its disk is there"
@@ -172,6 +178,7 @@ impl Store {
             config.limits.clone(),
             Arc::clone(&metrics),
             Arc::clone(&time),
+            Arc::clone(&room),
             wake,
         );
         Ok(Self {
@@ -183,6 +190,7 @@ impl Store {
             limits: config.limits.clone(),
             registration: config.registration,
             place: Arc::new(place::Place::new(&path, opened)),
+            room,
             path,
             is_new,
             lock,
@@ -242,15 +250,19 @@ impl Store {
 
     /// Registers an account with its first device; its signatures are verified already.
     pub(crate) async fn register(&self, register: Register) -> Result<Registered, StoreError> {
-        let admission = accounts::Admission {
+        let mut admission = accounts::Admission {
             registration: self.registration,
             now: self.time.now(),
             most_keys: self.limits.one_time_keys,
             today: self.today(),
+            has_room: false,
         };
-        self.write(move |conn| accounts::register(conn, &register, admission))
-            .await?
-            .await
+        let room = Arc::clone(&self.room);
+        let op = move |conn: &Connection| {
+            admission.has_room = room.take(room::ACCOUNT);
+            accounts::register(conn, &register, admission)
+        };
+        self.write(op).await?.await
     }
 
     /// Begins a connection: forgets what the device has on disk and says what the relay holds.
@@ -393,9 +405,10 @@ impl Store {
     /// Who is shut out, where that is another list than the one with this number. Says also whether the store can be
     /// read and is where it was opened.
     pub(crate) async fn bans(&self, known: Option<i64>) -> Result<Option<BanList>, StoreError> {
-        let place = Arc::clone(&self.place);
+        let (place, room) = (Arc::clone(&self.place), Arc::clone(&self.room));
         let read = move |conn: &Connection| {
             place.check()?;
+            room.look(conn)?;
             bans::changed(conn, known)
         };
         self.readers.submit(read).await?.await
@@ -429,55 +442,6 @@ impl Store {
         self.write(move |conn| sweep::sweep(conn, now, lifetime))
             .await?
             .await
-    }
-}
-
-/// Makes the folder, and what leads to it. Folders that got a new name in them are flushed: a loss of power would take
-/// that name, and all that is under it. Gives how many were made.
-fn make_folder(folder: &Path) -> std::io::Result<usize> {
-    let missing = missing(folder).len();
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
-    #[cfg(unix)]
-    for made in folder.ancestors().take(missing) {
-        if let Err(error) = File::open(folder_of(made)).and_then(|parent| parent.sync_all()) {
-            tracing::warn!(%error, "the name of a new folder may be lost with the power");
-        }
-    }
-    Ok(missing)
-}
-
-/// This folder and those above it that are not there, innermost first.
-fn missing(folder: &Path) -> Vec<&Path> {
-    let is_missing = |at: &&Path| !at.as_os_str().is_empty() && !at.exists();
-    folder.ancestors().take_while(is_missing).collect()
-}
-
-/// Where the name of a file or folder is written down.
-fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-}
-
-/// For files that nobody but the relay's user reads, whatever the folder allows.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let file = private().open(path).map_err(OpenError::Unwritable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
-        Err(TryLockError::Error(error)) => Err(OpenError::Unwritable(error)),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Somebody who is not there costs an asker what anybody costs: the statements are compared, not the clock.
 
+use std::path::Path;
+
 use std::cell::RefCell;
 
 use pawl_wire::{ClaimId, DeviceAddress, MessageId, Submit, Username};

@@ -51,6 +51,7 @@ pub(super) fn store(folder: &Path) -> (Connection, DeviceId) {
         now: 0,
         most_keys: 100,
         today: None,
+        has_room: true,
     };
     match accounts::register(&conn, &register(), open).expect("it can write") {
         Registered::Done(device) => (conn, device),

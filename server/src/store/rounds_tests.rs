@@ -61,7 +61,8 @@ impl World {
             ..Limits::default()
         };
         let (time, wake) = (Arc::new(Time::at(0)), Arc::new(|_| ()));
-        let writer = Writer::start(conn, limits, Arc::default(), time, wake);
+        let room = Arc::new(Room::new(folder.path(), &limits));
+        let writer = Writer::start(conn, limits, Arc::default(), time, room, wake);
         Self {
             writer: writer.expect("a thread"),
             other: open(folder.path()),

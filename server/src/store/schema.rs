@@ -260,7 +260,10 @@ fn prepare(conn: &mut Connection, fresh: Epoch, machine: u64) -> Result<Epoch, O
     if (1..6).contains(&version) {
         begun.execute_batch(FROM_5)?;
     }
-    begun.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    // A store that is as it should be is not written: the disk may be full.
+    if version != SCHEMA_VERSION {
+        begun.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    }
     let epoch = begun.query_row("SELECT epoch FROM relay", [], |row| row.get(0))?;
     begun.commit()?;
     Ok(Epoch(epoch))

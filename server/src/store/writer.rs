@@ -17,6 +17,7 @@ use super::jobs::Reply;
 use super::jobs::{self, Job};
 use super::live::{Listener, LiveMail, OnDisk, Outlet, Submission, Taken, Write};
 use super::people::{self, Erased};
+use super::room::Room;
 use super::shares::Shares;
 use super::time::Time;
 use super::{DeviceId, Pending, StoreError, Submitted, mail};
@@ -45,6 +46,7 @@ impl Writer {
         limits: Limits,
         metrics: Arc<Metrics>,
         time: Arc<Time>,
+        room: Arc<Room>,
         wake: Wake,
     ) -> std::io::Result<Self> {
         let (queue, messages) = mpsc::channel(QUEUE);
@@ -56,6 +58,7 @@ impl Writer {
             wake,
             metrics,
             time,
+            room,
             live: LiveMail::new(limits.live_grace),
             shares: Arc::default(),
             limits: Arc::new(limits),
@@ -188,6 +191,7 @@ struct Thread {
     wake: Wake,
     metrics: Arc<Metrics>,
     time: Arc<Time>,
+    room: Arc<Room>,
     live: LiveMail,
     /// Only this thread locks it: jobs that look at it run here too.
     shares: Arc<Mutex<Shares>>,
@@ -303,9 +307,15 @@ impl Thread {
         stored: impl FnOnce(DeviceId) + Send + 'static,
     ) {
         let (now, from, shares) = (self.time.now(), submission.from, Arc::clone(&self.shares));
+        let room = Arc::clone(&self.room);
         let insert = move |conn: &Connection, submit: &Submit| {
+            let size = submit.envelope.len() as u64;
+            // Its recipient may have it, and will know it when its sender comes back with it.
+            if !room.take(size) {
+                return Ok(Submitted::MailboxFull);
+            }
             mail::insert(conn, device, seq, submit, now)?;
-            lock(&shares).put(device, from, seq, submit.envelope.len() as u64);
+            lock(&shares).put(device, from, seq, size);
             Ok(Submitted::Stored(device))
         };
         self.envelope(submission, insert, stored);
@@ -314,11 +324,13 @@ impl Thread {
     fn append(&mut self, submission: Submission) {
         let (limits, wake) = (Arc::clone(&self.limits), Arc::clone(&self.wake));
         let (now, from, shares) = (self.time.now(), submission.from, Arc::clone(&self.shares));
+        let room = Arc::clone(&self.room);
         let append = move |conn: &Connection, submit: &Submit| {
             let mut shares = lock(&shares);
             let size = submit.envelope.len() as u64;
-            let has_room =
-                |mailbox, waiting| shares.has_room(mailbox, from, size, waiting, &limits);
+            let has_room = |mailbox, waiting| {
+                shares.has_room(mailbox, from, size, waiting, &limits) && room.take(size)
+            };
             let (submitted, seq) = mail::append(conn, submit, has_room, now)?;
             if let Submitted::Stored(mailbox) = submitted {
                 shares.put(mailbox, from, seq, size);
@@ -404,6 +416,9 @@ impl Thread {
             Err(error) => {
                 tracing::error!(%error, "the store cannot commit");
                 jobs::undo(&self.conn);
+                if error.is_full {
+                    self.room.meet_full_disk();
+                }
                 false
             }
         };
@@ -432,6 +447,9 @@ impl Thread {
             Ok(()) => self.live.reserved(ranges),
             Err(error) => {
                 tracing::error!(%error, "the store cannot reserve numbers");
+                if error.is_full() {
+                    self.room.meet_full_disk();
+                }
                 self.write(|live, writes| {
                     for (device, _) in ranges {
                         live.end(device, None, writes);

@@ -19,7 +19,8 @@ fn start(folder: &std::path::Path) -> (Writer, Connection) {
     conn.busy_timeout(std::time::Duration::ZERO)
         .expect("a setting");
     let (time, wake) = (Arc::new(Time::at(0)), Arc::new(|_| ()));
-    let writer = Writer::start(conn, Limits::default(), Arc::default(), time, wake);
+    let room = Arc::new(Room::new(folder, &Limits::default()));
+    let writer = Writer::start(conn, Limits::default(), Arc::default(), time, room, wake);
     (writer.expect("a thread"), open())
 }
 

@@ -53,6 +53,8 @@ impl Luck {
 enum Change {
     Write(u64, Vec<u8>),
     Length(u64),
+    /// Blocks up to there, and no shorter than it was.
+    Room(u64),
 }
 
 impl Change {
@@ -60,6 +62,7 @@ impl Change {
         match self {
             Self::Write(at, data) => write(bytes, *at, data),
             Self::Length(length) => bytes.resize(to_size(*length), 0),
+            Self::Room(end) => bytes.resize(to_size(*end).max(bytes.len()), 0),
         }
     }
 
@@ -210,6 +213,10 @@ impl Disk {
             "pwrite64" => {
                 let change = Change::Write(call.number(3), call.data());
                 self.file(&name).change(change);
+            }
+            "fallocate" => {
+                let end = call.number(2) + call.number(3);
+                self.file(&name).change(Change::Room(end));
             }
             "ftruncate" => {
                 let change = Change::Length(call.number(1));

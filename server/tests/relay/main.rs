@@ -19,6 +19,8 @@ mod door;
 mod ending;
 mod erased;
 mod faults;
+#[cfg(target_os = "linux")]
+mod full;
 mod handshake;
 mod history;
 mod hostile;

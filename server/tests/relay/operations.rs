@@ -57,6 +57,7 @@ async fn nobody_else_reads_the_store_in_a_folder_that_is_open_to_all() {
         "relay.db-shm",
         "relay.db-wal",
         "relay.lock",
+        "relay.reserve",
         "relay.sock",
     ];
     assert_eq!(names, expected.map(Into::into).into());

@@ -4,11 +4,15 @@ mod child;
 pub(crate) mod client;
 pub(crate) mod http;
 mod keys;
+#[cfg(target_os = "linux")]
+mod small_disk;
 
 pub(crate) use child::{Child, command, ended, program};
 pub(crate) use client::{Client, End};
 pub(crate) use http::{Response, close_code, frame, http, raw_socket};
 pub(crate) use keys::{Device, envelope, key, message_id, random};
+#[cfg(target_os = "linux")]
+pub(crate) use small_disk::SmallDisk;
 
 use std::net::SocketAddr;
 use std::path::Path;
