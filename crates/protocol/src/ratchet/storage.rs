@@ -59,13 +59,18 @@ impl Ratchet {
             .collect::<Result<_, _>>()?;
         let retired =
             RetiredChains::from_oldest(retired).ok_or(DecodeError::BadField("retired chains"))?;
-        Ok(Self {
+        let ratchet = Self {
             root,
             sending,
             receiving,
             next_header_key,
             retired,
-        })
+        };
+        // Each chain's are bounded where it is read; they are as few in all.
+        match ratchet.skipped_bytes() > MAX_KEPT_KEYS * SKIPPED_KEY_BYTES {
+            true => Err(DecodeError::BadField("skipped keys")),
+            false => Ok(ratchet),
+        }
     }
 }
 
