@@ -391,7 +391,8 @@ def check_contents(file):
 
     yield "contents", each(file["contents"], made)
     yield "refused contents", refusals(
-        file["refused_contents"], lambda case: content.decode(raw(case["plaintext"]))
+        file["refused_contents"],
+        lambda case: content.decode(raw(case["plaintext"]) + bytes(case.get("zeros_behind", 0))),
     )
 
 

@@ -4,6 +4,7 @@ import copy
 import random
 import sys
 
+from pawl import content, identity, ratchet, session
 from pawl.encoding import LABELS
 
 # Lists of valid vectors. (In a refused one many bytes may change and the reason stay.)
@@ -37,6 +38,52 @@ USED_IN = {
 FLIPS_IN_EACH_FILE = 12
 
 
+def _swept_but_for_skipped():
+    """A ratchet that does not look for what is past its lifetime when a skipped key was used."""
+
+    class Lazy(ratchet.Ratchet):
+        def _open_skipped(self, *arguments):
+            self.is_lazy = True
+            return super()._open_skipped(*arguments)
+
+        def _prune(self, now):
+            if not self.__dict__.pop("is_lazy", False):
+                super()._prune(now)
+
+    return Lazy
+
+
+def _current_first(self):
+    return ([self.receiving] if self.receiving else []) + self.retired
+
+
+# What somebody may read out of PROTOCOL.md that does not stand there: of which file's vectors, where, and what
+# stands there then.
+MISREADINGS = [
+    ("kind 3 is of a newer version", "contents", content, "NEWEST", 2),
+    ("a text may have 65,537 bytes", "contents", content, "MAX_TEXT", 65537),
+    (
+        "a clock that went back ends a lifetime",
+        "ratchet",
+        ratchet,
+        "expired",
+        lambda then, now: abs(now - then) > ratchet.LIFETIME_MS,
+    ),
+    ("a skipped key sweeps nothing", "ratchet", session, "Ratchet", _swept_but_for_skipped()),
+    ("the current chain's keys go first", "ratchet", ratchet.Ratchet, "oldest_first", _current_first),
+    ("1,000 skipped keys are of each chain", "ratchet", ratchet.Ratchet, "check_kept", lambda self: None),
+    (
+        "the certificate is verified before it is compared",
+        "handshakes",
+        session,
+        "LOOKS_AT_THE_SENDER",
+        session.LOOKS_AT_THE_SENDER[::-1],
+    ),
+    ("~ is in no username", "identity", identity, "USERNAME_BYTES", range(0x21, 0x7E)),
+    ("a record's version begins at 1", "identity", identity, "LEAST_VERSION", 1),
+]
+
+
 def prove(files, passes):
     for label, name in USED_IN.items():
         kept = LABELS[label]
@@ -45,6 +92,15 @@ def prove(files, passes):
             sys.exit("another label for %r passes" % label)
         LABELS[label] = kept
     print("%d labels changed in turn, each noticed" % len(USED_IN))
+    for what, name, where, field, value in MISREADINGS:
+        kept = getattr(where, field)
+        setattr(where, field, value)
+        if passes(name, files[name]):
+            sys.exit("a misreading passes: %s" % what)
+        setattr(where, field, kept)
+        if not passes(name, files[name]):
+            sys.exit("%s.json does not pass without a misreading" % name)
+    print("%d misreadings in turn, each noticed" % len(MISREADINGS))
     flips = random.Random(1)
     count = 0
     for name, lists in VALID.items():

@@ -296,7 +296,15 @@ fn by_others<'a>(alice: &'a Person, other: &'a Person, good: &[u8]) -> Vec<Attem
         prekeys: by.prekeys(KemKind::OneTime, true),
         envelope: good.to_vec(),
     };
-    cases.map(attempt).into()
+    let mut attempts = Vec::from(cases.map(attempt));
+    // Which of both is looked at first.
+    attempts.push(Attempt {
+        name: "reflected to its sender, with another signature in the certificate",
+        by: alice,
+        prekeys: alice.prekeys(KemKind::OneTime, true),
+        envelope: changed(good, 19 + 163, &[good[19 + 163] ^ 1]),
+    });
+    attempts
 }
 
 fn other_prekeys<'a>(bob: &'a Person, good: &[u8], without: &[u8]) -> Vec<Attempt<'a>> {

@@ -181,9 +181,14 @@ fn records(alice: &Person, rng: &mut Tape) -> Vec<Json> {
         ("three devices", record(alice, "alice", 2, three)),
         (
             "the longest name, the highest version",
-            record(alice, long, u64::MAX, vec![own]),
+            record(alice, long, u64::MAX, vec![own.clone()]),
         ),
         ("ten devices", record(alice, "a", 3, ten)),
+        ("version 0", record(alice, "alice", 0, vec![own.clone()])),
+        (
+            "the first and the last printable character",
+            record(alice, "!~", 1, vec![own]),
+        ),
     ]
     .map(|(name, record)| {
         object! {

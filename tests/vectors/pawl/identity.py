@@ -6,6 +6,10 @@ from .encoding import LABELS, Reader, Refused, integer
 from .primitives import ed25519_check, ed25519_sign, ed25519_verifies, x25519_check
 
 
+USERNAME_BYTES = range(0x21, 0x7F)
+LEAST_VERSION = 0
+
+
 class Certificate:
     """164 bytes; a claim until verified."""
 
@@ -62,10 +66,12 @@ class AccountRecord:
         reader.version()
         record.account = ed25519_check(reader.bytes(32))
         name = reader.bytes(reader.integer(1))
-        if not 1 <= len(name) <= 32 or any(not 0x21 <= byte <= 0x7E for byte in name):
+        if not 1 <= len(name) <= 32 or any(byte not in USERNAME_BYTES for byte in name):
             raise Refused("bad field: username")
         record.username = name.decode("ascii")
         record.version = reader.integer(8)
+        if record.version < LEAST_VERSION:
+            raise Refused("bad field: version")
         count = reader.integer(1)
         if not 1 <= count <= 10:
             raise Refused("bad field: device count")

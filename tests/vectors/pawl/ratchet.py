@@ -192,9 +192,12 @@ class Ratchet:
         self.sending = Due(header.ratchet_key, active.next_header_key, active.number)
         return plaintext
 
+    def oldest_first(self):
+        return self.retired + ([self.receiving] if self.receiving else [])
+
     def _prune(self, now):
         self.retired = [chain for chain in self.retired if not expired(chain.retired_at, now)]
-        chains = self.retired + ([self.receiving] if self.receiving else [])
+        chains = self.oldest_first()
         for chain in chains:
             for number in [n for n, (then, _) in chain.skipped.items() if expired(then, now)]:
                 del chain.skipped[number]
@@ -244,7 +247,13 @@ class Ratchet:
             retired.append(Chain(header_key, ratchet_key, None, None, _read_skipped(reader), at))
         if count > MAX_RETIRED:
             raise Refused("bad field: retired chains")
-        return cls(root_key, next_header_key, sending, receiving, retired)
+        ratchet = cls(root_key, next_header_key, sending, receiving, retired)
+        ratchet.check_kept()
+        return ratchet
+
+    def check_kept(self):
+        if sum(len(chain.skipped) for chain in self.oldest_first()) > MAX_KEPT:
+            raise Refused("bad field: skipped keys")
 
 
 def _read_sending(reader):

@@ -138,6 +138,19 @@ class ResponderPreKeys:
         self.signed, self.kem, self.one_time = signed, kem, one_time
 
 
+def _is_another(device, peer):
+    if peer.identity_key == device.certificate.identity_key:
+        raise Refused("own device")
+
+
+def _is_certified(_, peer):
+    peer.verify()
+
+
+# In this order.
+LOOKS_AT_THE_SENDER = [_is_another, _is_certified]
+
+
 def accept(device, prekeys, envelope, now):
     """Returns the session, the plaintext, and what was agreed."""
     handshake = envelope.handshake
@@ -151,9 +164,8 @@ def accept(device, prekeys, envelope, now):
     ):
         raise Refused("prekey mismatch")
     peer = Certificate.decode(handshake.certificate)
-    if peer.identity_key == device.certificate.identity_key:
-        raise Refused("own device")
-    peer.verify()
+    for look in LOOKS_AT_THE_SENDER:
+        look(device, peer)
     signed_id, signed_private = prekeys.signed
     kind, kem_id, seed = prekeys.kem
     base_key = handshake.base_key

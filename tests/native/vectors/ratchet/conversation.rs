@@ -14,6 +14,8 @@ pub(super) fn play(script: &mut Script, first: &[u8], other: &Handshake) {
     forgeries::in_a_chain(script);
     long_ago(script);
     many(script);
+    by_the_clock(script);
+    oldest_first(script);
 }
 
 fn first_replies(script: &mut Script, first: &[u8], other: &Handshake) {
@@ -132,4 +134,55 @@ fn refuses(script: &Script, envelope: &[u8]) -> bool {
     let before = stored(&session);
     let parsed = pawl_protocol::Envelope::decode(envelope).expect("an envelope");
     session.open(&parsed, script.now).is_err() && stored(&session) == before
+}
+
+/// A skipped message, and the one behind it that is opened now.
+fn skip_one(script: &mut Script, what: &str) -> Vec<u8> {
+    let late = script.seal(Alice, "late");
+    let next = script.seal(Alice, "in time");
+    script.open(Bob, what, &next);
+    late
+}
+
+fn by_the_clock(script: &mut Script) {
+    let began = script.now;
+    let first = skip_one(script, "one is skipped");
+    script.now = began - SKIPPED_KEY_LIFETIME_MS - 1;
+    let second = skip_one(
+        script,
+        "a clock that went back more than seven days: nothing is dropped",
+    );
+    script.open(Bob, "a skipped message by that clock", &first);
+    script.now = began;
+    let third = skip_one(script, "a clock that is right again: what it kept is old");
+    script.refuse(Bob, "a message that a wrong clock kept", &second);
+    script.now += 1_000;
+    let fourth = skip_one(script, "a second later");
+    script.now = began + SKIPPED_KEY_LIFETIME_MS + 500;
+    script.open(
+        Bob,
+        "a skipped message drops an older one, seven days later",
+        &fourth,
+    );
+    script.now = began + 1_000;
+    script.refuse(Bob, "a message that a skipped one dropped", &third);
+}
+
+fn oldest_first(script: &mut Script) {
+    let first = script.seal(Alice, "the first of a chain");
+    script.lose(Alice, 599);
+    let last = script.seal(Alice, "the last of it");
+    script.open(Bob, "six hundred skipped", &last);
+    let reply = script.seal(Bob, "reply");
+    script.open(Alice, "a reply ends the chain", &reply);
+    let newer = script.seal(Alice, "the first of the next chain");
+    script.lose(Alice, 400);
+    let next = script.seal(Alice, "the last of that");
+    script.open(
+        Bob,
+        "401 more in the next chain: the oldest of the retired one goes",
+        &next,
+    );
+    script.refuse(Bob, "the oldest of a retired chain, dropped", &first);
+    script.open(Bob, "the oldest of the current chain stays", &newer);
 }

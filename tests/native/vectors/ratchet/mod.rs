@@ -80,6 +80,20 @@ fn refused_states(active: &[u8], due: &[u8]) -> Vec<Json> {
         let keys: Vec<_> = numbers.iter().flat_map(key).collect();
         due_with("skipped", &[&count.to_be_bytes(), &keys[..]].concat())
     };
+    let keys = |numbers: std::ops::Range<u32>| {
+        let count = u16::try_from(numbers.len()).expect("few");
+        let keys = numbers.flat_map(|number| [&number.to_be_bytes()[..], &[7; 40]].concat());
+        [&count.to_be_bytes()[..], &keys.collect::<Vec<_>>()].concat()
+    };
+    let mut ratchet_key = [0; 32];
+    ratchet_key[0] = 9;
+    let chain = [&[1][..], &[0; 32], &ratchet_key, &[0; 8], &keys(0..501)].concat();
+    let spread = |current: u32| {
+        let state = Stored::parse(due).with("receiving_number", &[0, 0, 4, 0]);
+        let state = state.with("skipped", &keys(0..current));
+        state.with("retired_count", &chain).bytes()
+    };
+    assert!(Session::from_bytes(&spread(499)).is_ok());
     let next = [u32::from_be_bytes(array(
         Stored::parse(due).get("receiving_number"),
     ))];
@@ -99,6 +113,7 @@ fn refused_states(active: &[u8], due: &[u8]) -> Vec<Json> {
             "1,001 skipped keys",
             skipped(&(0..1001).collect::<Vec<_>>()),
         ),
+        ("1,001 skipped keys of two chains", spread(500)),
         (
             "six retired chains",
             with_ratchet_keys(due_with("retired_count", &retired)),
