@@ -134,6 +134,10 @@ impl World {
                     self.post(to, envelope);
                 }
             }
+            Action::Flip { to, of, roll } => {
+                let (to, of) = self.pair(to, of);
+                self.flip(to, of, roll)?;
+            }
             _ => {}
         }
         self.relay.deliver_all();
@@ -280,6 +284,10 @@ impl World {
                 self.close_tab(who, 0);
             }
             self.set_network(who, true);
+        }
+        // On a new connection the relay, which is honest now, is asked whose a name is.
+        for who in std::mem::take(&mut self.flipped) {
+            self.cut_off(who);
         }
         for wire in self.relay.wires.values_mut() {
             wire.stalled = [0; 2];

@@ -7,7 +7,7 @@ use pawl_client::{Change, Event, Input, Key, SocketRequest, Step, Table};
 use pawl_protocol::Envelope;
 use pawl_wire::{ClientFrame, RelayFrame};
 
-use crate::fault::{Fault, sealed_bytes};
+use crate::fault::{Fault, as_line, sealed_bytes};
 use crate::law::{Failure, Law};
 use crate::people::{Person, Tab, Wish, number_of};
 use crate::plan::{Kind, Point};
@@ -166,7 +166,15 @@ impl World {
         let kept = |change: &Change| fault.is_none_or(|fault| fault.keeps(change));
         for change in changes.into_iter().filter(kept) {
             match change {
-                Change::Put { table, key, value } => self.put(who, table, key, &value)?,
+                Change::Put { table, key, value } => {
+                    if fault == Some(Fault::OthersShown)
+                        && table == Table::Conversations
+                        && let Some((place, line)) = as_line(&key, &value)
+                    {
+                        self.put(who, Table::Messages, place, &line)?;
+                    }
+                    self.put(who, table, key, &value)?;
+                }
                 Change::Delete { table, key } => {
                     let person = &mut self.people[who];
                     person.disk.remove(&(table, key.clone()));

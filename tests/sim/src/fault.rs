@@ -39,11 +39,13 @@ pub enum Fault {
     StoredTooEarly,
     /// The relay gives one one-time key to several.
     KeyGivenTwice,
+    /// What an account that is not the pinned one writes under a name stands in the conversation.
+    OthersShown,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::SendBeforeCommit,
         Self::AcknowledgeBeforeCommit,
         Self::ShowBeforeCommit,
@@ -59,6 +61,7 @@ impl Fault {
         Self::CommandRenamed,
         Self::StoredTooEarly,
         Self::KeyGivenTwice,
+        Self::OthersShown,
     ];
 
     /// By its name.
@@ -88,6 +91,7 @@ impl Fault {
             Self::CountersInMemory => &[Once, Order, NotSent, PrivateHalf],
             Self::FenceForgotten => &[Once, Unnoticed, Arrives, Order],
             Self::StoredTooEarly => &[Order, Arrives],
+            Self::OthersShown => &[NotSent],
             Self::KeyGivenTwice => &[Arrives, Order, Unnoticed, PrivateHalf],
         }
     }
@@ -118,6 +122,26 @@ impl Fault {
     }
 }
 
+/// What waits aside of an account that is not pinned, as the line that it would be: its key, and its record.
+pub(crate) fn as_line(key: &Key, record: &[u8]) -> Option<(Key, Vec<u8>)> {
+    const PEER_AND_ORDER: usize = 16;
+    let mut rest = record.get(5..).filter(|_| key.0.len() == PEER_AND_ORDER)?;
+    while let Some((number, length)) = field(rest) {
+        if number == LINE {
+            let (_, tag) = varint(rest)?;
+            let (_, head) = varint(rest.get(tag..)?)?;
+            let mut place = key.clone();
+            // Far behind all lines that there are.
+            place.0[PEER_AND_ORDER / 2 + 1] = 1;
+            return Some((place, rest[tag + head..length].to_vec()));
+        }
+        rest = &rest[length..];
+    }
+    None
+}
+
+/// Of what waits aside: the line.
+const LINE: u64 = 3;
 /// First byte of a fingerprint's key among the prekeys.
 const FINGERPRINT: u8 = 4;
 /// Of an outbox entry: id, recipient and envelope.

@@ -22,7 +22,7 @@ pub enum Law {
     PrivateHalf,
     /// What is on disk loads.
     Loads,
-    /// What is shown was sent, by that person to this one.
+    /// What is shown was sent, by that person to this one: by the account that is pinned, whatever has the name now.
     NotSent,
     /// It is shown once.
     Once,

@@ -7,6 +7,7 @@ mod act;
 mod driver;
 mod fault;
 mod hostile;
+mod impostor;
 mod law;
 mod mailbox;
 mod nursery;

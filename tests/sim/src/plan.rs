@@ -142,6 +142,12 @@ pub(crate) enum Action {
     BadBundles(u8),
     /// The relay gives one one-time key to several, for a while.
     RelayKeepsKeys(bool),
+    /// To one person a name points to another account for seconds, which writes.
+    Flip {
+        to: u8,
+        of: u8,
+        roll: u32,
+    },
 }
 
 /// A run before it happens.
@@ -248,7 +254,7 @@ impl Plan {
 fn trouble_of(kind: Kind, trouble: u32, dice: &mut Dice, actions: &mut Vec<Action>) {
     match kind {
         Kind::Weather => actions.push(weather(trouble % 13, dice)),
-        Kind::Damage => match trouble % 26 {
+        Kind::Damage => match trouble % 28 {
             weather_kind @ 0..=12 => actions.push(weather(weather_kind, dice)),
             kind => actions.push(damage(kind - 13, dice)),
         },
@@ -353,6 +359,11 @@ fn damage(trouble: u32, dice: &mut Dice) -> Action {
         11 => Action::Alter {
             pick: dice.0.next_u32(),
             byte: dice.0.next_u32(),
+        },
+        12 | 13 => Action::Flip {
+            to: who,
+            of: dice.who(),
+            roll: dice.0.next_u32(),
         },
         _ => match dice.below(3) {
             0 => Action::BadBundles(1 + dice.below(3) as u8),

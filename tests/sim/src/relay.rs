@@ -13,6 +13,7 @@ use pawl_wire::{
     close_code, statement, work,
 };
 
+use crate::impostor::Lie;
 use crate::law::{Failure, Law};
 use crate::mailbox::Mailbox;
 
@@ -28,7 +29,7 @@ const FAR: u64 = 1 << 32;
 pub(crate) struct Store {
     pub(crate) epoch: Epoch,
     pub(crate) names: BTreeMap<Username, AccountId>,
-    records: BTreeMap<AccountId, Vec<u8>>,
+    pub(crate) records: BTreeMap<AccountId, Vec<u8>>,
     pub(crate) boxes: BTreeMap<DeviceAddress, Mailbox>,
 }
 
@@ -72,6 +73,8 @@ pub(crate) struct Relay {
     pub(crate) written: Option<Store>,
     pub(crate) wires: BTreeMap<u64, Wire>,
     pub(crate) mood: Mood,
+    /// What it says to somebody about a name that is not so.
+    pub(crate) lie: Option<Lie>,
     /// Every submit that it took.
     pub(crate) taken: Vec<Submit>,
     /// The bytes under each id that ever came.
@@ -90,6 +93,7 @@ impl Relay {
             written: None,
             wires: BTreeMap::new(),
             mood: Mood::default(),
+            lie: None,
             taken: Vec::new(),
             bytes: BTreeMap::new(),
             claims: BTreeMap::new(),
@@ -199,6 +203,9 @@ impl Relay {
             (Some(_), ClientFrame::LookUp { username }) => {
                 let account = self.store.names.get(&username);
                 let record = account.and_then(|it| self.store.records.get(it)).cloned();
+                let lie = self.lie.as_ref();
+                let lie = lie.filter(|lie| lie.to == who && lie.username == username);
+                let record = lie.map(|lie| lie.record.clone()).or(record);
                 self.say(id, &RelayFrame::Account { username, record });
             }
             (Some(_), ClientFrame::FetchBundle { claim, device }) => {

@@ -1,6 +1,8 @@
 //! Engines, a relay and the time between them. Whatever can happen now is drawn from the seed; time passes only when
 //! nothing can, or where a plan says so.
 
+use std::collections::BTreeSet;
+
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use pawl_client::{FrameBatch, Input};
@@ -49,6 +51,8 @@ pub(crate) struct World {
     pub(crate) steps: u64,
     /// The relay or a narrow mailbox has refused something for now.
     pub(crate) had_refusals: bool,
+    /// Who was told that a name is somebody else's.
+    pub(crate) flipped: BTreeSet<usize>,
     /// Hours in which everything stood still.
     pub(crate) slept: u64,
     pub(crate) trace: Option<Vec<String>>,
@@ -79,6 +83,7 @@ impl World {
             relay_copies: Vec::new(),
             steps: 0,
             had_refusals: false,
+            flipped: BTreeSet::new(),
             slept: 0,
             trace: traced.then(Vec::new),
             ids: 0,
