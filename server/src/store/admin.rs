@@ -9,13 +9,16 @@ use std::path::Path;
 use pawl_wire::Epoch;
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::room::Room;
 use super::{
     AccountRow, Banned, Erased, Invite, OpenError, StoreError, bans, invites, people, schema, time,
 };
 use crate::clock;
+use crate::config::Limits;
 
 pub(crate) struct Admin {
     conn: Connection,
+    room: Room,
     _lock: Option<File>,
 }
 
@@ -44,6 +47,7 @@ impl Admin {
         match Self::open_alone(folder, fresh) {
             Err(OpenError::InUse) => Ok(Self {
                 conn: schema::open_beside(&folder.join("relay.db"))?,
+                room: Room::new(folder, &Limits::default()),
                 _lock: None,
             }),
             other => other,
@@ -60,8 +64,11 @@ impl Admin {
             return Err(OpenError::NoStore);
         }
         let lock = super::lock(&folder.join("relay.lock"))?;
+        let room = Room::new(folder, &Limits::default());
+        let open = || schema::open_writer(&path, fresh, clock::wall_ms());
         Ok(Self {
-            conn: schema::open_writer(&path, fresh, clock::wall_ms())?.0,
+            conn: room.open(open)?.0,
+            room,
             _lock: Some(lock),
         })
     }
@@ -148,9 +155,23 @@ impl Admin {
         Ok(true)
     }
 
+    /// On a full disk with the reserve's room.
     fn change<T>(
         &mut self,
-        change: impl FnOnce(&Connection) -> Result<T, AdminError>,
+        change: impl Fn(&Connection) -> Result<T, AdminError>,
+    ) -> Result<T, AdminError> {
+        match self.try_change(&change) {
+            Err(AdminError::Store(error)) if error.is_full() => {
+                self.room.meet_full_disk();
+                self.try_change(&change)
+            }
+            other => other,
+        }
+    }
+
+    fn try_change<T>(
+        &mut self,
+        change: impl Fn(&Connection) -> Result<T, AdminError>,
     ) -> Result<T, AdminError> {
         let begun = self
             .conn

@@ -235,3 +235,32 @@ async fn a_store_that_is_as_large_as_it_may_be_takes_mail_when_some_was_fetched(
     to.leave().await;
     until_taken(&mut from, bob.address(), true).await;
 }
+
+/// Where no relay runs the commands do it themselves, with the reserve's room.
+#[tokio::test]
+async fn an_operator_erases_and_bans_on_a_full_disk_where_no_relay_runs() {
+    let cramped = Cramped::new(64);
+    let relay = cramped.start(&[]);
+    let [alice, bob] = ["alice", "bobby"].map(Device::new);
+    let mut from = Client::register(relay.address, &alice).await;
+    Client::register(relay.address, &bob).await.leave().await;
+    for _ in 0..20 {
+        let large = vec![7; 90_000];
+        from.store(bob.address(), message_id(), large).await;
+    }
+    while !cramped.reserve().exists() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // The log has the last of it: the file did not grow.
+    relay.kill();
+    cramped.disk.fill();
+    let said = cramped.command(&["ban", "add", "mallory"]);
+    assert!(said.contains("mallory is shut out"), "{said}");
+    assert!(!cramped.reserve().exists(), "it is given up");
+    let said = cramped.command(&["mail", "erase", "bobby"]);
+    assert!(said.contains("20 messages"), "{said}");
+    let said = cramped.command(&["account", "erase", "bobby", "--yes"]);
+    assert!(said.contains("is erased"), "{said}");
+    let said = cramped.command(&["account", "list", "--json"]);
+    assert!(said.contains("alice") && !said.contains("bobby"), "{said}");
+}
