@@ -11,8 +11,8 @@ const LONG = 'And where did you find the drawings? I looked for hours and came a
 function measure() {
   return [...document.querySelectorAll('[role=log] article')].map((article) => {
     const row = article.closest('[data-position]');
-    const { width, height } = article.getBoundingClientRect();
-    return { row: row.getBoundingClientRect().height, width, height, left: article.offsetLeft };
+    const { width, height, left } = article.getBoundingClientRect();
+    return { row: row.getBoundingClientRect().height, width, height, left };
   });
 }
 

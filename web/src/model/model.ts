@@ -51,6 +51,9 @@ export class Model {
 
   constructor() {
     effect(() => {
+      if (this.phase.value) this.settings.remember(this.phase.value.type === 'ready');
+    });
+    effect(() => {
       const name = this.#currentName.value;
       untracked(() => { this.#open(name); });
     });

@@ -1,4 +1,4 @@
-/** What is set on this device and is no secret: the theme; and whether the browser keeps our data. */
+/** What is set on this device and is no secret: the theme, whether there is an account; and whether the browser keeps our data. */
 import { signal } from '@preact/signals';
 
 export const THEMES = ['system', 'light', 'dark'] as const;
@@ -6,18 +6,23 @@ export type Theme = (typeof THEMES)[number];
 export type Storage = 'unknown' | 'kept' | 'evictable' | 'asking' | 'refused';
 
 const THEME_KEY = 'pawl.theme';
+/** Whether there was an account here at the last visit: what the page looks like while it starts. */
+const KNOWN_KEY = 'pawl.known';
 
 export class Settings {
   readonly theme = signal<Theme>(savedTheme());
   readonly storage = signal<Storage>('unknown');
 
+  readonly known = saved(KNOWN_KEY) !== null;
+
   setTheme(theme: Theme): void {
     this.theme.value = theme;
-    try {
-      localStorage.setItem(THEME_KEY, theme);
-    } catch {
-      // Site data is refused: the theme lasts as long as the page.
-    }
+    save(THEME_KEY, theme);
+  }
+
+  /** For the next visit. */
+  remember(known: boolean): void {
+    save(KNOWN_KEY, known ? 'yes' : null);
   }
 
   async lookAtStorage(): Promise<void> {
@@ -41,10 +46,23 @@ export class Settings {
 }
 
 function savedTheme(): Theme {
+  const theme = saved(THEME_KEY);
+  return THEMES.find((one) => one === theme) ?? 'system';
+}
+
+function saved(key: string): string | null {
   try {
-    const saved = localStorage.getItem(THEME_KEY);
-    return THEMES.find((theme) => theme === saved) ?? 'system';
+    return localStorage.getItem(key);
   } catch {
-    return 'system';
+    return null;
+  }
+}
+
+function save(key: string, value: string | null): void {
+  try {
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, value);
+  } catch {
+    // Site data is refused: it lasts as long as the page.
   }
 }

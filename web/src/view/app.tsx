@@ -50,13 +50,25 @@ function News() {
   return <p role="status" aria-label={words.newMessage} class="unseen">{names.length > 0 && words.newMessageFrom(names.join(', '))}</p>;
 }
 
+/** What stands over the list. While there is nobody in it, the list itself holds the button in full. */
 function TopBar() {
-  const { dialog } = useModel();
+  const { dialog, conversations, connection } = useModel();
   return (
-    <header class="top">
+    <header class={`top ${connection.value}`}>
       <Logo />
       <span class="wordmark">{words.product}</span>
       <ConnectionStatus />
+      {conversations.list.value.length > 0 && (
+        <button
+          type="button"
+          class="icon-button new-conversation"
+          aria-label={words.newConversation}
+          title={words.newConversation}
+          onClick={() => { dialog.value = 'newConversation'; }}
+        >
+          <Icon name="add" />
+        </button>
+      )}
       <button type="button" class="icon-button settings-button" aria-label={words.settings} onClick={() => { dialog.value = 'settings'; }}>
         <Icon name="settings" />
       </button>

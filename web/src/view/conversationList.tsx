@@ -16,16 +16,20 @@ export function ConversationList() {
   useFocus(list, open);
   return (
     <nav ref={list} class="conversations" aria-label={words.conversations}>
-      <button type="button" class="primary new-conversation" onClick={() => { dialog.value = 'newConversation'; }}>
-        <Icon name="add" />
-        {words.newConversation}
-      </button>
       <ul role="list">
         {conversations.list.value.map((one) => (
           <Item key={one.username} conversation={one} current={one.username === open} />
         ))}
       </ul>
-      {conversations.list.value.length === 0 && <p class="muted nobody">{words.noConversations}</p>}
+      {conversations.list.value.length === 0 && (
+        <div class="nobody">
+          <p class="muted">{words.noConversations}</p>
+          <button type="button" class="primary new-conversation" onClick={() => { dialog.value = 'newConversation'; }}>
+            <Icon name="add" />
+            {words.newConversation}
+          </button>
+        </div>
+      )}
     </nav>
   );
 }
@@ -40,7 +44,7 @@ function useFocus(list: { current: HTMLElement | null }, open: string | null) {
     const isLost = document.activeElement === null || document.activeElement === document.body;
     if (open !== null || !isLost || (last === null && !account.made.value)) return;
     const item = last === null ? null : list.current?.querySelector<HTMLElement>(`a[href="${CSS.escape(hrefOf(last))}"]`);
-    (item ?? list.current?.querySelector<HTMLElement>('.new-conversation'))?.focus();
+    (item ?? document.querySelector<HTMLElement>('.new-conversation'))?.focus();
     account.made.value = false;
   }, [open]);
 }

@@ -2,10 +2,10 @@
 import { useSignal } from '@preact/signals';
 import type { CommandError, Phase } from '../generated/types';
 import { commandErrorText, words } from '../words';
+import { Brand } from './brand';
 import { ConnectionStatus } from './connection';
 import { useModel } from './context';
 import { Field } from './field';
-import { Logo } from './icons';
 
 type Props = { phase: Exclude<Phase, { type: 'ready' }> };
 
@@ -15,11 +15,7 @@ export function Onboarding({ phase }: Props) {
   const reached = phase.type === 'noAccount' && phase.registration !== null;
   return (
     <main class="cover onboarding">
-      <section class="brand">
-        <Logo turning />
-        <p class="name">{words.product}</p>
-        <p class="tagline">{words.tagline}</p>
-      </section>
+      <Brand />
       <section class="card">
         {isClosed(phase) ? <Closed /> : (
           <>

@@ -2,15 +2,45 @@
 import { useSignal } from '@preact/signals';
 import type { Start } from '../model/engine';
 import { startFailureText, words } from '../words';
+import { Brand } from './brand';
+import { useModel } from './context';
 import { Logo } from './icons';
 import { StartOver } from './startOver';
 
+/** Each thing stands where it will stand in a moment: nothing jumps. */
 export function Starting() {
+  const { settings, route } = useModel();
+  return settings.known ? <ListToCome open={route.conversation.value !== null} /> : <FormToCome />;
+}
+
+function Status() {
+  return <p role="status" class="starting">{words.starting}</p>;
+}
+
+function ListToCome({ open }: { open: boolean }) {
   return (
-    <main class="cover">
-      <Logo turning />
-      <h1>{words.product}</h1>
-      <p role="status" class="starting">{words.starting}</p>
+    <div class={open ? 'app at-conversation' : 'app at-list'}>
+      <header class="top online">
+        <Logo turning />
+        <span class="wordmark">{words.product}</span>
+      </header>
+      <div class="conversations" aria-hidden="true">
+        {[0, 1, 2, 3, 4, 5].map((one) => <div key={one} class="item to-come"><span class="avatar" /><span class="bar" /><span class="bar" /></div>)}
+      </div>
+      <main class="empty"><Status /></main>
+    </div>
+  );
+}
+
+function FormToCome() {
+  return (
+    <main class="cover onboarding">
+      <Brand />
+      <section class="card">
+        <h1>{words.welcome}</h1>
+        <p class="muted">{words.welcomeText}</p>
+        <div class="form-to-come"><Status /></div>
+      </section>
     </main>
   );
 }
