@@ -22,11 +22,9 @@ pub(super) fn run(flags: Flags, data: PathBuf) -> ExitCode {
     #[cfg(unix)]
     super::files::raise(config.limits.connections);
     let system = actix_web::rt::System::new();
-    match system.block_on(crate::run_through(
-        config,
-        announce,
-        stream::once(async { signals() }).flatten(),
-    )) {
+    // They are caught before anybody is told that the relay serves, and would end it at once until then.
+    let run = async { crate::run_through(config, announce, signals()).await };
+    match system.block_on(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
