@@ -199,6 +199,12 @@ async fn send_through(relay: Target, from: Device, to: Device, stop: Arc<AtomicB
                         sent.stored.insert(message_id);
                     }
                     Ok(RelayFrame::QueueEmpty { .. }) => (),
+                    // Caddy ends a tunnel with a close frame of its own, now and then in the middle of
+                    // a frame that it was passing on.
+                    Ok(RelayFrame::Error {
+                        code: ConnectionError::Malformed,
+                        ..
+                    }) => break,
                     Ok(other) => panic!("{other:?}"),
                     Err(_) => break,
                 }
