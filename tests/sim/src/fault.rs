@@ -88,7 +88,7 @@ impl Fault {
             Self::SealedAnew => &[SealedOnce],
             Self::ReplayAccepted => &[Replay],
             Self::DedupeForgotten | Self::CommandRenamed => &[Once],
-            Self::CountersInMemory => &[Once, Order, NotSent, PrivateHalf],
+            Self::CountersInMemory => &[Once, Order, NotSent, PrivateHalf, Accepted],
             Self::FenceForgotten => &[Once, Unnoticed, Arrives, Order],
             Self::StoredTooEarly => &[Order, Arrives],
             Self::OthersShown => &[NotSent],
