@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use semver::Version;
 use serde::Deserialize;
 use xshell::cmd;
 
@@ -134,15 +135,18 @@ pub(crate) fn closure<'a>(all: &'a BTreeMap<String, Member>, top: &str) -> Resul
     Ok(found.into_values().collect())
 }
 
+/// A lock file of cargo's.
 #[derive(Deserialize)]
-struct Lock {
-    package: Vec<Locked>,
+pub(crate) struct Lock {
+    pub(crate) package: Vec<Locked>,
 }
 
 #[derive(Deserialize)]
-struct Locked {
-    name: String,
-    version: String,
+pub(crate) struct Locked {
+    pub(crate) name: String,
+    pub(crate) version: Version,
+    /// None for our own.
+    pub(crate) source: Option<String>,
 }
 
 /// The version of `name` in Cargo.lock.
@@ -154,5 +158,6 @@ pub(crate) fn locked_version(ctx: &Context, name: &str) -> Result<String> {
         .find(|package| package.name == name);
     Ok(found
         .with_context(|| format!("{name} is not in Cargo.lock"))?
-        .version)
+        .version
+        .to_string())
 }

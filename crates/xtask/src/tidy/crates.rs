@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
-use semver::{Version, VersionReq};
+use semver::VersionReq;
 use serde::Deserialize;
 
 use super::{Finding, report};
 use crate::context::Context;
+use crate::manifest::{Lock, Locked};
 
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
@@ -35,19 +36,6 @@ const ACCEPTED_TWICE: [(&str, &str); 13] = [
     ("thiserror-impl", "as thiserror"),
     ("windows-sys", "ring, on Windows"),
 ];
-
-#[derive(Deserialize)]
-struct Lock {
-    package: Vec<Locked>,
-}
-
-#[derive(Deserialize)]
-struct Locked {
-    name: String,
-    version: Version,
-    /// None for our own.
-    source: Option<String>,
-}
 
 /// advisories.toml.
 #[derive(Deserialize)]
