@@ -189,6 +189,20 @@ async fn a_relay_starts_on_a_full_disk_delivers_and_takes_acknowledgements() {
     assert!(cramped.log().contains("there is room again"));
 }
 
+/// How many large messages are taken before one is not; fewer than `bound`.
+async fn store_until_refused(from: &mut Client, to: &Device, bound: usize) -> usize {
+    let mut stored = 0;
+    loop {
+        let large = vec![7; 90_000];
+        from.submit(to.address(), message_id(), large).await;
+        if !matches!(from.answer().await, RelayFrame::Stored { .. }) {
+            return stored;
+        }
+        stored += 1;
+        assert!(stored < bound, "it has no bound");
+    }
+}
+
 #[tokio::test]
 async fn mail_ends_before_the_disk_does_and_acknowledgements_go_on() {
     let cramped = Cramped::new(64);
@@ -196,14 +210,7 @@ async fn mail_ends_before_the_disk_does_and_acknowledgements_go_on() {
     let [alice, bob] = ["alice", "bobby"].map(Device::new);
     let mut from = Client::register(relay.address, &alice).await;
     Client::register(relay.address, &bob).await.leave().await;
-    let mut stored = 0;
-    while let RelayFrame::Stored { .. } = {
-        from.submit(bob.address(), message_id(), vec![7; 90_000])
-            .await;
-        from.answer().await
-    } {
-        stored += 1;
-    }
+    let stored = store_until_refused(&mut from, &bob, 2_000).await;
     assert!(stored > 20, "{stored}");
     let mut to = Client::auth(relay.address, &bob, 0).await;
     assert_eq!(to.waiting().await.len(), stored);
@@ -220,15 +227,7 @@ async fn a_store_that_is_as_large_as_it_may_be_takes_mail_when_some_was_fetched(
     let [alice, bob] = ["alice", "bobby"].map(Device::new);
     let mut from = Client::register(relay.address, &alice).await;
     Client::register(relay.address, &bob).await.leave().await;
-    let mut stored = 0;
-    while let RelayFrame::Stored { .. } = {
-        from.submit(bob.address(), message_id(), vec![7; 90_000])
-            .await;
-        from.answer().await
-    } {
-        stored += 1;
-        assert!(stored < 60, "it has no bound");
-    }
+    let stored = store_until_refused(&mut from, &bob, 60).await;
     let mut to = Client::auth(relay.address, &bob, 0).await;
     assert_eq!(to.waiting().await.len(), stored);
     to.settle().await;
