@@ -11,28 +11,14 @@ use crate::limits::{MAIL_LIFETIME, MAX_CONVERSATIONS, MAX_REQUEST_BYTES, MAX_REQ
 use crate::records::{self, Record, RecordError};
 use crate::sorted::SortedSet;
 use crate::store::{Change, Key, Table};
-use crate::tracked::{RecordKey, Tracked};
+use crate::tracked::{Numbered, Tracked};
 use crate::turn::Turn;
 
 /// First byte of the key in [`Table::Prekeys`], whose private keys these messages need.
 pub(crate) const REQUEST: u8 = 6;
 
 /// Rises within what waits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Number(u64);
-
-impl RecordKey for Number {
-    fn to_key(self) -> Key {
-        Key([&[REQUEST], self.0.to_be_bytes().as_slice()].concat())
-    }
-}
-
-impl Number {
-    fn from_key(key: &Key) -> Option<Self> {
-        let number = key.0.strip_prefix(&[REQUEST])?;
-        number.try_into().ok().map(u64::from_be_bytes).map(Self)
-    }
-}
+type Number = Numbered<REQUEST>;
 
 pub(crate) struct Request {
     /// Who it says it is from, and a relay lets nobody else say so.
@@ -106,7 +92,7 @@ impl Requests {
             return false;
         }
         let last = self.0.keys().next_back().map_or(0, |last| last.0);
-        self.0.insert(Number(last + 1), request);
+        self.0.insert(Numbered(last + 1), request);
         true
     }
 

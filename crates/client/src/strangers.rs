@@ -15,28 +15,14 @@ use crate::limits::{
 use crate::records::{self, Record, RecordError};
 use crate::sorted::SortedSet;
 use crate::store::{Change, Key, Table};
-use crate::tracked::{RecordKey, Tracked};
+use crate::tracked::{Numbered, Tracked};
 use crate::turn::Turn;
 
 /// First byte of the key in [`Table::Prekeys`], whose private keys these messages need.
 pub(crate) const WAITING: u8 = 5;
 
 /// Rises within what waits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Number(u64);
-
-impl RecordKey for Number {
-    fn to_key(self) -> Key {
-        Key([&[WAITING], self.0.to_be_bytes().as_slice()].concat())
-    }
-}
-
-impl Number {
-    fn from_key(key: &Key) -> Option<Self> {
-        let number = key.0.strip_prefix(&[WAITING])?;
-        number.try_into().ok().map(u64::from_be_bytes).map(Self)
-    }
-}
+type Number = Numbered<WAITING>;
 
 pub(crate) struct Waiting {
     /// The name that the message gives.
@@ -143,7 +129,7 @@ impl Strangers {
             came_at: now,
             envelope: envelope.to_vec(),
         };
-        self.waiting.insert(Number(last + 1), waiting);
+        self.waiting.insert(Numbered(last + 1), waiting);
         Taken::Waits
     }
 

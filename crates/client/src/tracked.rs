@@ -11,6 +11,24 @@ pub(crate) trait RecordKey: Ord + Copy {
     fn to_key(self) -> Key;
 }
 
+/// The key of what waits in the order in which it came. `KIND`: the first byte, of this kind alone in its table.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Numbered<const KIND: u8>(pub(crate) u64);
+
+impl<const KIND: u8> RecordKey for Numbered<KIND> {
+    fn to_key(self) -> Key {
+        Key([&[KIND], self.0.to_be_bytes().as_slice()].concat())
+    }
+}
+
+impl<const KIND: u8> Numbered<KIND> {
+    /// None where the key is of another kind, or damaged.
+    pub(crate) fn from_key(key: &Key) -> Option<Self> {
+        let number = key.0.strip_prefix(&[KIND])?;
+        number.try_into().ok().map(u64::from_be_bytes).map(Self)
+    }
+}
+
 /// Records of one kind, by key.
 pub(crate) struct Tracked<K, V> {
     table: Table,
