@@ -31,7 +31,7 @@ scenario('accessibility: axe finds nothing on the main screens, wide and narrow'
 
   const { alice } = await talking(world);
   for (const width of [1280, 390]) {
-    await alice.tab.page.setViewport({ width, height: 800 });
+    await alice.tab.resize(width, 800);
     await clean(alice.tab, `conversation at ${width}`);
     await alice.tab.press('button', 'Safety number');
     await alice.tab.find('dialog', 'Safety number');

@@ -33,7 +33,7 @@ scenario('door: a relay that asks for an invite says so, refuses a wrong code in
 
 scenario('door: a relay that takes no new accounts says so', { relayArgs: ['--registration', 'closed'] }, async (world) => {
   const { tab } = await world.visitor('alice');
-  await tab.page.waitForFunction(() => document.body.innerText.includes('takes no new accounts'));
+  await tab.waitForText('takes no new accounts');
   assert.equal(await tab.has('button', 'Create account'), false, 'no form that can only fail');
 });
 

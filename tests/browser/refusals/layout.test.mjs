@@ -7,12 +7,13 @@ import { scenario, talking } from '../support/world.mjs';
 
 const LONG = 'And where did you find the drawings? I looked for hours and came across only one page, and half of that one was about bicycles.';
 
-/** Runs in the page: of each message its text, its size, and how far its row reaches beyond it. */
+/** Runs in the page: of each message its size and how high its row is, in tenths of a pixel: below that, browsers round. */
 function measure() {
+  const tenths = (pixels) => Math.round(pixels * 10);
   return [...document.querySelectorAll('[role=log] article')].map((article) => {
-    const row = article.closest('[data-position]');
+    const row = article.closest('[data-position]').getBoundingClientRect();
     const { width, height, left } = article.getBoundingClientRect();
-    return { row: row.getBoundingClientRect().height, width, height, left };
+    return { row: tenths(row.height), width: tenths(width), height: tenths(height), left: tenths(left) };
   });
 }
 
@@ -26,10 +27,13 @@ scenario('layout: a message keeps its size and its place when others follow, and
     boxes.forEach((box, index) => { assert.deepEqual(now[index], box, `message ${index} after ${count}`); });
     boxes.splice(0, boxes.length, ...now);
   };
+  await bob.tab.page.bringToFront();
   await alice.tab.waitForStatus('hello bob', 'Read');
   await look(1);
   const texts = [[alice, LONG], [alice, 'ok'], [bob, LONG], [bob, 'ok'], [alice, 'x'.repeat(200)]];
   for (const [index, [writer, text]] of texts.entries()) {
+    // Who gets it looks at it: else a line says where the new ones begin.
+    await (writer === alice ? bob : alice).tab.page.bringToFront();
     await writer.tab.send(text);
     await alice.tab.waitForMessages(`${index + 2} messages`, (all) => all.length === index + 2);
     if (writer === alice) await alice.tab.waitForMessages('the newest is read', (all) => all.at(-1).status === 'Read');
@@ -41,9 +45,10 @@ scenario('layout: a message keeps its size and its place when others follow, and
 });
 
 scenario('layout: a message is as large while it is sent as when it has been read', {}, async (world) => {
-  const { alice } = await talking(world);
+  const { alice, bob } = await talking(world);
   const { page } = alice.tab;
   world.proxy.cut();
+  await bob.tab.page.bringToFront();
   await alice.tab.send('ok');
   const sending = (await page.evaluate(measure)).at(-1);
   world.proxy.mend();

@@ -13,7 +13,7 @@ const boxOf = (element) => element.evaluate((one) => {
 scenario('shape: on a phone the way back is as large as a finger, no strip says "Online", and a long dialog shows what one can do', {}, async (world) => {
   const { alice } = await talking(world);
   const { tab } = alice;
-  await tab.page.setViewport({ width: 360, height: 640 });
+  await tab.resize(360, 640);
   const back = await boxOf(await tab.find('link', 'Back to the list'));
   assert.ok(back.width >= FINGER && back.height >= FINGER, JSON.stringify(back));
   assert.equal(await tab.connection(), 'Online');
@@ -25,7 +25,7 @@ scenario('shape: on a phone the way back is as large as a finger, no strip says 
   assert.ok(mark.bottom <= 640, `the button ends at ${mark.bottom}`);
   await tab.page.keyboard.press('Escape');
   world.proxy.cut();
-  await tab.page.setOfflineMode(true);
+  await tab.setOffline(true);
   await tab.waitForConnection('Offline');
   const status = await boxOf(await tab.find('status', 'Connection'));
   assert.ok(status.height > 10 && status.width > 40, JSON.stringify(status));
@@ -35,7 +35,7 @@ scenario('shape: a conversation is begun in the head of the list, and the list h
   const { alice } = await talking(world);
   const { tab } = alice;
   for (const width of [768, 1280, 2560]) {
-    await tab.page.setViewport({ width, height: 800 });
+    await tab.resize(width, 800);
     const button = await boxOf(await tab.find('button', 'New conversation'));
     assert.ok(button.width <= 2 * FINGER && button.height >= FINGER, `${width}: ${JSON.stringify(button)}`);
     const list = await boxOf(await tab.find('navigation', 'Conversations'));
@@ -59,7 +59,7 @@ if (browserName === 'chromium') {
     const { tab } = await world.visitor('alice');
     await tab.page.evaluateOnNewDocument(watchShifts);
     for (const width of [390, 1280]) {
-      await tab.page.setViewport({ width, height: 844 });
+      await tab.resize(width, 844);
       await tab.page.emulateCPUThrottling(4);
       await tab.reload();
       await tab.find('button', 'Create account');
@@ -73,7 +73,7 @@ if (browserName === 'chromium') {
     await tab.startConversation('bob');
     await tab.page.emulateCPUThrottling(4);
     for (const [width, address] of [[390, '#/'], [390, '#/c/bob'], [1280, '#/c/bob']]) {
-      await tab.page.setViewport({ width, height: 844 });
+      await tab.resize(width, 844);
       await tab.goto(address);
       await tab.reload();
       await tab.waitForConnection('Online');

@@ -43,11 +43,11 @@ scenario('surroundings: over plain HTTP from another host the page says that it 
 scenario('surroundings: the browser says that it is offline; writing goes on, and it all goes out later', {}, async (world) => {
   const { alice, bob } = await talking(world);
   world.proxy.cut();
-  await alice.tab.page.setOfflineMode(true);
+  await alice.tab.setOffline(true);
   await alice.tab.waitForConnection('Offline');
   await alice.tab.send('written without a network');
   await alice.tab.waitForStatus('written without a network', 'Sending');
-  await alice.tab.page.setOfflineMode(false);
+  await alice.tab.setOffline(false);
   world.proxy.mend();
   await alice.tab.waitForConnection('Online');
   await bob.tab.waitForMessage('written without a network');

@@ -47,7 +47,7 @@ scenario('ways back: the focus is where one goes on, and never nowhere', {}, asy
 
 scenario('ways back: from a conversation to its place in the list; one\'s own name leads home', {}, async (world) => {
   const { alice } = await aliceAndBob(world);
-  await alice.tab.page.setViewport({ width: 390, height: 800 });
+  await alice.tab.resize(390, 800);
   await alice.tab.startConversation('bob');
   await alice.tab.press('link', 'Back to the list');
   await focusOn(alice.tab, 'bob');
@@ -86,7 +86,7 @@ scenario('ways back: that a message came elsewhere is said once', {}, async (wor
 
 scenario('ways back: a closed server offers no form, and a link fills in an invite code', { relayArgs: ['--registration', 'closed'] }, async (world) => {
   const { tab } = await world.visitor('alice');
-  await tab.page.waitForFunction(() => document.body.innerText.includes('takes no new accounts'));
+  await tab.waitForText('takes no new accounts');
   assert.equal(await tab.has('button', 'Create account'), false);
   assert.equal(await tab.has('textbox', 'Username'), false);
 });

@@ -17,7 +17,7 @@ const SCHEMES = {
 
 async function shoot(tab, scheme, screen) {
   for (const width of [390, 1280]) {
-    await tab.page.setViewport({ width, height: 844 });
+    await tab.resize(width, 844);
     await tab.page.screenshot({ path: path.join(folder, `${browserName}-${scheme}-${width}-${screen}.png`) });
   }
 }

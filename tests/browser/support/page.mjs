@@ -36,6 +36,17 @@ function paste(element, text) {
   document.execCommand('insertText', false, text);
 }
 
+/** Runs in the page: what the browser says of the network. */
+function beOffline(offline) {
+  Object.defineProperty(navigator, 'onLine', { configurable: true, get: () => !offline });
+  window.dispatchEvent(new Event(offline ? 'offline' : 'online'));
+}
+
+/** Part of what Puppeteer asks is newer than the oldest Firefox that the laws hold in. */
+function unlessUnknown(error) {
+  if (!/unknown command|unsupported operation/.test(error.message)) throw error;
+}
+
 export class Tab {
   /** The message box that had the focus last: finding it by role each time is slow. */
   #box = null;
@@ -73,6 +84,28 @@ export class Tab {
 
   async close() {
     await this.page.close();
+  }
+
+  /** As large as this, in pixels of the page. */
+  async resize(width, height) {
+    await this.page.setViewport({ width, height }).catch(unlessUnknown);
+    const seen = () => this.page.evaluate(() => [innerWidth, innerHeight]);
+    await untilValue(`a page of ${width} × ${height}`, seen, (size) => size[0] === width && size[1] === height);
+  }
+
+  /** The browser says that there is no network. An older Firefox cannot be told so: there the page is. */
+  async setOffline(offline) {
+    try {
+      await this.page.setOfflineMode(offline);
+    } catch (error) {
+      unlessUnknown(error);
+      await this.page.evaluate(beOffline, offline);
+    }
+  }
+
+  /** Waits until it says so anywhere on the screen. */
+  async waitForText(text) {
+    await until(`"${text}" on the screen`, () => this.page.evaluate((wanted) => document.body.innerText.includes(wanted), text));
   }
 
   /** Everything on the screen, for the report of a failure. */
