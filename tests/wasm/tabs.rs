@@ -2,7 +2,7 @@
 //! the lead is lost. ARCHITECTURE.md "Tabs".
 
 use js_sys::{Array, Function, Object, Promise, Reflect};
-use pawl_wasm::Tab;
+use pawl_wasm::{TABS_VERSION, Tab};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::JsFuture;
@@ -40,7 +40,8 @@ export class FakePage {
 
 // Somebody else's tab that leads: holds the lock, hears what followers say, and says what it is told.
 export class FakeLeader {
-  constructor(name) {
+  constructor(name, version) {
+    this.version = version;
     this.heard = [];
     this.waiting = [];
     this.channel = new BroadcastChannel(`${name}-tabs`);
@@ -62,7 +63,7 @@ export class FakeLeader {
   }
 
   says(epoch, type, more) {
-    this.channel.postMessage({ version: 2, epoch, type, ...more });
+    this.channel.postMessage({ version: this.version, epoch, type, ...more });
   }
 
   leave() {
@@ -94,7 +95,7 @@ extern "C" {
 
     type FakeLeader;
     #[wasm_bindgen(constructor)]
-    fn new(name: &str) -> FakeLeader;
+    fn new(name: &str, version: u32) -> FakeLeader;
     #[wasm_bindgen(method, getter)]
     fn leads(this: &FakeLeader) -> Promise;
     #[wasm_bindgen(method)]
@@ -221,7 +222,7 @@ fn marked(mark: &str) -> JsValue {
 #[wasm_bindgen_test]
 async fn what_a_leader_says_that_leads_no_longer_is_not_heard() {
     let database = Database::fresh("old-leader").await;
-    let leader = FakeLeader::new(database.0);
+    let leader = FakeLeader::new(database.0, TABS_VERSION);
     JsFuture::from(leader.leads())
         .await
         .expect("the lock is free");
@@ -258,7 +259,7 @@ async fn a_leader_that_hears_of_a_newer_one_steps_down() {
     let database = Database::fresh("thawed").await;
     let window = Window::open(&database);
     window.is_ready().await;
-    let leader = FakeLeader::new(database.0);
+    let leader = FakeLeader::new(database.0, TABS_VERSION);
     leader.says(None, "hello", &object(&[]));
     let own = JsFuture::from(leader.hears("leader")).await.expect("told");
     let own = at(&own, "epoch").as_f64().expect("a number");
@@ -282,7 +283,7 @@ async fn a_leader_that_hears_of_a_newer_one_steps_down() {
 #[wasm_bindgen_test]
 async fn a_leader_that_never_answers_is_replaced() {
     let database = Database::fresh("silent").await;
-    let leader = FakeLeader::new(database.0);
+    let leader = FakeLeader::new(database.0, TABS_VERSION);
     JsFuture::from(leader.leads())
         .await
         .expect("the lock is free");

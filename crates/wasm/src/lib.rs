@@ -20,3 +20,4 @@ mod values;
 mod work;
 
 pub use api::Tab;
+pub use tabs::VERSION as TABS_VERSION;
