@@ -50,7 +50,7 @@ async function readUp(tab) {
 
 const lines = (texts) => texts.flatMap((text) => text.match(/line \d{3}/g) ?? []);
 
-scenario('webkit: two people, a reload, a history read up in its place, one safety number', {}, async (world) => {
+scenario('webkit: two people, a reload, a kill, a history read up in its place, one safety number', {}, async (world) => {
   const alice = await world.person('alice');
   const bob = await Terminal.register(world, 'bob');
   await alice.tab.startConversation('bob');
@@ -67,9 +67,11 @@ scenario('webkit: two people, a reload, a history read up in its place, one safe
   await alice.tab.waitForMessage('hello WebKit');
   await alice.tab.waitForConnection('Online');
 
-  await alice.tab.send('before the many');
-  await alice.tab.waitForStatus('before the many', 'Sent');
+  await alice.tab.send('before the kill');
+  await alice.tab.waitForStatus('before the kill', 'Sent');
+  await alice.crash();
   await bob.feed('alice', LINES);
+  await alice.openTab('#/c/bob');
   await alice.tab.waitForMessage(LINES.at(-1));
 
   // What comes while a page is there stays on it; a page that is opened begins with the newest.
@@ -78,8 +80,8 @@ scenario('webkit: two people, a reload, a history read up in its place, one safe
   await readUp(alice.tab);
   const texts = await alice.tab.texts();
   assert.deepEqual(lines(texts), LINES);
-  assert.equal(texts.filter((text) => text.includes('before the many')).length, 1);
-  await alice.tab.waitForStatus('before the many', 'Delivered', 'Read');
+  assert.equal(texts.filter((text) => text.includes('before the kill')).length, 1);
+  await alice.tab.waitForStatus('before the kill', 'Delivered', 'Read');
 
   await alice.tab.press('button', 'Safety number');
   const dialog = await alice.tab.find('dialog', 'Safety number');

@@ -115,8 +115,9 @@ function Dialogs() {
           suggestion={current.value ? '' : (route.conversation.value ?? '')}
           onClose={close}
           onStarted={(username) => {
-            // In the place of the dialog's entry in the history.
-            location.replace(hrefOf(username));
+            // In the place of the dialog's entry in the history, and at once: WebKit replaces `location` only later.
+            history.replaceState(null, '', hrefOf(username));
+            route.read(location.hash);
             close();
           }}
         />
