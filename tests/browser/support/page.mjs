@@ -2,6 +2,9 @@
 
 import { until, untilValue } from './wait.mjs';
 
+/** Longest load of the page on a busy machine; ends a hang only. */
+const LOAD_DEADLINE_MS = 120_000;
+
 const STATUSES = ['Sending', 'Waiting for you', 'Sent', 'Delivered', 'Read', 'Not sent'];
 
 const aria = (role, name) => (name === undefined ? `::-p-aria([role="${role}"])` : `::-p-aria([name="${name}"][role="${role}"])`);
@@ -55,6 +58,7 @@ export class Tab {
   constructor(page, url, complaints) {
     this.page = page;
     this.url = url;
+    page.setDefaultNavigationTimeout(LOAD_DEADLINE_MS);
     page.on('pageerror', (error) => complaints.push(`page error: ${error.message}`));
     page.on('console', (message) => {
       const text = message.text();

@@ -147,6 +147,9 @@ class Page {
 
   bringToFront() {}
 
+  /** The driver has a deadline of its own: five minutes. */
+  setDefaultNavigationTimeout() {}
+
   url() {
     return this.ask('GET', '/url');
   }
