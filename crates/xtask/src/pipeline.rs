@@ -185,6 +185,30 @@ pub(crate) fn terminal(ctx: &Context) -> Result<()> {
     stamp.keep(ctx, "terminal")
 }
 
+/// The relay, the program for terminals and the simulator, in one build: one by one, what they share would be compiled
+/// with the features of each.
+pub(crate) fn programs(ctx: &Context) -> Result<()> {
+    page(ctx)?;
+    let sh = &ctx.sh;
+    let stamps = [
+        (
+            "relay",
+            Stamp::of(&inputs(ctx, "pawl-server", &["web/dist"])?, "")?,
+        ),
+        ("terminal", Stamp::of(&inputs(ctx, "pawl-cli", &[])?, "")?),
+    ];
+    ctx.step("building all programs", || {
+        ctx.run(cmd!(
+            sh,
+            "cargo build --release -p pawl-server -p pawl-cli -p pawl-sim"
+        ))
+    })?;
+    for (name, stamp) in stamps {
+        stamp.keep(ctx, name)?;
+    }
+    Ok(())
+}
+
 /// What a package is built from.
 fn inputs(ctx: &Context, package: &str, more: &[&str]) -> Result<Vec<PathBuf>> {
     let all = members(ctx)?;

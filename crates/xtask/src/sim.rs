@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use xshell::cmd;
 
 use crate::context::Context;
+use crate::pipeline;
 
 const PACKAGE: &str = "pawl-sim";
 /// Of the step: a minute and a half of one core.
@@ -16,6 +17,11 @@ const SEEDS: &str = "4000";
 pub(crate) fn run(ctx: &Context, args: &[OsString]) -> Result<()> {
     let sh = &ctx.sh;
     ctx.run(cmd!(sh, "cargo build --quiet --release -p {PACKAGE}"))?;
+    start(ctx, args)
+}
+
+fn start(ctx: &Context, args: &[OsString]) -> Result<()> {
+    let sh = &ctx.sh;
     let program = ctx.path("target/release").join(PACKAGE);
     // It has said why.
     if !ctx
@@ -35,6 +41,7 @@ pub(crate) fn bench(ctx: &Context) -> Result<()> {
 
 /// The step of the test.
 pub(crate) fn step(ctx: &Context) -> Result<()> {
-    run(ctx, &["--seeds".into(), SEEDS.into()])?;
-    run(ctx, &["--prove".into()])
+    pipeline::programs(ctx)?;
+    start(ctx, &["--seeds".into(), SEEDS.into()])?;
+    start(ctx, &["--prove".into()])
 }

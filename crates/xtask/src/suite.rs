@@ -153,9 +153,9 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "relay",
-        what: "release build of page, relay and terminal",
+        what: "release build of page, relay, terminal and simulator",
         fast: false,
-        work: release,
+        work: pipeline::programs,
     },
     Step {
         name: "prove-relay",
@@ -319,7 +319,7 @@ fn native(ctx: &Context) -> Result<()> {
 fn deploy(ctx: &Context) -> Result<()> {
     setup::deploying(ctx)?;
     let sh = &ctx.sh;
-    let test = cmd!(sh, "cargo test -p pawl-server --test deploy");
+    let test = cmd!(sh, "cargo test --workspace --test deploy");
     ctx.run(test.env("PATH", path_with(&[Path::new(setup::SBIN)])?))
 }
 
@@ -355,12 +355,6 @@ fn wasm_pack(ctx: &Context) -> Result<()> {
     let sh = &ctx.sh;
     let test = cmd!(sh, "wasm-pack test --headless --firefox").env("PATH", path_with(&folders)?);
     ctx.run(toolchain.apply(test))
-}
-
-/// All that the steps after it start.
-fn release(ctx: &Context) -> Result<()> {
-    pipeline::relay(ctx)?;
-    pipeline::terminal(ctx)
 }
 
 fn first_visit(ctx: &Context) -> Result<()> {

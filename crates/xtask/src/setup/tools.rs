@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use xshell::cmd;
+use xshell::{Cmd, cmd};
 
 use super::debian;
 use super::toolchain::WasmToolchain;
@@ -216,7 +216,7 @@ pub(crate) fn wasm_bindgen(ctx: &Context) -> Result<PathBuf> {
                 sh,
                 "cargo install wasm-bindgen-cli --version {version} {root...}"
             );
-            ctx.run(install.env_remove("CARGO_TARGET_DIR"))
+            ctx.run(quickly(install))
         },
     )?;
     let candidates = [
@@ -259,13 +259,23 @@ pub(crate) fn mutants(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Tools run for seconds: compiling them fast counts for more than what they compute.
+fn quickly(install: Cmd<'_>) -> Cmd<'_> {
+    install
+        .env_remove("CARGO_TARGET_DIR")
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_LTO", "off")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
+}
+
 fn cargo_tool(ctx: &Context, name: &str) -> Result<PathBuf> {
     if let Some(found) = which(&[name]) {
         return Ok(found);
     }
     let sh = &ctx.sh;
     ctx.step(&format!("installing {name} (takes some minutes)"), || {
-        ctx.run(cmd!(sh, "cargo install {name} --locked").env_remove("CARGO_TARGET_DIR"))
+        ctx.run(quickly(cmd!(sh, "cargo install {name} --locked")))
     })?;
     which(&[name]).with_context(|| {
         format!("{name} is installed but not on PATH: add cargo's bin folder to PATH")
