@@ -13,6 +13,9 @@ import { parseArgs } from 'node:util';
 
 import { executableOf } from './support/browser.mjs';
 
+/** Files of tests at once: a law waits more than it computes. Each file has browsers, relays and ports of its own. */
+const LANES = 2;
+
 const here = path.dirname(fileURLToPath(import.meta.url));
 
 function options() {
@@ -51,7 +54,7 @@ function main() {
     PAWL_TEST_TERMINAL: path.resolve(terminal),
     ...(screenshots === undefined ? {} : { PAWL_TEST_SCREENSHOTS: path.resolve(screenshots) }),
   };
-  const flags = ['--test', '--test-concurrency=1', '--test-reporter=spec'];
+  const flags = ['--test', `--test-concurrency=${LANES}`, '--test-reporter=spec'];
   if (only !== undefined) flags.push(`--test-name-pattern=${only}`);
   const child = spawn(process.execPath, [...flags, ...testFiles(browser, screenshots)], { env: environment, stdio: 'inherit' });
   child.on('exit', (code) => {
