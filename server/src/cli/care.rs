@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{complain, full, print};
+use crate::copies;
 use crate::store::{self, BackupError};
 
 pub(super) fn backup(data: &Path, to: &Path) -> ExitCode {
@@ -12,7 +13,7 @@ pub(super) fn backup(data: &Path, to: &Path) -> ExitCode {
         full(to),
         full(data)
     );
-    finish(store::backup(data, to), &done)
+    finish(copies::backup(data, to), &done)
 }
 
 pub(super) fn restore(from: &Path, data: &Path) -> ExitCode {

@@ -1,6 +1,6 @@
 //! The commands' end: finds the relay of a folder, asks it one thing, and reads what it says.
 
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
@@ -11,6 +11,9 @@ use super::{ANSWER_TIME, Line, LinkError, Request, address};
 
 /// Longer than the relay gives itself, so that its own word comes first.
 const PATIENCE: Duration = ANSWER_TIME.saturating_add(Duration::from_secs(30));
+
+/// Many times what a relay sends.
+const MAX_PIECE: u32 = 16 * 1_024 * 1_024;
 
 /// One answer on its way.
 pub(crate) struct Link(BufReader<UnixStream>);
@@ -42,5 +45,30 @@ impl Link {
             return Err(LinkError::Cut);
         }
         serde_json::from_slice(&text).map_err(|_| LinkError::Unknown)
+    }
+
+    /// The next piece of a copy; none behind the last.
+    pub(crate) fn piece(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
+        let mut length = [0; 4];
+        self.fill(&mut length)?;
+        let length = u32::from_le_bytes(length);
+        if length == 0 {
+            return Ok(None);
+        }
+        if length > MAX_PIECE {
+            return Err(LinkError::Unknown);
+        }
+        let mut piece = vec![0; length as usize];
+        self.fill(&mut piece)?;
+        Ok(Some(piece))
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), LinkError> {
+        self.0
+            .read_exact(bytes)
+            .map_err(|error| match error.kind() {
+                ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => LinkError::Cut,
+                _ => error.into(),
+            })
     }
 }

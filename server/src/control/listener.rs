@@ -21,7 +21,7 @@ use super::{
     address, look,
 };
 use crate::relay::Relay;
-use crate::store::StoreError;
+use crate::store::{CopyState, Copying, StoreError};
 
 /// Connections that wait to be taken.
 const BACKLOG: i32 = 16;
@@ -147,8 +147,14 @@ async fn attend(relay: &Relay, mut stream: UnixStream) {
         )),
         Ok(Err(why)) => Line::Refused(why.to_owned()),
         Ok(Ok(request)) => {
+            // A copy has bounds of its own.
+            let is_copy = matches!(request, Request::Copy {});
             let answer = answer(relay, request, &mut stream);
-            match tokio::time::timeout(ANSWER_TIME, answer).await {
+            let answered = match is_copy {
+                true => Ok(answer.await),
+                false => tokio::time::timeout(ANSWER_TIME, answer).await,
+            };
+            match answered {
                 Err(_) => Line::Refused(format!(
                     "it is not done after {} seconds; what is done stands",
                     ANSWER_TIME.as_secs()
@@ -233,7 +239,49 @@ async fn answer(
                 Ok(Line::Done {})
             }
         },
+        Request::Copy {} => copy(relay, stream).await,
     }
+}
+
+/// Gives the pieces of a copy; where it is given up, whoever takes none any more is left.
+async fn copy(relay: &Relay, stream: &mut UnixStream) -> Result<Line, AnswerError> {
+    let Copying {
+        mut pieces,
+        mut state,
+    } = match relay.store.copy() {
+        Ok(Some(copying)) => copying,
+        Ok(None) => {
+            return Ok(Line::Refused(
+                "another copy is made at the moment".to_owned(),
+            ));
+        }
+        Err(error) => return Ok(Line::Refused(error.to_string())),
+    };
+    say(stream, &Line::Copy {}).await?;
+    while let Some(piece) = pieces.recv().await {
+        let length = u32::try_from(piece.len()).map_err(|_| AnswerError::Gone)?;
+        let write = async {
+            stream.write_all(&length.to_le_bytes()).await?;
+            stream.write_all(&piece).await
+        };
+        tokio::pin!(write);
+        let written = tokio::select! {
+            biased;
+            written = &mut write => written,
+            Ok(_) = state.wait_for(|state| matches!(state, CopyState::GivenUp(_))) => {
+                let written = tokio::time::timeout(LAST_WORD_TIME, write).await;
+                written.map_err(|_| AnswerError::Gone)?
+            }
+        };
+        written.map_err(|_| AnswerError::Gone)?;
+    }
+    let end = stream.write_all(&[0; 4]).await;
+    end.map_err(|_| AnswerError::Gone)?;
+    Ok(match &*state.borrow() {
+        CopyState::Done => Line::Done {},
+        CopyState::GivenUp(why) => Line::Refused(why.clone()),
+        CopyState::Running => Line::Refused("the copy ended without a word".to_owned()),
+    })
 }
 
 async fn say(stream: &mut UnixStream, line: &Line) -> Result<(), AnswerError> {

@@ -75,6 +75,8 @@ pub(crate) enum Request {
     EraseAccount { name: String },
     /// Who causes what, so many of each.
     Top { rows: usize },
+    /// All that the store holds.
+    Copy {},
 }
 
 /// One line of an answer. The last one is none of the first kinds.
@@ -84,6 +86,9 @@ pub(crate) enum Line {
     Account(Account),
     Erased(Amount),
     Top(Sight),
+    /// The pieces of a copy follow, each behind its length in four bytes, the lowest first. Behind a length of 0 comes
+    /// the last line.
+    Copy {},
     /// All is said.
     Done {},
     /// There is no account of this name.

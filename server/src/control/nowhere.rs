@@ -26,4 +26,8 @@ impl Link {
     pub(crate) fn next(&mut self) -> Result<Line, LinkError> {
         match *self {}
     }
+
+    pub(crate) fn piece(&mut self) -> Result<Option<Vec<u8>>, LinkError> {
+        match *self {}
+    }
 }

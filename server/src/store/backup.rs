@@ -1,5 +1,6 @@
 //! A copy of the store for later, made while the relay serves; and a store made of such a copy.
 //!
+//! The rows of a copy come from the relay that runs, or from the store itself where none runs.
 //! A copy is older than what clients know. So it is no store: its header says that it is a copy, and only
 //! `restore` makes one of it, with a new epoch and without what may have been given out since (one-time keys,
 //! invites). Design, section 6.
@@ -9,8 +10,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use pawl_wire::Epoch;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
+use super::copying::{GivenUp, LogWatch};
+use super::rows::{self, Filling, RowsError};
 use super::schema::{self, APPLICATION_ID};
 use super::{OpenError, folder_of, lock, make_folder, missing, private};
 use crate::clock;
@@ -45,6 +48,12 @@ pub enum BackupError {
     /// The system gives no randomness for the epoch.
     #[error("the system gives no randomness: {0}")]
     Random(#[from] getrandom::Error),
+    /// The relay does not give it, or ends it in the middle.
+    #[error("the relay gives no copy of {0}: {1}")]
+    Relay(PathBuf, String),
+    /// It was given up, and another try may go better.
+    #[error("the copy of {0} was given up: {1}")]
+    GivenUp(PathBuf, String),
     /// Anything else, with what became of which.
     #[error("cannot copy {0} to {1}: SQLite says: {2}")]
     Sqlite(PathBuf, PathBuf, rusqlite::Error),
@@ -55,40 +64,128 @@ fn at(verb: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> BackupE
     move |error| BackupError::Io(verb, path.to_owned(), error)
 }
 
-/// Copies the store of a folder, whether a relay uses it or not. The copy is whole or not there.
-///
-/// # Errors
-/// [`BackupError`].
-pub fn backup(folder: &Path, to: &Path) -> Result<(), BackupError> {
-    let store = folder.join("relay.db");
-    if !store.try_exists().map_err(at("read", &store))? {
-        return Err(BackupError::NoStore(folder.to_owned()));
-    }
-    if to.try_exists().map_err(at("write", to))? {
-        return Err(BackupError::Exists(to.to_owned()));
-    }
-    let unusable = |why| BackupError::Open(folder.to_owned(), why);
-    let conn = Connection::open_with_flags(&store, OpenFlags::SQLITE_OPEN_READ_WRITE)
-        .map_err(|why| unusable(why.into()))?;
-    schema::check_owner(&conn).map_err(unusable)?;
-    let partial = beside(to, ".partial");
-    remove(&partial)?;
-    let copied = copy(&conn, &store, &partial);
-    finish(copied, &partial, to)
+/// A copy that is made: its place is taken, and it has nothing.
+pub(crate) struct Backup {
+    folder: PathBuf,
+    partial: PathBuf,
+    to: PathBuf,
 }
 
-/// Into a file that only its owner can read: usernames and envelopes are in it.
-fn copy(conn: &Connection, from: &Path, to: &Path) -> Result<(), BackupError> {
-    private().open(to).map_err(at("write", to))?;
-    let name = to.to_string_lossy();
-    let copied = || {
-        conn.execute("VACUUM INTO ?1", [name.as_ref()])?;
-        let copy = Connection::open(to)?;
-        copy.pragma_update(None, "application_id", COPY_ID)?;
-        copy.close().map_err(|(_, error)| error)
-    };
-    copied().map_err(|error| BackupError::Sqlite(from.to_owned(), to.to_owned(), error))?;
-    flush(to)
+impl Backup {
+    /// Looks whether there is a store and whether the copy's name is free.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub(crate) fn new(folder: &Path, to: &Path) -> Result<Self, BackupError> {
+        let store = folder.join("relay.db");
+        if !store.try_exists().map_err(at("read", &store))? {
+            return Err(BackupError::NoStore(folder.to_owned()));
+        }
+        if to.try_exists().map_err(at("write", to))? {
+            return Err(BackupError::Exists(to.to_owned()));
+        }
+        let conn = schema::open_reader(&store);
+        conn.and_then(|conn| schema::check_owner(&conn))
+            .map_err(|why| BackupError::Open(folder.to_owned(), why))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            partial: beside(to, ".partial"),
+            to: to.to_owned(),
+        })
+    }
+
+    /// Makes it of the pieces that `next` gives until there are no more. The copy is whole or not there.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub(crate) fn fill(
+        &self,
+        mut next: impl FnMut() -> Result<Option<Vec<u8>>, BackupError>,
+    ) -> Result<(), BackupError> {
+        self.make(|filling| {
+            while let Some(piece) = next()? {
+                filling.take(&piece).map_err(|why| self.unfit(why))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads the store itself, for where no relay can be asked. It gives up where a relay would.
+    ///
+    /// # Errors
+    /// [`BackupError`].
+    pub(crate) fn read(&self) -> Result<(), BackupError> {
+        let unusable = |why| BackupError::Open(self.folder.clone(), why);
+        self.make(|filling| {
+            let conn = schema::open_reader(&self.store()).map_err(unusable)?;
+            let log = LogWatch::new(&self.folder, &conn).map_err(|why| self.failed(why))?;
+            rows::walk(&conn, |piece| {
+                log.check()?;
+                Ok(filling.take(&piece)?)
+            })
+            .map_err(|why: Unread| match why {
+                Unread::GivenUp(why) => BackupError::GivenUp(self.store(), why.to_string()),
+                Unread::Rows(why) => self.unfit(why),
+            })
+        })
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.join("relay.db")
+    }
+
+    fn unfit(&self, why: RowsError) -> BackupError {
+        match why {
+            RowsError::Sqlite(why) => self.failed(why),
+            RowsError::Malformed => BackupError::Relay(self.store(), why.to_string()),
+        }
+    }
+
+    fn failed(&self, why: rusqlite::Error) -> BackupError {
+        BackupError::Sqlite(self.store(), self.partial.clone(), why)
+    }
+
+    /// Into a file that only its owner can read: usernames and envelopes are in it.
+    fn make(
+        &self,
+        fill: impl FnOnce(&mut Filling) -> Result<(), BackupError>,
+    ) -> Result<(), BackupError> {
+        remove(&self.partial)?;
+        let made = || {
+            private()
+                .open(&self.partial)
+                .map_err(at("write", &self.partial))?;
+            let mut filling = Filling::begin(&self.partial).map_err(|why| self.failed(why))?;
+            fill(&mut filling)?;
+            filling.finish(COPY_ID).map_err(|why| self.failed(why))?;
+            flush(&self.partial)
+        };
+        finish(made(), &self.partial, &self.to)
+    }
+}
+
+/// Why the store could not be read into a copy.
+enum Unread {
+    GivenUp(GivenUp),
+    Rows(RowsError),
+}
+
+impl From<GivenUp> for Unread {
+    fn from(why: GivenUp) -> Self {
+        Self::GivenUp(why)
+    }
+}
+
+impl From<RowsError> for Unread {
+    fn from(why: RowsError) -> Self {
+        Self::Rows(why)
+    }
+}
+
+impl From<rusqlite::Error> for Unread {
+    fn from(why: rusqlite::Error) -> Self {
+        Self::Rows(why.into())
+    }
 }
 
 /// Gives what is whole its name, which is on the disk only when its folder is; of anything else nothing is left.

@@ -1,10 +1,10 @@
 //! The store's limits that are not settings, in the manual's words.
 
-use super::{bans, invites, readers, sweep, time, writer};
+use super::{bans, copying, invites, readers, sweep, time, writer};
 use crate::clock;
 use crate::fixed::grouped;
 
-pub(crate) fn fixed_limits() -> [(&'static str, String); 7] {
+pub(crate) fn fixed_limits() -> [(&'static str, String); 8] {
     let days = |milliseconds: u64| milliseconds / clock::DAY_MS;
     let number = |number: i64| grouped(number.unsigned_abs());
     [
@@ -33,6 +33,15 @@ pub(crate) fn fixed_limits() -> [(&'static str, String); 7] {
                 "{} days, {} in all",
                 days(sweep::DELIVERED_LIFETIME_MS),
                 number(sweep::MAX_DELIVERED)
+            ),
+        ),
+        (
+            "copies",
+            format!(
+                "one at a time; given up above {} MiB of relay.db-wal, or 1/{} of the store where that is more, or when nobody takes any of it for {} s",
+                copying::MOST_LOG >> 20,
+                copying::LOG_PART,
+                copying::STALL.as_secs()
             ),
         ),
         (

@@ -8,6 +8,7 @@ mod admin;
 mod backup;
 mod bans;
 mod claims;
+mod copying;
 mod erased;
 mod error;
 mod examine;
@@ -22,6 +23,7 @@ mod people;
 mod place;
 mod readers;
 mod room;
+mod rows;
 mod schema;
 mod shares;
 mod sweep;
@@ -39,7 +41,7 @@ use std::task::{Context, Poll};
 
 use pawl_wire::{Epoch, Register, Registration};
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::clock;
 use crate::config::{Config, Limits};
@@ -47,9 +49,11 @@ use crate::metrics::{Levels, Metrics};
 
 pub(crate) use accounts::{KnownDevice, Opened, Registered};
 pub(crate) use admin::{Admin, AdminError};
-pub use backup::{BackupError, backup, restore};
+pub(crate) use backup::Backup;
+pub use backup::{BackupError, restore};
 pub(crate) use bans::{BanList, Banned};
 pub(crate) use claims::Claimed;
+pub(crate) use copying::{Copying, State as CopyState};
 pub use error::OpenError;
 pub(crate) use error::StoreError;
 pub(crate) use examine::{Health, examine};
@@ -138,6 +142,8 @@ pub(crate) struct Store {
     is_new: bool,
     place: Arc<place::Place>,
     room: Arc<room::Room>,
+    /// One copy is made at a time.
+    copies: Arc<Semaphore>,
     /// Held until the relay ends, also by a crash: two relays on one folder would lose wake-ups.
     lock: File,
 }
@@ -191,6 +197,7 @@ impl Store {
             registration: config.registration,
             place: Arc::new(place::Place::new(&path, opened)),
             room,
+            copies: Arc::new(Semaphore::new(1)),
             path,
             is_new,
             lock,
@@ -434,6 +441,17 @@ impl Store {
             self.metrics.clock_jumps.add(1);
         }
         Ok(())
+    }
+
+    /// Begins a copy; none while another one is made.
+    ///
+    /// # Errors
+    /// Where there is no thread for it.
+    pub(crate) fn copy(&self) -> std::io::Result<Option<Copying>> {
+        let Ok(place) = Arc::clone(&self.copies).try_acquire_owned() else {
+            return Ok(None);
+        };
+        copying::start(folder_of(&self.path).to_owned(), place).map(Some)
     }
 
     /// Erases what is past its time, a bounded slice; true when there may be more.

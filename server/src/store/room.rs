@@ -173,7 +173,7 @@ impl Room {
             false if of_store == 0 => Some(Tight::Store),
             false => None,
         });
-        let log = std::fs::metadata(self.folder.join("relay.db-wal")).map_or(0, |log| log.len());
+        let log = log_length(&self.folder);
         if log > LONG_LOG && self.log_was_said.is_due() {
             tracing::warn!(
                 "relay.db-wal is longer than 256 MiB: a copy that does not go on, or another program, keeps the store open"
@@ -217,8 +217,13 @@ impl Room {
     }
 }
 
+/// Bytes of SQLite's log.
+pub(super) fn log_length(folder: &Path) -> u64 {
+    std::fs::metadata(folder.join("relay.db-wal")).map_or(0, |log| log.len())
+}
+
 /// Bytes of the store that are in use.
-fn used(conn: &Connection) -> rusqlite::Result<u64> {
+pub(super) fn used(conn: &Connection) -> rusqlite::Result<u64> {
     let used: i64 = conn
         .prepare_cached(
             "SELECT (c.page_count - f.freelist_count) * s.page_size

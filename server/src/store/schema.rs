@@ -20,7 +20,7 @@ const SCHEMA_VERSION: i32 = 6;
 const STATEMENTS: usize = 64;
 
 /// Bytes of write-ahead log kept between checkpoints, so that one busy hour does not stay on disk.
-const JOURNAL_BYTES: i64 = 64 * 1024 * 1024;
+pub(super) const JOURNAL_BYTES: i64 = 64 * 1024 * 1024;
 
 const TABLES: &str = "
 CREATE TABLE relay (

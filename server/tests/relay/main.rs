@@ -22,6 +22,8 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod full;
 mod handshake;
+#[cfg(unix)]
+mod held;
 mod history;
 mod hostile;
 mod keys;
