@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
-use super::{OpenError, private};
+use super::{OpenError, private, schema};
 use crate::config::Limits;
 use crate::seldom::Seldom;
 
@@ -60,6 +60,8 @@ fn disk(_folder: &Path) -> Option<Disk> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tight {
     Store,
+    /// The store, with what its log has beyond its usual length.
+    Log,
     Disk,
     Full,
 }
@@ -72,6 +74,8 @@ pub(super) struct Room {
     left: AtomicU64,
     /// A write met a full disk, and no look has found room since.
     is_full: AtomicBool,
+    /// Something found no room since the last look.
+    was_refused: AtomicBool,
     was_said: AtomicBool,
     /// Nothing is tried in vain over and over.
     making: Seldom,
@@ -89,6 +93,7 @@ impl Room {
             free_bytes: limits.free_bytes.unwrap_or(FREE.min(total / FREE_PART)),
             left: AtomicU64::new(u64::MAX),
             is_full: AtomicBool::new(false),
+            was_refused: AtomicBool::new(false),
             was_said: AtomicBool::new(false),
             making: Seldom::default(),
             log_was_said: Seldom::default(),
@@ -115,11 +120,15 @@ impl Room {
         // They are in the log and in the store.
         let cost = bytes.saturating_add(ROW).saturating_mul(2);
         let take = |left: u64| left.checked_sub(cost);
-        !self.is_full.load(Ordering::Acquire)
-            && self
-                .left
-                .fetch_update(Ordering::AcqRel, Ordering::Acquire, take)
-                .is_ok()
+        if self.is_full.load(Ordering::Acquire) {
+            return false;
+        }
+        let left = &self.left;
+        let taken = left.fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
+        if taken.is_err() {
+            self.was_refused.store(true, Ordering::Release);
+        }
+        taken.is_ok()
     }
 
     /// A write met a full disk: from here on only what makes room is written, into the reserve's place. A disk that has
@@ -151,7 +160,9 @@ impl Room {
     /// # Errors
     /// Where the store cannot be read.
     pub(super) fn look(&self, conn: &Connection) -> rusqlite::Result<()> {
-        let used = used(conn)?;
+        let log = log_length(&self.folder);
+        let grown = log.saturating_sub(schema::JOURNAL_BYTES.unsigned_abs());
+        let used = used(conn)?.saturating_add(grown);
         let Some(disk) = disk(&self.folder) else {
             let left = self.store_bytes.saturating_sub(used);
             self.left.store(left, Ordering::Release);
@@ -167,13 +178,17 @@ impl Room {
             // What is left is needed for making room.
             self.is_full.store(true, Ordering::Release);
         }
+        let least = of_disk.min(of_store);
+        // What is left may be too little for what comes. With much left a refusal was one of a burst between two looks.
+        let was_refused = self.was_refused.swap(false, Ordering::AcqRel) && least < RESERVE;
+        let was_said = self.was_said.load(Ordering::Acquire) && least < NOTHING;
         self.say(match self.is_full.load(Ordering::Acquire) {
             true => Some(Tight::Full),
-            false if of_disk == 0 => Some(Tight::Disk),
-            false if of_store == 0 => Some(Tight::Store),
-            false => None,
+            false if least > 0 && !was_refused && !was_said => None,
+            false if grown > 0 => Some(Tight::Log),
+            false if of_disk == least => Some(Tight::Disk),
+            false => Some(Tight::Store),
         });
-        let log = log_length(&self.folder);
         if log > LONG_LOG && self.log_was_said.is_due() {
             tracing::warn!(
                 "relay.db-wal is longer than 256 MiB: a copy that does not go on, or another program, keeps the store open"
@@ -192,6 +207,9 @@ impl Room {
             }
             None => return,
             Some(_) if was_said => return,
+            Some(Tight::Log) => {
+                "relay.db-wal grows while another program or a copy keeps the store open, up to --store-bytes or --free-bytes"
+            }
             Some(Tight::Store) => "the store has grown to --store-bytes",
             Some(Tight::Disk) => "less than --free-bytes is free on the disk",
             Some(Tight::Full) => "the disk is full",

@@ -131,3 +131,46 @@ async fn the_log_has_a_bound_while_a_copy_is_held_up() {
     let output = command(&restored, &["restore", copy.to_str().expect("a path")]);
     assert!(output.status.success(), "{output:?}");
 }
+
+/// A program that the manual forbids. Nobody can make it stop, so mail ends where the store has no more room.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_a_foreign_reader_holds_ends_with_the_stores_room() {
+    const ROOM: u64 = 120 << 20;
+    // So much of the log is no part of the store.
+    const BESIDE: u64 = 64 << 20;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let [data, log] = ["data", "log"].map(|name| folder.path().join(name));
+    let relay = start(
+        &data,
+        &log,
+        &[&ROOMY[..], &["--store-bytes=125829120"]].concat(),
+    );
+    let mut pair = Pair::new(&relay).await;
+    let foreign = rusqlite::Connection::open(data.join("relay.db")).expect("the store");
+    foreign
+        .execute_batch("BEGIN; SELECT count(*) FROM mail")
+        .expect("it reads");
+    let said = || std::fs::read_to_string(&log).expect("a log");
+    let mut longest = 0;
+    for round in 0.. {
+        if said().contains("relay.db-wal grows") {
+            break;
+        }
+        assert!(round < 900, "nothing is said at {} MiB", longest >> 20);
+        pair.write().await;
+        // What waits can be fetched and is erased all the while.
+        pair.fetch(&relay).await;
+        longest = longest.max(log_length(&data));
+        assert!(longest <= BESIDE + ROOM + SLACK, "{} MiB", longest >> 20);
+    }
+    assert!(longest > BESIDE, "{} MiB", longest >> 20);
+    drop(foreign);
+    for _ in 0..600 {
+        if pair.write().await == ROUND {
+            return;
+        }
+        pair.fetch(&relay).await;
+    }
+    panic!("mail is never taken again");
+}
