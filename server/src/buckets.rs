@@ -137,6 +137,11 @@ impl<K: Key> Table<K> {
         }
     }
 
+    /// How many are followed.
+    pub(crate) fn followed(&self) -> u64 {
+        self.followed.len() as u64
+    }
+
     /// Forgets whose buckets are full: they are as new ones.
     pub(crate) fn forget_quiet(&mut self, now: u64) {
         self.followed.retain(|_, full_at| *full_at > now);

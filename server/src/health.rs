@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::metrics;
+use crate::process::Process;
 use crate::relay::Relay;
 
 /// How long one look at the disk counts.
@@ -99,6 +100,9 @@ impl Relay {
         let mut levels = self.store.levels().await.unwrap_or_default();
         levels.is_ready = self.is_ready().await;
         levels.connections = self.open_connections();
+        levels.followed_pairs = self.rates.followed_pairs();
+        // On a thread that may wait for the system.
+        levels.process = web::block(Process::look).await.unwrap_or_default();
         levels
     }
 }

@@ -22,6 +22,7 @@ mod metrics;
 mod network;
 mod origin;
 mod places;
+mod process;
 mod random;
 mod rates;
 mod relay;

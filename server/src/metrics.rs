@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use pawl_wire::{BundleRefusal, ConnectionError, RelayFrame, SubmitRefusal};
 
+use crate::process::Process;
+
 /// Upper bounds, in seconds, of how long commits take: from a fast disk's flush to one that is ill.
 const COMMIT_BOUNDS: [f64; 8] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
 
@@ -127,6 +129,12 @@ pub(crate) struct Levels {
     pub(crate) waiting_messages: u64,
     pub(crate) waiting_bytes: u64,
     pub(crate) store_bytes: u64,
+    pub(crate) log_bytes: u64,
+    pub(crate) free_bytes: Option<u64>,
+    pub(crate) queued_writes: u64,
+    pub(crate) queued_reads: u64,
+    pub(crate) followed_pairs: u64,
+    pub(crate) process: Process,
 }
 
 impl Metrics {
@@ -161,9 +169,14 @@ impl Metrics {
         let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
         page.head("pawl_build_info", "gauge", "the version of the relay");
         page.row("pawl_build_info", &version, 1);
-        for (name, help, value) in levels.rows() {
-            page.head(name, "gauge", help);
-            page.row(name, "", value);
+        for (name, help, value) in levels.rows().into_iter().chain(levels.of_store()) {
+            page.gauge(name, help, value);
+        }
+        // Not every system tells these.
+        for (name, help, value) in levels.of_machine() {
+            if let Some(value) = value {
+                page.gauge(name, help, value);
+            }
         }
         for (name, help, counter) in self.rows() {
             page.counter(name, help, counter);
@@ -252,7 +265,7 @@ impl Metrics {
 }
 
 impl Levels {
-    fn rows(self) -> [(&'static str, &'static str, u64); 6] {
+    fn rows(self) -> [(&'static str, &'static str, u64); 4] {
         let is_ready = self.is_ready.into();
         [
             (
@@ -267,6 +280,16 @@ impl Levels {
             ),
             ("pawl_devices", "devices that are registered", self.devices),
             (
+                "pawl_followed_pairs",
+                "pairs of account and device whose claims are counted",
+                self.followed_pairs,
+            ),
+        ]
+    }
+
+    fn of_store(self) -> [(&'static str, &'static str, u64); 6] {
+        [
+            (
                 "pawl_waiting_messages",
                 "messages in all mailboxes",
                 self.waiting_messages,
@@ -280,6 +303,47 @@ impl Levels {
                 "pawl_store_bytes",
                 "size of the store's files",
                 self.store_bytes,
+            ),
+            (
+                "pawl_log_bytes",
+                "size of the store's write-ahead log",
+                self.log_bytes,
+            ),
+            (
+                "pawl_queued_writes",
+                "requests that wait for the store's writer",
+                self.queued_writes,
+            ),
+            (
+                "pawl_queued_reads",
+                "requests that wait for the store's readers",
+                self.queued_reads,
+            ),
+        ]
+    }
+
+    /// The last three have the names that Prometheus' own clients give them.
+    fn of_machine(self) -> [(&'static str, &'static str, Option<u64>); 4] {
+        [
+            (
+                "pawl_free_bytes",
+                "room on the disk of the data folder",
+                self.free_bytes,
+            ),
+            (
+                "process_resident_memory_bytes",
+                "memory that the relay has",
+                self.process.resident_bytes,
+            ),
+            (
+                "process_open_fds",
+                "files and sockets that are open",
+                self.process.open_files,
+            ),
+            (
+                "process_max_fds",
+                "files and sockets that may be open",
+                self.process.most_files,
             ),
         ]
     }
@@ -330,6 +394,11 @@ impl Page {
             "" => writeln!(self.0, "{name} {value}"),
             labels => writeln!(self.0, "{name}{{{labels}}} {value}"),
         };
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, "gauge", help);
+        self.row(name, "", value);
     }
 
     fn counter(&mut self, name: &str, help: &str, counter: &Counter) {

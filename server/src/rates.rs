@@ -148,6 +148,11 @@ impl Rates {
         Ok(())
     }
 
+    /// Pairs of account and device whose claims are counted.
+    pub(crate) fn followed_pairs(&self) -> u64 {
+        self.tables().claims_of_pair.followed()
+    }
+
     /// Whether there is such a target makes no difference.
     pub(crate) fn claim(
         &self,

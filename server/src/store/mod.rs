@@ -398,13 +398,17 @@ impl Store {
             Ok([devices, messages, bytes].map(i64::unsigned_abs))
         };
         let [devices, waiting_messages, waiting_bytes] = self.readers.submit(read).await?.await?;
-        let sizes = ["relay.db", "relay.db-wal"].map(|file| self.path.with_file_name(file));
-        let sizes = sizes.iter().filter_map(|file| std::fs::metadata(file).ok());
+        let file = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        let log_bytes = room::log_length(folder_of(&self.path));
         Ok(Levels {
             devices,
             waiting_messages,
             waiting_bytes,
-            store_bytes: sizes.map(|file| file.len()).sum(),
+            store_bytes: file + log_bytes,
+            log_bytes,
+            free_bytes: self.room.free(),
+            queued_writes: self.writer.queued(),
+            queued_reads: self.readers.queued(),
             ..Levels::default()
         })
     }

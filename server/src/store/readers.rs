@@ -38,6 +38,12 @@ impl Readers {
         })
     }
 
+    /// How many wait.
+    pub(super) fn queued(&self) -> u64 {
+        let queued = |queue: &mpsc::Sender<_>| (queue.max_capacity() - queue.capacity()) as u64;
+        self.queues.iter().map(queued).sum()
+    }
+
     pub(super) async fn submit<T: Send + 'static>(
         &self,
         op: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,

@@ -115,6 +115,11 @@ impl Room {
         }
     }
 
+    /// Bytes that are free on the disk, where that can be told.
+    pub(super) fn free(&self) -> Option<u64> {
+        Some(disk(&self.folder)?.free)
+    }
+
     /// Whether so many bytes may be added, which then count as added.
     pub(super) fn take(&self, bytes: u64) -> bool {
         // They are in the log and in the store.

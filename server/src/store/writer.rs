@@ -13,8 +13,7 @@ use rusqlite::Connection;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 
-use super::jobs::Reply;
-use super::jobs::{self, Job};
+use super::jobs::{self, Job, Reply};
 use super::live::{Listener, LiveMail, OnDisk, Outlet, Submission, Taken, Write};
 use super::people::{self, Erased};
 use super::room::Room;
@@ -153,6 +152,11 @@ impl Writer {
         outlet: Arc<dyn Outlet>,
     ) -> Result<(), StoreError> {
         self.send(Message::Leave(device, outlet)).await
+    }
+
+    /// How many wait.
+    pub(super) fn queued(&self) -> u64 {
+        (self.queue.max_capacity() - self.queue.capacity()) as u64
     }
 
     async fn send(&self, message: Message) -> Result<(), StoreError> {

@@ -152,6 +152,67 @@ async fn the_metrics_count_what_happened_and_have_an_address_of_their_own() {
     assert_eq!(documented, names(&text));
 }
 
+/// The number behind a word in a file of /proc.
+#[cfg(target_os = "linux")]
+fn in_file(path: &str, word: &str) -> u64 {
+    let text = std::fs::read_to_string(path).expect("the process lives");
+    let line = text.lines().find_map(|line| line.strip_prefix(word));
+    let number = line.and_then(|rest| rest.split_whitespace().next());
+    number.and_then(|number| number.parse().ok()).expect(word)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_gauges_say_what_the_relay_takes_of_its_machine_and_what_is_left() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let metrics: SocketAddr = ([127, 0, 0, 1], free_port()).into();
+    let relay = Child::start(folder.path(), &["--metrics", &metrics.to_string()]);
+    let [alice, bob] = ["alice", "bob"].map(Device::new);
+    let mut from = Client::register(relay.address, &alice).await;
+    Client::register(relay.address, &bob).await.leave().await;
+    for device in [&bob, &bob, &alice] {
+        let (claim, device) = (ClaimId(random()), device.address());
+        from.send(&ClientFrame::FetchBundle { claim, device }).await;
+        from.answer().await;
+    }
+    let mut idle = Vec::new();
+    for _ in 0..30 {
+        idle.push(Client::connect(relay.address).await);
+    }
+    let (_, text) = word(metrics, "/metrics");
+    let process = format!("/proc/{}", relay.id());
+    let resident = in_file(&format!("{process}/status"), "VmRSS:") * 1_024;
+    let said = value(&text, "process_resident_memory_bytes");
+    assert!(said.abs_diff(resident) < 8 << 20, "{said} of {resident}");
+    let open = std::fs::read_dir(format!("{process}/fd")).expect("files");
+    let open = open.count() as u64;
+    let said = value(&text, "process_open_fds");
+    assert!(said > 40 && said.abs_diff(open) < 10, "{said} of {open}");
+    let most = in_file(&format!("{process}/limits"), "Max open files");
+    assert_eq!(value(&text, "process_max_fds"), most);
+    let disk = Command::new("df")
+        .args(["--block-size=1", "--output=avail"])
+        .arg(folder.path())
+        .output()
+        .expect("df runs");
+    let said = String::from_utf8(disk.stdout).expect("text");
+    let free: u64 = said
+        .lines()
+        .last()
+        .and_then(|line| line.trim().parse().ok())
+        .expect("bytes");
+    let said = value(&text, "pawl_free_bytes");
+    assert!(said.abs_diff(free) < free / 4, "{said} of {free}");
+    let log = std::fs::metadata(folder.path().join("relay.db-wal")).expect("the log");
+    // What looks whether the disk takes writes is one.
+    let said = value(&text, "pawl_log_bytes");
+    assert!(said > 0 && log.len().abs_diff(said) < 64 << 10, "{said}");
+    assert_eq!(value(&text, "pawl_followed_pairs"), 2);
+    for queue in ["writes", "reads"] {
+        assert!(value(&text, &format!("pawl_queued_{queue}")) < 100);
+    }
+}
+
 #[test]
 fn the_alerts_ask_for_metrics_that_there_are() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/alerts.yml");
@@ -162,7 +223,7 @@ fn the_alerts_ask_for_metrics_that_there_are() {
         .filter(|word| word.starts_with("pawl_"))
         .map(|word| word.trim_end_matches("_bucket"))
         .collect();
-    assert!(asked.len() >= 8, "{asked:?}");
+    assert!(asked.len() >= 10, "{asked:?}");
     for name in asked {
         // The manual's table is the relay's, as the test above sees to.
         assert!(documented.contains(&format!("\n| `{name}` |")), "{name}");
