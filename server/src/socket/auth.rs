@@ -22,7 +22,7 @@ use crate::metrics::TurnedAway;
 use crate::places::Place;
 use crate::random;
 use crate::relay::Relay;
-use crate::store::{DeviceId, Registered};
+use crate::store::{DeviceId, Registered, Whose};
 
 /// Sequence numbers end here (2^53): a device that claims more is not believed, and a client in
 /// JavaScript can hold all of them.
@@ -76,7 +76,10 @@ pub(super) async fn admit(
             _ => return Err(ConnectionError::Malformed.into()),
         };
     let live = relay.hub.connect(device);
-    let opened = relay.store.open_mailbox(device, last_seq).await?;
+    let opened = relay
+        .store
+        .open_mailbox(Whose::device(peer.ip, device), device, last_seq)
+        .await?;
     socket.reader.set_limit(MAX_FRAME);
     socket.out.send(&RelayFrame::AuthOk(opened.stock)).await?;
     Ok(Admitted {
@@ -135,7 +138,10 @@ async fn known(
     if auth.last_seq > MAX_SEQ {
         return Err(ConnectionError::Malformed.into());
     }
-    let known = relay.store.find_device(auth.device).await?;
+    let known = relay
+        .store
+        .find_device(Whose::stranger(peer.ip), auth.device)
+        .await?;
     let known = known.ok_or(ConnectionError::UnknownDevice)?;
     let proved = statements(relay, peer, nonce, |connection| {
         statement::auth(connection, auth.device, auth.last_seq)
@@ -196,7 +202,8 @@ async fn new(
         return Err(ConnectionError::AuthFailed.into());
     }
     let window = register.receive_window;
-    match relay.store.register(register).await? {
+    let whose = Whose::stranger(peer.ip);
+    match relay.store.register(whose, register).await? {
         Registered::Done(device) => Ok((device, 0, window)),
         Registered::UsernameTaken => Err(ConnectionError::UsernameTaken.into()),
         Registered::OtherRecord => Err(ConnectionError::AuthFailed.into()),

@@ -58,7 +58,7 @@ impl Connection<'_> {
         let stored = self
             .relay
             .store
-            .submit(&self.lane, self.device, submit)
+            .submit(self.whose(), &self.lane, self.device, submit)
             .await?;
         self.answer(async move {
             let frame = match stored.await? {
@@ -84,7 +84,10 @@ impl Connection<'_> {
             .acknowledge(through)
             .map_err(|_| ConnectionError::Malformed)?;
         if is_new {
-            self.relay.store.acknowledge(self.device, through).await?;
+            let store = &self.relay.store;
+            store
+                .acknowledge(self.whose(), self.device, through)
+                .await?;
         }
         Ok(())
     }
@@ -94,7 +97,11 @@ impl Connection<'_> {
         if let Err(wait) = self.relay.rates.look_up(self.ip) {
             return Err(End::Error(ConnectionError::RateLimited, wait.0));
         }
-        let record = self.relay.store.look_up(username.clone()).await?;
+        let record = self
+            .relay
+            .store
+            .look_up(self.whose(), username.clone())
+            .await?;
         self.answer(async move {
             let record = record.await?;
             Ok(Some(RelayFrame::Account { username, record }))
@@ -114,7 +121,11 @@ impl Connection<'_> {
         }
         let hub = Arc::clone(&self.relay.hub);
         let low = move |device| hub.keys_low(device);
-        let claimed = self.relay.store.claim(claim, device, low).await?;
+        let claimed = self
+            .relay
+            .store
+            .claim(self.whose(), claim, device, low)
+            .await?;
         self.answer(async move {
             let frame = match claimed.await? {
                 Claimed::Bundle { bundle, .. } => RelayFrame::Bundle { claim, bundle },
@@ -137,7 +148,11 @@ impl Connection<'_> {
         if let Err(wait) = self.relay.rates.upload(self.device) {
             return Err(End::Error(ConnectionError::RateLimited, wait.0));
         }
-        let published = self.relay.store.publish(self.device, keys).await?;
+        let published = self
+            .relay
+            .store
+            .publish(self.whose(), self.device, keys)
+            .await?;
         self.answer(async move {
             match published.await? {
                 Published::Done => Ok(Some(RelayFrame::Published { request })),

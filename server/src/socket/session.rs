@@ -27,7 +27,7 @@ use crate::hub::{Hints, Live};
 use crate::random;
 use crate::rates::SubmitRate;
 use crate::relay::Relay;
-use crate::store::{DeviceId, Lane, Letter, Listener, MailRead, Pending, StoreError};
+use crate::store::{DeviceId, Lane, Letter, Listener, MailRead, Pending, StoreError, Whose};
 
 /// Requests of one connection that may be on their way to the disk; then its socket is not read.
 pub(crate) const MAX_UNANSWERED: usize = 64;
@@ -102,7 +102,7 @@ impl<'a> Connection<'a> {
         let _ = self
             .relay
             .store
-            .leave(self.device, self.live.outlet())
+            .leave(self.whose(), self.device, self.live.outlet())
             .await;
         end
     }
@@ -199,7 +199,7 @@ impl<'a> Connection<'a> {
             self.listening = false;
         }
         if hints.keys_low() {
-            let stock = Box::pin(self.relay.store.stock(self.device)).await?;
+            let stock = Box::pin(self.relay.store.stock(self.whose(), self.device)).await?;
             self.answer(async move { Ok(Some(RelayFrame::KeysLow(stock.await?))) });
         }
         Ok(())
@@ -224,7 +224,9 @@ impl<'a> Connection<'a> {
         {
             let cursor = self.delivery.cursor();
             let store = &self.relay.store;
-            let read = Box::pin(store.read_mail(self.device, cursor, messages, bytes)).await?;
+            let read =
+                Box::pin(store.read_mail(self.whose(), self.device, cursor, messages, bytes))
+                    .await?;
             self.reading = Some(read);
         }
         if self.reading.is_none() && !self.listening && self.delivery.has_everything() {
@@ -236,9 +238,14 @@ impl<'a> Connection<'a> {
                 cursor: self.delivery.cursor(),
                 window: self.delivery.window(),
             };
-            Box::pin(self.relay.store.listen(listener)).await?;
+            Box::pin(self.relay.store.listen(self.whose(), listener)).await?;
         }
         Ok(())
+    }
+
+    /// In whose turn its requests are.
+    pub(super) fn whose(&self) -> Whose {
+        Whose::device(self.ip, self.device)
     }
 
     fn may_read(&self) -> bool {
@@ -252,7 +259,7 @@ impl<'a> Connection<'a> {
             self.hurried = false;
         } else if !self.hurried && self.delivery.awaits_acknowledgement() {
             self.hurried = true;
-            Box::pin(self.relay.store.hurry(&self.lane)).await?;
+            Box::pin(self.relay.store.hurry(self.whose(), &self.lane)).await?;
         }
         Ok(())
     }

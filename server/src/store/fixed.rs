@@ -1,6 +1,6 @@
 //! The store's limits that are not settings, in the manual's words.
 
-use super::{bans, copying, invites, readers, sweep, time, writer};
+use super::{bans, copying, inbox, invites, readers, sweep, time, writer};
 use crate::clock;
 use crate::fixed::grouped;
 
@@ -11,12 +11,19 @@ pub(crate) fn fixed_limits() -> [(&'static str, String); 8] {
         (
             "store queue",
             format!(
-                "{} writes and {} reads per reader",
-                writer::QUEUE,
+                "{} writes and {} reads; beyond that a connection waits until its own are done",
+                inbox::QUEUE,
                 readers::QUEUE
             ),
         ),
-        ("commit", format!("{} requests at most", writer::GROUP)),
+        (
+            "commit",
+            format!(
+                "{} requests at most, {} of one network while others wait",
+                writer::GROUP,
+                inbox::PART
+            ),
+        ),
         ("open invites", number(invites::MOST)),
         ("bans", number(bans::MOST)),
         (

@@ -14,11 +14,13 @@ mod error;
 mod examine;
 mod fixed;
 mod folder;
+mod inbox;
 mod invites;
 mod jobs;
 mod keys;
 mod live;
 mod mail;
+mod pending;
 mod people;
 mod place;
 mod readers;
@@ -28,20 +30,18 @@ mod schema;
 mod shares;
 mod sweep;
 mod time;
+mod turns;
 mod unused;
 mod writer;
 
 use std::fs::File;
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 
 use pawl_wire::{Epoch, Register, Registration};
 use rusqlite::Connection;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 use crate::clock;
 use crate::config::{Config, Limits};
@@ -63,7 +63,9 @@ pub(crate) use invites::Invite;
 pub(crate) use keys::Published;
 pub(crate) use live::{Listener, Outlet};
 pub(crate) use mail::{Letter, MailRead, Submitted};
+pub(crate) use pending::Pending;
 pub(crate) use people::{AccountRow, Erased};
+pub(crate) use turns::Whose;
 pub(crate) use writer::Wake;
 
 /// A device's row: what everything of a device is keyed by.
@@ -84,25 +86,6 @@ impl rusqlite::ToSql for DeviceId {
 impl rusqlite::types::FromSql for DeviceId {
     fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
         i64::column_result(value).map(Self)
-    }
-}
-
-/// An answer on its way from a store thread.
-pub(crate) struct Pending<T>(oneshot::Receiver<Result<T, StoreError>>);
-
-impl<T> Pending<T> {
-    fn new(answer: oneshot::Receiver<Result<T, StoreError>>) -> Self {
-        Self(answer)
-    }
-}
-
-impl<T> Future for Pending<T> {
-    type Output = Result<T, StoreError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0)
-            .poll(cx)
-            .map(|answer| answer.unwrap_or(Err(StoreError::Stopped)))
     }
 }
 
@@ -131,7 +114,7 @@ impl Lane {
 
 /// The relay's store.
 pub(crate) struct Store {
-    writer: writer::Writer,
+    writer: inbox::Writer,
     time: Arc<time::Time>,
     metrics: Arc<Metrics>,
     readers: readers::Readers,
@@ -179,7 +162,7 @@ impl Store {
             );
         }
         let time = Arc::new(time::Time::open(&conn, clock::now())?);
-        let writer = writer::Writer::start(
+        let writer = inbox::Writer::start(
             conn,
             config.limits.clone(),
             Arc::clone(&metrics),
@@ -218,7 +201,7 @@ impl Store {
         if let Err(error) = self.go_on().await {
             tracing::warn!(%error, "the relay's time stays where it was");
         }
-        self.writer.stop().await;
+        self.writer.stop();
         if let Err(error) = self.lock.unlock() {
             tracing::warn!(%error, "the lock stays until this process ends");
         }
@@ -226,37 +209,45 @@ impl Store {
 
     async fn write<T: Send + 'static>(
         &self,
+        whose: Whose,
         op: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Pending<T>, StoreError> {
-        self.writer.submit(op, |_| ()).await
+        self.writer.submit(whose, op, |_| ()).await
     }
 
     /// The device's row and key, if the relay knows it.
     pub(crate) async fn find_device(
         &self,
+        whose: Whose,
         address: pawl_wire::DeviceAddress,
     ) -> Result<Option<KnownDevice>, StoreError> {
         let read = move |conn: &Connection| accounts::find_device(conn, address);
-        self.readers.submit(read).await?.await
+        self.readers.submit(whose, read).await?.await
     }
 
     /// The device that registered last; nobody's where there is none.
     pub(crate) async fn newest_device(&self) -> Result<DeviceId, StoreError> {
-        self.readers.submit(accounts::newest_device).await?.await
+        let read = accounts::newest_device;
+        self.readers.submit(Whose::OWN, read).await?.await
     }
 
     /// The signed record of the account that has this name.
     pub(crate) async fn look_up(
         &self,
+        whose: Whose,
         username: pawl_wire::Username,
     ) -> Result<Pending<Option<Vec<u8>>>, StoreError> {
         self.readers
-            .submit(move |conn| accounts::look_up(conn, &username))
+            .submit(whose, move |conn| accounts::look_up(conn, &username))
             .await
     }
 
     /// Registers an account with its first device; its signatures are verified already.
-    pub(crate) async fn register(&self, register: Register) -> Result<Registered, StoreError> {
+    pub(crate) async fn register(
+        &self,
+        whose: Whose,
+        register: Register,
+    ) -> Result<Registered, StoreError> {
         let mut admission = accounts::Admission {
             registration: self.registration,
             now: self.time.now(),
@@ -269,12 +260,13 @@ impl Store {
             admission.has_room = room.take(room::ACCOUNT);
             accounts::register(conn, &register, admission)
         };
-        self.write(op).await?.await
+        self.write(whose, op).await?.await
     }
 
     /// Begins a connection: forgets what the device has on disk and says what the relay holds.
     pub(crate) async fn open_mailbox(
         &self,
+        whose: Whose,
         device: DeviceId,
         last_seq: u64,
     ) -> Result<Opened, StoreError> {
@@ -285,70 +277,78 @@ impl Store {
             }
             accounts::open_mailbox(conn, device, last_seq, now)
         };
-        self.writer.open(vec![device], op, |_| ()).await?.await
+        let opened = self.writer.open(whose, vec![device], op, |_| ());
+        opened.await?.await
     }
 
     /// The connection has all mail and has acknowledged it: what comes now goes to it at once. It is woken
     /// when that is not so, or no longer.
-    pub(crate) async fn listen(&self, listener: Listener) -> Result<(), StoreError> {
-        self.writer.listen(listener).await
+    pub(crate) async fn listen(&self, whose: Whose, listener: Listener) -> Result<(), StoreError> {
+        self.writer.listen(whose, listener).await
     }
 
     /// What came on this lane waits for no acknowledgement any more: it is written now.
-    pub(crate) async fn hurry(&self, lane: &Lane) -> Result<(), StoreError> {
-        self.writer.hurry(lane.clone()).await
+    pub(crate) async fn hurry(&self, whose: Whose, lane: &Lane) -> Result<(), StoreError> {
+        self.writer.hurry(whose, lane.clone()).await
     }
 
     /// The connection of this outlet has ended.
     pub(crate) async fn leave(
         &self,
+        whose: Whose,
         device: DeviceId,
         outlet: Arc<dyn Outlet>,
     ) -> Result<(), StoreError> {
-        self.writer.leave(device, outlet).await
+        self.writer.leave(whose, device, outlet).await
     }
 
     /// Puts an envelope into a mailbox: answered when it is on disk, or when its recipient has it. After a
     /// failure nothing more is taken on the same lane.
     pub(crate) async fn submit(
         &self,
+        whose: Whose,
         lane: &Lane,
         from: DeviceId,
         submit: pawl_wire::Submit,
     ) -> Result<Pending<Submitted>, StoreError> {
-        self.writer.mail(from, submit, lane.clone()).await
+        self.writer.mail(whose, from, submit, lane.clone()).await
     }
 
     /// Reads mail after `cursor`, at most so many messages and about so many bytes.
     pub(crate) async fn read_mail(
         &self,
+        whose: Whose,
         device: DeviceId,
         cursor: u64,
         messages: usize,
         bytes: usize,
     ) -> Result<Pending<MailRead>, StoreError> {
         self.readers
-            .submit(move |conn| mail::read_after(conn, device, cursor, messages, bytes))
+            .submit(whose, move |conn| {
+                mail::read_after(conn, device, cursor, messages, bytes)
+            })
             .await
     }
 
     /// Forgets mail up to and with `through`.
     pub(crate) async fn acknowledge(
         &self,
+        whose: Whose,
         device: DeviceId,
         through: u64,
     ) -> Result<(), StoreError> {
-        self.writer.acknowledge(device, through).await
+        self.writer.acknowledge(whose, device, through).await
     }
 
     /// Adds or replaces a device's public keys.
     pub(crate) async fn publish(
         &self,
+        whose: Whose,
         device: DeviceId,
         keys: pawl_wire::PublishedKeys,
     ) -> Result<Pending<Published>, StoreError> {
         let most = self.limits.one_time_keys;
-        self.write(move |conn| keys::publish(conn, device, &keys, most))
+        self.write(whose, move |conn| keys::publish(conn, device, &keys, most))
             .await
     }
 
@@ -356,14 +356,17 @@ impl Store {
     /// their way, so that it is never told after an upload's answer what was held before that upload.
     pub(crate) async fn stock(
         &self,
+        whose: Whose,
         device: DeviceId,
     ) -> Result<Pending<pawl_wire::KeyStock>, StoreError> {
-        self.write(move |conn| keys::stock(conn, device)).await
+        self.write(whose, move |conn| keys::stock(conn, device))
+            .await
     }
 
     /// Claims a bundle; `low` runs after the commit when few one-time keys are left.
     pub(crate) async fn claim(
         &self,
+        whose: Whose,
         claim: pawl_wire::ClaimId,
         address: pawl_wire::DeviceAddress,
         low: impl FnOnce(DeviceId) + Send + 'static,
@@ -378,12 +381,14 @@ impl Store {
                 low(*device);
             }
         };
-        self.writer.submit(op, after).await
+        self.writer.submit(whose, op, after).await
     }
 
     /// Writes something small: what this is answered with holds for the disk.
     pub(crate) async fn probe(&self) -> Result<(), StoreError> {
-        self.write(|conn| Ok(schema::touch(conn)?)).await?.await
+        self.write(Whose::OWN, |conn| Ok(schema::touch(conn)?))
+            .await?
+            .await
     }
 
     /// How full the store is.
@@ -397,7 +402,8 @@ impl Store {
                 .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
             Ok([devices, messages, bytes].map(i64::unsigned_abs))
         };
-        let [devices, waiting_messages, waiting_bytes] = self.readers.submit(read).await?.await?;
+        let [devices, waiting_messages, waiting_bytes] =
+            self.readers.submit(Whose::OWN, read).await?.await?;
         let file = std::fs::metadata(&self.path).map_or(0, |file| file.len());
         let log_bytes = room::log_length(folder_of(&self.path));
         Ok(Levels {
@@ -422,7 +428,7 @@ impl Store {
             room.look(conn)?;
             bans::changed(conn, known)
         };
-        self.readers.submit(read).await?.await
+        self.readers.submit(Whose::OWN, read).await?.await
     }
 
     /// Lets the relay's time go on, and says so when the machine's clock jumped.
@@ -437,7 +443,13 @@ impl Store {
                 time.keep(seen);
             }
         };
-        if let Some(jump) = self.writer.submit(look, keep).await?.await?.jump {
+        if let Some(jump) = self
+            .writer
+            .submit(Whose::OWN, look, keep)
+            .await?
+            .await?
+            .jump
+        {
             tracing::warn!(
                 ?jump,
                 "the machine's clock jumped, or the machine slept: what waits does not expire by that"
@@ -461,7 +473,7 @@ impl Store {
     /// Erases what is past its time, a bounded slice; true when there may be more.
     pub(crate) async fn sweep(&self) -> Result<bool, StoreError> {
         let (now, lifetime) = (self.time.now(), self.limits.mail_lifetime);
-        self.write(move |conn| sweep::sweep(conn, now, lifetime))
+        self.write(Whose::OWN, move |conn| sweep::sweep(conn, now, lifetime))
             .await?
             .await
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{DeviceId, Store, StoreError, erased, mail};
+use super::{DeviceId, Store, StoreError, Whose, erased, mail};
 
 /// Messages that are erased in one commit.
 pub(super) const SLICE: u64 = 500;
@@ -47,7 +47,7 @@ impl Store {
     /// The accounts behind this row, a page of them: where it is empty there are no more.
     pub(crate) async fn accounts(&self, after: i64) -> Result<Vec<AccountRow>, StoreError> {
         let read = move |conn: &Connection| list(conn, after);
-        self.readers.submit(read).await?.await
+        self.readers.submit(Whose::OWN, read).await?.await
     }
 
     /// The name of each of these devices' accounts that is still there.
@@ -56,26 +56,30 @@ impl Store {
         devices: Vec<DeviceId>,
     ) -> Result<HashMap<DeviceId, String>, StoreError> {
         let read = move |conn: &Connection| names(conn, &devices);
-        self.readers.submit(read).await?.await
+        self.readers.submit(Whose::OWN, read).await?.await
     }
 
     /// The mailboxes in which most bytes wait, with their accounts.
     pub(crate) async fn fullest(&self, most: usize) -> Result<Vec<AccountRow>, StoreError> {
         let read = move |conn: &Connection| fullest(conn, most);
-        self.readers.submit(read).await?.await
+        self.readers.submit(Whose::OWN, read).await?.await
     }
 
     /// Erases what waits for an account now; `None` where there is no such account.
     pub(crate) async fn erase_mail(&self, name: String) -> Result<Option<Erased>, StoreError> {
         let read = move |conn: &Connection| devices(conn, &name);
-        let Some(all) = self.readers.submit(read).await?.await? else {
+        let Some(all) = self.readers.submit(Whose::OWN, read).await?.await? else {
             return Ok(None);
         };
         let mut erased = Erased::default();
         for device in all {
             // What a connection has and did not acknowledge is on disk first, and its sender is answered.
             let last = move |conn: &Connection| last_seq(conn, device);
-            let through = self.writer.open(vec![device], last, |_| ()).await?.await?;
+            let through = self
+                .writer
+                .open(Whose::OWN, vec![device], last, |_| ())
+                .await?
+                .await?;
             loop {
                 let slice = self.writer.erase(device, through).await?.await?;
                 erased.add(slice);
@@ -100,7 +104,8 @@ impl Store {
             let of_name = name.clone();
             let read =
                 move |conn: &Connection| Ok(account(conn, &of_name)?.zip(devices(conn, &of_name)?));
-            let Some((account, devices)) = self.readers.submit(read).await?.await? else {
+            let Some((account, devices)) = self.readers.submit(Whose::OWN, read).await?.await?
+            else {
                 return Ok(true);
             };
             let (all, gone) = (devices.clone(), gone.clone());
@@ -111,7 +116,12 @@ impl Store {
                 }
             };
             // With the last of its mail, which no connection holds back now.
-            if self.writer.open(devices, end, tell).await?.await? {
+            if self
+                .writer
+                .open(Whose::OWN, devices, end, tell)
+                .await?
+                .await?
+            {
                 return Ok(true);
             }
         }

@@ -3,49 +3,46 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::metrics::Metrics;
 
+use super::turns::{Found, Turns, Whose};
 use super::{OpenError, Pending, StoreError, schema};
 
 /// Threads: reads are short and mostly from memory, so two keep a slow disk read from blocking all.
 const THREADS: usize = 2;
 
-/// Reads that may wait per thread, a bound on memory; a full queue holds back its connections.
-pub(super) const QUEUE: usize = 256;
+/// Reads that may wait, a bound on memory; a full queue holds back the connections that fill it.
+pub(super) const QUEUE: usize = 512;
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
 pub(super) struct Readers {
-    queues: Vec<mpsc::Sender<Job>>,
-    next: AtomicUsize,
+    queue: Arc<Turns<Job>>,
     metrics: Arc<Metrics>,
 }
 
 impl Readers {
     pub(super) fn start(path: &Path, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
-        let queues = (0..THREADS)
-            .map(|_| start_one(path))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            queues,
-            next: AtomicUsize::new(0),
-            metrics,
-        })
+        // A read is a group by itself.
+        let queue = Arc::new(Turns::new(QUEUE, usize::MAX));
+        for _ in 0..THREADS {
+            start_one(path, Arc::clone(&queue))?;
+        }
+        Ok(Self { queue, metrics })
     }
 
     /// How many wait.
     pub(super) fn queued(&self) -> u64 {
-        let queued = |queue: &mpsc::Sender<_>| (queue.max_capacity() - queue.capacity()) as u64;
-        self.queues.iter().map(queued).sum()
+        self.queue.queued()
     }
 
     pub(super) async fn submit<T: Send + 'static>(
         &self,
+        whose: Whose,
         op: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<Pending<T>, StoreError> {
         let (reply, answer) = oneshot::channel();
@@ -57,25 +54,28 @@ impl Readers {
             // Nobody waits any more when the connection is gone.
             let _ = reply.send(result);
         });
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.queues.len();
-        self.queues[turn]
-            .send(job)
-            .await
-            .map_err(|_| StoreError::Stopped)?;
-        Ok(Pending::new(answer))
+        match self.queue.push(whose, job).await {
+            true => Ok(Pending::new(answer)),
+            false => Err(StoreError::Stopped),
+        }
     }
 }
 
-fn start_one(path: &Path) -> Result<mpsc::Sender<Job>, OpenError> {
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+fn start_one(path: &Path, queue: Arc<Turns<Job>>) -> Result<(), OpenError> {
     let conn = schema::open_reader(path)?;
-    let (queue, mut jobs) = mpsc::channel::<Job>(QUEUE);
     std::thread::Builder::new()
         .name("store-reader".into())
         .spawn(move || {
-            while let Some(job) = jobs.blocking_recv() {
+            while let Found::Item(job) = queue.first(None) {
                 job(&conn);
             }
         })
         .map_err(OpenError::Thread)?;
-    Ok(queue)
+    Ok(())
 }

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pawl_wire::MessageId;
+use pawl_wire::{MessageId, Submit};
 
+use super::super::inbox::Writer;
+use super::super::live::Outlet;
 use super::super::one_device::{self, ADDRESS};
-use super::super::{Lane, Letter};
+use super::super::{Lane, Letter, Pending, Whose};
 use super::*;
 
 /// A connection, by what it is told.
@@ -74,7 +76,7 @@ impl World {
     /// Waits until what is queued is done, and what follows its commit.
     async fn settle(&self) {
         for _ in 0..2 {
-            let job = self.writer.submit(|_| Ok(()), |_| ()).await;
+            let job = self.writer.submit(Whose::OWN, |_| Ok(()), |_| ()).await;
             // Where commits fail, this one does, too.
             let _ = job.expect("it queues").await;
         }
@@ -88,7 +90,10 @@ impl World {
             cursor,
             window: 64,
         };
-        self.writer.listen(listener).await.expect("it queues");
+        self.writer
+            .listen(Whose::OWN, listener)
+            .await
+            .expect("it queues");
     }
 
     async fn mail(&self, lane: &Lane, id: u8) -> Pending<Submitted> {
@@ -97,7 +102,10 @@ impl World {
             recipient: ADDRESS,
             envelope: vec![id; 10],
         };
-        let mail = self.writer.mail(DeviceId(99), submit, lane.clone()).await;
+        let mail = self
+            .writer
+            .mail(Whose::OWN, DeviceId(99), submit, lane.clone())
+            .await;
         mail.expect("it queues")
     }
 
@@ -113,7 +121,10 @@ impl World {
     }
 
     async fn acknowledge(&self, through: u64) {
-        let queued = self.writer.acknowledge(self.device, through).await;
+        let queued = self
+            .writer
+            .acknowledge(Whose::OWN, self.device, through)
+            .await;
         queued.expect("it queues");
     }
 
@@ -145,7 +156,7 @@ impl World {
             let _ = held.recv();
             Ok(())
         };
-        let job = self.writer.submit(wait, |_| ()).await;
+        let job = self.writer.submit(Whose::OWN, wait, |_| ()).await;
         drop(job.expect("it queues"));
         hold
     }
@@ -213,7 +224,7 @@ async fn a_replaced_connection_that_listens_in_the_round_of_the_newer_takes_no_m
     older.replaced.store(true, Ordering::Relaxed);
     let opened = world
         .writer
-        .open(vec![world.device], |_| Ok(()), |_| ())
+        .open(Whose::OWN, vec![world.device], |_| Ok(()), |_| ())
         .await;
     drop(hold);
     opened.expect("it queues").await.expect("it opens");
@@ -232,7 +243,7 @@ async fn mail_of_the_round_in_which_a_connection_opens_and_listens_is_not_missed
     let hold = world.hold().await;
     let opened = world
         .writer
-        .open(vec![world.device], |_| Ok(()), |_| ())
+        .open(Whose::OWN, vec![world.device], |_| Ok(()), |_| ())
         .await;
     let stored = world.mail(&Lane::default(), 1).await;
     world.listen(&ear, 0).await;
@@ -252,7 +263,7 @@ async fn an_id_that_skipped_the_disk_is_known_also_when_its_device_is_away() {
     world.lives(&ear, 1).await;
     let left = world
         .writer
-        .leave(world.device, Arc::clone(&ear) as _)
+        .leave(Whose::OWN, world.device, Arc::clone(&ear) as _)
         .await;
     left.expect("it queues");
     let again = world.answer(world.mail(&Lane::default(), 1).await).await;
@@ -271,7 +282,11 @@ async fn what_is_hurried_is_written_and_is_still_the_connections() {
     let before = world.mail(&calm, 1).await;
     let hurried = world.mail(&lane, 2).await;
     let mut behind = world.mail(&calm, 3).await;
-    world.writer.hurry(lane.clone()).await.expect("it queues");
+    world
+        .writer
+        .hurry(Whose::OWN, lane.clone())
+        .await
+        .expect("it queues");
     world.stored(hurried).await;
     world.stored(before).await;
     world.settle().await;

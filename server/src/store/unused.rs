@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{DeviceId, Store, StoreError, erased};
+use super::{DeviceId, Store, StoreError, Whose, erased};
 use crate::clock::DAY_MS;
 
 impl Store {
@@ -17,7 +17,9 @@ impl Store {
     /// Begins to keep the days of accounts' last use, or forgets those that were kept.
     pub(crate) async fn begin_days(&self) -> Result<(), StoreError> {
         let today = self.today();
-        self.write(move |conn| begin(conn, today)).await?.await
+        self.write(Whose::OWN, move |conn| begin(conn, today))
+            .await?
+            .await
     }
 
     /// Erases accounts that nobody used for `--account-days`, a bounded slice; true when there may be more. Whoever is
@@ -35,7 +37,7 @@ impl Store {
             }
             sweep(conn, today.saturating_sub(i64::from(days.get())))
         };
-        self.write(op).await?.await
+        self.write(Whose::OWN, op).await?.await
     }
 }
 

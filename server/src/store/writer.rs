@@ -1,4 +1,4 @@
-//! The one thread that writes: a bounded queue of messages, group commit, and the mail that need not be written.
+//! The one thread that writes: group commit, and the mail that need not be written.
 //!
 //! It commits at once when it is idle, else everything that queued meanwhile, up to [`GROUP`]. A job
 //! is answered only after the commit that holds it, so that `Stored` never lies. A job that fails or
@@ -6,27 +6,22 @@
 //! everything goes to it at once (`live`). Design, section 6.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use pawl_wire::Submit;
 use rusqlite::Connection;
-use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, oneshot};
 
+use super::inbox::{Message, QUEUE, Taker};
 use super::jobs::{self, Job, Reply};
-use super::live::{Listener, LiveMail, OnDisk, Outlet, Submission, Taken, Write};
+use super::live::{Listener, LiveMail, OnDisk, Submission, Taken, Write};
 use super::people::{self, Erased};
 use super::room::Room;
 use super::shares::Shares;
 use super::time::Time;
-use super::{DeviceId, Pending, StoreError, Submitted, mail};
+use super::turns::Found;
+use super::{DeviceId, StoreError, Submitted, mail};
 use crate::clock;
 use crate::config::Limits;
 use crate::metrics::Metrics;
-
-/// Messages that may wait: more than a group, so that the thread is never starved, and a bound on memory
-/// (each holds one frame at most). A full queue holds back the connections that fill it.
-pub(super) const QUEUE: usize = 512;
 
 /// Jobs in one commit: beyond this the disk's share of a job's time is already small.
 pub(super) const GROUP: usize = 256;
@@ -34,162 +29,7 @@ pub(super) const GROUP: usize = 256;
 /// Tells a device's connection that there is mail on disk.
 pub(crate) type Wake = Arc<dyn Fn(DeviceId) + Send + Sync>;
 
-pub(super) struct Writer {
-    queue: mpsc::Sender<Message>,
-    thread: Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Writer {
-    pub(super) fn start(
-        conn: Connection,
-        limits: Limits,
-        metrics: Arc<Metrics>,
-        time: Arc<Time>,
-        room: Arc<Room>,
-        wake: Wake,
-    ) -> std::io::Result<Self> {
-        let (queue, messages) = mpsc::channel(QUEUE);
-        let clock = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()?;
-        let thread = Thread {
-            conn,
-            wake,
-            metrics,
-            time,
-            room,
-            live: LiveMail::new(limits.live_grace),
-            shares: Arc::default(),
-            limits: Arc::new(limits),
-            group: Vec::with_capacity(GROUP),
-            listeners: Vec::new(),
-            hurried: Vec::new(),
-        };
-        let thread = std::thread::Builder::new()
-            .name("store-writer".into())
-            .spawn(move || thread.run(&clock, messages))?;
-        Ok(Self {
-            queue,
-            thread: Mutex::new(Some(thread)),
-        })
-    }
-
-    /// Queues `op`; the answer comes after its commit, and `after` sees it on the thread before that.
-    pub(super) async fn submit<T: Send + 'static>(
-        &self,
-        op: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-        after: impl FnOnce(&Result<T, StoreError>) + Send + 'static,
-    ) -> Result<Pending<T>, StoreError> {
-        let (job, answer) = jobs::job(op, after);
-        self.send(Message::Job(job)).await?;
-        Ok(answer)
-    }
-
-    /// Queues an envelope.
-    pub(super) async fn mail(
-        &self,
-        from: DeviceId,
-        submit: Submit,
-        lane: super::Lane,
-    ) -> Result<Pending<Submitted>, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        let submission = Submission {
-            from,
-            submit,
-            lane,
-            reply,
-        };
-        self.send(Message::Mail(Box::new(submission))).await?;
-        Ok(Pending::new(answer))
-    }
-
-    /// Queues an acknowledgement. It has no answer: where it fails, mail comes once more that the device knows.
-    pub(super) async fn acknowledge(
-        &self,
-        device: DeviceId,
-        through: u64,
-    ) -> Result<(), StoreError> {
-        self.send(Message::Acknowledge(device, through)).await
-    }
-
-    /// Queues what has all of these devices' mail on disk: their connections are live no longer.
-    pub(super) async fn open<T: Send + 'static>(
-        &self,
-        devices: Vec<DeviceId>,
-        op: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-        after: impl FnOnce(&Result<T, StoreError>) + Send + 'static,
-    ) -> Result<Pending<T>, StoreError> {
-        let (job, answer) = jobs::job(op, after);
-        self.send(Message::Open(devices, job)).await?;
-        Ok(answer)
-    }
-
-    /// Queues the erasing of a slice of what waits for a device, up to a number.
-    pub(super) async fn erase(
-        &self,
-        device: DeviceId,
-        through: u64,
-    ) -> Result<Pending<Erased>, StoreError> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Message::Erase(device, through, reply)).await?;
-        Ok(Pending::new(answer))
-    }
-
-    /// A connection has everything. It is woken when that is not so.
-    pub(super) async fn listen(&self, listener: Listener) -> Result<(), StoreError> {
-        self.send(Message::Listen(listener)).await
-    }
-
-    /// What came on this lane is written now.
-    pub(super) async fn hurry(&self, lane: super::Lane) -> Result<(), StoreError> {
-        self.send(Message::Hurry(lane)).await
-    }
-
-    /// A connection ended.
-    pub(super) async fn leave(
-        &self,
-        device: DeviceId,
-        outlet: Arc<dyn Outlet>,
-    ) -> Result<(), StoreError> {
-        self.send(Message::Leave(device, outlet)).await
-    }
-
-    /// How many wait.
-    pub(super) fn queued(&self) -> u64 {
-        (self.queue.max_capacity() - self.queue.capacity()) as u64
-    }
-
-    async fn send(&self, message: Message) -> Result<(), StoreError> {
-        let sent = self.queue.send(message).await;
-        sent.map_err(|_| StoreError::Stopped)
-    }
-
-    /// Finishes what is queued and closes the file; what comes later is refused.
-    pub(super) async fn stop(&self) {
-        // Fails only when the thread has ended already.
-        let _ = self.queue.send(Message::Stop).await;
-        let mut place = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(thread) = place.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the store's writer had stopped with a panic");
-        }
-    }
-}
-
-enum Message {
-    Job(Box<dyn Job>),
-    Mail(Box<Submission>),
-    Acknowledge(DeviceId, u64),
-    Open(Vec<DeviceId>, Box<dyn Job>),
-    Listen(Listener),
-    Leave(DeviceId, Arc<dyn Outlet>),
-    Hurry(super::Lane),
-    Erase(DeviceId, u64, Reply<Erased>),
-    Stop,
-}
-
-struct Thread {
+pub(super) struct Thread {
     conn: Connection,
     limits: Arc<Limits>,
     wake: Wake,
@@ -207,27 +47,45 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(mut self, clock: &Runtime, mut queue: mpsc::Receiver<Message>) {
+    pub(super) fn new(
+        conn: Connection,
+        limits: Limits,
+        metrics: Arc<Metrics>,
+        time: Arc<Time>,
+        room: Arc<Room>,
+        wake: Wake,
+    ) -> Self {
+        Self {
+            conn,
+            wake,
+            metrics,
+            time,
+            room,
+            live: LiveMail::new(limits.live_grace),
+            shares: Arc::default(),
+            limits: Arc::new(limits),
+            group: Vec::with_capacity(GROUP),
+            listeners: Vec::new(),
+            hurried: Vec::new(),
+        }
+    }
+
+    pub(super) fn run(mut self, Taker(queue): &Taker) {
         let mut stopping = false;
         while !stopping {
-            let mut next = match self.live.next_due() {
-                None => Some(queue.blocking_recv()),
-                Some(due) => clock
-                    .block_on(async { tokio::time::timeout_at(due, queue.recv()).await })
-                    .ok(),
+            let first = queue.first(self.live.next_due());
+            stopping = matches!(first, Found::End);
+            let mut next = match first {
+                Found::Item(message) => Some(message),
+                Found::Due | Found::End => None,
             };
-            stopping = next.as_ref().is_some_and(Option::is_none);
             let mut taken = 0;
             // A message may bring no job, or several: those of a mailbox that is no longer live.
-            while let Some(Some(message)) = next {
-                stopping |= self.take(message);
+            while let Some(message) = next {
+                self.take(message);
                 taken += 1;
-                let full = stopping || taken == QUEUE || self.group.len() >= GROUP;
-                next = if full {
-                    None
-                } else {
-                    queue.try_recv().ok().map(Some)
-                };
+                let full = taken == QUEUE || self.group.len() >= GROUP;
+                next = if full { None } else { queue.more() };
             }
             // First the numbers: what has none yet was not delivered, and what cannot get one joins the group.
             self.reserve();
@@ -247,8 +105,7 @@ impl Thread {
         }
     }
 
-    /// True when this was the last message.
-    fn take(&mut self, message: Message) -> bool {
+    fn take(&mut self, message: Message) {
         match message {
             Message::Job(job) => self.group.push(job),
             Message::Mail(submission) => {
@@ -277,9 +134,7 @@ impl Thread {
             }
             Message::Hurry(lane) => self.hurried.push(lane),
             Message::Erase(device, through, reply) => self.erase(device, through, reply),
-            Message::Stop => return true,
         }
-        false
     }
 
     /// Queues what `decide` wants to have written.

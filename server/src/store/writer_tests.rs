@@ -1,5 +1,7 @@
 //! The writer's laws: a failing job is undone alone, and nothing is answered before its commit.
 
+use super::super::inbox::Writer;
+use super::super::{Pending, Whose};
 use super::*;
 
 async fn insert(writer: &Writer, number: i64) -> Result<Pending<()>, StoreError> {
@@ -7,7 +9,7 @@ async fn insert(writer: &Writer, number: i64) -> Result<Pending<()>, StoreError>
         conn.execute("INSERT INTO seen VALUES (?1)", [number])?;
         Ok(())
     };
-    writer.submit(op, |_| ()).await
+    writer.submit(Whose::OWN, op, |_| ()).await
 }
 
 fn start(folder: &std::path::Path) -> (Writer, Connection) {
@@ -41,7 +43,10 @@ async fn a_job_that_panics_or_fails_is_undone_and_the_others_stand() {
         conn.execute("INSERT INTO seen VALUES (2)", [])?;
         panic!("on purpose");
     };
-    let bad = writer.submit(panics, |_| ()).await.expect("it queues");
+    let bad = writer
+        .submit(Whose::OWN, panics, |_| ())
+        .await
+        .expect("it queues");
     let twice = insert(&writer, 1).await.expect("it queues");
     let last = insert(&writer, 3).await.expect("it queues");
     assert!(good.await.is_ok());
@@ -59,7 +64,7 @@ async fn what_is_not_committed_is_said_and_not_followed() {
         .execute_batch("BEGIN IMMEDIATE")
         .expect("the only writer");
     let followed = |result: &Result<(), _>| assert!(result.is_err());
-    let answer = writer.submit(|_| Ok(()), followed).await;
+    let answer = writer.submit(Whose::OWN, |_| Ok(()), followed).await;
     let answer = answer.expect("it queues").await;
     assert!(matches!(answer, Err(StoreError::NotCommitted)));
     other.execute_batch("ROLLBACK").expect("it lets go");
@@ -76,7 +81,7 @@ async fn stopping_finishes_what_is_queued_and_refuses_the_rest() {
     for number in 0..100 {
         answers.push(insert(&writer, number).await.expect("it queues"));
     }
-    writer.stop().await;
+    writer.stop();
     for answer in answers {
         assert!(answer.await.is_ok());
     }

@@ -41,6 +41,7 @@ mod support;
 mod top;
 mod traced;
 mod trouble;
+mod turns;
 mod uploads;
 mod vandal;
 mod watching;
