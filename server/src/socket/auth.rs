@@ -79,7 +79,8 @@ pub(super) async fn admit(
     let opened = relay
         .store
         .open_mailbox(Whose::device(peer.ip, device), device, last_seq)
-        .await?;
+        .await?
+        .ok_or(ConnectionError::UnknownDevice)?;
     socket.reader.set_limit(MAX_FRAME);
     socket.out.send(&RelayFrame::AuthOk(opened.stock)).await?;
     Ok(Admitted {

@@ -193,28 +193,31 @@ fn insert(
 
 /// Sequence numbers go on from the device's own when that is ahead: a store that lost its end would
 /// otherwise give numbers twice, and the device would take new mail for old. What came since then waits on,
-/// under higher numbers.
+/// under higher numbers. None where the device was erased since it was found.
 pub(super) fn open_mailbox(
     conn: &Connection,
     device: DeviceId,
     client_seq: u64,
     now: u64,
-) -> Result<Opened, StoreError> {
-    let held = last_seq(conn, device)?;
+) -> Result<Option<Opened>, StoreError> {
+    let Some(held) = last_seq(conn, device)? else {
+        return Ok(None);
+    };
     if client_seq <= held {
         mail::acknowledge(conn, device, client_seq, now)?;
     } else {
         mail::renumber(conn, device, client_seq)?;
     }
-    Ok(Opened {
+    Ok(Some(Opened {
         stock: keys::stock(conn, device)?,
-        last_seq: last_seq(conn, device)?,
-    })
+        last_seq: last_seq(conn, device)?.unwrap_or(held),
+    }))
 }
 
-fn last_seq(conn: &Connection, device: DeviceId) -> Result<u64, StoreError> {
-    let last: i64 = conn
+fn last_seq(conn: &Connection, device: DeviceId) -> Result<Option<u64>, StoreError> {
+    let last: Option<i64> = conn
         .prepare_cached("SELECT last_seq FROM mailbox WHERE device = ?1")?
-        .query_row([device], |row| row.get(0))?;
-    Ok(last.unsigned_abs())
+        .query_row([device], |row| row.get(0))
+        .optional()?;
+    Ok(last.map(i64::unsigned_abs))
 }

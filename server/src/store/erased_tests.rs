@@ -124,3 +124,15 @@ fn days_are_kept_only_while_they_are_asked_for() {
     assert!(unused::sweep(&conn, 10).expect("it writes"));
     assert!(!unused::sweep(&conn, 10).expect("it reads"));
 }
+
+/// Who shows their key while their account is being erased hears what became of it, and nothing of the store.
+#[test]
+fn a_device_that_is_erased_after_it_was_found_is_not_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (conn, _) = store(folder.path());
+    let found = accounts::find_device(&conn, ADDRESS).expect("it is read");
+    let found = found.expect("it is there");
+    erase_all(&conn);
+    let opened = accounts::open_mailbox(&conn, found.id, 0, 0);
+    assert!(opened.expect("no fault").is_none());
+}

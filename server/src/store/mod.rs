@@ -263,13 +263,14 @@ impl Store {
         self.write(whose, op).await?.await
     }
 
-    /// Begins a connection: forgets what the device has on disk and says what the relay holds.
+    /// Begins a connection: forgets what the device has on disk and says what the relay holds. None where the device was
+    /// erased since it was found.
     pub(crate) async fn open_mailbox(
         &self,
         whose: Whose,
         device: DeviceId,
         last_seq: u64,
-    ) -> Result<Opened, StoreError> {
+    ) -> Result<Option<Opened>, StoreError> {
         let (now, today) = (self.time.now(), self.today());
         let op = move |conn: &Connection| {
             if let Some(today) = today {
