@@ -1,7 +1,7 @@
 //! Sockets as actix gets them: so many from one network address, and read only as far as somebody wants the bytes.
 //!
-//! actix reads a socket until it has 128 KiB, whether anybody takes them or not, and has no setting for it. Knows nothing
-//! of what the bytes are.
+//! actix reads a socket until it has 128 KiB, whether anybody takes them or not, and has no setting for it. What the bytes
+//! are is looked at by [`Lines`] alone.
 
 use std::cell::{Cell, RefCell};
 use std::io::{IoSlice, Result};
@@ -13,6 +13,7 @@ use actix_web::rt::net::TcpStream;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::lines::Lines;
 use crate::places::Place;
 
 /// How much of a socket may be read. The socket and its reader are on one thread.
@@ -40,6 +41,7 @@ impl Gate {
 pub(crate) struct Gated {
     stream: TcpStream,
     gate: Rc<Gate>,
+    lines: Lines,
     _place: Option<Place>,
 }
 
@@ -52,6 +54,7 @@ impl Gated {
         Self {
             stream,
             gate: Rc::new(gate),
+            lines: Lines::default(),
             _place: place,
         }
     }
@@ -78,6 +81,7 @@ impl AsyncRead for Gated {
         }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        self.lines.look(&mut buffer.filled_mut()[before..]);
         let came = buffer.filled().len() - before;
         self.gate.left.set(left.saturating_sub(came));
         Poll::Ready(Ok(()))

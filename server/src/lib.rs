@@ -18,6 +18,7 @@ mod gated;
 mod headers;
 mod health;
 mod hub;
+mod lines;
 mod metrics;
 mod network;
 mod origin;

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::support::Relay;
+use crate::support::{Relay, frame};
 
 /// Time for an answer that must come. None of these tests ends by it when all is well.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -92,5 +92,47 @@ fn with_public_origins_no_other_page_may_connect_whatever_host_it_names() {
         let request = handshake("HTTP/1.1", &format!("Origin: {origin}\r\n"));
         let status = status(relay.address, &request.replace("localhost", host));
         assert_eq!(status, "HTTP/1.1 403", "{origin}");
+    }
+}
+
+/// A proxy that takes a line feed alone for a part of a line sees one request where the relay would see two.
+#[test]
+fn a_head_with_a_line_feed_alone_is_refused_and_its_connection_closed() {
+    let relay = Relay::start();
+    let whole = "GET /live HTTP/1.1\r\nHost: a\r\n";
+    let good = refused(relay.address, &format!("{whole}Connection: close\r\n\r\n"));
+    assert!(good.starts_with("HTTP/1.1 200 "), "{good}");
+    for bad in [
+        "GET /live HTTP/1.1\nHost: a\n\n",
+        "GET /live HTTP/1.1\r\nHost: a\n\r\n",
+        "GET /live HTTP/1.1\r\nHost: a\r\n\n",
+        "\nGET /live HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /live HTTP/1.1\r\nHost: a\r\nA: b\nX-Forwarded-For: 203.0.113.1\r\n\r\n",
+    ] {
+        let said = refused(relay.address, bad);
+        assert!(said.starts_with("HTTP/1.1 400 "), "{bad:?}: {said}");
+        // Behind one that is well.
+        let said = refused(relay.address, &format!("{whole}\r\n{bad}"));
+        assert_eq!(said.matches("HTTP/1.1 ").count(), 2, "{bad:?}: {said}");
+        assert!(said.contains("HTTP/1.1 400 "), "{bad:?}: {said}");
+    }
+}
+
+/// What comes right behind a handshake is frames, whatever bytes are in them.
+#[test]
+fn line_feeds_in_frames_are_bytes_like_any() {
+    let relay = Relay::start();
+    let mut stream = TcpStream::connect(relay.address).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let ping = b"\n\r\n\n\nGET / HTTP/1.1\n";
+    let mut bytes = handshake("HTTP/1.1", "").into_bytes();
+    bytes.extend(frame(0x89, ping));
+    stream.write_all(&bytes).expect("it is sent");
+    let mut said = Vec::new();
+    while !said.windows(ping.len()).any(|bytes| bytes == ping) {
+        let mut piece = [0; 256];
+        let length = stream.read(&mut piece).expect("an answer");
+        assert!(length > 0, "{said:?}");
+        said.extend_from_slice(&piece[..length]);
     }
 }
