@@ -73,6 +73,23 @@ impl Network {
         }
     }
 
+    /// The narrowest and the widest of these: of an IPv4 address the same, once.
+    pub(crate) fn ends(address: IpAddr) -> impl Iterator<Item = Self> {
+        let narrow = Self::subscriber(address);
+        let wide = Self::around(address).last();
+        std::iter::once(narrow).chain(wide.filter(move |wide| *wide != narrow))
+    }
+
+    /// The widest of IPv6 that count.
+    pub(crate) fn is_site(&self) -> bool {
+        self.first.is_ipv6() && self.prefix == PREFIXES[LEVELS - 1]
+    }
+
+    /// Whether all of another network is in this one.
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        self.prefix <= other.prefix && self.has(other.first)
+    }
+
     /// The network around this one of which it costs more to have many.
     pub(crate) fn wider(self) -> Self {
         let prefix = match (self.first, self.prefix) {

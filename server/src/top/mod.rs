@@ -27,9 +27,61 @@ struct Window {
     since: Instant,
     messages: Heavy<DeviceId>,
     bytes: Heavy<DeviceId>,
-    connections: Heavy<Network>,
-    registrations: Heavy<Network>,
-    refusals: Heavy<Network>,
+    connections: Networks,
+    registrations: Networks,
+    refusals: Networks,
+}
+
+/// Networks by what came from them. Of IPv6 the widest that one customer may have has a table of its own: whoever uses
+/// each of its /64s a little is in no other.
+struct Networks {
+    narrow: Heavy<Network>,
+    wide: Heavy<Network>,
+}
+
+impl Networks {
+    fn new() -> Self {
+        Self {
+            narrow: Heavy::new(PLACES),
+            wide: Heavy::new(PLACES),
+        }
+    }
+
+    fn add(&mut self, peer: IpAddr) {
+        let mut ends = Network::ends(peer);
+        for (table, network) in [&mut self.narrow, &mut self.wide]
+            .into_iter()
+            .zip(&mut ends)
+        {
+            table.add(network, 1);
+        }
+    }
+
+    fn heaviest(both: [&Self; 2], most: usize) -> Vec<(Network, u64)> {
+        let narrow = heaviest(both.map(|window| &window.narrow), PLACES);
+        let wide = heaviest(both.map(|window| &window.wide), PLACES);
+        merged(narrow, wide, most)
+    }
+}
+
+/// Wide networks among the narrow ones, where they are more than one narrow one in them.
+fn merged(
+    narrow: Vec<(Network, u64)>,
+    wide: Vec<(Network, u64)>,
+    most: usize,
+) -> Vec<(Network, u64)> {
+    let mut all = narrow.clone();
+    all.extend(wide.into_iter().filter(|(wide, of_wide)| {
+        let is_one = |(narrow, count): &(Network, u64)| count >= of_wide && wide.holds(narrow);
+        !narrow.iter().any(is_one)
+    }));
+    sorted(all, most)
+}
+
+fn sorted(mut all: Vec<(Network, u64)>, most: usize) -> Vec<(Network, u64)> {
+    all.sort_unstable_by(|(a, of_a), (b, of_b)| of_b.cmp(of_a).then(a.cmp(b)));
+    all.truncate(most);
+    all
 }
 
 impl Default for Window {
@@ -38,9 +90,9 @@ impl Default for Window {
             since: clock::now(),
             messages: Heavy::new(PLACES),
             bytes: Heavy::new(PLACES),
-            connections: Heavy::new(PLACES),
-            registrations: Heavy::new(PLACES),
-            refusals: Heavy::new(PLACES),
+            connections: Networks::new(),
+            registrations: Networks::new(),
+            refusals: Networks::new(),
         }
     }
 }
@@ -54,21 +106,21 @@ struct Windows {
 #[derive(Default)]
 pub(crate) struct Top {
     windows: Mutex<Windows>,
-    /// Networks that have a connection now: no more than there are connections.
+    /// Networks that have a connection now, narrow and wide: no more than twice as many as there are connections.
     open: Mutex<HashMap<Network, u64>>,
 }
 
 /// An open connection, until it is dropped.
 pub(crate) struct Visit {
     top: Arc<Top>,
-    network: Network,
+    peer: IpAddr,
 }
 
 impl Visit {
     /// A frame goes out to this peer: it may be a refusal.
     pub(crate) fn said(&self, frame: &RelayFrame) {
         if is_refusal(frame) {
-            self.top.lock().new.refusals.add(self.network, 1);
+            self.top.lock().new.refusals.add(self.peer);
         }
     }
 }
@@ -76,10 +128,12 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         let mut open = whole(&self.top.open);
-        if let Some(count) = open.get_mut(&self.network) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.network);
+        for network in Network::ends(self.peer) {
+            if let Some(count) = open.get_mut(&network) {
+                *count -= 1;
+                if *count == 0 {
+                    open.remove(&network);
+                }
             }
         }
     }
@@ -112,24 +166,26 @@ impl Top {
 
     /// A connection was opened.
     pub(crate) fn connected(self: &Arc<Self>, peer: IpAddr) -> Visit {
-        let network = Network::subscriber(peer);
-        self.lock().new.connections.add(network, 1);
-        *whole(&self.open).entry(network).or_default() += 1;
+        self.lock().new.connections.add(peer);
+        let mut open = whole(&self.open);
+        for network in Network::ends(peer) {
+            *open.entry(network).or_default() += 1;
+        }
+        drop(open);
         Visit {
             top: Arc::clone(self),
-            network,
+            peer,
         }
     }
 
     /// Somebody asked for an account.
     pub(crate) fn registered(&self, peer: IpAddr) {
-        let peer = Network::subscriber(peer);
-        self.lock().new.registrations.add(peer, 1);
+        self.lock().new.registrations.add(peer);
     }
 
     /// No connection was opened.
     pub(crate) fn turned_away(&self, peer: IpAddr) {
-        self.lock().new.refusals.add(Network::subscriber(peer), 1);
+        self.lock().new.refusals.add(peer);
     }
 
     /// Forgets the older window.
@@ -148,20 +204,20 @@ impl Top {
             messages: heaviest([&old.messages, &new.messages], most),
             bytes: heaviest([&old.bytes, &new.bytes], most),
             open,
-            connections: heaviest([&old.connections, &new.connections], most),
-            registrations: heaviest([&old.registrations, &new.registrations], most),
-            refusals: heaviest([&old.refusals, &new.refusals], most),
+            connections: Networks::heaviest([&old.connections, &new.connections], most),
+            registrations: Networks::heaviest([&old.registrations, &new.registrations], most),
+            refusals: Networks::heaviest([&old.refusals, &new.refusals], most),
         }
     }
 
     /// The networks that have most connections now.
     fn most_open(&self, most: usize) -> Vec<(Network, u64)> {
-        let open = whole(&self.open);
-        let mut all: Vec<_> = open.iter().map(|(who, count)| (*who, *count)).collect();
-        drop(open);
-        all.sort_unstable_by(|(a, of_a), (b, of_b)| of_b.cmp(of_a).then(a.cmp(b)));
-        all.truncate(most);
-        all
+        let all: Vec<_> = {
+            let open = whole(&self.open);
+            open.iter().map(|(who, count)| (*who, *count)).collect()
+        };
+        let (wide, narrow): (Vec<_>, Vec<_>) = all.into_iter().partition(|(who, _)| who.is_site());
+        merged(sorted(narrow, PLACES), sorted(wide, PLACES), most)
     }
 
     fn lock(&self) -> MutexGuard<'_, Windows> {
@@ -207,6 +263,31 @@ mod tests {
         assert!(whole(&top.open).is_empty(), "nobody is remembered");
         top.turn();
         assert_eq!(top.heaviest(10).messages, []);
+    }
+
+    #[test]
+    fn a_customer_of_ipv6_is_there_whichever_part_of_their_network_they_use() {
+        let top = Arc::<Top>::default();
+        let mut visits = Vec::new();
+        for part in 0..1_000 {
+            let peer = IpAddr::from([0x2001, 0xdb8, 1, part, 0, 0, 0, 1]);
+            visits.push(top.connected(peer));
+            top.registered(peer);
+            top.turned_away(peer);
+        }
+        top.registered(IpAddr::from([0x2001, 0xdb8, 9, 7, 0, 0, 0, 1]));
+        let site = "2001:db8:1::/48".parse().expect("a network");
+        let heaviest = top.heaviest(1);
+        for list in [
+            heaviest.open,
+            heaviest.connections,
+            heaviest.registrations,
+            heaviest.refusals,
+        ] {
+            assert_eq!(list, [(site, 1_000)]);
+        }
+        drop(visits);
+        assert!(whole(&top.open).is_empty(), "nobody is remembered");
     }
 
     #[test]
