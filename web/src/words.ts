@@ -43,6 +43,7 @@ export const words = {
   cancel: 'Cancel',
   back: 'Back to the list',
   draft: (text: string) => `Draft: ${text}`,
+  you: (text: string) => `You: ${text}`,
   noConversations: 'No conversations yet. Start one with someone’s username.',
   hello: (name: string) => `Hello, ${name}`,
   helloText: (name: string) => `Choose a conversation or start one. People can reach you as ${name}.`,

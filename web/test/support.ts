@@ -61,7 +61,7 @@ export function own(position: number, status: MessageStatus): MessageView {
 }
 
 export function conversation(username: string, more: Partial<ConversationView> = {}): ConversationView {
-  return { username, unread: 0, unreadFrom: null, preview: '', activeAt: 0, draft: '', identity: 'unverified', wasVerified: false, setAside: 0, ...more };
+  return { username, unread: 0, unreadFrom: null, preview: '', previewStatus: null, activeAt: 0, draft: '', identity: 'unverified', wasVerified: false, setAside: 0, ...more };
 }
 
 export function history(messages: MessageView[], more = false): QueryReply {

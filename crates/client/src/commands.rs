@@ -256,6 +256,7 @@ impl Engine {
             conversation.last_notice = line.notice;
             if line.notice.is_none() {
                 conversation.preview = line.text.chars().take(PREVIEW_CHARS).collect();
+                conversation.newest_own = line.own_number.map(|number| (number, position));
             }
         }
         turn.changes.push(Change::Put {

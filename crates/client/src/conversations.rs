@@ -54,6 +54,8 @@ pub(crate) struct Conversation {
     pub(crate) known: RangeSet,
     pub(crate) mending: Mending,
     pub(crate) preview: String,
+    /// Number and position of the newest text, where it is an own one.
+    pub(crate) newest_own: Option<(u64, u64)>,
     /// Milliseconds since 1970.
     pub(crate) active_at: u64,
     pub(crate) draft: String,
@@ -114,6 +116,9 @@ struct ConversationRecord {
     former: Vec<u64>,
     #[prost(bool, tag = "26")]
     dropped: bool,
+    /// Number and position, zeros where the newest text is not an own one; nothing where an older version wrote this.
+    #[prost(uint64, repeated, tag = "27")]
+    newest_own: Vec<u64>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -148,6 +153,7 @@ impl Conversation {
             known: RangeSet::default(),
             mending: Mending::default(),
             preview: String::new(),
+            newest_own: None,
             active_at: 0,
             draft: String::new(),
             last_notice: None,
@@ -266,6 +272,9 @@ impl Record for Conversation {
             read: self.read.to_fields(),
             lost: self.lost.to_fields(),
             preview: self.preview.clone(),
+            newest_own: self
+                .newest_own
+                .map_or_else(|| vec![0, 0], |(number, position)| vec![number, position]),
             active_at: self.active_at,
             draft: self.draft.clone(),
             last_notice: self.last_notice.map_or(0, lines::notice_number),
@@ -305,6 +314,16 @@ impl Record for Conversation {
             known.extend(&RangeSet::from_fields(&record.delivered)?);
             known.extend(&RangeSet::from_fields(&record.read)?);
         }
+        let own = NumberMap::from_fields(&record.own)?;
+        // Before it was kept: the newest own text, where nothing stands below it.
+        let newest_own = match record.newest_own.as_slice() {
+            [] => own
+                .newest()
+                .filter(|(_, position)| *position + 1 == record.next_position),
+            [0, 0] => None,
+            [number, position] => Some((*number, *position)),
+            _ => return Err(RecordError::Damaged),
+        };
         Ok(Self {
             username: Username::from_canonical(&record.username)
                 .map_err(|_| RecordError::Damaged)?,
@@ -312,7 +331,7 @@ impl Record for Conversation {
             list_version: record.list_version,
             next_position: record.next_position,
             next_number: record.next_number,
-            own: NumberMap::from_fields(&record.own)?,
+            own,
             unseen: NumberMap::from_fields(&record.unseen)?,
             delivered: RangeSet::from_fields(&record.delivered)?,
             read: RangeSet::from_fields(&record.read)?,
@@ -333,6 +352,7 @@ impl Record for Conversation {
             mending,
             known,
             preview: record.preview,
+            newest_own,
             active_at: record.active_at,
             draft: record.draft,
             last_notice: lines::notice_from_number(record.last_notice)?,

@@ -236,6 +236,7 @@ impl Engine {
         self.shown = (phase, connection);
         let alerts = std::mem::take(&mut turn.alerts);
         events.extend(alerts.into_iter().map(|alert| Event::Alert { alert }));
+        self.show_previews(turn);
         for peer in std::mem::take(&mut turn.shown) {
             if let Some(conversation) = self.conversation_view(peer) {
                 events.push(Event::ConversationChanged { conversation });

@@ -123,6 +123,8 @@ pub struct ConversationView {
     pub unread_from: Option<u64>,
     /// First characters of the newest message.
     pub preview: String,
+    /// Where that one was written here: how far it has come.
+    pub preview_status: Option<MessageStatus>,
     /// When something last happened, milliseconds since 1970; lists are ordered by it.
     pub active_at: u64,
     /// What is being written.

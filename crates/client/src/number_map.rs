@@ -94,6 +94,12 @@ impl NumberMap {
         self.runs.front().map(|run| run.position)
     }
 
+    /// The newest, with its position.
+    pub(crate) fn newest(&self) -> Option<(u64, u64)> {
+        let last = |run: &Run| (run.number + (run.count - 1), run.position + (run.count - 1));
+        self.runs.back().map(last)
+    }
+
     /// Takes out all texts up to a position and gives their numbers as ranges.
     pub(crate) fn take_through(&mut self, position: u64) -> Vec<(u64, u64)> {
         let mut taken = Vec::new();

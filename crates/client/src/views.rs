@@ -12,6 +12,7 @@ use crate::event::{
 use crate::lines::{self, Line};
 use crate::records::Record;
 use crate::store::Key;
+use crate::turn::Turn;
 
 impl Engine {
     /// Everything a page needs to draw itself.
@@ -107,12 +108,26 @@ impl Engine {
             unread: u32::try_from(conversation.unseen.count()).unwrap_or(u32::MAX),
             unread_from: conversation.unseen.first_position(),
             preview: conversation.preview.clone(),
+            preview_status: conversation
+                .newest_own
+                .map(|(number, _)| self.status(peer, number)),
             active_at: conversation.active_at,
             draft: conversation.draft.clone(),
             identity,
             was_verified: contact.verified && identity == IdentityState::Changed,
             set_aside: u32::try_from(set_aside).unwrap_or(u32::MAX),
         })
+    }
+
+    /// A summary says how far the newest own message has come, where nothing came after it.
+    pub(crate) fn show_previews(&self, turn: &mut Turn<'_>) {
+        for (peer, changes) in turn.statuses.iter() {
+            let conversation = self.conversations.get(*peer);
+            let newest = conversation.and_then(|it| it.newest_own);
+            if newest.is_some_and(|(_, position)| changes.get(&position).is_some()) {
+                turn.shown.insert(*peer);
+            }
+        }
     }
 
     pub(crate) fn username_of(&self, peer: PeerId) -> Option<String> {

@@ -82,6 +82,51 @@ fn statuses_only_rise_and_are_told_one_by_one() {
     assert_eq!(told, [Sending, Sent, Delivered, Read]);
 }
 
+/// What the list says of the conversation with Bob, told one by one, each once.
+fn told_of_newest(world: &World) -> Vec<Option<MessageStatus>> {
+    let events = world.clients[ALICE].events.iter();
+    let mut told: Vec<_> = events
+        .filter_map(|event| match event {
+            Event::ConversationChanged { conversation } => Some(conversation.preview_status),
+            _ => None,
+        })
+        .collect();
+    told.dedup();
+    told
+}
+
+#[test]
+fn the_list_says_how_far_the_newest_message_has_come_where_it_is_an_own_one() {
+    use MessageStatus::{Delivered, Read, Sending, Sent};
+    let mut world = World::with(14, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.clients[ALICE].events.clear();
+    world.send(ALICE, "bob", "hello");
+    let read = Command::MarkRead {
+        conversation: "alice".into(),
+        through: 1,
+    };
+    world.ask(BOB, read);
+    let all = [Sending, Sent, Delivered, Read].map(Some);
+    assert_eq!(told_of_newest(&world), all);
+    // A message from the other stands there instead, whatever becomes of the own one.
+    world.send(BOB, "alice", "hi yourself");
+    assert_eq!(told_of_newest(&world).last(), Some(&None));
+    // A restart changes nothing of it, and a store that an older version wrote still tells what it can.
+    let newest = |world: &World| {
+        let all = world.clients[ALICE].engine.snapshot().conversations;
+        (all[0].preview.clone(), all[0].preview_status)
+    };
+    world.forget_whose_is_newest(ALICE);
+    assert_eq!(newest(&world), ("hi yourself".into(), None));
+    world.set_network(BOB, false);
+    world.send(ALICE, "bob", "still there?");
+    world.crash(ALICE);
+    assert_eq!(newest(&world), ("still there?".into(), Some(Sent)));
+    world.forget_whose_is_newest(ALICE);
+    assert_eq!(newest(&world), ("still there?".into(), Some(Sent)));
+}
+
 #[test]
 fn bob_who_was_offline_gets_all_of_it_in_order() {
     let mut world = World::with(4, &["alice", "bob"]);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import { until } from '../support/wait.mjs';
+import { until, untilValue } from '../support/wait.mjs';
 import { aliceAndBob, scenario, talking } from '../support/world.mjs';
 
 scenario('online: what Alice writes stands once at Bob, and its status goes to Delivered and Read', {}, async (world) => {
@@ -81,4 +81,31 @@ scenario('online: both see the same safety number, and marking it verified is ke
   const dialog = await alice.tab.find('dialog', 'Safety number');
   assert.match(await dialog.evaluate((element) => element.innerText), /verified/i);
   assert.equal(await alice.tab.has('button', 'Mark as verified', dialog), false);
+});
+
+/** What the list says under the first conversation's name, as it is read out with the link. */
+async function preview(tab) {
+  const navigation = await tab.find('navigation', 'Conversations');
+  return navigation.evaluate((list) => {
+    const description = list.querySelector('a')?.getAttribute('aria-describedby');
+    return document.getElementById(description ?? '')?.textContent ?? null;
+  });
+}
+
+scenario('online: the list says "You:" and how far that message came, until the other answers', {}, async (world) => {
+  const { alice, bob } = await aliceAndBob(world);
+  await alice.tab.startConversation('bob');
+  await alice.tab.send('are you there?');
+  await untilValue('delivered, in the list', () => preview(alice.tab), (text) => text === 'You: are you there?, Delivered');
+  await bob.tab.page.bringToFront();
+  await bob.tab.openConversation('alice');
+  await untilValue('read, in the list', () => preview(alice.tab), (text) => text === 'You: are you there?, Read');
+  await alice.tab.reload();
+  await untilValue('the same after a reload', () => preview(alice.tab), (text) => text === 'You: are you there?, Read');
+  await bob.tab.send('yes');
+  await untilValue('the answer, in the list', () => preview(alice.tab), (text) => text === 'yes');
+  await world.relay.kill();
+  await alice.tab.waitForConnection('Offline');
+  await alice.tab.send('and now?');
+  await untilValue('on its way, in the list', () => preview(alice.tab), (text) => text === 'You: and now?, Sending');
 });

@@ -89,7 +89,7 @@ export class FakeWorker implements WorkerLike {
 
   #begin(username: string): CommandError | null {
     if (username === 'nobody') return { code: 'unknownRecipient' };
-    this.#update({ username, unread: 0, unreadFrom: null, preview: '', activeAt: Date.now(), draft: '', identity: 'unverified', wasVerified: false, setAside: 0 });
+    this.#update({ username, unread: 0, unreadFrom: null, preview: '', previewStatus: null, activeAt: Date.now(), draft: '', identity: 'unverified', wasVerified: false, setAside: 0 });
     return null;
   }
 
@@ -104,7 +104,11 @@ export class FakeWorker implements WorkerLike {
   #travel(conversation: string, position: number): void {
     const steps: MessageStatus[] = ['sending', 'sent', 'delivered', 'read'];
     steps.forEach((status, step) => {
-      setTimeout(() => { this.#event({ type: 'statusChanged', conversation, changes: [[position, status]] }); }, STEP * step);
+      setTimeout(() => {
+        this.#event({ type: 'statusChanged', conversation, changes: [[position, status]] });
+        const view = this.#all.get(conversation);
+        if (view) this.#update({ ...view, previewStatus: status });
+      }, STEP * step);
     });
     setTimeout(() => { this.#add(conversation, { mine: false, text: 'Understood.', status: null }); }, STEP * 6);
   }
@@ -117,7 +121,7 @@ export class FakeWorker implements WorkerLike {
     this.#messages.set(conversation, [...held, message]);
     this.#event({ type: 'messagesChanged', conversation, messages: [message] });
     const view = this.#all.get(conversation);
-    if (view) this.#update({ ...view, preview: one.text, activeAt: message.at, unread: view.unread + (one.mine ? 0 : 1), unreadFrom: view.unreadFrom ?? (one.mine ? null : position), draft: one.mine ? '' : view.draft });
+    if (view) this.#update({ ...view, preview: one.text, previewStatus: one.status, activeAt: message.at, unread: view.unread + (one.mine ? 0 : 1), unreadFrom: view.unreadFrom ?? (one.mine ? null : position), draft: one.mine ? '' : view.draft });
     return position;
   }
 

@@ -40,16 +40,16 @@ const now = Date.now();
 
 export function conversations(): ConversationView[] {
   const one = (username: string, hours: number, more: Partial<ConversationView> = {}): ConversationView => ({
-    username, unread: 0, unreadFrom: null, preview: 'See you there.', activeAt: now - hours * HOUR, draft: '', identity: 'unverified', wasVerified: false, setAside: 0, ...more,
+    username, unread: 0, unreadFrom: null, preview: 'See you there.', previewStatus: null, activeAt: now - hours * HOUR, draft: '', identity: 'unverified', wasVerified: false, setAside: 0, ...more,
   });
   return [
     one('bob', 0.02, { unread: 2, preview: 'It only ever turns one way, that is the whole point of it', identity: 'verified' }),
-    one('carol-with-a-name-of-32-letters-', 0.6, { preview: 'Did you get the parcel?' }),
+    one('carol-with-a-name-of-32-letters-', 0.6, { preview: 'Did you get the parcel?', previewStatus: 'delivered' }),
     one('dave', 3, { identity: 'changed', wasVerified: true, setAside: 2, preview: 'New phone, finally' }),
     one('erin', 27, { draft: 'About tomorrow: I', unread: 117, unreadFrom: 1 + 3 * 523 }),
-    one('frank', 80),
+    one('frank', 80, { previewStatus: 'read' }),
     one('grace', 400, { preview: '' }),
-    one('heidi', 500, { preview: 'שלום' }),
+    one('heidi', 500, { preview: 'שלום', previewStatus: 'notSent' }),
     ...Array.from({ length: 53 }, (_, index) => one(`friend-${String(index + 1).padStart(2, '0')}`, 600 + index * 24)),
   ].slice(0, scene.people ?? 7);
 }

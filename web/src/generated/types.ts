@@ -155,6 +155,10 @@ unreadFrom: number | null,
  */
 preview: string,
 /**
+ * Where that one was written here: how far it has come.
+ */
+previewStatus: MessageStatus | null,
+/**
  * When something last happened, milliseconds since 1970; lists are ordered by it.
  */
 activeAt: number,

@@ -2,11 +2,12 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { ConversationView } from '../generated/types';
 import { hrefOf } from '../model/route';
-import { identityWord, unread, words } from '../words';
+import { statusWord, unread, words } from '../words';
 import { Avatar } from './avatar';
 import { useModel } from './context';
-import { Icon } from './icons';
+import { Icon, StatusIcon } from './icons';
 import { memo } from './memo';
+import { previewOf, type Preview } from './preview';
 import { shortTime } from './time';
 
 export function ConversationList() {
@@ -52,7 +53,7 @@ function useFocus(list: { current: HTMLElement | null }, open: string | null) {
 type ItemProps = { conversation: ConversationView; current: boolean };
 
 const Item = memo(({ conversation, current }: ItemProps) => {
-  const { username, preview, draft, activeAt, identity } = conversation;
+  const { username, activeAt, identity } = conversation;
   const news = conversation.unread > 0 ? unread(conversation.unread) : null;
   const text = `preview-${username}`;
   return (
@@ -67,10 +68,19 @@ const Item = memo(({ conversation, current }: ItemProps) => {
         {identity === 'changed' && <Icon name="warning" />}
       </span>
       {news && <span class="badge" data-label={conversation.unread} aria-hidden="true" />}
-      <span class="item-preview" id={text}>
-        {identity === 'changed' ? <em>{identityWord.changed}</em> : !current && draft ? <em>{words.draft(draft)}</em> : preview}
-      </span>
+      <PreviewLine id={text} preview={previewOf(conversation, current)} />
       <span class="item-time" data-label={shortTime(activeAt)} aria-hidden="true" />
     </li>
   );
 });
+
+/** A mark for the eye, a word for the ear, as at the message itself. */
+function PreviewLine({ id, preview: { text, isTodo, status } }: { id: string; preview: Preview }) {
+  return (
+    <span class={status ? `item-preview ${status}` : 'item-preview'} id={id} title={status ? statusWord[status] : undefined}>
+      {status && <StatusIcon status={status} />}
+      {isTodo ? <em>{text}</em> : text}
+      {status && <span class="unseen">{`, ${statusWord[status]}`}</span>}
+    </span>
+  );
+}

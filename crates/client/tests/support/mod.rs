@@ -11,6 +11,7 @@ pub mod private;
 pub mod relay;
 pub mod store;
 pub mod stranger;
+pub mod told;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -22,6 +23,7 @@ use pawl_client::{
 };
 use pawl_wire::{ConnectionError, DeviceAddress, RelayFrame, close_code};
 use relay::{AUTHORITY, Peer, Relay};
+use told::Told;
 
 /// A Monday in 2026, milliseconds since 1970.
 pub const START: u64 = 1_790_000_000_000;
@@ -41,6 +43,7 @@ pub struct Client {
     pub disk: Disk,
     pub engine: Engine,
     pub events: Vec<Event>,
+    told: Told,
     /// Whether the machine has a network.
     pub network: bool,
     pub wake_at: Option<u64>,
@@ -100,6 +103,7 @@ impl World {
             disk: Disk::new(),
             engine: load(&Disk::new()),
             events: Vec::new(),
+            told: Told::default(),
             network: true,
             wake_at: Some(START),
             changes: 0,
@@ -323,6 +327,7 @@ impl World {
         }
         let client = &mut self.clients[i];
         client.wake_at = step.wake_at;
+        client.told.hear(&step.events);
         client.events.extend(step.events);
         if !step.reads.is_empty() {
             let read = |key| client.disk.get(&(Table::Messages, key)).cloned();
@@ -345,24 +350,8 @@ impl World {
         client.inputs.clear();
         client.held.clear();
         client.engine = load(&client.disk);
+        client.told = Told::default();
         client.wake_at = Some(self.now);
-    }
-
-    /// The client begins again from what its disk held once, as after a restored backup.
-    pub fn roll_back(&mut self, i: usize, disk: Disk) {
-        self.clients[i].disk = disk;
-        self.break_connection(i, None);
-        // Whoever restores a disk takes longer than a millisecond.
-        self.now += 1_000;
-        self.crash(i);
-    }
-
-    /// Records vanish from a client's disk, and it begins again.
-    pub fn lose(&mut self, i: usize, gone: impl Fn(Table, &Key) -> bool) {
-        let disk = &mut self.clients[i].disk;
-        disk.retain(|(table, key), _| !gone(*table, key));
-        self.break_connection(i, None);
-        self.crash(i);
     }
 
     /// The socket closes under the client.
@@ -485,6 +474,9 @@ impl World {
     /// Long enough for everything but pings and slow retries.
     pub fn settle(&mut self) {
         self.run_for(3_000);
+        for client in &self.clients {
+            client.told.compare(&client.engine);
+        }
     }
 }
 

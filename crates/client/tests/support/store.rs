@@ -1,9 +1,9 @@
 //! What can happen to what a client has stored, and between its reading and its writing.
 
-use pawl_client::Table;
+use pawl_client::{Key, Table};
 use prost::encoding::decode_varint;
 
-use super::World;
+use super::{Disk, World};
 
 impl World {
     /// Hands over lines that were read and held; how many times there were some.
@@ -14,18 +14,29 @@ impl World {
         count
     }
 
+    /// The client's store is as a version wrote it that kept nothing of whose the newest text is.
+    pub fn forget_whose_is_newest(&mut self, i: usize) {
+        const NEWEST_OWN: u64 = 27;
+        self.lose_fields(i, &[NEWEST_OWN]);
+    }
+
+    /// Conversations lose some fields, and the client begins again from what is left.
+    fn lose_fields(&mut self, i: usize, fields: &[u64]) {
+        for ((table, _), value) in &mut self.clients[i].disk {
+            if *table == Table::Conversations {
+                *value = without_fields(value, fields);
+            }
+        }
+        self.break_connection(i, None);
+        self.crash(i);
+    }
+
     /// The client no longer knows which texts it has received, though its sessions work: what it says in
     /// its next receipts is wrong.
     pub fn forget_received(&mut self, i: usize) {
         const RECEIVED: u64 = 16;
         const SEEN: u64 = 18;
-        for ((table, _), value) in &mut self.clients[i].disk {
-            if *table == Table::Conversations {
-                *value = without_fields(value, &[RECEIVED, SEEN]);
-            }
-        }
-        self.break_connection(i, None);
-        self.crash(i);
+        self.lose_fields(i, &[RECEIVED, SEEN]);
     }
 }
 
@@ -48,4 +59,23 @@ fn without_fields(record: &[u8], fields: &[u64]) -> Vec<u8> {
     }
     let length = u32::try_from(kept.len()).expect("small");
     [&record[..1], &length.to_be_bytes(), &kept].concat()
+}
+
+impl World {
+    /// The client begins again from what its disk held once, as after a restored backup.
+    pub fn roll_back(&mut self, i: usize, disk: Disk) {
+        self.clients[i].disk = disk;
+        self.break_connection(i, None);
+        // Whoever restores a disk takes longer than a millisecond.
+        self.now += 1_000;
+        self.crash(i);
+    }
+
+    /// Records vanish from a client's disk, and it begins again.
+    pub fn lose(&mut self, i: usize, gone: impl Fn(Table, &Key) -> bool) {
+        let disk = &mut self.clients[i].disk;
+        disk.retain(|(table, key), _| !gone(*table, key));
+        self.break_connection(i, None);
+        self.crash(i);
+    }
 }
