@@ -46,6 +46,24 @@ scenario('shape: a conversation is begun in the head of the list, and the list h
   }
 });
 
+scenario('shape: before the first conversation the page says how to begin and by which name one is reached', {}, async (world) => {
+  const name = 'a-name-of-thirty-two-letters.abc';
+  const { tab } = await world.person(name);
+  for (const [width, height] of [[320, 568], [360, 640], [768, 1024], [1280, 800]]) {
+    await tab.resize(width, height);
+    const main = await tab.page.$('main');
+    const text = await main.evaluate((element) => element.innerText);
+    assert.match(text, new RegExp(`reach you as\\s+${name}`), `${width}`);
+    const button = await boxOf(await tab.find('button', 'New conversation', main));
+    const own = await boxOf(await main.$('b'));
+    for (const box of [button, own]) {
+      const isOnScreen = box.left >= 0 && box.right <= width && box.top > 0 && box.bottom <= height;
+      assert.ok(isOnScreen && box.height > 10 && box.width > 40, `${width}: ${JSON.stringify(box)}`);
+    }
+    assert.ok(button.top > height / 4, `${width}: near the thumb, not at the top: ${button.top}`);
+  }
+});
+
 /** Runs in the page, before anything else: how far things jump. */
 function watchShifts() {
   window.shifted = 0;

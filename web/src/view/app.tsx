@@ -29,15 +29,16 @@ export function App() {
 }
 
 function Messenger({ username }: { username: string }) {
-  const { route, current } = useModel();
+  const { route, current, conversations } = useModel();
   // Nobody has a conversation with themselves: their own name leads home.
   const asked = route.conversation.value === username ? null : route.conversation.value;
+  const isNew = asked === null && conversations.list.value.length === 0;
   return (
-    <div class={asked === null ? 'app at-list' : 'app at-conversation'}>
+    <div class={`app ${isNew ? 'at-start' : asked === null ? 'at-list' : 'at-conversation'}`}>
       <Alerts />
-      <TopBar />
+      <TopBar isNew={isNew} />
       <ConversationList />
-      {current.value ? <Conversation key={current.value.username} conversation={current.value} /> : <Empty username={username} asked={asked} />}
+      {current.value ? <Conversation key={current.value.username} conversation={current.value} /> : isNew ? <Begin username={username} /> : <Empty username={username} asked={asked} />}
       <Dialogs />
       <News />
     </div>
@@ -50,15 +51,15 @@ function News() {
   return <p role="status" aria-label={words.newMessage} class="unseen">{names.length > 0 && words.newMessageFrom(names.join(', '))}</p>;
 }
 
-/** What stands over the list. While there is nobody in it, the list itself holds the button in full. */
-function TopBar() {
-  const { dialog, conversations, connection } = useModel();
+/** What stands over the list. `isNew`: the page holds the button in full. */
+function TopBar({ isNew }: { isNew: boolean }) {
+  const { dialog, connection } = useModel();
   return (
     <header class={`top ${connection.value}`}>
       <Logo />
       <span class="wordmark">{words.product}</span>
       <ConnectionStatus />
-      {conversations.list.value.length > 0 && (
+      {!isNew && (
         <button
           type="button"
           class="icon-button new-conversation"
@@ -73,6 +74,25 @@ function TopBar() {
         <Icon name="settings" />
       </button>
     </header>
+  );
+}
+
+/** For whoever has no conversation yet. */
+function Begin({ username }: { username: string }) {
+  const { dialog } = useModel();
+  return (
+    <main class="empty">
+      <Logo />
+      <h1>{words.hello(username)}</h1>
+      <p class="muted">{words.begin}</p>
+      <p class="empty-actions">
+        <button type="button" class="primary new-conversation" onClick={() => { dialog.value = 'newConversation'; }}>
+          <Icon name="add" />
+          {words.newConversation}
+        </button>
+      </p>
+      <p class="muted reachable">{words.reachable}<b class="own-name">{username}</b></p>
+    </main>
   );
 }
 

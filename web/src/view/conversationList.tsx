@@ -11,7 +11,7 @@ import { previewOf, type Preview } from './preview';
 import { shortTime } from './time';
 
 export function ConversationList() {
-  const { conversations, route, dialog } = useModel();
+  const { conversations, route } = useModel();
   const open = route.conversation.value;
   const list = useRef<HTMLElement>(null);
   useFocus(list, open);
@@ -22,15 +22,7 @@ export function ConversationList() {
           <Item key={one.username} conversation={one} current={one.username === open} />
         ))}
       </ul>
-      {conversations.list.value.length === 0 && (
-        <div class="nobody">
-          <p class="muted">{words.noConversations}</p>
-          <button type="button" class="primary new-conversation" onClick={() => { dialog.value = 'newConversation'; }}>
-            <Icon name="add" />
-            {words.newConversation}
-          </button>
-        </div>
-      )}
+      {conversations.list.value.length === 0 && <p class="muted nobody">{words.noConversations}</p>}
     </nav>
   );
 }
