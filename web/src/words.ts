@@ -52,6 +52,7 @@ export const words = {
   notHere: (name: string) => `You haven’t talked to ${name} yet`,
   newMessage: 'New message',
   newMessageFrom: (names: string) => `New message from ${names}`,
+  notSentNews: 'A message wasn’t sent. You can try again.',
   startOver: 'Start over',
   startOverText: (name: string | null) =>
     `Everything that Pawl keeps in this browser is deleted: your keys, your conversations and ${name === null ? 'the account' : `the account “${name}”`}. You can create a new account afterwards; people who wrote to you will see a new safety number.`,
@@ -117,6 +118,14 @@ export const words = {
 function aside(count: number): string {
   if (count === 0) return '';
   return count === 1 ? ' One message from the new key waits there.' : ` ${count} messages from the new key wait there.`;
+}
+
+export function says(name: string, text: string): string {
+  return `${name}: ${text}`;
+}
+
+export function moreMessages(count: number): string {
+  return count === 1 ? '1 more message' : `${count} more messages`;
 }
 
 export function unread(count: number): string {

@@ -2,7 +2,6 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import type { ConversationView, Phase } from '../src/generated/types';
 import type { EngineListener } from '../src/model/engine';
 import { Model } from '../src/model/model';
-import { STANDS } from '../src/model/news';
 import { conversation, history, message, own, settled, TestEngine } from './support';
 
 let engine: TestEngine;
@@ -194,29 +193,6 @@ test('a name with the sign in front, as it is written elsewhere, is the name', a
     { type: 'createAccount', username: 'carol' },
   ]);
   expect(model.current.value?.username).toBe('bob');
-});
-
-test('that a message came elsewhere is said once, by whom, and not where one looks', async () => {
-  vi.useFakeTimers();
-  await begin(conversation('bob'), conversation('carol', { unread: 1 }));
-  model.route.read('#/c/bob');
-  model.reading.attentive.value = true;
-  const now = (username: string, unread: number) => {
-    said.event({ type: 'conversationChanged', conversation: conversation(username, { unread }) });
-  };
-  now('bob', 1);
-  now('carol', 1);
-  expect(model.news.from.value).toEqual([]);
-  now('carol', 2);
-  now('carol', 3);
-  now('dave', 1);
-  expect(model.news.from.value).toEqual(['carol', 'dave']);
-  vi.advanceTimersByTime(STANDS);
-  expect(model.news.from.value).toEqual([]);
-  model.reading.attentive.value = false;
-  now('bob', 2);
-  expect(model.news.from.value).toEqual(['bob']);
-  vi.useRealTimers();
 });
 
 test('a link brings an invite code, which stays when the address goes on', () => {

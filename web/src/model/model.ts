@@ -10,13 +10,13 @@ import { Alerts } from './alerts';
 import { Conversations } from './conversations';
 import { Drafts } from './drafts';
 import { noEngine, type Connect, type Engine, type Start, type StartFailure } from './engine';
-import { News } from './news';
+import { Announcer } from './news';
 import { Reading } from './reading';
 import { Route } from './route';
 import { Settings } from './settings';
 import { eraseStore, type Erased } from './startOver';
 import type { Timeline } from './timeline';
-import { Timelines } from './timelines';
+import { Timelines, type TimelineEvent } from './timelines';
 
 export type DialogName = 'newConversation' | 'settings' | 'safetyNumber' | 'startOver';
 
@@ -37,7 +37,7 @@ export class Model {
   readonly timelines = new Timelines(this.#asked);
   readonly drafts = new Drafts(this.#asked);
   readonly reading = new Reading(this.#asked);
-  readonly news = new News();
+  readonly news = new Announcer();
 
   /** The open conversation, where there is one of that name. */
   readonly current = computed(() => {
@@ -117,6 +117,7 @@ export class Model {
         break;
       case 'messagesChanged':
       case 'statusChanged':
+        this.#readOut(event);
         this.timelines.event(event);
         break;
       case 'alert':
@@ -131,6 +132,19 @@ export class Model {
     const { username } = now;
     const isSeen = this.reading.attentive.value && this.current.value?.username === username;
     this.news.changed(this.conversations.find(username), now, isSeen);
+  }
+
+  /** What comes into the conversation that is looked at. What was there when it was opened is no news. */
+  #readOut(event: TimelineEvent): void {
+    const { conversation } = event;
+    const timeline = this.timeline.value;
+    if (!this.reading.attentive.value || timeline?.conversation !== conversation || timeline.state.value !== 'loaded') return;
+    if (event.type === 'statusChanged') {
+      if (event.changes.some(([, status]) => status === 'notSent')) this.news.notSent();
+      return;
+    }
+    const newest = timeline.messages.value.at(-1)?.position ?? 0;
+    this.news.came(conversation, event.messages.filter((one) => !one.mine && one.position > newest));
   }
 
   /** Forgets everything; this page is of no use afterwards, whatever came of it. */

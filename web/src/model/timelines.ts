@@ -6,6 +6,8 @@ import { Timeline } from './timeline';
 /** Timelines held at once; going back to another asks the engine again. */
 const MAX_TIMELINES = 8;
 
+export type TimelineEvent = Extract<Event, { type: 'messagesChanged' | 'statusChanged' }>;
+
 export class Timelines {
   readonly #engine: () => Engine;
   readonly #held = new Map<string, Timeline>();
@@ -25,7 +27,7 @@ export class Timelines {
     return timeline;
   }
 
-  event(event: Extract<Event, { type: 'messagesChanged' | 'statusChanged' }>): void {
+  event(event: TimelineEvent): void {
     const timeline = this.#held.get(event.conversation);
     if (event.type === 'messagesChanged') timeline?.changed(event.messages);
     else timeline?.statusChanged(event.changes);

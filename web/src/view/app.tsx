@@ -2,12 +2,14 @@
 import { useSignal } from '@preact/signals';
 import type { CommandError } from '../generated/types';
 import { hrefOf } from '../model/route';
-import { commandErrorText, words } from '../words';
+import type { News } from '../model/news';
+import { commandErrorText, moreMessages, noticeText, says, words } from '../words';
 import { Alerts } from './alerts';
 import { ConnectionStatus } from './connection';
 import { useModel } from './context';
 import { Conversation } from './conversation';
 import { ConversationList } from './conversationList';
+import { cutAt } from './cut';
 import { Icon, Logo } from './icons';
 import { NewConversation } from './newConversation';
 import { Onboarding } from './onboarding';
@@ -40,15 +42,31 @@ function Messenger({ username }: { username: string }) {
       <ConversationList />
       {current.value ? <Conversation key={current.value.username} conversation={current.value} /> : isNew ? <Begin username={username} /> : <Empty username={username} asked={asked} />}
       <Dialogs />
-      <News />
+      <Announcement />
     </div>
   );
 }
 
-/** For whoever does not see the list: said once. */
-function News() {
-  const names = useModel().news.from.value;
-  return <p role="status" aria-label={words.newMessage} class="unseen">{names.length > 0 && words.newMessageFrom(names.join(', '))}</p>;
+/** For whoever does not see the page: said once. */
+function Announcement() {
+  const said = useModel().news.said.value;
+  return <p role="status" aria-label={words.newMessage} class="unseen">{said && <span key={said.id}>{newsText(said.news)}</span>}</p>;
+}
+
+/** As much of a message as is drawn at first. */
+function newsText(news: News): string {
+  switch (news.what) {
+    case 'elsewhere':
+      return words.newMessageFrom(news.names.join(', '));
+    case 'here': {
+      const { text, notice } = news.message;
+      return notice ? noticeText(notice, news.name) : says(news.name, text.slice(0, cutAt(text, 0)));
+    }
+    case 'more':
+      return moreMessages(news.count);
+    case 'notSent':
+      return words.notSentNews;
+  }
 }
 
 /** What stands over the list. `isNew`: the page holds the button in full. */

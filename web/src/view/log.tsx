@@ -55,7 +55,7 @@ export function Log({ timeline }: { timeline: Timeline }) {
         class="log"
         role="log"
         aria-label={words.messages}
-        aria-relevant="additions"
+        aria-live="off"
         tabIndex={0}
         onScroll={() => {
           look();

@@ -71,6 +71,8 @@ function Whole({ message, at, conversation, timed, onRetry, end = message.text.l
           class={status === 'notSent' ? 'bubble failed' : 'bubble'}
           dir="auto"
           aria-labelledby={text}
+          aria-posinset={message.position}
+          aria-setsize={-1}
           aria-description={`${message.mine ? words.fromYou : words.from(conversation)}, ${time}`}
         >
           <p id={text} class="text" dir="auto">
