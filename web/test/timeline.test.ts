@@ -108,19 +108,85 @@ test('opening a conversation with unread messages loads back to the first of the
   expect([timeline.reaching.value, timeline.divider.value]).toEqual([false, 650]);
 });
 
-test('where the way to the first unread message is longer than can be held, one begins on it', async () => {
+/** A conversation of 5,000 messages, 100 up to 4,999, is opened by somebody who has read the first 1,000. */
+async function openFarBack() {
   const engine = new TestEngine();
   const timeline = new Timeline(() => engine, 'bob');
-  void timeline.open(1);
-  for (let oldest = 100_000; timeline.reaching.value; oldest -= 200) {
-    const page = Array.from({ length: 200 }, (_, index) => message(oldest + index));
-    await engine.reply(history(page, true));
+  const lines = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
+  const held = () => [timeline.messages.value[0]?.position, timeline.messages.value.at(-1)?.position, timeline.messages.value.length];
+  const asked = () => engine.queries.at(-1)?.asked;
+  void timeline.open(1100);
+  await engine.reply(history(lines(4900, 4999), true));
+  return { engine, timeline, lines, held, asked };
+}
+
+test('where more is unread than can be held, one begins at the first unread message all the same', async () => {
+  const { engine, timeline, lines, held, asked } = await openFarBack();
+  expect(asked()).toMatchObject({ before: 1200, limit: 200 });
+  await engine.reply(history(lines(1000, 1199), true));
+  expect([timeline.reaching.value, timeline.divider.value, timeline.newer.value, timeline.more.value]).toEqual([false, 1100, true, true]);
+  expect(held()).toEqual([1000, 1199, 200]);
+  void timeline.loadOlder();
+  await engine.reply(history(lines(900, 999), true));
+  // Reading on, page by page, until the newest is there.
+  for (let last = 1199; timeline.newer.value; last += 200) {
+    void timeline.loadNewer();
+    void timeline.loadNewer();
+    expect(asked()).toMatchObject({ before: last + 201, limit: 200 });
+    await engine.reply(history(lines(last + 1, Math.min(last + 200, 4999)), true));
   }
-  expect(engine.queries).toHaveLength(10);
-  // A way that is blocked ends, too.
-  void timeline.open(1);
-  await engine.reply({ type: 'failed', error: { code: 'storeFailed' } });
-  expect(timeline.reaching.value).toBe(false);
+  expect(held()).toEqual([900, 4999, 4100]);
+  expect(engine.queries).toHaveLength(3 + 19);
+});
+
+test('what comes while somebody reads far back leaves no gap, and is there when they have read on to it', async () => {
+  const { engine, timeline, lines, held } = await openFarBack();
+  await engine.reply(history(lines(1000, 1199), true));
+  timeline.changed([message(5000)]);
+  timeline.changed([message(1150, { text: 'again' })]);
+  expect(held()).toEqual([1000, 1199, 200]);
+  void timeline.loadNewer();
+  await engine.reply(history(lines(1200, 4999), true));
+  expect(timeline.newer.value).toBe(true);
+  void timeline.loadNewer();
+  await engine.reply(history(lines(4801, 5000), true));
+  expect([...held(), timeline.newer.value]).toEqual([1000, 5000, 4001, false]);
+});
+
+test('from far back one comes to the newest by asking for it, by answering, and by coming again', async () => {
+  for (const way of ['ask', 'answer', 'come again'] as const) {
+    const { engine, timeline, lines, held, asked } = await openFarBack();
+    await engine.reply(history(lines(1000, 1199), true));
+    if (way === 'ask') void timeline.loadLatest();
+    if (way === 'answer') timeline.changed([own(5000, 'sending')]);
+    if (way === 'come again') {
+      timeline.trim();
+      void timeline.open(null);
+    }
+    expect(asked()).toMatchObject({ before: null });
+    await engine.reply(history(lines(4901, 5000), true));
+    expect([...held(), timeline.newer.value, timeline.more.value]).toEqual([4901, 5000, 100, false, true]);
+  }
+});
+
+test('a leap of positions, or an answer that is about another place, leads to the newest page', async () => {
+  const { engine, timeline, lines, held } = await openFarBack();
+  await engine.reply(history(lines(1000, 1199), true));
+  void timeline.loadNewer();
+  await engine.reply(history(lines(1000, 1199), true));
+  await engine.reply(history(lines(4900, 4999), true));
+  expect([...held(), timeline.newer.value]).toEqual([4900, 4999, 100, false]);
+});
+
+test('a way to the first unread message that is blocked ends', async () => {
+  const engine = new TestEngine();
+  const timeline = new Timeline(() => engine, 'bob');
+  for (const newest of [700, 70_000]) {
+    void timeline.open(1);
+    await engine.reply(history([message(newest)], true));
+    await engine.reply({ type: 'failed', error: { code: 'storeFailed' } });
+    expect([timeline.reaching.value, timeline.newer.value]).toEqual([false, false]);
+  }
 });
 
 test('whoever answers has read: the line before what was unread goes', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { marks } from '../support/series.mjs';
+import { Terminal } from '../support/terminal.mjs';
 import { until, untilValue } from '../support/wait.mjs';
 import { aliceAndBob, scenario } from '../support/world.mjs';
 
@@ -40,4 +41,41 @@ scenario('unread: one begins at the first new message; what comes into view is r
   await button.click();
   await alice.tab.waitForStatus(texts.at(-1), 'Read');
   await until('nothing waits', async () => !(await bob.tab.has('button', 'Jump to latest')));
+});
+
+const CROWD = 2_300;
+
+/** How many unread messages the list tells of the first conversation. */
+async function unreadIn(tab) {
+  const [name] = await tab.conversations();
+  return Number(/\((\d+) unread/.exec(name ?? '')?.[1] ?? 0);
+}
+
+scenario('unread: with more than the page holds at once one begins at the first, reads on without a gap, and may jump', {}, async (world) => {
+  const alice = await world.person('alice');
+  const bob = await Terminal.register(world, 'bob');
+  const lines = Array.from({ length: CROWD }, (_, index) => `line ${index} of many`);
+  await bob.feed('alice', lines);
+  await untilValue('all are there', () => unreadIn(alice.tab), (count) => count === CROWD, 90_000);
+  await alice.tab.page.bringToFront();
+  await alice.tab.openConversation('bob');
+  await alice.tab.waitForMessage(lines[0]);
+  const place = await placeOf(alice.tab);
+  assert.ok(place >= 0 && place < 0.45, `the separator is at ${place}`);
+  await untilValue('some are read', () => unreadIn(alice.tab), (count) => count < CROWD);
+  assert.ok((await unreadIn(alice.tab)) > CROWD - 100, 'and no more than were in view');
+
+  const log = await alice.tab.find('log', 'Messages');
+  await until('five pages are read', async () => {
+    await log.evaluate((element) => { element.scrollTop += element.clientHeight; });
+    return (await unreadIn(alice.tab)) < CROWD - 500;
+  }, 60_000);
+  const texts = await alice.tab.texts();
+  assert.deepEqual(texts, lines.slice(0, texts.length));
+  assert.ok(texts.length < CROWD, `${texts.length} are held`);
+
+  await alice.tab.press('button', 'Jump to latest');
+  await alice.tab.waitForMessage(lines.at(-1));
+  await untilValue('all are read', () => unreadIn(alice.tab), (count) => count === 0);
+  assert.equal(await alice.tab.has('button', 'Jump to latest'), false);
 });

@@ -1,17 +1,18 @@
 /**
- * The messages of one conversation that the page holds: always the newest ones, and as many older
- * pages as were scrolled to. Answers and events come in the order in which the engine made them, so
- * whatever comes later is right.
+ * The messages of one conversation that the page holds: the newest ones, and as many older pages as were
+ * scrolled to. Where more are unread than can be held at once, the ones around the first unread one, and
+ * what follows as somebody reads on. Answers and events come in the order in which the engine made them,
+ * so whatever comes later is right.
  */
 import { batch, signal } from '@preact/signals';
-import type { MessageStatus, MessageView } from '../generated/types';
+import type { MessageStatus, MessageView, QueryReply } from '../generated/types';
 import type { Engine } from './engine';
 
 /** Messages asked for at once. */
 export const PAGE = 100;
 /** Messages asked for at once on the way to the first unread one: the most that the engine gives. */
 const LONG_PAGE = 200;
-/** Messages loaded at most on that way; whoever has more unread begins to read there. */
+/** The longest such way, in positions; whoever has more unread begins in the midst of the conversation. */
 const MAX_REACHED = 2000;
 /** Messages kept of a conversation that is left; the rest is asked for again. */
 const KEPT = 200;
@@ -21,6 +22,8 @@ export class Timeline {
   readonly conversation: string;
   readonly messages = signal<readonly MessageView[]>([]);
   readonly more = signal(false);
+  /** There are newer ones than those that are held: somebody began to read far back. */
+  readonly newer = signal(false);
   readonly state = signal<'empty' | 'loading' | 'loaded' | 'failed'>('empty');
   /** Whether the newest message is in view; the view says so. */
   readonly atEnd = signal(true);
@@ -38,6 +41,8 @@ export class Timeline {
   #again = false;
   /** What came while the first page was on its way. */
   #early: readonly MessageView[] = [];
+  /** The newest position that was heard of. */
+  #newest = 0;
 
   constructor(engine: () => Engine, conversation: string) {
     this.#engine = engine;
@@ -47,6 +52,7 @@ export class Timeline {
   /** Somebody opens the conversation: all is loaded from the first line that is unread. */
   async open(unreadFrom: number | null): Promise<void> {
     batch(() => {
+      this.#leaveMidst();
       this.#unread = unreadFrom !== null;
       this.divider.value = unreadFrom;
       this.seen.value = -1;
@@ -54,15 +60,58 @@ export class Timeline {
       this.reaching.value = this.#unread;
     });
     if (this.state.value !== 'loaded') await this.loadNewest();
-    if (unreadFrom !== null) await this.#reach(unreadFrom);
+    if (unreadFrom !== null) await (this.#isFar(unreadFrom) ? this.#beginAt(unreadFrom) : this.#reach(unreadFrom));
     this.reaching.value = false;
+  }
+
+  #isFar(position: number): boolean {
+    const oldest = this.messages.value[0]?.position ?? 0;
+    return position < oldest && this.#newest - position > MAX_REACHED;
+  }
+
+  /** Holds what stands around a position, and nothing else. */
+  async #beginAt(position: number): Promise<void> {
+    const reply = await this.#ask(position + LONG_PAGE / 2, LONG_PAGE);
+    const last = reply?.messages.at(-1)?.position;
+    if (!reply || last === undefined || last < position) return;
+    batch(() => {
+      this.messages.value = reply.messages;
+      this.more.value = reply.more;
+      this.newer.value = last < this.#newest;
+    });
+  }
+
+  /** What follows, for somebody who began far back. */
+  async loadNewer(): Promise<void> {
+    const last = this.messages.value.at(-1)?.position ?? 0;
+    if (!this.newer.value || this.#busy) return;
+    const reply = await this.#ask(last + 1 + LONG_PAGE, LONG_PAGE);
+    const reached = reply?.messages.at(-1)?.position ?? 0;
+    if (!reply || !this.newer.value) return;
+    // Positions leap where a record was lost: there is no way on but the newest page.
+    if (reached <= last) return this.loadLatest();
+    batch(() => {
+      this.messages.value = merge(this.messages.value, reply.messages);
+      this.newer.value = reached < this.#newest;
+    });
+  }
+
+  /** Leaves what is held for the newest page, where there are newer ones. */
+  async loadLatest(): Promise<void> {
+    if (!this.newer.value) return;
+    const reply = await this.#ask(null, PAGE);
+    if (!reply || !this.newer.value) return;
+    batch(() => {
+      this.messages.value = reply.messages;
+      this.more.value = reply.more;
+      this.newer.value = false;
+    });
   }
 
   async #reach(position: number): Promise<void> {
     for (;;) {
       const oldest = this.messages.value[0]?.position;
-      const isThere = oldest === undefined || oldest < position || !this.more.value;
-      if (isThere || this.messages.value.length >= MAX_REACHED) return;
+      if (oldest === undefined || oldest < position || !this.more.value) return;
       await this.#load(oldest, LONG_PAGE);
       if (this.messages.value[0]?.position === oldest) return;
     }
@@ -88,15 +137,23 @@ export class Timeline {
   /** New or changed messages. Older than what is held: they come with their page. */
   changed(messages: readonly MessageView[]): void {
     if (this.state.value !== 'loaded') {
+      this.#heardOf(messages);
       this.#early = merge(this.#early, messages).slice(-KEPT);
       return;
     }
-    const oldest = this.messages.value[0]?.position ?? 0;
-    const newest = this.messages.value.at(-1)?.position ?? 0;
+    const oldest = this.more.value ? (this.messages.value[0]?.position ?? 0) : 0;
+    const newest = this.newer.value ? (this.messages.value.at(-1)?.position ?? 0) : Infinity;
+    const answers = messages.some((one) => one.mine && one.position > this.#newest);
+    this.#heardOf(messages);
+    this.messages.value = merge(this.messages.value, messages.filter((one) => one.position >= oldest && one.position <= newest));
+    if (!answers) return;
     // Whoever answers has read.
-    if (messages.some((one) => one.mine && one.position > newest)) this.divider.value = null;
-    const shown = this.more.value ? messages.filter((one) => one.position >= oldest) : messages;
-    this.messages.value = merge(this.messages.value, shown);
+    this.divider.value = null;
+    void this.loadLatest();
+  }
+
+  #heardOf(messages: readonly MessageView[]): void {
+    this.#newest = Math.max(this.#newest, messages.at(-1)?.position ?? 0);
   }
 
   statusChanged(changes: ReadonlyArray<readonly [number, MessageStatus]>): void {
@@ -109,6 +166,7 @@ export class Timeline {
 
   /** Forgets older pages of a conversation that is no longer looked at. */
   trim(): void {
+    batch(() => { this.#leaveMidst(); });
     if (this.messages.value.length <= KEPT) return;
     batch(() => {
       this.messages.value = this.messages.value.slice(-KEPT);
@@ -116,23 +174,39 @@ export class Timeline {
     });
   }
 
+  /** Whoever comes again begins with the newest page. */
+  #leaveMidst(): void {
+    if (!this.newer.value) return;
+    this.messages.value = [];
+    this.newer.value = false;
+    this.state.value = 'empty';
+  }
+
   async #load(before: number | null, limit = PAGE): Promise<void> {
     if (this.#busy) {
       this.#again ||= before === null;
       return;
     }
-    this.#busy = true;
-    const query = { type: 'history', conversation: this.conversation, before, limit } as const;
-    const reply = await this.#engine().query(query);
-    this.#busy = false;
-    if (reply.type === 'history') this.#show(reply.messages, reply.more, before);
+    const reply = await this.#ask(before, limit);
+    if (reply) this.#show(reply.messages, reply.more, before);
     else if (this.state.value !== 'loaded') this.state.value = 'failed';
     if (!this.#again) return;
     this.#again = false;
     await this.#load(null);
   }
 
+  async #ask(before: number | null, limit: number): Promise<Extract<QueryReply, { type: 'history' }> | null> {
+    this.#busy = true;
+    const reply = await this.#engine().query({ type: 'history', conversation: this.conversation, before, limit });
+    this.#busy = false;
+    if (reply.type !== 'history') return null;
+    this.#heardOf(reply.messages);
+    return reply;
+  }
+
   #show(page: readonly MessageView[], more: boolean, before: number | null): void {
+    // Somebody reads far back and goes on there, or has left it meanwhile.
+    if (before === null ? this.newer.value : this.state.value !== 'loaded') return;
     const held = this.messages.value;
     const newest = held.at(-1);
     const first = page[0];

@@ -37,14 +37,19 @@ export function Log({ timeline }: { timeline: Timeline }) {
     const log = box.current;
     if (!log) return;
     batch(() => {
-      end.value = -log.scrollTop < NEAR_END;
+      end.value = -log.scrollTop < NEAR_END && !timeline.newer.value;
       timeline.seen.value = lastInView(log);
     });
     const above = log.getBoundingClientRect().top - (log.querySelector('.rows')?.getBoundingClientRect().top ?? 0);
-    if (above < AHEAD * log.clientHeight && !timeline.reaching.value) void timeline.loadOlder();
+    if (timeline.reaching.value) return;
+    if (above < AHEAD * log.clientHeight) void timeline.loadOlder();
+    if (-log.scrollTop < AHEAD * log.clientHeight) void timeline.loadNewer();
   };
-  const toEnd = () => { box.current?.scrollTo({ top: 0 }); };
-  useKeepPlace(box, messages, end.value);
+  const toEnd = () => {
+    if (timeline.newer.value) void timeline.loadLatest();
+    else box.current?.scrollTo({ top: 0 });
+  };
+  useKeepPlace(box, timeline, messages);
   const scrolled = useRoom(box, timeline, messages);
   useLanding(box, timeline, look);
   useLayoutEffect(look, [messages]);
@@ -144,16 +149,18 @@ function useRoom(box: { current: HTMLDivElement | null }, timeline: Timeline, me
 }
 
 /** Somebody who reads further up keeps their place when something comes in below. */
-function useKeepPlace(box: { current: HTMLDivElement | null }, messages: readonly MessageView[], atEnd: boolean) {
-  const before = useRef({ newest: -1, below: 0 });
+function useKeepPlace(box: { current: HTMLDivElement | null }, timeline: Timeline, messages: readonly MessageView[]) {
+  const before = useRef({ newest: -1, newer: false });
   useLayoutEffect(() => {
     const log = box.current;
     const newest = messages.at(-1);
     if (!log || !newest) return;
-    const { newest: last } = before.current;
-    before.current.newest = newest.position;
-    if (newest.mine && last !== -1 && newest.position > last) log.scrollTop = 0;
-    else if (!atEnd && last !== -1 && newest.position > last) log.scrollTop -= heightAfter(log, last);
+    const { newest: last, newer } = before.current;
+    before.current = { newest: newest.position, newer: timeline.newer.value };
+    if (last === -1 || newest.position <= last) return;
+    const isAnother = newer && (messages[0]?.position ?? 0) > last;
+    if (isAnother || (newest.mine && !newer)) log.scrollTop = 0;
+    else if (!timeline.atEnd.value) log.scrollTop -= heightAfter(log, last);
   }, [messages]);
 }
 
