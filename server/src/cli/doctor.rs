@@ -184,7 +184,12 @@ fn store_health(data: &Path) -> Vec<Finding> {
             "the store is damaged ({damage}): stop the relay and restore the latest copy"
         ))],
         Ok(Some(health)) => {
-            let version = Fine(format!("the store is whole, of version {}", health.version));
+            let version = match health.is_given_up {
+                false => Fine(format!("the store is whole, of version {}", health.version)),
+                true => Look(
+                    "whether the store is whole was not looked at to the end: relay.db-wal is long, since something keeps the store open or much is written; try again when less is".to_owned(),
+                ),
+            };
             let clock = health.times_ms.map(|times| compare(times, now));
             [Some(version), clock].into_iter().flatten().collect()
         }

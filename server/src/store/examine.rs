@@ -1,10 +1,18 @@
 //! Looks at a store without changing it, also beside a relay that uses it.
+//!
+//! A check reads all of the store in one go, and SQLite's log grows meanwhile: it is given up where a copy is.
 
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::copying::LogWatch;
 use super::{OpenError, schema, time};
+
+/// Between two looks at the log.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What is found.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,6 +20,8 @@ pub(crate) struct Health {
     pub(crate) version: i32,
     /// What SQLite finds wrong, if anything.
     pub(crate) damage: Option<String>,
+    /// The log was so long that this was not looked for to the end.
+    pub(crate) is_given_up: bool,
     /// The relay's own time, and how far it followed the machine's clock.
     pub(crate) times_ms: Option<(u64, u64)>,
 }
@@ -25,17 +35,73 @@ pub(crate) fn examine(folder: &Path) -> Result<Option<Health>, OpenError> {
     let conn = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     schema::check_owner(&conn)?;
     let version = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let said: Result<String, _> = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
-    let damage = match said {
-        Ok(said) if said == "ok" => None,
-        Ok(said) => Some(said),
-        Err(error) => Some(error.to_string()),
+    let (damage, is_given_up) = match check(folder, &conn) {
+        Ok(Some(said)) if said == "ok" => (None, false),
+        Ok(Some(said)) => (Some(said), false),
+        Ok(None) => (None, true),
+        Err(error) => (Some(error.to_string()), false),
     };
     // One that is damaged, or of an older version, may not tell.
     let times = time::read(&conn).ok();
     Ok(Some(Health {
         version,
         damage,
+        is_given_up,
         times_ms: times.map(|times| (times.own, times.followed)),
     }))
+}
+
+/// What SQLite says of the whole store; none where its log grows too long meanwhile.
+fn check(folder: &Path, conn: &Connection) -> rusqlite::Result<Option<String>> {
+    let log = LogWatch::new(folder, conn)?;
+    if log.check().is_err() {
+        return Ok(None);
+    }
+    let handle = conn.get_interrupt_handle();
+    let (done, ended) = mpsc::channel::<()>();
+    let said = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                if log.check().is_err() {
+                    handle.interrupt();
+                }
+            }
+        });
+        let said = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
+        drop(done);
+        said
+    });
+    match said {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            Ok(None)
+        }
+        said => said.map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::copying::MOST_LOG;
+    use super::super::one_device;
+    use super::*;
+
+    #[test]
+    fn a_check_is_given_up_when_the_log_is_long() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (_conn, _) = one_device::store(folder.path());
+        let health = || {
+            examine(folder.path())
+                .expect("it is read")
+                .expect("a store")
+        };
+        assert_eq!((health().damage, health().is_given_up), (None, false));
+        let log = std::fs::File::options()
+            .write(true)
+            .open(folder.path().join("relay.db-wal"))
+            .expect("the log");
+        log.set_len(MOST_LOG + 1).expect("a length");
+        assert_eq!((health().damage, health().is_given_up), (None, true));
+        log.set_len(MOST_LOG).expect("a length");
+        assert_eq!((health().damage, health().is_given_up), (None, false));
+    }
 }
