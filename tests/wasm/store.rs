@@ -5,7 +5,9 @@ use pawl_client::{Key, Table};
 use pawl_wasm::store::{CommitError, FENCE, KEYS, OpenError, SCHEMA_VERSION, Store};
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::support::{Database, commit, delete, fail_put_after, is_fenced, put, records};
+use crate::support::{
+    Database, commit, delete, fail_put_after, is_fenced, put, records, refuse_put_after,
+};
 
 const SECRET: &[u8] = b"meet me under the clock at nine";
 
@@ -71,6 +73,26 @@ async fn a_step_that_fails_half_way_leaves_nothing_behind() {
         before,
         "the store goes on after a failure"
     );
+}
+
+#[wasm_bindgen_test]
+async fn whichever_of_many_puts_is_refused_none_is_kept_and_the_cause_is_told() {
+    let database = Database::fresh("refused").await;
+    let store = database.open().await;
+    for refused in 0..6 {
+        let puts = |table: Table| (0_u8..3).map(move |key| put(table, &[key], b"new"));
+        refuse_put_after(refused);
+        let step = puts(Table::Messages).chain(puts(Table::Sessions)).collect();
+        match store.commit(step).await {
+            Err(CommitError::Failed(cause)) => {
+                assert!(cause.contains("ConstraintError"), "{cause}")
+            }
+            _ => panic!("put {refused} was refused"),
+        }
+        for table in [Table::Messages, Table::Sessions] {
+            assert!(database.dump(table.name()).await.is_empty());
+        }
+    }
 }
 
 #[wasm_bindgen_test]

@@ -61,6 +61,18 @@ export function failPutAfter(count, error) {
   };
 }
 
+// The put after `count` others is asked, and refused by the store later.
+export function refusePutAfter(count) {
+  const put = IDBObjectStore.prototype.put;
+  let left = count;
+  IDBObjectStore.prototype.put = function (...given) {
+    const asked = put.apply(this, given);
+    if (left-- > 0) return asked;
+    IDBObjectStore.prototype.put = put;
+    return this.add(...given);
+  };
+}
+
 // Everything that an object store holds, [key, value] by [key, value].
 export async function dump(name, store) {
   return withStore(name, store, 'readonly', async (objects) => {
@@ -94,6 +106,8 @@ extern "C" {
     fn watched() -> Array;
     #[wasm_bindgen(js_name = failPutAfter)]
     pub(crate) fn fail_put_after(count: u32, error: &str);
+    #[wasm_bindgen(js_name = refusePutAfter)]
+    pub(crate) fn refuse_put_after(count: u32);
     fn dump(name: &str, store: &str) -> Promise;
     fn overwrite(name: &str, store: &str, key: &JsValue, value: &JsValue) -> Promise;
     fn remove(name: &str, store: &str, key: &str) -> Promise;

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use futures_channel::oneshot;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use js_sys::Uint8Array;
 use pawl_client::{Change, Sealer, Table};
 use rexie::{Transaction, TransactionMode};
@@ -39,14 +39,14 @@ impl Batch {
         if changes.len() > MAX_CHANGES {
             return Err(CommitError::Failed("too many changes in one step".into()));
         }
+        let mut rng = random::for_a_step();
         let write = |change| {
             let (table, key, value) = match change {
                 Change::Put { table, key, value } => (table, key, Some(value)),
                 Change::Delete { table, key } => (table, key, None),
             };
             let stored_key = sealer.stored_key(table, &key);
-            let sealed = value
-                .map(|value| sealer.seal(table, &stored_key, &value, &mut random::generator()));
+            let sealed = value.map(|value| sealer.seal(table, &stored_key, &value, &mut rng));
             Write {
                 table,
                 stored_key,
@@ -56,18 +56,17 @@ impl Batch {
         Ok(Self(changes.into_iter().map(write).collect()))
     }
 
-    fn of(&self, table: Table) -> impl Iterator<Item = &Write> {
-        self.0.iter().filter(move |write| write.table == table)
-    }
-
-    fn tables(&self) -> impl Iterator<Item = Table> {
-        let changed = |table: &Table| self.of(*table).next().is_some();
-        Table::ALL.into_iter().filter(changed)
-    }
-
     fn stores(&self) -> Vec<&'static str> {
-        let tables = self.tables().map(Table::name);
+        let changed = |table: &Table| self.0.iter().any(|write| write.table == *table);
+        let tables = Table::ALL.into_iter().filter(changed).map(Table::name);
         tables.chain([FENCE]).collect()
+    }
+
+    /// Puts in a row into one table, and each erasure by itself.
+    fn runs(&self) -> impl Iterator<Item = &[Write]> {
+        let is_put = |write: &Write| write.sealed.is_some();
+        self.0
+            .chunk_by(move |a, b| a.table == b.table && is_put(a) && is_put(b))
     }
 }
 
@@ -146,29 +145,29 @@ async fn read_epoch(transaction: &Transaction) -> Result<Option<f64>, CommitErro
     Ok(value.and_then(|value| value.as_f64()))
 }
 
+/// Everything is asked at once, the fence first, so that a step costs the store one answer and not one for each
+/// table: what is written where the fence has another number is aborted.
 async fn put_all(transaction: &Transaction, batch: &Batch, epoch: f64) -> Result<(), CommitError> {
-    if read_epoch(transaction).await? != Some(epoch) {
+    let runs = batch.runs().map(|run| write_run(transaction, run));
+    // All are awaited, failed or not: a request's callback must outlive it.
+    let (stored, written) = join(read_epoch(transaction), join_all(runs)).await;
+    if stored? != Some(epoch) {
         return Err(CommitError::Fenced);
     }
-    for table in batch.tables() {
-        let store = transaction.store(table.name())?;
-        let requests = batch.of(table).map(|write| put_one(&store, write));
-        // All are awaited, failed or not: a request's callback must outlive it.
-        join_all(requests)
-            .await
-            .into_iter()
-            .collect::<Result<(), _>>()?;
-    }
-    Ok(())
+    Ok(written.into_iter().collect::<Result<(), _>>()?)
 }
 
-async fn put_one(store: &rexie::Store, write: &Write) -> Result<(), rexie::Error> {
-    let key: JsValue = Uint8Array::from(write.stored_key.as_slice()).into();
-    match &write.sealed {
-        Some(sealed) => {
-            let value: JsValue = Uint8Array::from(sealed.as_slice()).into();
-            store.put(&value, Some(&key)).await.map(drop)
-        }
-        None => store.delete(key).await,
+/// Only the last put of a run is listened to: one that fails aborts the transaction, and the last one with it.
+async fn write_run(transaction: &Transaction, run: &[Write]) -> Result<(), rexie::Error> {
+    let bytes = |bytes: &[u8]| JsValue::from(Uint8Array::from(bytes));
+    let [first, ..] = run else { return Ok(()) };
+    let store = transaction.store(first.table.name())?;
+    if first.sealed.is_none() {
+        return store.delete(bytes(&first.stored_key)).await;
     }
+    let puts = run.iter().filter_map(|write| {
+        let value = bytes(write.sealed.as_deref()?);
+        Some((value, Some(bytes(&write.stored_key))))
+    });
+    store.put_all(puts).await
 }

@@ -13,6 +13,11 @@ export function makeStrict() {
   const open = IDBDatabase.prototype.transaction;
   IDBDatabase.prototype.transaction = function transaction(stores, mode, options) {
     const made = open.call(this, stores, mode, mode === 'readwrite' ? { ...options, durability: 'strict' } : options);
+    // rexie takes a request's error for the end of its transaction, and frees what hears of the abort that follows.
+    made.addEventListener('error', (event) => {
+      event.stopImmediatePropagation();
+      if (event.target.error?.name !== 'AbortError') why = String(event.target.error);
+    });
     made.addEventListener('abort', () => { why = String(made.error); });
     return made;
   };
@@ -23,7 +28,7 @@ extern "C" {
     #[wasm_bindgen(js_name = makeStrict)]
     pub(super) fn make_strict();
 
-    /// What the browser said when it last aborted a transaction: rexie does not pass it on.
+    /// What the browser said when it last refused something and aborted a transaction: rexie does not pass it on.
     #[wasm_bindgen(js_name = whyAborted)]
     pub(super) fn why_aborted() -> String;
 }

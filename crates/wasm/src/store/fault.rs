@@ -48,12 +48,12 @@ pub enum CommitError {
     Failed(String),
 }
 
-/// An error of rexie as the browser put it: rexie itself says only "idb error", or that a commit failed.
+/// An error of rexie as the browser put it: rexie itself says only "idb error", or that a commit failed. Of what
+/// was asked beside the request that failed, the browser says only that it was aborted.
 pub(super) fn describe(error: &rexie::Error) -> String {
-    match error.source() {
-        Some(source) => source.to_string(),
-        None => super::durability::why_aborted(),
-    }
+    let text = error.source().map(ToString::to_string);
+    text.filter(|text| !text.contains("AbortError"))
+        .unwrap_or_else(super::durability::why_aborted)
 }
 
 impl From<rexie::Error> for ReadError {
