@@ -1,16 +1,19 @@
 //! What waits for the driver, in order. Frames that came one after the other are one piece of work, so that
 //! waiting mail is one transaction a window and not one a message. Knows nothing of what is in a frame.
 
+use std::pin::pin;
+
 use futures_channel::mpsc;
 use futures_util::StreamExt;
+use futures_util::future::{Either, select};
 use pawl_client::{Command, CommandId, FrameBatch, Hint, Query};
 
-use crate::clock::within;
+use crate::clock::sleep;
 use crate::socket::SocketEvent;
 use crate::tab::Asker;
 
-/// Milliseconds that the rest of a window is waited for while the relay still gives what waited there. It
-/// comes sooner wherever a network is not standing still.
+/// Milliseconds without a frame, up to twice as many, after which the rest of a window is waited for no longer while
+/// the relay still gives what waited there. It comes sooner wherever a network is not standing still.
 const WINDOW_WAIT_MS: u32 = 12;
 
 /// Something for the driver to do.
@@ -67,15 +70,23 @@ impl Works {
     async fn gather(&mut self, number: u32, frame: Vec<u8>, more_follow: bool) -> Work {
         let mut batch = FrameBatch::default();
         batch.push(frame);
+        let mut quiet = pin!(sleep(WINDOW_WAIT_MS));
+        let mut has_heard = false;
         while !batch.is_full() {
             let next = match self.queue.try_recv() {
                 Ok(work) => Some(work),
-                Err(_) if more_follow => {
-                    let next = within(WINDOW_WAIT_MS, self.queue.next()).await;
-                    next.flatten()
-                }
-                Err(_) => None,
+                Err(_) if !more_follow => break,
+                // One timer for many frames: a browser takes as long for each as for opening a message.
+                Err(_) => match select(self.queue.next(), quiet.as_mut()).await {
+                    Either::Left((next, _)) => next,
+                    Either::Right(_) if std::mem::take(&mut has_heard) => {
+                        quiet.set(sleep(WINDOW_WAIT_MS));
+                        continue;
+                    }
+                    Either::Right(_) => break,
+                },
             };
+            has_heard = true;
             match next {
                 Some(Work::Socket {
                     number: same,
