@@ -1,17 +1,24 @@
 import { expect, test } from 'vitest';
-import { cutAt } from '../src/view/cut';
+import { cutAt, cuts } from '../src/view/cut';
 
 /** The parts that are drawn, press by press. */
 function parts(text: string): string[] {
-  const found: string[] = [];
-  for (let [at, press] = [0, 0]; at < text.length; press += 1) {
-    const end = cutAt(text, press);
-    expect(end).toBeGreaterThan(at);
-    found.push(text.slice(at, end));
+  let at = 0;
+  return [...cuts(text)].map((end) => {
+    const part = text.slice(at, end);
+    expect(part).not.toBe('');
     at = end;
-  }
-  return found;
+    return part;
+  });
 }
+
+test('after so many presses the text is cut where that press cuts it', () => {
+  const text = 'some words '.repeat(6000);
+  const ends = [...cuts(text)];
+  expect(ends.length).toBeGreaterThan(5);
+  expect(ends.map((_, presses) => cutAt(text, presses))).toEqual(ends);
+  expect([cutAt(text, 1_000), cutAt('', 0), cutAt('', 5)]).toEqual([text.length, 0, 0]);
+});
 
 test('an ordinary text is drawn whole', () => {
   for (const text of ['hello', 'a\nb\nc', 'word '.repeat(160), 'line\n'.repeat(11)]) expect(parts(text)).toEqual([text]);

@@ -57,8 +57,8 @@ scenario('terminal: both see one safety number', {}, async (world) => {
   await alice.tab.openConversation('bob');
   await alice.tab.press('button', 'Safety number');
   const dialog = await alice.tab.find('dialog', 'Safety number');
-  const text = await dialog.evaluate((element) => element.textContent);
-  const [number] = /(\d{5}\s?){12}/.exec(text);
+  const read = () => dialog.evaluate((element) => /(\d{5}\s?){12}/.exec(element.textContent)?.[0]);
+  const number = await until('the sixty digits', read);
   const [shown] = await bob.json('verify', 'alice', '--number', number);
   assert.equal(shown.number, number.replaceAll(/\s/g, ''));
   assert.equal(shown.identity, 'verified');

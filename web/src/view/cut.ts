@@ -11,9 +11,17 @@ const WORD = 100;
 
 /** Where the text is cut after so many presses; its length where all of it is drawn. */
 export function cutAt(text: string, presses: number): number {
-  let at = 0;
-  for (let press = 0; press <= presses && at < text.length; press += 1) at = end(text, at, press === 0 ? FIRST : MORE);
-  return at;
+  let press = 0;
+  for (const at of cuts(text)) {
+    if (press === presses) return at;
+    press += 1;
+  }
+  return text.length;
+}
+
+/** Where the text is cut at first, after one press, and so on; its length last. */
+export function* cuts(text: string): Generator<number> {
+  for (let at = 0; at < text.length; yield at) at = end(text, at, at === 0 ? FIRST : MORE);
 }
 
 type Size = { characters: number; lines: number };
