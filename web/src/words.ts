@@ -284,6 +284,8 @@ export function commandErrorText(error: CommandError): string {
       return 'There’s nothing to send yet. Write something first.';
     case 'messageTooLong':
       return `This message is too long: shorten it by ${about(error.length - error.limit)}, or send it in parts. Your text is still here.`;
+    case 'conversationsFull':
+      return `This device already holds ${number.format(error.limit)} conversations, and there’s no room for another one. Continue in those that you have.`;
     case 'outboxFull':
       return 'Too many messages are waiting to be sent. Wait until the connection is back; your text is still here.';
     case 'offline':

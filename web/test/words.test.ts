@@ -26,6 +26,7 @@ const commandErrors: { [Code in CommandError['code']]: Extract<CommandError, { c
   unknownMessage: { code: 'unknownMessage' },
   messageEmpty: { code: 'messageEmpty' },
   messageTooLong: { code: 'messageTooLong', limit: 65_536, length: 66_770 },
+  conversationsFull: { code: 'conversationsFull', limit: 6000 },
   outboxFull: { code: 'outboxFull' },
   offline: { code: 'offline' },
   rateLimited: { code: 'rateLimited', retryAfterMs: 1500 },

@@ -119,6 +119,7 @@ impl From<CommandError> for Failure {
             | E::RegistrationClosed
             | E::WorkTooMuch
             | E::WorkTooSlow
+            | E::ConversationsFull { .. }
             | E::OutboxFull
             | E::RateLimited { .. }
             | E::RelayUnavailable
@@ -132,6 +133,7 @@ impl From<CommandError> for Failure {
             E::MessageTooLong { limit, length } => {
                 format!("{error}: {length} bytes, and {limit} are the most")
             }
+            E::ConversationsFull { limit } => format!("{error}: {limit} are the most"),
             E::UsernameTooLong { limit } => format!("{error}: {limit} characters are the most"),
             E::UsernameCharacter { character, .. } => {
                 format!("{error}: {}", character.escape_unicode())

@@ -79,6 +79,12 @@ pub enum CommandError {
         /// Bytes given.
         length: u32,
     },
+    /// There are as many conversations on this device as it holds.
+    #[error("there is no room for another conversation on this device")]
+    ConversationsFull {
+        /// How many it holds.
+        limit: u32,
+    },
     /// Too many messages wait to be sent.
     #[error("too many messages wait to be sent")]
     OutboxFull,

@@ -20,8 +20,10 @@ pub(crate) const MAX_KNOWN_TAGS: usize = 18;
 pub(crate) const MAX_UNREADABLE_TAGS: usize = 4;
 /// Sessions dropped in one step: a step is one transaction.
 pub(crate) const MAX_DROPPED_PER_STEP: usize = 256;
-/// Conversations on this device; every one is held in memory.
+/// Conversations on this device from which on a stranger waits for a place; every one is held in memory.
 pub(crate) const MAX_CONVERSATIONS: usize = 5_000;
+/// Conversations in all: strangers never take the last thousand places, which are for those that the person begins.
+pub(crate) const MAX_OWN_CONVERSATIONS: usize = 6_000;
 /// Accounts that have taken over somebody's name and that the user has not accepted. Of more, those that had it
 /// longest ago go first: an honest person who begins anew is one account.
 pub(crate) const MAX_UNACCEPTED: usize = 8;

@@ -10,7 +10,7 @@ use crate::contacts::{Contact, PeerId};
 use crate::conversations::Conversation;
 use crate::engine::Engine;
 use crate::error::CommandError;
-use crate::limits::{MAX_LOOKUPS, MAX_WAITING_COMMANDS};
+use crate::limits::{MAX_LOOKUPS, MAX_OWN_CONVERSATIONS, MAX_WAITING_COMMANDS};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::turn::Turn;
 
@@ -79,6 +79,7 @@ impl Engine {
             Some(_) if self.contacts.named(username.as_str()).is_some() => {
                 return self.done(id, Ok(()), turn);
             }
+            Some(_) if self.is_full() => Some(conversations_full()),
             Some(_) if !self.relay.is_online() && !self.relay.is_trying() => {
                 Some(CommandError::Offline)
             }
@@ -174,6 +175,8 @@ impl Engine {
                 {
                     Err(CommandError::KeysRefused)
                 }
+                // Others came while the relay was asked.
+                Answer::Account(_) if self.is_full() => Err(conversations_full()),
                 Answer::Account(record) => {
                     self.add_contact(username.clone(), record, turn);
                     Ok(())
@@ -181,6 +184,10 @@ impl Engine {
             };
             self.done(id, result, turn);
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.contacts.len() >= MAX_OWN_CONVERSATIONS
     }
 
     /// Pins an account on first use and opens the conversation with it.
@@ -233,6 +240,11 @@ impl Engine {
             }
         }
     }
+}
+
+fn conversations_full() -> CommandError {
+    let limit = u32::try_from(MAX_OWN_CONVERSATIONS).unwrap_or(u32::MAX);
+    CommandError::ConversationsFull { limit }
 }
 
 fn read_answer(username: &Username, record: Option<&[u8]>) -> Answer {

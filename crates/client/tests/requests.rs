@@ -6,7 +6,7 @@ mod support;
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
-use pawl_client::{AlertCode, Key, Table};
+use pawl_client::{AlertCode, Command, CommandError, Key, Table};
 use pawl_protocol::AccountKeyPair;
 use pawl_wire::PublishedKeys;
 use prost::Message;
@@ -181,28 +181,35 @@ struct Person {
     account: Vec<u8>,
 }
 
+fn place_of_friend(number: u64) -> Key {
+    Key((1_000_000 + number).to_be_bytes().to_vec())
+}
+
+/// As if somebody had so many conversations more.
+fn friends(world: &mut World, whose: usize, numbers: std::ops::Range<u64>) {
+    let mut rng = ChaCha20Rng::seed_from_u64(numbers.end);
+    for number in numbers {
+        let account = AccountKeyPair::generate(&mut rng).public();
+        let person = Person {
+            username: format!("friend-{number}"),
+            account: account.as_bytes().to_vec(),
+        };
+        let disk = &mut world.clients[whose].disk;
+        for table in [Table::Contacts, Table::Conversations] {
+            disk.insert((table, place_of_friend(number)), record(&person));
+        }
+    }
+    world.break_connection(whose, None);
+    world.crash(whose);
+    world.settle();
+    world.clients[whose].events.clear();
+}
+
 #[test]
 fn a_stranger_beyond_a_full_list_waits_until_there_is_room() {
     let mut world = World::with(950, &["alice", "bob"]);
     let bob = world.address("bob");
-    let mut rng = ChaCha20Rng::seed_from_u64(950);
-    let key = |number: u64| Key((10_000 + number).to_be_bytes().to_vec());
-    for number in 0..5_000 {
-        let person = Person {
-            username: format!("friend-{number}"),
-            account: AccountKeyPair::generate(&mut rng)
-                .public()
-                .as_bytes()
-                .to_vec(),
-        };
-        let disk = &mut world.clients[BOB].disk;
-        for table in [Table::Contacts, Table::Conversations] {
-            disk.insert((table, key(number)), record(&person));
-        }
-    }
-    world.crash(BOB);
-    world.settle();
-    world.clients[BOB].events.clear();
+    friends(&mut world, BOB, 0..5_000);
     let mut eve = Stranger::registered("eve", 1, &mut world);
     eve.write(&mut world, bob, "hello", true);
     world.settle();
@@ -210,11 +217,47 @@ fn a_stranger_beyond_a_full_list_waits_until_there_is_room() {
     assert_eq!(people(&world), 5_000);
     assert_eq!(world.alerts(BOB), [AlertCode::StrangersWait]);
     for table in [Table::Contacts, Table::Conversations] {
-        world.clients[BOB].disk.remove(&(table, key(7)));
+        let disk = &mut world.clients[BOB].disk;
+        disk.remove(&(table, place_of_friend(7)));
     }
     world.crash(BOB);
     world.now += DAY;
     world.run_for(10_000);
     assert_eq!(people(&world), 5_000);
     assert_eq!(world.received(BOB, "eve"), ["hello"]);
+}
+
+#[test]
+fn strangers_leave_room_for_conversations_that_one_begins_and_these_have_an_end_too() {
+    let mut world = World::with(960, &["alice", "bob", "carol", "dave"]);
+    let alice = world.address("alice");
+    friends(&mut world, ALICE, 0..5_000);
+    let mut eve = Stranger::registered("eve", 60, &mut world);
+    eve.write(&mut world, alice, "hello", true);
+    world.settle();
+    assert_eq!(world.alerts(ALICE), [AlertCode::StrangersWait]);
+    assert_eq!(world.start(ALICE, "bob"), None);
+    assert_eq!(world.send(ALICE, "bob", "you have a place"), None);
+    friends(&mut world, ALICE, 5_000..5_998);
+    // Both are asked for at once, and there is one place.
+    let starts = ["carol", "dave"].map(|name| {
+        let id = world.next_id();
+        let username = name.into();
+        world.ask_as(ALICE, &id, Command::StartConversation { username });
+        id
+    });
+    world.settle();
+    let full = Some(CommandError::ConversationsFull { limit: 6_000 });
+    let answers = starts.map(|id| world.answer(ALICE, &id));
+    assert!(
+        answers == [Some(None), Some(full.clone())] || answers == [Some(full.clone()), Some(None)],
+        "{answers:?}"
+    );
+    let refused = usize::from(answers[0] == Some(None));
+    let other = ["carol", "dave"][refused];
+    assert_eq!(world.start(ALICE, other), full);
+    assert_eq!(world.start(ALICE, "nobody-at-all"), full);
+    assert_eq!(world.start(ALICE, "bob"), None, "that one is there");
+    let snapshot = world.clients[ALICE].engine.snapshot();
+    assert_eq!(snapshot.conversations.len(), 6_000);
 }

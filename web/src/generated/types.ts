@@ -123,7 +123,11 @@ limit: number,
 /**
  * Bytes given.
  */
-length: number, } | { "code": "outboxFull" } | { "code": "offline" } | { "code": "rateLimited",
+length: number, } | { "code": "conversationsFull",
+/**
+ * How many it holds.
+ */
+limit: number, } | { "code": "outboxFull" } | { "code": "offline" } | { "code": "rateLimited",
 /**
  * Milliseconds.
  */
