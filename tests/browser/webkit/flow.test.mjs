@@ -3,7 +3,9 @@ import { setTimeout } from 'node:timers/promises';
 
 import { Terminal } from '../support/terminal.mjs';
 import { untilValue } from '../support/wait.mjs';
-import { scenario } from '../support/world.mjs';
+import { browserName, scenario } from '../support/world.mjs';
+
+if (browserName !== 'webkit') throw new Error('this flow is for WebKit: run.mjs --browser webkit');
 
 const LINES = Array.from({ length: 250 }, (_, index) => `line ${String(index + 1).padStart(3, '0')}`);
 
