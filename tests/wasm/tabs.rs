@@ -19,13 +19,19 @@ export class FakePage {
     this.heard = [];
     this.waiting = [];
     this.listener = (message) => {
-      this.heard.push(message);
-      this.waiting = this.waiting.filter(({ sign, resolve }) => {
-        if (!sign(message)) return true;
-        resolve(message);
-        return false;
-      });
+      // Each event of a step by itself.
+      if (message.type === 'events') message.events.forEach((event) => { this.hear({ type: 'event', event }); });
+      else this.hear(message);
     };
+  }
+
+  hear(message) {
+    this.heard.push(message);
+    this.waiting = this.waiting.filter(({ sign, resolve }) => {
+      if (!sign(message)) return true;
+      resolve(message);
+      return false;
+    });
   }
 
   // The first message, past or future, that has all of these fields; it is taken out.
@@ -219,6 +225,10 @@ fn marked(mark: &str) -> JsValue {
     object(&[("type", mark.into())]).into()
 }
 
+fn shows(mark: &str) -> Object {
+    object(&[("events", Array::of1(&marked(mark)).into())])
+}
+
 #[wasm_bindgen_test]
 async fn what_a_leader_says_that_leads_no_longer_is_not_heard() {
     let database = Database::fresh("old-leader").await;
@@ -233,7 +243,7 @@ async fn what_a_leader_says_that_leads_no_longer_is_not_heard() {
     window.tab.query(1, marked("snapshot"));
     let asked = JsFuture::from(leader.hears("query")).await.expect("asked");
     for (epoch, mark) in [(Some(6.0), "old"), (None, "none"), (Some(7.0), "new")] {
-        leader.says(epoch, "event", &object(&[("event", marked(mark))]));
+        leader.says(epoch, "events", &shows(mark));
         let reply = [("to", at(&asked, "from")), ("id", at(&asked, "id"))];
         let reply = [&reply[..], &[("reply", marked(mark))]].concat();
         leader.says(epoch, "reply", &object(&reply));
@@ -247,7 +257,7 @@ async fn what_a_leader_says_that_leads_no_longer_is_not_heard() {
     leader.says(Some(6.0), "leader", &object(&[]));
     leader.says(Some(8.0), "leader", &object(&[]));
     window.is_ready().await;
-    leader.says(Some(8.0), "event", &object(&[("event", marked("last"))]));
+    leader.says(Some(8.0), "events", &shows("last"));
     window.hears(&[("event.type", "last".into())]).await;
     assert_eq!(window.page.heard().length(), 0, "nothing else was heard");
     leader.leave();
@@ -264,17 +274,13 @@ async fn a_leader_that_hears_of_a_newer_one_steps_down() {
     let own = JsFuture::from(leader.hears("leader")).await.expect("told");
     let own = at(&own, "epoch").as_f64().expect("a number");
 
-    leader.says(Some(own), "event", &object(&[("event", marked("same"))]));
+    leader.says(Some(own), "events", &shows("same"));
     leader.says(Some(own + 1.0), "leader", &object(&[]));
     JsFuture::from(leader.leads()).await.expect("it lets go");
     JsFuture::from(leader.hears("hello")).await.expect("asked");
     leader.says(Some(own + 1.0), "leader", &object(&[]));
     window.is_ready().await;
-    leader.says(
-        Some(own + 1.0),
-        "event",
-        &object(&[("event", marked("new"))]),
-    );
+    leader.says(Some(own + 1.0), "events", &shows("new"));
     window.hears(&[("event.type", "new".into())]).await;
     leader.leave();
     window.is_ready().await;

@@ -1,3 +1,4 @@
+import { effect } from '@preact/signals';
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { ConversationView, Phase } from '../src/generated/types';
 import type { EngineListener } from '../src/model/engine';
@@ -24,6 +25,16 @@ async function begin(...conversations: ConversationView[]): Promise<void> {
   await engine.reply({ type: 'snapshot', snapshot: { phase: READY, connection: 'online', conversations } });
 }
 
+test('what a step shows is drawn once', async () => {
+  await begin(conversation('bob'), conversation('carol'));
+  let drawn = 0;
+  const stop = effect(() => { drawn += model.conversations.unread.value + 1; });
+  drawn = 0;
+  said.events(['bob', 'carol'].map((username) => ({ type: 'conversationChanged', conversation: conversation(username, { unread: 1 }) })));
+  stop();
+  expect(drawn).toBe(3);
+});
+
 test('nothing is shown before the engine is ready and has said where this device stands', async () => {
   said.state({ state: 'starting' });
   expect([model.start.value.state, model.phase.value]).toEqual(['starting', null]);
@@ -32,8 +43,8 @@ test('nothing is shown before the engine is ready and has said where this device
 });
 
 test('events before the first snapshot are in the snapshot; alerts are not', async () => {
-  said.event({ type: 'conversationChanged', conversation: conversation('old') });
-  said.event({ type: 'alert', alert: { code: 'deviceUnknown' } });
+  said.events([{ type: 'conversationChanged', conversation: conversation('old') }]);
+  said.events([{ type: 'alert', alert: { code: 'deviceUnknown' } }]);
   await begin();
   expect(model.conversations.list.value).toEqual([]);
   expect(model.alerts.list.value).toHaveLength(1);
@@ -41,7 +52,7 @@ test('events before the first snapshot are in the snapshot; alerts are not', asy
 
 test('the conversation last active is first, and each is there once', async () => {
   await begin(conversation('bob', { activeAt: 1 }), conversation('carol', { activeAt: 2 }));
-  said.event({ type: 'conversationChanged', conversation: conversation('bob', { activeAt: 3, unread: 4 }) });
+  said.events([{ type: 'conversationChanged', conversation: conversation('bob', { activeAt: 3, unread: 4 }) }]);
   expect(model.conversations.list.value.map((one) => one.username)).toEqual(['bob', 'carol']);
   expect(model.conversations.unread.value).toBe(4);
 });
@@ -50,7 +61,7 @@ test('the address opens a conversation, also before it is there', async () => {
   model.route.read('#/c/Bob');
   await begin();
   expect(model.current.value).toBeUndefined();
-  said.event({ type: 'conversationChanged', conversation: conversation('bob') });
+  said.events([{ type: 'conversationChanged', conversation: conversation('bob') }]);
   expect(model.timeline.value?.conversation).toBe('bob');
   expect(engine.queries.at(-1)?.asked).toMatchObject({ type: 'history', conversation: 'bob', before: null });
 });
@@ -88,16 +99,16 @@ test('a line stands before the first message that came while nobody looked, and 
   model.route.read('#/c/bob');
   await engine.reply(history([message(1)]));
   const come = (position: number) => {
-    said.event({ type: 'messagesChanged', conversation: 'bob', messages: [message(position)] });
-    said.event({ type: 'conversationChanged', conversation: conversation('bob', { unread: 1, unreadFrom: position }) });
+    said.events([{ type: 'messagesChanged', conversation: 'bob', messages: [message(position)] }]);
+    said.events([{ type: 'conversationChanged', conversation: conversation('bob', { unread: 1, unreadFrom: position }) }]);
   };
   model.reading.attentive.value = true;
   come(2);
-  said.event({ type: 'conversationChanged', conversation: conversation('bob') });
+  said.events([{ type: 'conversationChanged', conversation: conversation('bob') }]);
   expect(model.timeline.value!.divider.value).toBeNull();
   model.reading.attentive.value = false;
   come(3);
-  said.event({ type: 'conversationChanged', conversation: conversation('bob', { unread: 1, unreadFrom: 4 }) });
+  said.events([{ type: 'conversationChanged', conversation: conversation('bob', { unread: 1, unreadFrom: 4 }) }]);
   expect(model.timeline.value!.divider.value).toBe(3);
 });
 
@@ -114,8 +125,8 @@ test('a message that comes while one looks on is marked as read, one in another 
   await engine.reply(history([]));
   landed(1);
   for (const username of ['carol', 'bob']) {
-    said.event({ type: 'messagesChanged', conversation: username, messages: [message(1)] });
-    said.event({ type: 'conversationChanged', conversation: conversation(username, { unread: 1 }) });
+    said.events([{ type: 'messagesChanged', conversation: username, messages: [message(1)] }]);
+    said.events([{ type: 'conversationChanged', conversation: conversation(username, { unread: 1 }) }]);
   }
   expect(engine.ofType('markRead')).toEqual([{ type: 'markRead', conversation: 'bob', through: 1 }]);
 });
@@ -157,7 +168,7 @@ test('an account that an earlier visit asked for and the relay refused is told a
   said.state({ state: 'ready' });
   const snapshot = { phase: { type: 'registering', username: 'bob' }, connection: 'offline', conversations: [] } as const;
   await engine.reply({ type: 'snapshot', snapshot: { ...snapshot, conversations: [] } });
-  said.event({ type: 'phaseChanged', phase: { type: 'noAccount', registration: 'open' } });
+  said.events([{ type: 'phaseChanged', phase: { type: 'noAccount', registration: 'open' } }]);
   expect(model.account.refused.value).toBe(true);
   void model.account.create('robert', null);
   expect(model.account.refused.value).toBe(false);
@@ -177,7 +188,7 @@ test('a person who does something is not left to wait for a connection; one who 
   await begin();
   model.nudge();
   expect(engine.hints).toEqual([]);
-  said.event({ type: 'connectionChanged', connection: 'offline' });
+  said.events([{ type: 'connectionChanged', connection: 'offline' }]);
   model.nudge();
   model.tryNow();
   expect(engine.hints).toEqual(['nudged', 'tryNow']);
@@ -213,7 +224,7 @@ test('an account that was made on this visit is known as new, one that was there
   });
   said.state({ state: 'ready' });
   await engine.reply({ type: 'snapshot', snapshot: { phase: { type: 'noAccount', registration: 'open' }, connection: 'offline', conversations: [] } });
-  said.event({ type: 'phaseChanged', phase: READY });
+  said.events([{ type: 'phaseChanged', phase: READY }]);
   expect(model.account.made.value).toBe(true);
 });
 

@@ -29,10 +29,10 @@ beforeEach(async () => {
 afterEach(() => { vi.useRealTimers(); });
 
 const now = (username: string, unread: number) => {
-  said.event({ type: 'conversationChanged', conversation: conversation(username, { unread }) });
+  said.events([{ type: 'conversationChanged', conversation: conversation(username, { unread }) }]);
 };
 
-const came = (...messages: MessageView[]) => { said.event({ type: 'messagesChanged', conversation: 'bob', messages }); };
+const came = (...messages: MessageView[]) => { said.events([{ type: 'messagesChanged', conversation: 'bob', messages }]); };
 
 const news = (): News | undefined => model.news.said.value?.news;
 
@@ -95,7 +95,7 @@ test('steady chatter does not put the number off for ever', () => {
 });
 
 test('that an own message was not sent is said, and nothing of its other steps', () => {
-  const step = (status: 'sent' | 'notSent') => { said.event({ type: 'statusChanged', conversation: 'bob', changes: [[8, status]] }); };
+  const step = (status: 'sent' | 'notSent') => { said.events([{ type: 'statusChanged', conversation: 'bob', changes: [[8, status]] }]); };
   step('sent');
   expect(news()).toBeUndefined();
   step('notSent');

@@ -38,7 +38,7 @@ function start() {
   const worker = new FakeWorker();
   const events: EngineEvent[] = [];
   const states: WorkerState[] = [];
-  const rpc = new Rpc(worker, { event: (event) => events.push(event), state: (state) => states.push(state) });
+  const rpc = new Rpc(worker, { events: (news) => events.push(...news), state: (state) => states.push(state) });
   return { worker, events, states, rpc };
 }
 
@@ -73,19 +73,19 @@ describe('Rpc', () => {
     const done = rpc.command(draft);
     const lost = rpc.command(draft);
     const [first, second] = worker.ids() as string[];
-    worker.say({ type: 'event', event: { type: 'commandDone', id: first ?? '', error: null } });
+    worker.say({ type: 'events', events: [{ type: 'commandDone', id: first ?? '', error: null }] });
     expect(await done).toBeNull();
     worker.sent = [];
     worker.say(ready);
     expect(worker.ids()).toEqual([second]);
-    worker.say({ type: 'event', event: { type: 'commandDone', id: second ?? '', error: { code: 'outboxFull' } } });
+    worker.say({ type: 'events', events: [{ type: 'commandDone', id: second ?? '', error: { code: 'outboxFull' } }] });
     expect(await lost).toEqual({ code: 'outboxFull' });
   });
 
   it('keeps answers to commands, its own and other tabs\', from the page', () => {
     const { worker, events } = start();
-    worker.say({ type: 'event', event: { type: 'commandDone', id: 'another tab\'s', error: null } });
-    worker.say({ type: 'event', event: { type: 'connectionChanged', connection: 'online' } });
+    worker.say({ type: 'events', events: [{ type: 'commandDone', id: 'another tab\'s', error: null }] });
+    worker.say({ type: 'events', events: [{ type: 'connectionChanged', connection: 'online' }] });
     expect(events).toEqual([{ type: 'connectionChanged', connection: 'online' }]);
   });
 
@@ -135,7 +135,7 @@ describe('a page that goes away', () => {
       queries.push(message.id);
       if (answer.queries) Atomics.store(cell, 0, message.id);
     };
-    const rpc = new Rpc(worker, { event: () => undefined, state: () => undefined });
+    const rpc = new Rpc(worker, { events: () => undefined, state: () => undefined });
     worker.say(ready);
     return { worker, rpc, queries, answer };
   }
@@ -209,5 +209,20 @@ describe('what bears on the connection', () => {
     vi.advanceTimersByTime(30_000);
     worker.say(ready);
     expect(hints(worker).slice(2)).toEqual(['watched', 'watched', 'watched']);
+  });
+});
+
+describe('What a step shows', () => {
+  it('is given to the page in one piece, and whoever asked is answered after it', async () => {
+    const worker = new FakeWorker();
+    const order: string[] = [];
+    const rpc = new Rpc(worker, { events: (news) => order.push(news.map((event) => event.type).join('+')), state: () => {} });
+    worker.say(ready);
+    const asked = rpc.command(draft).then(() => order.push('answered'));
+    const [id] = worker.ids() as string[];
+    const alert = { type: 'alert', alert: { code: 'storeFull' } } as const;
+    worker.say({ type: 'events', events: [{ type: 'commandDone', id: id ?? '', error: null }, alert, { type: 'connectionChanged', connection: 'online' }] });
+    await asked;
+    expect(order).toEqual(['alert+connectionChanged', 'answered']);
   });
 });

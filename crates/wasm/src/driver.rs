@@ -195,7 +195,7 @@ impl<'a> Driver<'a> {
         self.close_socket();
         self.alarm.set(now() + u64::from(FULL_RETRY_MS));
         let connection = self.engine.snapshot().connection;
-        self.tab.show(&Event::ConnectionChanged { connection });
+        self.tab.show(&[Event::ConnectionChanged { connection }]);
         refuse(self.tab, std::mem::take(&mut self.open));
         Ok(())
     }
@@ -271,8 +271,8 @@ impl<'a> Driver<'a> {
             if let Event::CommandDone { id, .. } = event {
                 self.open.retain(|open| open != id);
             }
-            self.tab.show(event);
         }
+        self.tab.show(&events);
         if let Some(at) = wake_at {
             self.alarm.set(at);
         }
@@ -341,11 +341,15 @@ impl<'a> Driver<'a> {
 /// Says that there is no room, and that these commands were not carried out.
 fn refuse(tab: &Tab, open: Vec<CommandId>) {
     let alert = AlertCode::StoreFull;
-    tab.show(&Event::Alert { alert });
-    for id in open {
+    let refused = open.into_iter().map(|id| {
         let error = Some(CommandError::StoreFailed);
-        tab.show(&Event::CommandDone { id, error });
-    }
+        Event::CommandDone { id, error }
+    });
+    let events: Vec<_> = [Event::Alert { alert }]
+        .into_iter()
+        .chain(refused)
+        .collect();
+    tab.show(&events);
 }
 
 /// An engine as the store has it, without any connection.

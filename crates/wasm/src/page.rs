@@ -27,9 +27,9 @@ impl Page {
         );
     }
 
-    /// What the engine says.
-    pub(crate) fn event(&self, event: &JsValue) {
-        self.tell("event", &[("event", event.clone())]);
+    /// What a step of the engine says.
+    pub(crate) fn events(&self, events: &JsValue) {
+        self.tell("events", &[("events", events.clone())]);
     }
 
     /// The answer to a query.

@@ -168,11 +168,14 @@ impl Tab {
         self.lost_frames.take()
     }
 
-    /// Shows an event to every page.
-    pub(crate) fn show(&self, event: &Event) {
-        let event = to_js(event);
-        self.page.event(&event);
-        self.say(&TabMessage::Event { event });
+    /// Shows a step's events to every page, as one message: a page draws itself once for each.
+    pub(crate) fn show(&self, events: &[Event]) {
+        if events.is_empty() {
+            return;
+        }
+        let events = to_js(&events);
+        self.page.events(&events);
+        self.say(&TabMessage::Events { events });
     }
 
     /// Answers a query.
@@ -310,7 +313,7 @@ impl Tab {
             }
             TabMessage::Hint { hint } => queue_hint(works, &hint),
             // Another leader's.
-            TabMessage::Leader | TabMessage::Event { .. } | TabMessage::Reply { .. } => {}
+            TabMessage::Leader | TabMessage::Events { .. } | TabMessage::Reply { .. } => {}
         }
     }
 
@@ -318,7 +321,7 @@ impl Tab {
     fn hear_as_follower(&self, has_engine: bool, message: TabMessage) {
         match message {
             TabMessage::Leader => {}
-            TabMessage::Event { event } if has_engine => self.page.event(&event),
+            TabMessage::Events { events } if has_engine => self.page.events(&events),
             TabMessage::Reply { to, id, reply } if has_engine && to == self.name => {
                 self.page.reply(id, &reply);
             }
@@ -338,7 +341,7 @@ impl Tab {
         };
         if works.try_send(work).is_err() {
             let error = Some(busy());
-            self.show(&Event::CommandDone { id, error });
+            self.show(&[Event::CommandDone { id, error }]);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::values::{field, object};
 
 /// Rises with every change to [`TabMessage`], to the engine's commands, queries and events or to the
 /// store's schema: a tab that hears a higher one steps aside and says that it is outdated.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// A message between tabs. What pages and engine say to each other goes through it as it is.
 pub(crate) enum TabMessage {
@@ -33,8 +33,8 @@ pub(crate) enum TabMessage {
     },
     /// To the leader: what bears on the connection.
     Hint { hint: String },
-    /// From the leader, to all.
-    Event { event: JsValue },
+    /// From the leader, to all: what a step shows.
+    Events { events: JsValue },
     /// From the leader, to one.
     Reply { to: String, id: u32, reply: JsValue },
 }
@@ -53,7 +53,7 @@ impl TabMessage {
                 ("query", [&asker[..], &[("query", query.clone())]].concat())
             }
             Self::Hint { hint } => ("hint", vec![("hint", hint.into())]),
-            Self::Event { event } => ("event", vec![("event", event.clone())]),
+            Self::Events { events } => ("events", vec![("events", events.clone())]),
             Self::Reply { to, id, reply } => {
                 let asker = [("to", to.into()), ("id", (*id).into())];
                 ("reply", [&asker[..], &[("reply", reply.clone())]].concat())
@@ -86,8 +86,8 @@ impl TabMessage {
             "hint" => Self::Hint {
                 hint: text("hint")?,
             },
-            "event" => Self::Event {
-                event: get("event")?,
+            "events" => Self::Events {
+                events: get("events")?,
             },
             "reply" => Self::Reply {
                 to: text("to")?,

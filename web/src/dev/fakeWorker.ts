@@ -46,7 +46,7 @@ export class FakeWorker implements WorkerLike {
   }
 
   #event(event: Event): void {
-    this.#post({ type: 'event', event });
+    this.#post({ type: 'events', events: [event] });
   }
 
   #answer(query: Query): QueryReply {

@@ -16,7 +16,7 @@ export type Engine = {
   stop(): void;
 };
 
-export type EngineListener = { event(event: Event): void; state(state: WorkerState): void };
+export type EngineListener = { events(events: readonly Event[]): void; state(state: WorkerState): void };
 
 export type Connect = (listener: EngineListener) => Engine;
 

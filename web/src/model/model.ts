@@ -71,7 +71,7 @@ export class Model {
 
   connect(connect: Connect): void {
     try {
-      this.#engine = connect({ event: (event) => { this.event(event); }, state: (state) => { this.state(state); } });
+      this.#engine = connect({ events: (events) => { this.events(events); }, state: (state) => { this.state(state); } });
     } catch (error) {
       this.fail('wasmFailed', String(error));
     }
@@ -97,8 +97,12 @@ export class Model {
   }
 
   /** Before the first snapshot only alerts are news: the snapshot holds all the rest. */
-  event(event: Event): void {
-    if (this.phase.value !== null || event.type === 'alert') batch(() => { this.#show(event); });
+  events(events: readonly Event[]): void {
+    batch(() => {
+      for (const event of events) {
+        if (this.phase.value !== null || event.type === 'alert') this.#show(event);
+      }
+    });
   }
 
   #show(event: Event): void {

@@ -50,5 +50,6 @@ export type PageToWorker =
 
 export type WorkerToPage =
   | ({ type: 'state' } & WorkerState)
-  | { type: 'event'; event: Event }
+  /** What one step of the engine shows. */
+  | { type: 'events'; events: Event[] }
   | { type: 'reply'; id: number; reply: QueryReply };

@@ -17,8 +17,8 @@ export type WorkerLike = {
 };
 
 export type RpcListener = {
-  /** Everything that the engine says, but the answers to commands. */
-  event(event: Event): void;
+  /** Everything that a step of the engine says, but the answers to commands. */
+  events(events: readonly Event[]): void;
   state(state: WorkerState): void;
 };
 
@@ -141,8 +141,8 @@ export class Rpc {
       case 'state':
         this.#enter(message);
         break;
-      case 'event':
-        this.#event(message.event);
+      case 'events':
+        this.#show(message.events);
         break;
       case 'reply':
         take(this.#queries, message.id)?.resolve(message.reply);
@@ -150,9 +150,13 @@ export class Rpc {
     }
   }
 
-  #event(event: Event): void {
-    if (event.type === 'commandDone') take(this.#commands, event.id)?.resolve(event.error);
-    else this.#on.event(event);
+  /** Whoever asked is answered when what came of it is shown. */
+  #show(events: readonly Event[]): void {
+    const news = events.filter((event) => event.type !== 'commandDone');
+    if (news.length > 0) this.#on.events(news);
+    for (const event of events) {
+      if (event.type === 'commandDone') take(this.#commands, event.id)?.resolve(event.error);
+    }
   }
 
   #enter(state: WorkerState): void {
