@@ -114,15 +114,20 @@ function useLanding(box: { current: HTMLDivElement | null }, timeline: Timeline,
   const isReady = timeline.landing.value && !timeline.reaching.value && timeline.state.value !== 'loading';
   useLayoutEffect(() => {
     if (!isReady) return;
-    let frame = 0;
+    let [frame, left] = [0, NaN];
     const land = (tries: number) => {
       const log = box.current;
       const line = log?.querySelector('.unread-line');
       // True heights, not guessed ones: see room.ts.
       log?.querySelector('.rows')?.classList.add('exact');
-      if (log && line) log.scrollTop += line.getBoundingClientRect().top - log.getBoundingClientRect().top - log.clientHeight / 3;
+      // Somebody who has scrolled meanwhile stays where they went.
+      const scrolled = log !== null && Math.abs(log.scrollTop - left) > 1;
+      if (log && line && !scrolled) {
+        log.scrollTop += line.getBoundingClientRect().top - log.getBoundingClientRect().top - log.clientHeight / 3;
+        left = log.scrollTop;
+      }
       // Rows turn out higher than they were thought to be, once they are in view.
-      if (line && tries > 0) frame = requestAnimationFrame(() => { land(tries - 1); });
+      if (line && tries > 0 && !scrolled) frame = requestAnimationFrame(() => { land(tries - 1); });
       else {
         look();
         timeline.landing.value = false;
