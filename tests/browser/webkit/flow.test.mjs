@@ -29,7 +29,8 @@ function scrollUp(log) {
 function look(log) {
   const articles = [...log.querySelectorAll('article')];
   const moved = globalThis.read.getBoundingClientRect().top - globalThis.readAt;
-  return { moved, there: globalThis.read.isConnected, loaded: articles.length, done: articles[0].textContent.includes('hello terminal') };
+  const [done, room] = [articles[0].textContent.includes('hello terminal'), log.firstElementChild.style.minHeight];
+  return { moved, there: globalThis.read.isConnected, loaded: articles.length, done, top: log.scrollTop, height: log.scrollHeight, room };
 }
 
 /** Reads up to the beginning, as a person does, and holds the law that nothing moves meanwhile. */
