@@ -9,6 +9,9 @@ import readline from 'node:readline';
 
 const ADDRESS = /http:\/\/127\.0\.0\.1:(\d+)/;
 
+/** Without what tests are told: the relay would take it for settings. */
+const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PAWL_')));
+
 /** Longest wait for the printed address; ends a hang only. */
 const START_DEADLINE_MS = 60_000;
 
@@ -46,7 +49,7 @@ export class Relay {
   /** Starts it where it was before: same port, same data. */
   async restart() {
     const args = ['--listen', `127.0.0.1:${this.port}`, '--data', this.data, ...this.#args];
-    this.#child = spawn(this.#binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(this.#binary, args, { env: ENVIRONMENT, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.on('error', (error) => this.#printed.push(String(error)));
     this.#child.stderr.on('data', (chunk) => this.#printed.push(chunk.toString()));
     try {
