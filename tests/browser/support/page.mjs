@@ -92,7 +92,10 @@ export class Tab {
 
   /** As large as this, in pixels of the page. */
   async resize(width, height) {
-    await this.page.setViewport({ width, height }).catch(unlessUnknown);
+    await this.page.setViewport({ width, height }).catch((error) => {
+      unlessUnknown(error);
+      return this.page.mainFrame().browsingContext.setViewport({ viewport: { width, height } });
+    });
     const seen = () => this.page.evaluate(() => [innerWidth, innerHeight]);
     await untilValue(`a page of ${width} × ${height}`, seen, (size) => size[0] === width && size[1] === height);
   }
