@@ -175,7 +175,13 @@ export const storageWord: Record<Storage, string> = {
   refused: 'The browser didn’t agree to keep Pawl’s data. It may agree once you install Pawl or use it more.',
 };
 
-export function noticeText(cause: NoticeCause, name: string): string {
+/** `times`: how often the name has changed hands, where the notice stands for several. */
+export function noticeText(cause: NoticeCause, name: string, times = 0): string {
+  const text = noticeCause(cause, name);
+  return times > 0 ? `${text} The name has changed hands ${number.format(times)} times in a row.` : text;
+}
+
+function noticeCause(cause: NoticeCause, name: string): string {
   switch (cause) {
     case 'identityChanged':
       return `${name}’s safety number changed. Compare it again.`;

@@ -30,6 +30,11 @@ test('what could not be opened is one plain line with its cause, and no message'
   }
 });
 
+test('a notice that stands for several says for how many', () => {
+  const parts = row(message(3, { notice: 'returned', text: '', times: 7 }));
+  expect(parts.filter((part) => !part.startsWith('<'))).toEqual([noticeText('returned', 'bob', 7)]);
+});
+
 test('a text that was given up has a button to try it again', () => {
   const parts = row(message(3, { mine: true, text: 'hello', status: 'notSent' }));
   expect(parts).toContain('<button>');

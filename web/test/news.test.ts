@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { MessageView } from '../src/generated/types';
+import type { MessageView, NoticeCause } from '../src/generated/types';
 import type { EngineListener } from '../src/model/engine';
 import { Model } from '../src/model/model';
 import { MAX_READ, STANDS, type News } from '../src/model/news';
@@ -64,6 +64,17 @@ test('opening a conversation and loading what is older say nothing; what comes i
   vi.advanceTimersByTime(STANDS);
   came(message(9), own(8, 'read'), own(10, 'sending'));
   came(message(4, { text: 'shown again' }));
+  expect(news()).toBeUndefined();
+});
+
+test('a notice that stands in the newest line now is read, once', () => {
+  const notice = (cause: NoticeCause, times: number) => message(9, { notice: cause, text: '', times });
+  came(notice('identityChanged', 0));
+  expect(news()).toEqual(here(notice('identityChanged', 0)));
+  came(notice('returned', 4));
+  expect(news()).toEqual(here(notice('returned', 4)));
+  vi.advanceTimersByTime(STANDS);
+  came(notice('returned', 4));
   expect(news()).toBeUndefined();
 });
 

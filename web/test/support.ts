@@ -53,7 +53,7 @@ export async function settled(): Promise<void> {
 }
 
 export function message(position: number, more: Partial<MessageView> = {}): MessageView {
-  return { position, mine: false, text: `text ${position}`, at: position * 1000, sentAt: position * 1000, status: null, notice: null, ...more };
+  return { position, mine: false, text: `text ${position}`, at: position * 1000, sentAt: position * 1000, status: null, notice: null, times: 0, ...more };
 }
 
 export function own(position: number, status: MessageStatus): MessageView {

@@ -36,6 +36,14 @@ test('whatever order events come in, messages stand in order of position and onc
   expect(timeline.messages.value.at(-1)?.text).toBe('again');
 });
 
+test('a notice that the newest line holds now stands in its place', async () => {
+  const { engine, timeline, positions } = open();
+  await engine.reply(history([message(1), message(3, { notice: 'identityChanged', text: '' })]));
+  timeline.changed([message(3, { notice: 'returned', text: '', times: 4 })]);
+  expect(positions()).toEqual([1, 3]);
+  expect(timeline.messages.value.at(-1)).toMatchObject({ notice: 'returned', times: 4 });
+});
+
 test('what comes while the first page is on its way is not lost', async () => {
   const { engine, timeline, positions } = open();
   timeline.changed([message(9)]);

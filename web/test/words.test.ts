@@ -85,6 +85,11 @@ test('every alert has a plain sentence, and names the person', () => {
 
 test('every notice and every failed start has words', () => {
   for (const cause of Object.keys(notices) as NoticeCause[]) expectPlain(noticeText(cause, 'bob'), cause);
+  for (const cause of ['identityChanged', 'returned', 'returnedAndDropped'] satisfies NoticeCause[]) {
+    const text = noticeText(cause, 'bob', 1000);
+    expectPlain(text, cause);
+    expect(text).toBe(`${noticeText(cause, 'bob')} The name has changed hands 1,000 times in a row.`);
+  }
   for (const code of Object.keys(failures) as StartFailure[]) {
     const { title, text } = startFailureText(code);
     expect(title.length).toBeGreaterThan(8);
@@ -104,6 +109,7 @@ function everySentence(): string[] {
     words.changedDialog('bob', true),
     alertText({ code: 'handshakeRefused', username: null }),
     ...(Object.keys(notices) as NoticeCause[]).map((cause) => noticeText(cause, 'bob')),
+    noticeText('returned', 'bob', 4),
     ...(Object.keys(failures) as StartFailure[]).flatMap((code) => Object.values(startFailureText(code))),
   ];
 }

@@ -95,9 +95,9 @@ Ctrl-C (code 130), the message is kept and goes out with the next command that c
   pawl receive --follow --json | while read -r line; do echo \"$line\" | jq -r .text; done
 
 Every message is printed once: what was printed is remembered, also by commands that come later. A
-message whose printing was cut short (code 141) is printed again. JSON lines have `type` (message or
-notice), `from`, `position` (rises within a conversation), `at` (milliseconds since 1970) and `text`
-or `notice`.")]
+message whose printing was cut short (code 141) is printed again, and so is the newest notice where it
+has changed. JSON lines have `type` (message or notice), `from`, `position` (rises within a
+conversation), `at` (milliseconds since 1970) and `text` or `notice`.")]
     Receive {
         /// Stay, and print what comes
         #[arg(long, short)]

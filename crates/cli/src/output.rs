@@ -34,6 +34,8 @@ enum Shown<'a> {
         position: u64,
         at: u64,
         notice: NoticeCause,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        times: Option<u32>,
     },
 }
 
@@ -67,6 +69,7 @@ impl Output {
                 position,
                 at,
                 notice,
+                times: (message.times > 0).then_some(message.times),
             }),
             (true, None) => self.json(&Shown::Message {
                 from,
@@ -79,7 +82,7 @@ impl Output {
             (false, notice) => {
                 let when = clock::written(at);
                 let text = match notice {
-                    Some(notice) => format!("({})", words::notice(notice, from)),
+                    Some(notice) => format!("({})", words::notice(notice, from, message.times)),
                     None => safe(&message.text),
                 };
                 self.line(&format!("{when} {}: {text}", self.bold(from)))

@@ -2,8 +2,16 @@
 
 use pawl_client::{AlertCode, IdentityState, NoticeCause};
 
-/// A line that is not a message.
-pub(crate) fn notice(cause: NoticeCause, name: &str) -> String {
+/// A line that is not a message; `times` is how often the name has changed hands, where it stands for several.
+pub(crate) fn notice(cause: NoticeCause, name: &str, times: u32) -> String {
+    let text = notice_cause(cause, name);
+    match times {
+        0 => text,
+        times => format!("{text}; the name has changed hands {times} times in a row"),
+    }
+}
+
+fn notice_cause(cause: NoticeCause, name: &str) -> String {
     match cause {
         NoticeCause::IdentityChanged => format!(
             "{name}'s identity has changed; nothing goes to them before `pawl accept {name}`, and \

@@ -141,6 +141,7 @@ impl Engine {
             text: content.text.clone(),
             at: turn.now,
             notice: None,
+            times: 0,
             id: content.id,
             sent_at: content.sent_at,
         };
@@ -243,7 +244,7 @@ impl Engine {
         }
     }
 
-    fn write_line(
+    pub(crate) fn write_line(
         &mut self,
         peer: PeerId,
         position: u64,
@@ -255,6 +256,7 @@ impl Engine {
             conversation.active_at = turn.now;
             conversation.last_notice = line.notice;
             if line.notice.is_none() {
+                conversation.handovers = 0;
                 conversation.preview = line.text.chars().take(PREVIEW_CHARS).collect();
                 conversation.newest_own = line.own_number.map(|number| (number, position));
             }

@@ -61,6 +61,8 @@ pub(crate) struct Conversation {
     pub(crate) draft: String,
     /// The notice that stands in the last line, so that it is not said twice in a row.
     pub(crate) last_notice: Option<NoticeCause>,
+    /// How often the name has changed hands since a person last wrote here or accepted somebody.
+    pub(crate) handovers: u32,
 }
 
 /// All of them.
@@ -119,6 +121,9 @@ struct ConversationRecord {
     /// Number and position, zeros where the newest text is not an own one; nothing where an older version wrote this.
     #[prost(uint64, repeated, tag = "27")]
     newest_own: Vec<u64>,
+    /// Nothing where an older version wrote this.
+    #[prost(uint32, tag = "28")]
+    handovers: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -157,6 +162,7 @@ impl Conversation {
             active_at: 0,
             draft: String::new(),
             last_notice: None,
+            handovers: 0,
         }
     }
 
@@ -295,6 +301,7 @@ impl Record for Conversation {
             list_version: self.list_version,
             former: self.former.to_fields(),
             dropped: self.dropped,
+            handovers: self.handovers,
         })
     }
 
@@ -356,6 +363,7 @@ impl Record for Conversation {
             active_at: record.active_at,
             draft: record.draft,
             last_notice: lines::notice_from_number(record.last_notice)?,
+            handovers: record.handovers,
         })
     }
 }

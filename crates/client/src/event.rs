@@ -30,7 +30,8 @@ pub enum Event {
         /// The whole summary.
         conversation: ConversationView,
     },
-    /// Messages that are new, or whose status changed, in order of position.
+    /// Lines that are new, or whose status changed, or the newest one where another notice stands in it now;
+    /// in order of position.
     MessagesChanged {
         /// The other's username.
         conversation: String,
@@ -170,6 +171,9 @@ pub struct MessageView {
     pub status: Option<MessageStatus>,
     /// Instead of a text: what happened here.
     pub notice: Option<NoticeCause>,
+    /// How often in a row the name has changed hands, where this notice stands for others that it replaced;
+    /// 0 elsewhere.
+    pub times: u32,
 }
 
 /// How far an own message has come. Never goes back, but from `NotSent` on a retry, and between `Sending` and
@@ -217,6 +221,16 @@ pub enum NoticeCause {
     OthersDropped,
     /// The other's device says that it no longer has what it had, and was sent it again.
     SentAgain,
+}
+
+impl NoticeCause {
+    /// Whether it says who has the name now.
+    pub(crate) const fn is_handover(self) -> bool {
+        matches!(
+            self,
+            Self::IdentityChanged | Self::Returned | Self::ReturnedAndDropped
+        )
+    }
 }
 
 /// Everything a page needs to draw itself.

@@ -24,6 +24,9 @@ pub(crate) const MAX_DROPPED_PER_STEP: usize = 256;
 pub(crate) const MAX_CONVERSATIONS: usize = 5_000;
 /// Conversations in all: strangers never take the last thousand places, which are for those that the person begins.
 pub(crate) const MAX_OWN_CONVERSATIONS: usize = 6_000;
+/// Lines in a row that say who has a name, while nobody writes: however often it goes to and fro, the last of
+/// them changes instead. So the first change and the first return stay.
+pub(crate) const MAX_HANDOVER_LINES: u32 = 3;
 /// Accounts that have taken over somebody's name and that the user has not accepted. Of more, those that had it
 /// longest ago go first: an honest person who begins anew is one account.
 pub(crate) const MAX_UNACCEPTED: usize = 8;

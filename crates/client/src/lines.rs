@@ -1,5 +1,6 @@
 //! The lines of conversations as records: own texts, received texts, notices. Written once, never
-//! changed: an own text's status is worked out from outbox and receipts whenever it is shown.
+//! changed, but for the newest one where a name goes to and fro (`trust.rs`): an own text's status is
+//! worked out from outbox and receipts whenever it is shown.
 
 use prost::Message;
 use zeroize::Zeroizing;
@@ -19,6 +20,8 @@ pub(crate) struct Line {
     /// Written or received, milliseconds since 1970.
     pub(crate) at: u64,
     pub(crate) notice: Option<NoticeCause>,
+    /// How often in a row the name has changed hands, where the line stands for lines that it replaced.
+    pub(crate) times: u32,
     /// Random id of the text, by its sender.
     pub(crate) id: [u8; 16],
     /// By the sender's clock; 0 for a notice.
@@ -39,6 +42,9 @@ struct LineRecord {
     id: Vec<u8>,
     #[prost(uint64, tag = "6")]
     sent_at: u64,
+    /// Nothing where an older version wrote this.
+    #[prost(uint32, tag = "7")]
+    times: u32,
 }
 
 impl Line {
@@ -48,6 +54,7 @@ impl Line {
             text: String::new(),
             at,
             notice: Some(cause),
+            times: 0,
             id: [0; 16],
             sent_at: 0,
         }
@@ -60,6 +67,7 @@ impl Line {
             text: text.text,
             at: now,
             notice: None,
+            times: 0,
             id: text.id,
             sent_at: text.sent_at,
         }
@@ -75,6 +83,7 @@ impl Line {
             sent_at: self.sent_at.min(self.at),
             status: None,
             notice: self.notice,
+            times: self.times,
         }
     }
 }
@@ -88,6 +97,7 @@ impl Record for Line {
             notice: self.notice.map_or(0, notice_number),
             id: self.id.to_vec(),
             sent_at: self.sent_at,
+            times: self.times,
         })
     }
 
@@ -100,6 +110,7 @@ impl Record for Line {
             notice: notice_from_number(record.notice)?,
             id: records::fixed(&record.id)?,
             sent_at: record.sent_at,
+            times: record.times,
         })
     }
 }

@@ -8,7 +8,8 @@ use crate::contacts::PeerId;
 use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::event::{NoticeCause, SafetyNumberView};
-use crate::limits::MAX_UNACCEPTED;
+use crate::limits::{MAX_HANDOVER_LINES, MAX_UNACCEPTED};
+use crate::lines::Line;
 use crate::turn::Turn;
 
 impl Engine {
@@ -40,7 +41,7 @@ impl Engine {
             }
         }
         if is_news {
-            self.notice(peer, NoticeCause::IdentityChanged, turn);
+            self.tell_handover(peer, NoticeCause::IdentityChanged, turn);
             self.show_waiting(peer, turn);
         }
         turn.shown.insert(peer);
@@ -64,11 +65,36 @@ impl Engine {
                 true => NoticeCause::ReturnedAndDropped,
                 false => NoticeCause::Returned,
             };
-            self.notice(peer, cause, turn);
+            self.tell_handover(peer, cause, turn);
             self.show_waiting(peer, turn);
             self.sending.release(peer);
             self.trouble(peer);
         }
+    }
+
+    /// The name has changed hands. The newest line says who has it; where the lines before it say only that it
+    /// went to and fro, that line is the one there is already, and counts.
+    fn tell_handover(&mut self, peer: PeerId, cause: NoticeCause, turn: &mut Turn<'_>) {
+        let Some(conversation) = self.conversations.edit(peer) else {
+            return;
+        };
+        let last = conversation.last_notice;
+        if last == Some(cause) {
+            return;
+        }
+        conversation.handovers = conversation.handovers.saturating_add(1);
+        let is_handover = last.is_some_and(NoticeCause::is_handover);
+        if conversation.handovers <= MAX_HANDOVER_LINES || !is_handover {
+            return self.notice(peer, cause, turn);
+        }
+        // The line that said so goes.
+        conversation.dropped |= last == Some(NoticeCause::ReturnedAndDropped);
+        let position = conversation.next_position - 1;
+        let line = Line {
+            times: conversation.handovers,
+            ..Line::notice(cause, turn.now)
+        };
+        self.write_line(peer, position, line, None, turn);
     }
 
     /// Whether something that waited aside was dropped and no line has said so.
@@ -145,6 +171,7 @@ impl Engine {
         // The next change is told, also where nothing stands between.
         if let Some(conversation) = self.conversations.edit(peer) {
             conversation.last_notice = None;
+            conversation.handovers = 0;
         }
     }
 

@@ -1,5 +1,5 @@
 //! A changed account: told at once, written to only after the user looked, and only as what the user
-//! looked at. What it writes until then stands in aside.rs.
+//! looked at. What it writes until then stands in aside.rs, a name that goes to and fro in to_and_fro.rs.
 #![forbid(unsafe_code)]
 
 mod support;
@@ -434,43 +434,6 @@ fn a_relay_with_ever_new_accounts_writes_one_line_until_the_user_has_looked() {
     assert_eq!(world.received(ALICE, "bob").len(), 7);
     claimants(&mut world, 30..31);
     assert_eq!(changes(&world), 2);
-}
-
-/// Lines that say that the name is the old account's again.
-fn returns(world: &World) -> usize {
-    let lines = world.history(ALICE, "bob").into_iter();
-    lines
-        .filter(|line| line.notice == Some(NoticeCause::ReturnedAndDropped))
-        .count()
-}
-
-#[test]
-fn a_name_that_goes_to_and_fro_is_told_each_time() {
-    let mut world = World::with(628, &["alice", "bob"]);
-    let alice = world.address("alice");
-    world.start(ALICE, "bob");
-    let username = pawl_wire::Username::parse("bob").expect("a username");
-    let owner = world.relay.names[&username];
-    let mut thief = Stranger::new("bob", 78);
-    for round in 1..=12 {
-        thief.register("bob", &mut world);
-        thief.write(&mut world, alice, &format!("{round}"), false);
-        world.settle();
-        assert_eq!(identity(&world, "bob"), IdentityState::Changed);
-        assert_eq!(changes(&world), round);
-        world.relay.names.insert(username.clone(), owner);
-        world.break_connection(ALICE, None);
-        world.settle();
-        assert_eq!(identity(&world, "bob"), IdentityState::Unverified);
-        assert_eq!(returns(&world), round);
-    }
-    // Whoever looks and accepts hears of the next one again.
-    thief.register("bob", &mut world);
-    thief.write(&mut world, alice, "me again", false);
-    world.settle();
-    accept(&mut world);
-    claimants(&mut world, 30..31);
-    assert_eq!((changes(&world), returns(&world)), (14, 12));
 }
 
 #[test]

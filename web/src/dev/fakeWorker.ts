@@ -117,7 +117,7 @@ export class FakeWorker implements WorkerLike {
     const held = this.#messages.get(conversation) ?? [];
     const position = (held.at(-1)?.position ?? 0) + 1;
     const at = Date.now();
-    const message = { ...one, position, at, sentAt: at, notice: null };
+    const message = { ...one, position, at, sentAt: at, notice: null, times: 0 };
     this.#messages.set(conversation, [...held, message]);
     this.#event({ type: 'messagesChanged', conversation, messages: [message] });
     const view = this.#all.get(conversation);

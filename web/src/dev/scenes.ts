@@ -103,10 +103,10 @@ function line(texts: typeof LINES, index: number, count: number): MessageView {
   const status = !mine ? null : left < 3 ? 'sending' : left < 5 ? 'delivered' : left < 6 ? 'sent' : 'read';
   // Four at a time, twenty seconds apart.
   const at = now - Math.ceil(left / 4) * 28 * 60_000 + ((count - left) % 4) * 20_000 - (left > 6 ? 20 * HOUR : 0);
-  return { position: index * 3 + 1, mine, text, at, sentAt: at, status, notice: null };
+  return { position: index * 3 + 1, mine, text, at, sentAt: at, status, notice: null, times: 0 };
 }
 
 export function reply(identity: IdentityState): QueryReply {
   const groups = Array.from({ length: 12 }, (_, index) => String((index * 74_699 + 31_337) % 100_000).padStart(5, '0'));
-  return { type: 'safetyNumber', safetyNumber: { groups, qr: Array.from({ length: 66 }, (_, index) => (index * 37) % 256), identity, messages: identity === 'changed' ? LINES.slice(0, 2).map(([, text], at) => ({ position: at + 1, mine: false, text, at: now, sentAt: now, status: null, notice: null })) : [] } };
+  return { type: 'safetyNumber', safetyNumber: { groups, qr: Array.from({ length: 66 }, (_, index) => (index * 37) % 256), identity, messages: identity === 'changed' ? LINES.slice(0, 2).map(([, text], at) => ({ position: at + 1, mine: false, text, at: now, sentAt: now, status: null, notice: null, times: 0 })) : [] } };
 }

@@ -271,7 +271,12 @@ status: MessageStatus | null,
 /**
  * Instead of a text: what happened here.
  */
-notice: NoticeCause | null, };
+notice: NoticeCause | null,
+/**
+ * How often in a row the name has changed hands, where this notice stands for others that it replaced;
+ * 0 elsewhere.
+ */
+times: number, };
 
 /**
  * A line that is not a message.

@@ -3,7 +3,7 @@
  * view reads signals and calls methods, and knows neither worker nor messages.
  */
 import { batch, computed, effect, signal, untracked } from '@preact/signals';
-import type { Connection, ConversationView, Event, Phase, Snapshot } from '../generated/types';
+import type { Connection, ConversationView, Event, MessageView, Phase, Snapshot } from '../generated/types';
 import type { WorkerState } from '../worker/rpc';
 import { Account } from './account';
 import { Alerts } from './alerts';
@@ -147,8 +147,8 @@ export class Model {
       if (event.changes.some(([, status]) => status === 'notSent')) this.news.notSent();
       return;
     }
-    const newest = timeline.messages.value.at(-1)?.position ?? 0;
-    this.news.came(conversation, event.messages.filter((one) => !one.mine && one.position > newest));
+    const newest = timeline.messages.value.at(-1);
+    this.news.came(conversation, event.messages.filter((one) => !one.mine && isNews(one, newest)));
   }
 
   /** Forgets everything; this page is of no use afterwards, whatever came of it. */
@@ -173,4 +173,10 @@ export class Model {
       snapshot.conversations.forEach((one) => { this.drafts.changed(one); });
     });
   }
+}
+
+/** Below the newest line that is held, or in its place, for one thing more that happened. */
+function isNews(one: MessageView, newest: MessageView | undefined): boolean {
+  if (!newest || one.position > newest.position) return true;
+  return one.position === newest.position && one.times > newest.times;
 }

@@ -59,8 +59,8 @@ function newsText(news: News): string {
     case 'elsewhere':
       return words.newMessageFrom(news.names.join(', '));
     case 'here': {
-      const { text, notice } = news.message;
-      return notice ? noticeText(notice, news.name) : says(news.name, text.slice(0, cutAt(text, 0)));
+      const { text, notice, times } = news.message;
+      return notice ? noticeText(notice, news.name, times) : says(news.name, text.slice(0, cutAt(text, 0)));
     }
     case 'more':
       return moreMessages(news.count);

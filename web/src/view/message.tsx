@@ -28,7 +28,7 @@ export const Row = memo((props: RowProps) => {
 });
 
 function Notice({ message, conversation }: RowProps) {
-  return message.notice && <p class="notice"><Icon name="warning" /><span>{noticeText(message.notice, conversation)}</span></p>;
+  return message.notice && <p class="notice"><Icon name="warning" /><span>{noticeText(message.notice, conversation, message.times)}</span></p>;
 }
 
 function Line(props: RowProps) {

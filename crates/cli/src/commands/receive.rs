@@ -1,5 +1,6 @@
-//! Printing what arrived: each line once, in its conversation's order. What was printed stands in the store, apart
-//! from what the engine knows; so a line whose printing was cut short is printed again.
+//! Printing what arrived: each line once, in its conversation's order, and the newest one again where another
+//! notice stands in it. What was printed stands in the store, apart from what the engine knows; so a line whose
+//! printing was cut short is printed again.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -89,8 +90,15 @@ struct Printer<'a> {
     output: &'a Output,
     /// Whether senders are told.
     tell: bool,
-    /// The last position that was printed, by conversation.
-    printed: BTreeMap<String, u64>,
+    /// The last line that was printed, by conversation.
+    printed: BTreeMap<String, Printed>,
+}
+
+/// A line's position, and how many it stands for: the newest may be replaced by one that stands for more.
+type Printed = (u64, u32);
+
+const fn standing(line: &MessageView) -> Printed {
+    (line.position, line.times)
 }
 
 impl Printer<'_> {
@@ -124,14 +132,12 @@ impl Printer<'_> {
     ) -> Result<Option<Vec<MessageView>>, Failure> {
         let printed = self.printed(driver, conversation)?;
         let (lower, upper) = driver.engine().history_range(conversation, None)?;
-        let lines = driver
-            .store()
-            .oldest(&after(lower, printed), &upper, PAGE)?;
+        let lines = driver.store().oldest(&at(lower, printed.0), &upper, PAGE)?;
         let views = lines.iter().map(|(key, record)| {
             let record = record.as_ref().map(|record| record.as_slice());
             driver.engine().message_view(key, record)
         });
-        let views: Vec<_> = views.collect();
+        let views: Vec<_> = views.filter(|line| standing(line) > printed).collect();
         Ok((!views.is_empty()).then_some(views))
     }
 
@@ -144,7 +150,7 @@ impl Printer<'_> {
     ) -> Result<(), Failure> {
         let before = self.printed(driver, conversation)?;
         let (mut through, mut seen, mut failed) = (before, 0, Ok(()));
-        for line in lines.iter().filter(|line| line.position > before) {
+        for line in lines.iter().filter(|line| standing(line) > before) {
             if !line.mine {
                 failed = self.output.message(conversation, line);
                 if failed.is_err() {
@@ -152,11 +158,11 @@ impl Printer<'_> {
                 }
                 seen = line.position;
             }
-            through = line.position;
+            through = standing(line);
         }
         if through > before {
             let name = record_name(conversation);
-            driver.store_mut().keep_own(&name, &through.to_be_bytes())?;
+            driver.store_mut().keep_own(&name, &to_bytes(through))?;
             self.printed.insert(conversation.to_owned(), through);
         }
         if seen > 0 && self.tell {
@@ -168,13 +174,14 @@ impl Printer<'_> {
         failed
     }
 
-    fn printed(&mut self, driver: &Driver, conversation: &str) -> Result<u64, Failure> {
+    fn printed(&mut self, driver: &Driver, conversation: &str) -> Result<Printed, Failure> {
         if let Some(printed) = self.printed.get(conversation) {
             return Ok(*printed);
         }
         let kept = driver.store().own(&record_name(conversation))?;
-        let printed = kept.and_then(|bytes| bytes.as_slice().try_into().ok());
-        let printed = printed.map_or(0, u64::from_be_bytes);
+        let printed = kept
+            .and_then(|bytes| from_bytes(&bytes))
+            .unwrap_or_default();
         self.printed.insert(conversation.to_owned(), printed);
         Ok(printed)
     }
@@ -185,10 +192,29 @@ fn record_name(conversation: &str) -> String {
     format!("printed {conversation}")
 }
 
-/// The key of the line after a position: a message's key ends with its position.
-fn after(Key(mut lower): Key, position: u64) -> Key {
+/// The position alone where the line stands for itself, which is all that older versions wrote.
+fn to_bytes((position, times): Printed) -> Vec<u8> {
+    let mut bytes = position.to_be_bytes().to_vec();
+    if times > 0 {
+        bytes.extend(times.to_be_bytes());
+    }
+    bytes
+}
+
+/// Reads what [`to_bytes`] gave.
+fn from_bytes(bytes: &[u8]) -> Option<Printed> {
+    let (position, times) = bytes.split_first_chunk()?;
+    let times = match times {
+        [] => [0; 4],
+        times => times.try_into().ok()?,
+    };
+    Some((u64::from_be_bytes(*position), u32::from_be_bytes(times)))
+}
+
+/// The key of the line at a position: a message's key ends with its position.
+fn at(Key(mut lower): Key, position: u64) -> Key {
     if let Some(place) = lower.last_chunk_mut() {
-        *place = position.saturating_add(1).to_be_bytes();
+        *place = position.to_be_bytes();
     }
     Key(lower)
 }

@@ -60,6 +60,21 @@ fn both_see_the_same_number_and_only_that_one_verifies() {
         .refused(5, "nobody has this username");
 }
 
+/// The relay stops, calls accounts otherwise, one after the other, and runs again.
+fn rename(relay: &mut Relay, names: &[(&str, &str)]) {
+    relay.stop();
+    let database = Connection::open(relay.folder().join("relay.db")).expect("the relay's store");
+    for (before, now) in names {
+        let changed = database.execute(
+            "UPDATE account SET username = ?2 WHERE username = ?1",
+            [before, now],
+        );
+        assert_eq!(changed.expect("it can be changed"), 1);
+    }
+    drop(database);
+    relay.restart();
+}
+
 #[test]
 fn nothing_goes_to_a_changed_identity_before_it_is_accepted() {
     let mut relay = Relay::start();
@@ -70,15 +85,7 @@ fn nothing_goes_to_a_changed_identity_before_it_is_accepted() {
     let before = number(&alice, "bob");
     alice.run(&["verify", "bob", "--number", &before]).good();
     // The relay gives the name to somebody else.
-    relay.stop();
-    let database = Connection::open(relay.folder().join("relay.db")).expect("the relay's store");
-    let changed = database.execute(
-        "UPDATE account SET username = 'bib' WHERE username = 'bob'",
-        [],
-    );
-    assert_eq!(changed.expect("it can be changed"), 1);
-    drop(database);
-    relay.restart();
+    rename(&mut relay, &[("bob", "bib")]);
     let other = Person::at(&relay, "bob");
     other.run(&["send", "alice", "my disk broke"]).good();
     let received = alice.receive();
@@ -107,6 +114,32 @@ fn nothing_goes_to_a_changed_identity_before_it_is_accepted() {
     alice.run(&["send", "bob", "so it is"]).good();
     assert_eq!(other.receive(), ["alice: so it is"]);
     assert!(bob.receive().is_empty(), "the first bob gets nothing");
+}
+
+/// From the third line on there is one line for all; each time it changes it is printed, and never twice.
+#[test]
+fn whose_a_name_is_that_goes_to_and_fro_is_printed_each_time() {
+    let mut relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    bob.run(&["send", "alice", "it is me"]).good();
+    assert_eq!(alice.receive(), ["bob: it is me"]);
+    for other in ["one", "two", "three"] {
+        rename(&mut relay, &[("bob", "real")]);
+        let person = Person::at(&relay, "bob");
+        person.run(&["send", "alice", "no, me"]).good();
+        assert_eq!(alice.receive(), ["bob: identityChanged"]);
+        rename(&mut relay, &[("bob", other), ("real", "bob")]);
+        assert_eq!(alice.receive(), ["bob: returnedAndDropped"]);
+        assert!(alice.receive().is_empty());
+    }
+    let history = alice.run(&["history", "bob"]).good();
+    assert_eq!(history.lines().count(), 4, "{history}");
+    let last = "dropped; the name has changed hands 6 times in a row)\n";
+    assert!(history.ends_with(last), "{history}");
+    let history = alice.run(&["history", "bob", "--json"]).good();
+    assert!(history.ends_with(",\"times\":6}\n"), "{history}");
+    assert_eq!(history.matches("times").count(), 1, "{history}");
 }
 
 #[test]
