@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -39,9 +40,11 @@ impl Whose {
         }
     }
 
-    /// Who has not shown yet which device it is.
+    /// Who has not shown yet which device it is. It asks for one thing at a time, so that each has a number of its own,
+    /// below those of all rows.
     pub(crate) fn stranger(address: IpAddr) -> Self {
-        Self::device(address, DeviceId::NOBODY)
+        static NEXT: AtomicI64 = AtomicI64::new(-1);
+        Self::device(address, DeviceId(NEXT.fetch_sub(1, Ordering::Relaxed)))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
+
 use super::*;
 
 /// The device of a network, both by number.
@@ -87,6 +89,31 @@ async fn beyond_the_bound_who_asks_waits_until_its_own_are_taken() {
     assert!(!waits.is_finished(), "one of its own is left");
     assert_eq!(group(&turns, 2), [3]);
     assert!(waits.await.expect("no panic"));
+}
+
+#[tokio::test]
+async fn a_stranger_waits_for_its_own_request_and_not_for_those_of_others() {
+    let turns = Arc::new(Turns::new(0, 100));
+    let mut waits = Vec::new();
+    for number in 1..=3 {
+        let queue = Arc::clone(&turns);
+        let stranger = Whose::stranger([192, 0, 2, 1].into());
+        waits.push(tokio::spawn(
+            async move { queue.push(stranger, number).await },
+        ));
+        while turns.queued() < number {
+            tokio::task::yield_now().await;
+        }
+    }
+    add(&turns, whose(1, 1), [11, 12, 13]);
+    assert_eq!(group(&turns, 1), [1]);
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    let done: Vec<_> = waits.iter().map(JoinHandle::is_finished).collect();
+    assert_eq!(done, [true, false, false]);
+    // A device that asks for much has one turn among them.
+    assert_eq!(group(&turns, 4), [2, 3, 11, 12]);
 }
 
 #[tokio::test]
