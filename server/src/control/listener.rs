@@ -12,9 +12,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use socket2::{Domain, Socket, Type};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::{
     ANSWER_TIME, Line, MAX_CONNECTIONS, MAX_REQUEST, MAX_ROWS, REQUEST_TIME, Request, TooLong,
@@ -28,6 +30,10 @@ const BACKLOG: i32 = 16;
 
 /// After a failure, before the next try.
 const RETRY: Duration = Duration::from_secs(30);
+
+/// For a piece of a copy to be taken. Longer than the store waits for a place, so that its word comes first; but it
+/// says nothing any more when it has given all.
+const PIECE_TIME: Duration = Duration::from_secs(90);
 
 /// For a last word to whoever took too long.
 const LAST_WORD_TIME: Duration = Duration::from_secs(1);
@@ -140,7 +146,7 @@ impl Drop for OwnSocket {
 
 /// One request, answered and done. Whoever asks and is gone hears nothing.
 async fn attend(relay: &Relay, mut stream: UnixStream) {
-    let last = match tokio::time::timeout(REQUEST_TIME, read(&mut stream)).await {
+    let last = match timeout(REQUEST_TIME, read(&mut stream)).await {
         Err(_) => Line::Refused(format!(
             "no request came within {} seconds",
             REQUEST_TIME.as_secs()
@@ -152,7 +158,7 @@ async fn attend(relay: &Relay, mut stream: UnixStream) {
             let answer = answer(relay, request, &mut stream);
             let answered = match is_copy {
                 true => Ok(answer.await),
-                false => tokio::time::timeout(ANSWER_TIME, answer).await,
+                false => timeout(ANSWER_TIME, answer).await,
             };
             match answered {
                 Err(_) => Line::Refused(format!(
@@ -165,7 +171,7 @@ async fn attend(relay: &Relay, mut stream: UnixStream) {
             }
         }
     };
-    let _ = tokio::time::timeout(LAST_WORD_TIME, say(&mut stream, &last)).await;
+    let _ = timeout(LAST_WORD_TIME, say(&mut stream, &last)).await;
 }
 
 async fn read(stream: &mut UnixStream) -> Result<Request, &'static str> {
@@ -243,12 +249,8 @@ async fn answer(
     }
 }
 
-/// Gives the pieces of a copy; where it is given up, whoever takes none any more is left.
 async fn copy(relay: &Relay, stream: &mut UnixStream) -> Result<Line, AnswerError> {
-    let Copying {
-        mut pieces,
-        mut state,
-    } = match relay.store.copy() {
+    let copying = match relay.store.copy() {
         Ok(Some(copying)) => copying,
         Ok(None) => {
             return Ok(Line::Refused(
@@ -258,25 +260,36 @@ async fn copy(relay: &Relay, stream: &mut UnixStream) -> Result<Line, AnswerErro
         Err(error) => return Ok(Line::Refused(error.to_string())),
     };
     say(stream, &Line::Copy {}).await?;
+    give(copying, stream, PIECE_TIME).await
+}
+
+/// Gives the pieces of a copy. Whoever takes none any more is left, at once where the copy is given up.
+async fn give(
+    copying: Copying,
+    stream: &mut (impl AsyncWrite + Unpin),
+    piece_time: Duration,
+) -> Result<Line, AnswerError> {
+    let Copying {
+        mut pieces,
+        mut state,
+    } = copying;
     while let Some(piece) = pieces.recv().await {
         let length = u32::try_from(piece.len()).map_err(|_| AnswerError::Gone)?;
-        let write = async {
+        let write = timeout(piece_time, async {
             stream.write_all(&length.to_le_bytes()).await?;
             stream.write_all(&piece).await
-        };
+        });
         tokio::pin!(write);
         let written = tokio::select! {
             biased;
             written = &mut write => written,
             Ok(_) = state.wait_for(|state| matches!(state, CopyState::GivenUp(_))) => {
-                let written = tokio::time::timeout(LAST_WORD_TIME, write).await;
-                written.map_err(|_| AnswerError::Gone)?
+                timeout(LAST_WORD_TIME, write).await.and_then(|written| written)
             }
         };
-        written.map_err(|_| AnswerError::Gone)?;
+        is_taken(written)?;
     }
-    let end = stream.write_all(&[0; 4]).await;
-    end.map_err(|_| AnswerError::Gone)?;
+    is_taken(timeout(piece_time, stream.write_all(&[0; 4])).await)?;
     Ok(match &*state.borrow() {
         CopyState::Done => Line::Done {},
         CopyState::GivenUp(why) => Line::Refused(why.clone()),
@@ -284,9 +297,38 @@ async fn copy(relay: &Relay, stream: &mut UnixStream) -> Result<Line, AnswerErro
     })
 }
 
+fn is_taken(written: Result<io::Result<()>, Elapsed>) -> Result<(), AnswerError> {
+    written.ok().and_then(Result::ok).ok_or(AnswerError::Gone)
+}
+
 async fn say(stream: &mut UnixStream, line: &Line) -> Result<(), AnswerError> {
     let mut text = serde_json::to_vec(line).map_err(|_| AnswerError::Gone)?;
     text.push(b'\n');
     let written = stream.write_all(&text).await;
     written.map_err(|_| AnswerError::Gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::{mpsc, watch};
+
+    use super::*;
+
+    /// All of it was read, so that nobody gives it up any more.
+    #[tokio::test]
+    async fn whoever_takes_the_end_of_a_copy_no_more_is_left() {
+        for pieces_left in [0, 1, 4] {
+            let (give_piece, pieces) = mpsc::channel(4);
+            for _ in 0..pieces_left {
+                give_piece.send(vec![7; 100]).await.expect("a place");
+            }
+            drop(give_piece);
+            let (said, state) = watch::channel(CopyState::Done);
+            drop(said);
+            let (mut stream, _asker) = tokio::io::duplex(1);
+            let copying = Copying { pieces, state };
+            let given = give(copying, &mut stream, Duration::from_millis(50)).await;
+            assert!(matches!(given, Err(AnswerError::Gone)), "{pieces_left}");
+        }
+    }
 }
