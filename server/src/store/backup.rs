@@ -110,7 +110,8 @@ impl Backup {
         })
     }
 
-    /// Reads the store itself, for where no relay can be asked. It gives up where a relay would.
+    /// Reads the store itself, for where no relay can be asked. It gives up when the log has grown as far as a relay
+    /// lets it.
     ///
     /// # Errors
     /// [`BackupError`].
@@ -118,7 +119,7 @@ impl Backup {
         let unusable = |why| BackupError::Open(self.folder.clone(), why);
         self.make(|filling| {
             let conn = schema::open_reader(&self.store()).map_err(unusable)?;
-            let log = LogWatch::new(&self.folder, &conn).map_err(|why| self.failed(why))?;
+            let log = LogWatch::of_growth(&self.folder, &conn).map_err(|why| self.failed(why))?;
             rows::walk(&conn, |piece| {
                 log.check()?;
                 Ok(filling.take(&piece)?)

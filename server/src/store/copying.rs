@@ -20,6 +20,9 @@ pub(super) const LOG_PART: u64 = 4;
 /// So long nobody takes anything.
 pub(super) const STALL: Duration = Duration::from_secs(60);
 
+/// Between two looks at the log.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Pieces on their way.
 const QUEUE: usize = 4;
 
@@ -53,6 +56,13 @@ impl LogWatch {
             folder: folder.to_owned(),
             most: MOST_LOG.max(used(conn)? / LOG_PART),
         })
+    }
+
+    /// For where no relay may run: what is there already nobody makes shorter, so that only what comes then counts.
+    pub(super) fn of_growth(folder: &Path, conn: &Connection) -> rusqlite::Result<Self> {
+        let mut watch = Self::new(folder, conn)?;
+        watch.most = watch.most.saturating_add(log_length(folder));
+        Ok(watch)
     }
 
     pub(super) fn check(&self) -> Result<(), GivenUp> {
@@ -94,7 +104,6 @@ pub(super) fn start(folder: PathBuf, place: OwnedSemaphorePermit) -> std::io::Re
     std::thread::Builder::new()
         .name("store-copy".into())
         .spawn(move || {
-            let _place = place;
             let end = match giver.give_all(&folder) {
                 Ok(()) => State::Done,
                 Err(GivenUp::Gone) => return,
@@ -103,8 +112,9 @@ pub(super) fn start(folder: PathBuf, place: OwnedSemaphorePermit) -> std::io::Re
                     State::GivenUp(why.to_string())
                 }
             };
-            // Before the pieces end.
+            // Before the pieces end: who sees that looks at the state, and may begin another copy at once.
             state.send_replace(end);
+            drop(place);
             drop(giver);
         })?;
     Ok(Copying {
@@ -123,13 +133,28 @@ impl Giver {
     fn give_all(&self, folder: &Path) -> Result<(), GivenUp> {
         let conn = schema::open_reader(&folder.join("relay.db"))?;
         let log = LogWatch::new(folder, &conn)?;
+        self.await_short(&log)?;
         rows::walk(&conn, |piece| self.give(piece, &log))
     }
 
-    fn give(&self, piece: Vec<u8>, log: &LogWatch) -> Result<(), GivenUp> {
-        /// Between two looks at the log.
-        const LOOK: Duration = Duration::from_millis(100);
+    /// A log that has grown, under the copy before this one or under another reader, begins anew with the second commit
+    /// after that.
+    fn await_short(&self, log: &LogWatch) -> Result<(), GivenUp> {
+        let mut waited = Duration::ZERO;
+        while let Err(long) = log.check() {
+            if self.pieces.is_closed() {
+                return Err(GivenUp::Gone);
+            }
+            if waited >= self.stall {
+                return Err(long);
+            }
+            std::thread::sleep(LOOK);
+            waited += LOOK;
+        }
+        Ok(())
+    }
 
+    fn give(&self, piece: Vec<u8>, log: &LogWatch) -> Result<(), GivenUp> {
         let mut waited = Duration::ZERO;
         loop {
             log.check()?;
