@@ -186,6 +186,70 @@ test('a leap of positions, or an answer that is about another place, leads to th
   expect([...held(), timeline.newer.value]).toEqual([4900, 4999, 100, false]);
 });
 
+test('whoever leaves while what follows is on its way, and comes again, begins with the newest page', async () => {
+  const { engine, timeline, lines, held, asked } = await openFarBack();
+  await engine.reply(history(lines(1000, 1199), true));
+  void timeline.loadNewer();
+  const late = engine.queries.at(-1);
+  timeline.trim();
+  void timeline.open(null);
+  late?.answer(history(lines(1200, 1399), true));
+  await settled();
+  expect(asked()).toMatchObject({ before: null });
+  await engine.reply(history(lines(4900, 4999), true));
+  expect([...held(), timeline.state.value, timeline.newer.value]).toEqual([4900, 4999, 100, 'loaded', false]);
+});
+
+test('a newest page asked for while what follows is on its way is asked for after it', async () => {
+  const { engine, timeline, lines, asked } = await openFarBack();
+  await engine.reply(history(lines(4700, 4899), true));
+  void timeline.loadNewer();
+  void timeline.loadNewest();
+  await engine.reply(history(lines(4900, 4999), true));
+  expect(asked()).toMatchObject({ before: null });
+  await engine.reply(history(lines(4901, 5000), true));
+  expect([timeline.messages.value.at(-1)?.position, timeline.newer.value]).toEqual([5000, false]);
+});
+
+test('whoever leaves on the way to the first unread message, and comes again, is led to it all the same', async () => {
+  const engine = new TestEngine();
+  const timeline = new Timeline(() => engine, 'bob');
+  const lines = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
+  void timeline.open(650);
+  await engine.reply(history(lines(901, 1000), true));
+  timeline.trim();
+  void timeline.open(650);
+  await settled();
+  expect([timeline.reaching.value, engine.queries.length]).toEqual([true, 2]);
+  await engine.reply(history(lines(701, 900), true));
+  expect([timeline.reaching.value, engine.queries.length]).toEqual([true, 3]);
+  await engine.reply(history(lines(501, 700), true));
+  expect([timeline.reaching.value, timeline.messages.value.length]).toEqual([false, 500]);
+});
+
+test('an older page leaves no gap, whatever is held when it comes', async () => {
+  const { engine, timeline, positions } = open();
+  const lines = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => message(from + index));
+  await engine.reply(history(lines(701, 1000), true));
+  void timeline.loadOlder();
+  timeline.trim();
+  await engine.reply(history(lines(601, 700)));
+  expect([positions()[0], positions().length, timeline.more.value]).toEqual([801, 200, true]);
+});
+
+test('while the newest page is on its way, in place of what is held, no older one is asked for', async () => {
+  const { engine, timeline, lines } = await openFarBack();
+  await engine.reply(history(lines(1000, 1199), true));
+  void timeline.loadOlder();
+  const older = engine.queries.at(-1);
+  void timeline.loadLatest();
+  older?.answer(history(lines(900, 999), true));
+  await settled();
+  const asked = engine.queries.length;
+  void timeline.loadOlder();
+  expect(engine.queries).toHaveLength(asked);
+});
+
 test('a way to the first unread message that is blocked ends', async () => {
   const engine = new TestEngine();
   const timeline = new Timeline(() => engine, 'bob');

@@ -17,6 +17,8 @@ const MAX_REACHED = 2000;
 /** Messages kept of a conversation that is left; the rest is asked for again. */
 const KEPT = 200;
 
+type Page = Extract<QueryReply, { type: 'history' }>;
+
 export class Timeline {
   readonly #engine: () => Engine;
   readonly conversation: string;
@@ -36,9 +38,13 @@ export class Timeline {
   /** The view has yet to go to the first unread line: until then nothing in it counts as seen. */
   readonly landing = signal(false);
   #unread = false;
-  #busy = false;
-  /** Asked for the newest page while another was on its way. */
-  #again = false;
+  /** Rises when somebody opens or leaves the conversation: a way that began before ends. */
+  #visit = 0;
+  /** Pages that are on their way, and the last of them. */
+  #asking = 0;
+  #asked: Promise<void> | undefined;
+  /** The newest page, which was asked for while another was on its way. */
+  #again: Promise<void> | null = null;
   /** What came while the first page was on its way. */
   #early: readonly MessageView[] = [];
   /** The newest position that was heard of. */
@@ -51,6 +57,7 @@ export class Timeline {
 
   /** Somebody opens the conversation: all is loaded from the first line that is unread. */
   async open(unreadFrom: number | null): Promise<void> {
+    const visit = ++this.#visit;
     batch(() => {
       this.#leaveMidst();
       this.#unread = unreadFrom !== null;
@@ -60,8 +67,9 @@ export class Timeline {
       this.reaching.value = this.#unread;
     });
     if (this.state.value !== 'loaded') await this.loadNewest();
+    if (visit !== this.#visit) return;
     if (unreadFrom !== null) await (this.#isFar(unreadFrom) ? this.#beginAt(unreadFrom) : this.#reach(unreadFrom));
-    this.reaching.value = false;
+    if (visit === this.#visit) this.reaching.value = false;
   }
 
   #isFar(position: number): boolean {
@@ -71,47 +79,52 @@ export class Timeline {
 
   /** Holds what stands around a position, and nothing else. */
   async #beginAt(position: number): Promise<void> {
-    const reply = await this.#ask(position + LONG_PAGE / 2, LONG_PAGE);
-    const last = reply?.messages.at(-1)?.position;
-    if (!reply || last === undefined || last < position) return;
-    batch(() => {
-      this.messages.value = reply.messages;
-      this.more.value = reply.more;
-      this.newer.value = last < this.#newest;
+    await this.#ask(position + LONG_PAGE / 2, LONG_PAGE, (page) => {
+      const last = page?.messages.at(-1)?.position;
+      if (!page || last === undefined || last < position) return;
+      batch(() => {
+        this.messages.value = page.messages;
+        this.more.value = page.more;
+        this.newer.value = last < this.#newest;
+      });
     });
   }
 
   /** What follows, for somebody who began far back. */
   async loadNewer(): Promise<void> {
     const last = this.messages.value.at(-1)?.position ?? 0;
-    if (!this.newer.value || this.#busy) return;
-    const reply = await this.#ask(last + 1 + LONG_PAGE, LONG_PAGE);
-    const reached = reply?.messages.at(-1)?.position ?? 0;
-    if (!reply || !this.newer.value) return;
-    // Positions leap where a record was lost: there is no way on but the newest page.
-    if (reached <= last) return this.loadLatest();
-    batch(() => {
-      this.messages.value = merge(this.messages.value, reply.messages);
-      this.newer.value = reached < this.#newest;
+    if (!this.newer.value || this.#asking > 0) return;
+    await this.#ask(last + 1 + LONG_PAGE, LONG_PAGE, (page) => {
+      const reached = page?.messages.at(-1)?.position ?? 0;
+      if (!page || !this.newer.value) return;
+      // Positions leap where a record was lost: there is no way on but the newest page.
+      if (reached <= last) void this.loadLatest();
+      else batch(() => {
+        this.messages.value = merge(this.messages.value, page.messages);
+        this.newer.value = reached < this.#newest;
+      });
     });
   }
 
   /** Leaves what is held for the newest page, where there are newer ones. */
   async loadLatest(): Promise<void> {
     if (!this.newer.value) return;
-    const reply = await this.#ask(null, PAGE);
-    if (!reply || !this.newer.value) return;
-    batch(() => {
-      this.messages.value = reply.messages;
-      this.more.value = reply.more;
-      this.newer.value = false;
+    await this.#ask(null, PAGE, (page) => {
+      if (!page || !this.newer.value) return;
+      batch(() => {
+        this.messages.value = page.messages;
+        this.more.value = page.more;
+        this.newer.value = false;
+      });
     });
   }
 
   async #reach(position: number): Promise<void> {
+    const visit = this.#visit;
     for (;;) {
+      while (this.#asking > 0) await this.#asked;
       const oldest = this.messages.value[0]?.position;
-      if (oldest === undefined || oldest < position || !this.more.value) return;
+      if (visit !== this.#visit || oldest === undefined || oldest < position || !this.more.value) return;
       await this.#load(oldest, LONG_PAGE);
       if (this.messages.value[0]?.position === oldest) return;
     }
@@ -166,6 +179,7 @@ export class Timeline {
 
   /** Forgets older pages of a conversation that is no longer looked at. */
   trim(): void {
+    this.#visit += 1;
     batch(() => { this.#leaveMidst(); });
     if (this.messages.value.length <= KEPT) return;
     batch(() => {
@@ -183,31 +197,43 @@ export class Timeline {
   }
 
   async #load(before: number | null, limit = PAGE): Promise<void> {
-    if (this.#busy) {
-      this.#again ||= before === null;
+    if (this.#asking > 0) {
+      if (before === null) await (this.#again ??= this.#loadAfter());
       return;
     }
-    const reply = await this.#ask(before, limit);
-    if (reply) this.#show(reply.messages, reply.more, before);
-    else if (this.state.value !== 'loaded') this.state.value = 'failed';
-    if (!this.#again) return;
-    this.#again = false;
+    await this.#ask(before, limit, (page) => {
+      if (page) this.#show(page.messages, page.more, before);
+      else if (this.state.value !== 'loaded') this.state.value = 'failed';
+    });
+  }
+
+  /** The newest page, when nothing is on its way any more. */
+  async #loadAfter(): Promise<void> {
+    while (this.#asking > 0) await this.#asked;
+    this.#again = null;
     await this.#load(null);
   }
 
-  async #ask(before: number | null, limit: number): Promise<Extract<QueryReply, { type: 'history' }> | null> {
-    this.#busy = true;
+  /** Whoever waits for a page goes on when it is taken. */
+  #ask(before: number | null, limit: number, take: (page: Page | null) => void): Promise<void> {
+    const asked = this.#fetch(before, limit, take);
+    this.#asked = asked;
+    return asked;
+  }
+
+  async #fetch(before: number | null, limit: number, take: (page: Page | null) => void): Promise<void> {
+    this.#asking += 1;
     const reply = await this.#engine().query({ type: 'history', conversation: this.conversation, before, limit });
-    this.#busy = false;
-    if (reply.type !== 'history') return null;
-    this.#heardOf(reply.messages);
-    return reply;
+    this.#asking -= 1;
+    const page = reply.type === 'history' ? reply : null;
+    if (page) this.#heardOf(page.messages);
+    take(page);
   }
 
   #show(page: readonly MessageView[], more: boolean, before: number | null): void {
-    // Somebody reads far back and goes on there, or has left it meanwhile.
-    if (before === null ? this.newer.value : this.state.value !== 'loaded') return;
     const held = this.messages.value;
+    // Somebody reads far back and goes on there; or what an older page belongs to is held no more.
+    if (before === null ? this.newer.value : held[0]?.position !== before) return;
     const newest = held.at(-1);
     const first = page[0];
     // A newest page that does not reach what is held would leave a gap: then it stands alone.
