@@ -225,4 +225,15 @@ describe('What a step shows', () => {
     await asked;
     expect(order).toEqual(['alert+connectionChanged', 'answered']);
   });
+
+  it('answers whoever asked also where the page fails to show it', async () => {
+    const worker = new FakeWorker();
+    const rpc = new Rpc(worker, { events: () => { throw new Error('not drawn'); }, state: () => {} });
+    worker.say(ready);
+    const asked = rpc.command(draft);
+    const [id] = worker.ids() as string[];
+    const events: EngineEvent[] = [{ type: 'commandDone', id: id ?? '', error: null }, { type: 'connectionChanged', connection: 'online' }];
+    expect(() => { worker.say({ type: 'events', events }); }).toThrow('not drawn');
+    expect(await asked).toBeNull();
+  });
 });

@@ -150,12 +150,15 @@ export class Rpc {
     }
   }
 
-  /** Whoever asked is answered when what came of it is shown. */
+  /** Whoever asked is answered when what came of it is shown, or could not be. */
   #show(events: readonly Event[]): void {
     const news = events.filter((event) => event.type !== 'commandDone');
-    if (news.length > 0) this.#on.events(news);
-    for (const event of events) {
-      if (event.type === 'commandDone') take(this.#commands, event.id)?.resolve(event.error);
+    try {
+      if (news.length > 0) this.#on.events(news);
+    } finally {
+      for (const event of events) {
+        if (event.type === 'commandDone') take(this.#commands, event.id)?.resolve(event.error);
+      }
     }
   }
 
