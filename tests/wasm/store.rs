@@ -187,6 +187,16 @@ async fn the_last_change_to_a_key_in_a_step_counts() {
     commit(&store, many.collect()).await;
     let expected = vec![(Table::Meta, b"a".to_vec(), Some(vec![199]))];
     assert_eq!(records(&store).await, expected);
+
+    let by_turns = (0..100_u8).flat_map(|round| {
+        let (gone, kept) = (delete(Table::Meta, b"a"), put(Table::Meta, b"a", &[round]));
+        [gone, kept, put(Table::Outbox, &[round], b"x")]
+    });
+    commit(&store, by_turns.collect()).await;
+    let meta = database.dump(Table::Meta.name()).await;
+    assert_eq!(meta.len(), 1);
+    let kept = records(&store).await;
+    assert_eq!(kept[0], (Table::Meta, b"a".to_vec(), Some(vec![99])));
 }
 
 #[wasm_bindgen_test]
