@@ -90,3 +90,17 @@ scenario('ways back: a closed server offers no form, and a link fills in an invi
   assert.equal(await tab.has('button', 'Create account'), false);
   assert.equal(await tab.has('textbox', 'Username'), false);
 });
+
+scenario('ways back: a conversation that begins after its dialog was closed leads nobody away from another', {}, async (world) => {
+  const { alice } = await aliceAndBob(world);
+  await world.person('carol');
+  await alice.tab.startConversation('carol');
+  world.proxy.hold('up', () => true);
+  const dialog = await alice.tab.openNewConversation('bob');
+  await alice.tab.press('button', 'Cancel', dialog);
+  await alice.tab.gone('dialog', 'New conversation');
+  world.proxy.release();
+  await alice.tab.waitForConversation('bob');
+  await alice.tab.focusMessage();
+  assert.equal(await alice.tab.page.evaluate(() => location.hash), '#/c/carol');
+});

@@ -1,5 +1,6 @@
 /** Finds a person by username. What was typed stays when it does not work. */
 import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import type { CommandError } from '../generated/types';
 import { canonical } from '../model/route';
 import { commandErrorText, words } from '../words';
@@ -14,6 +15,8 @@ export function NewConversation({ suggestion, onClose, onStarted }: Props) {
   const username = useSignal(suggestion);
   const error = useSignal<CommandError | null>(null);
   const busy = useSignal(false);
+  const there = useRef(true);
+  useEffect(() => () => { there.current = false; }, []);
   const submit = async (event: Event) => {
     event.preventDefault();
     if (busy.value) return;
@@ -21,7 +24,8 @@ export function NewConversation({ suggestion, onClose, onStarted }: Props) {
     error.value = null;
     error.value = await conversations.start(username.value);
     busy.value = false;
-    if (!error.value) onStarted(canonical(username.value));
+    // Who closed the dialog meanwhile is elsewhere, and may be writing there.
+    if (!error.value && there.current) onStarted(canonical(username.value));
   };
   return (
     <Dialog title={words.newConversation} onClose={onClose}>
