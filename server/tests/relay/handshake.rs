@@ -118,6 +118,31 @@ fn a_head_with_a_line_feed_alone_is_refused_and_its_connection_closed() {
     }
 }
 
+/// A body that begins like a frame would end the look at what comes behind it.
+#[test]
+fn a_request_with_a_body_is_refused_and_nothing_behind_it_is_read() {
+    let relay = Relay::start();
+    let behind = "GET /live HTTP/1.1\nHost: a\n\n";
+    for method in ["GET", "HEAD", "POST"] {
+        for (field, body) in [
+            ("Content-Length: 1", "\0"),
+            ("Transfer-Encoding: chunked", "5\r\n\r\n\r\n\0\r\n0\r\n\r\n"),
+        ] {
+            let head = format!("{method} /live HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n");
+            let said = refused(relay.address, &[&head, body, behind].concat());
+            assert!(
+                said.starts_with("HTTP/1.1 400 "),
+                "{method} {field}: {said}"
+            );
+            assert_eq!(
+                said.matches("HTTP/1.1 ").count(),
+                1,
+                "{method} {field}: {said}"
+            );
+        }
+    }
+}
+
 /// What comes right behind a handshake is frames, whatever bytes are in them.
 #[test]
 fn line_feeds_in_frames_are_bytes_like_any() {
