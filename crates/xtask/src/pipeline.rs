@@ -162,7 +162,7 @@ pub(crate) fn page(ctx: &Context) -> Result<()> {
 pub(crate) fn relay(ctx: &Context) -> Result<()> {
     page(ctx)?;
     let sh = &ctx.sh;
-    let stamp = Stamp::of(&inputs(ctx, "pawl-server", &["web/dist"])?, "")?;
+    let stamp = relay_stamp(ctx)?;
     if stamp.is_current(ctx, "relay", &ctx.path(RELAY))? {
         return Ok(());
     }
@@ -175,7 +175,7 @@ pub(crate) fn relay(ctx: &Context) -> Result<()> {
 /// The program for terminals, of which most was compiled for the relay.
 pub(crate) fn terminal(ctx: &Context) -> Result<()> {
     let sh = &ctx.sh;
-    let stamp = Stamp::of(&inputs(ctx, "pawl-cli", &[])?, "")?;
+    let stamp = terminal_stamp(ctx)?;
     if stamp.is_current(ctx, "terminal", &ctx.path(TERMINAL))? {
         return Ok(());
     }
@@ -191,11 +191,8 @@ pub(crate) fn programs(ctx: &Context) -> Result<()> {
     page(ctx)?;
     let sh = &ctx.sh;
     let stamps = [
-        (
-            "relay",
-            Stamp::of(&inputs(ctx, "pawl-server", &["web/dist"])?, "")?,
-        ),
-        ("terminal", Stamp::of(&inputs(ctx, "pawl-cli", &[])?, "")?),
+        ("relay", relay_stamp(ctx)?),
+        ("terminal", terminal_stamp(ctx)?),
     ];
     ctx.step("building all programs", || {
         ctx.run(cmd!(
@@ -207,6 +204,14 @@ pub(crate) fn programs(ctx: &Context) -> Result<()> {
         stamp.keep(ctx, name)?;
     }
     Ok(())
+}
+
+fn relay_stamp(ctx: &Context) -> Result<Stamp> {
+    Stamp::of(&inputs(ctx, "pawl-server", &["web/dist"])?, "")
+}
+
+fn terminal_stamp(ctx: &Context) -> Result<Stamp> {
+    Stamp::of(&inputs(ctx, "pawl-cli", &[])?, "")
 }
 
 /// What a package is built from.
