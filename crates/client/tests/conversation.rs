@@ -52,9 +52,8 @@ fn alice_writes_to_bob_who_is_online_and_sees_that_he_read_it() {
     assert_eq!(world.received(ALICE, "bob"), ["hi yourself"]);
 }
 
-#[test]
-fn statuses_only_rise_and_are_told_one_by_one() {
-    let mut world = World::with(3, &["alice", "bob"]);
+/// Alice writes to Bob, who reads it. Her events begin with her message.
+fn hello_is_read(world: &mut World) {
     world.start(ALICE, "bob");
     world.clients[ALICE].events.clear();
     world.send(ALICE, "bob", "hello");
@@ -63,6 +62,12 @@ fn statuses_only_rise_and_are_told_one_by_one() {
         through: 1,
     };
     world.ask(BOB, read);
+}
+
+#[test]
+fn statuses_only_rise_and_are_told_one_by_one() {
+    let mut world = World::with(3, &["alice", "bob"]);
+    hello_is_read(&mut world);
     let mut told = Vec::new();
     for event in &world.clients[ALICE].events {
         match event {
@@ -99,14 +104,7 @@ fn told_of_newest(world: &World) -> Vec<Option<MessageStatus>> {
 fn the_list_says_how_far_the_newest_message_has_come_where_it_is_an_own_one() {
     use MessageStatus::{Delivered, Read, Sending, Sent};
     let mut world = World::with(14, &["alice", "bob"]);
-    world.start(ALICE, "bob");
-    world.clients[ALICE].events.clear();
-    world.send(ALICE, "bob", "hello");
-    let read = Command::MarkRead {
-        conversation: "alice".into(),
-        through: 1,
-    };
-    world.ask(BOB, read);
+    hello_is_read(&mut world);
     let all = [Sending, Sent, Delivered, Read].map(Some);
     assert_eq!(told_of_newest(&world), all);
     // A message from the other stands there instead, whatever becomes of the own one.

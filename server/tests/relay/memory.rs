@@ -36,6 +36,14 @@ async fn deaf(relay: std::net::SocketAddr, number: u64) -> Client {
     client
 }
 
+async fn all_deaf(relay: std::net::SocketAddr) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for number in 0..DEAF {
+        clients.push(deaf(relay, number).await);
+    }
+    clients
+}
+
 async fn shout(mut client: Client) -> (Client, usize) {
     let pings = frame(0x89, &[7; 125]).repeat(100);
     let mut sent = 0;
@@ -53,10 +61,7 @@ async fn shout(mut client: Client) -> (Client, usize) {
 async fn who_pings_and_reads_nothing_costs_bounded_memory() {
     let folder = tempfile::tempdir().expect("a folder");
     let relay = Child::start(folder.path(), &["--registrations-per-minute=1000"]);
-    let mut clients = Vec::new();
-    for number in 0..DEAF {
-        clients.push(deaf(relay.address, number).await);
-    }
+    let clients = all_deaf(relay.address).await;
     let before = relay.resident_kib();
     let mut shouting = tokio::task::JoinSet::new();
     for client in clients {
@@ -78,10 +83,7 @@ async fn who_pings_and_reads_nothing_costs_bounded_memory() {
 async fn a_frame_that_is_not_whole_costs_bounded_memory() {
     let folder = tempfile::tempdir().expect("a folder");
     let relay = Child::start(folder.path(), &["--registrations-per-minute=1000"]);
-    let mut clients = Vec::new();
-    for number in 0..DEAF {
-        clients.push(deaf(relay.address, number).await);
-    }
+    let mut clients = all_deaf(relay.address).await;
     let before = relay.resident_kib();
     let whole = frame(0x82, &vec![7; MAX_FRAME]);
     for client in &mut clients {
