@@ -56,6 +56,12 @@ const STEPS: &[Step] = &[
         work: tidy::claims,
     },
     Step {
+        name: "documents",
+        what: "links of documents, one version",
+        fast: true,
+        work: tidy::documents,
+    },
+    Step {
         name: "imports",
         what: "import directions",
         fast: true,

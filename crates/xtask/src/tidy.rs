@@ -1,8 +1,9 @@
-//! The rules that no compiler holds: the shape of files, what the threat model claims, who may know whom, what we
+//! The rules that no compiler holds: the shape of files, what documents claim, who may know whom, what we
 //! stand on, and the licences of all that is linked or run. Each finding names the file, the rule and the reason.
 
 mod claims;
 mod crates;
+mod documents;
 mod files;
 mod imports;
 mod licences;
@@ -15,6 +16,7 @@ use crate::context::Context;
 
 pub(crate) use claims::check as claims;
 pub(crate) use crates::check as crates;
+pub(crate) use documents::check as documents;
 pub(crate) use files::check as files;
 pub(crate) use imports::check as imports;
 pub(crate) use licences::check as licences;
@@ -37,6 +39,7 @@ impl fmt::Display for Finding {
 pub(crate) fn all(ctx: &Context) -> Result<()> {
     files(ctx)?;
     claims(ctx)?;
+    documents(ctx)?;
     imports(ctx)?;
     crates(ctx)?;
     licences(ctx)
