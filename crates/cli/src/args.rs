@@ -184,6 +184,8 @@ The store that the backup was made of must not be used any more: both have the s
         /// Which
         shell: Shell,
     },
+    /// Print the manual page, for man(1)
+    Man,
 }
 
 /// What opens a backup.

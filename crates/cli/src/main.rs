@@ -11,6 +11,7 @@ mod failure;
 mod handover;
 mod input;
 mod output;
+mod pages;
 mod random;
 mod relay;
 mod secret;

@@ -12,12 +12,10 @@ mod register;
 mod send;
 mod verify;
 
-use clap::CommandFactory as _;
-use clap_complete::Shell;
-
 use crate::args::{Arguments, Command};
-use crate::failure::{Code, Failure};
+use crate::failure::Failure;
 use crate::output::Output;
+use crate::pages;
 
 /// Runs what was typed.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -47,15 +45,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Accept { username, number } => verify::accept(&place, &username, &number)?,
         Command::Backup { file, secret } => backup::run(&place, &output, &file, secret)?,
         Command::Restore { file, secret } => backup::restore(&place, &output, &file, secret)?,
-        Command::Completions { shell } => completions(&output, shell)?,
+        Command::Completions { shell } => output.line(&pages::completions(shell))?,
+        Command::Man => output.line(&pages::manual())?,
     }
     Ok(())
-}
-
-fn completions(output: &Output, shell: Shell) -> Result<(), Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "pawl", &mut script);
-    let script = String::from_utf8(script);
-    let script = script.map_err(|error| Failure::new(Code::Other, error.to_string()))?;
-    output.line(script.trim_end())
 }

@@ -79,6 +79,18 @@ fn shells_complete_what_can_be_typed() {
             );
         }
     }
+    let mut page = pawl();
+    page.arg("man");
+    let page = ended(page, "").good();
+    for words in [
+        ".TH pawl 1",
+        ".SH \"PAWL SEND\"",
+        "\\-\\-follow",
+        "PAWL_STORE",
+        "\\&  130  Ctrl\\-C",
+    ] {
+        assert!(page.contains(words), "{words}");
+    }
     let mut help = pawl();
     help.arg("--help");
     let help = ended(help, "").good();
