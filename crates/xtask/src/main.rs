@@ -1,4 +1,4 @@
-//! Pawl's own commands: `cargo xtask setup | build | run | test | sim | bench | fuzz | mutants | prove-relay | tidy | types | vectors | fmt`.
+//! Pawl's own commands: `cargo xtask setup | build | run | test | release | sim | bench | fuzz | mutants | prove-relay | tidy | types | vectors | fmt`.
 //! Knows the tools and the folders; no code of the messenger is linked into it, so that it builds in
 //! seconds on a machine that has nothing yet.
 #![forbid(unsafe_code)]
@@ -14,8 +14,11 @@ mod clock;
 mod context;
 mod fuzz;
 mod manifest;
+mod musl;
 mod mutants;
+mod paths;
 mod pipeline;
+mod release;
 mod setup;
 mod sim;
 mod size;
@@ -41,6 +44,8 @@ cargo xtask COMMAND
   test [--fast] [--only STEP]... [--keep-going] [--list]
                      everything there is; --fast leaves out browsers and release builds
   setup [--test]     get what building (and testing) needs
+  release --out DIR (--sign-key FILE | --unsigned) [--arch x86_64|aarch64]...
+                     static programs for Linux in archives, tried, in a folder that is empty
   build              wasm, page, relay: target/release/pawl-server
   sim [--seeds N | --seed N] [--fault NAME | --prove] [--help]
                      engines and a relay under seeded faults; --seed shows one run and cuts it down
@@ -85,6 +90,7 @@ fn dispatch() -> Result<ExitCode> {
             nothing_more(args)?;
             pipeline::relay(&ctx)?;
         }
+        "release" => release::run(&ctx, &release::Choice::parse(args)?)?,
         "run" => run_command(&ctx, args)?,
         "test" => return test_command(&ctx, args),
         "sim" => sim::run(&ctx, &args.raw_args()?.collect::<Vec<_>>())?,

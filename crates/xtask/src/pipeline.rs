@@ -4,11 +4,12 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use xshell::cmd;
 
 use crate::context::Context;
 use crate::manifest::{WasmPack, closure, members};
+use crate::paths;
 use crate::setup::{self, WasmToolchain};
 use crate::size;
 use crate::stamp::Stamp;
@@ -93,30 +94,13 @@ pub(crate) fn compile(
         sh,
         "cargo rustc -p {package} --lib --crate-type cdylib --target {TRIPLE} --profile {profile} -- {link_flags...}"
     );
-    ctx.run(
-        toolchain
-            .apply(build)
-            .env("CARGO_ENCODED_RUSTFLAGS", flags(config)?),
-    )?;
+    paths::fetch(ctx, TRIPLE)?;
+    // Of the builder's machine nothing is left in the panic messages of what everybody downloads.
+    let own: Vec<_> = config.rustflags.split_whitespace().collect();
+    let flags = paths::flags(ctx, &own)?;
+    ctx.run(toolchain.apply(build).env("CARGO_ENCODED_RUSTFLAGS", flags))?;
     let name = format!("{}.wasm", package.replace('-', "_"));
     Ok(ctx.path("target").join(TRIPLE).join(profile).join(name))
-}
-
-/// The flags of wasm-pack.toml, and one that keeps the builder's home folder out of the panic messages of
-/// what everybody downloads. In Cargo's own separated form, since a home folder may hold a space.
-fn flags(config: &WasmPack) -> Result<OsString> {
-    let home = std::env::home_dir().map(|home| home.join(".cargo"));
-    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
-    let sources = cargo.context("no home folder")?.join("registry/src");
-    let mut flags = OsString::new();
-    for flag in config.rustflags.split_whitespace() {
-        flags.push(flag);
-        flags.push("\u{1f}");
-    }
-    flags.push("--remap-path-prefix=");
-    flags.push(sources);
-    flags.push("=registry");
-    Ok(flags)
 }
 
 /// wasm-bindgen's part, into an emptied folder.
@@ -215,7 +199,7 @@ fn terminal_stamp(ctx: &Context) -> Result<Stamp> {
 }
 
 /// What a package is built from.
-fn inputs(ctx: &Context, package: &str, more: &[&str]) -> Result<Vec<PathBuf>> {
+pub(crate) fn inputs(ctx: &Context, package: &str, more: &[&str]) -> Result<Vec<PathBuf>> {
     let all = members(ctx)?;
     let mut inputs: Vec<_> = closure(&all, package)?
         .iter()

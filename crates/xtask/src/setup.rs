@@ -2,6 +2,7 @@
 //! says what it does, prefers the ordinary way, and where it may not act says what to install.
 
 mod debian;
+mod musl;
 mod python;
 mod toolchain;
 mod tools;
@@ -10,6 +11,7 @@ use anyhow::Result;
 
 use crate::context::Context;
 
+pub(crate) use musl::{Arch, Musl, runner};
 pub(crate) use python::python;
 pub(crate) use toolchain::WasmToolchain;
 pub(crate) use tools::{

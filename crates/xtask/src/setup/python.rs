@@ -1,5 +1,5 @@
-//! A Python with the packages of tests/vectors/requirements.txt, in a virtual environment of our own under
-//! target/xtask: the machine's Python gets nothing installed. Versions and hashes are pinned there.
+//! Python programs in virtual environments of our own under target/xtask: the machine's Python gets nothing
+//! installed. Versions and hashes are pinned in files of the repository.
 
 use std::path::PathBuf;
 
@@ -10,29 +10,61 @@ use super::debian;
 use crate::context::{Context, which};
 use crate::stamp::Stamp;
 
-const REQUIREMENTS: &str = "tests/vectors/requirements.txt";
-
 /// The oldest Python that the pinned packages run on.
 const PYTHON: (u32, u32) = (3, 9);
 
 /// Debian's packages: the program, and what `python3 -m venv` needs there.
 const PACKAGES: [&str; 2] = ["python3", "python3-venv"];
 
-/// The environment's Python, made or renewed where it is missing or the requirements have changed.
+/// What an environment is for, and the file that pins its packages.
+struct Wanted {
+    name: &'static str,
+    purpose: &'static str,
+    requirements: &'static str,
+}
+
+const CHECKER: Wanted = Wanted {
+    name: "python",
+    purpose: "the independent checker of the protocol's vectors",
+    requirements: "tests/vectors/requirements.txt",
+};
+
+const ZIG: Wanted = Wanted {
+    name: "zig",
+    purpose: "the C compiler of the release",
+    requirements: "crates/xtask/src/setup/zig.txt",
+};
+
+/// The Python that runs tests/vectors.
 pub(crate) fn python(ctx: &Context) -> Result<PathBuf> {
-    let folder = ctx.scratch("python")?;
+    environment(ctx, &CHECKER)
+}
+
+/// The program `zig`, which PyPI has for many machines.
+pub(super) fn zig(ctx: &Context) -> Result<PathBuf> {
+    let python = environment(ctx, &ZIG)?;
+    let sh = &ctx.sh;
+    let script = "import ziglang; print(ziglang.__path__[0])";
+    let folder = ctx.read(cmd!(sh, "{python} -c {script}"))?;
+    Ok(PathBuf::from(folder).join("zig"))
+}
+
+/// An environment's Python, made or renewed where it is missing or its requirements have changed.
+fn environment(ctx: &Context, wanted: &Wanted) -> Result<PathBuf> {
+    let Wanted { name, purpose, .. } = wanted;
+    let folder = ctx.scratch(name)?;
     let python = folder.join("bin/python");
-    let requirements = ctx.path(REQUIREMENTS);
+    let requirements = ctx.path(wanted.requirements);
     let stamp = Stamp::of(std::slice::from_ref(&requirements), "venv 1")?;
     let sh = &ctx.sh;
     // It may stand there and not run any more: the Python that it was made of is gone.
     let runs = ctx.succeeds(cmd!(sh, "{python} --version"));
-    if runs && stamp.is_current(ctx, "python", &python)? {
+    if runs && stamp.is_current(ctx, name, &python)? {
         return Ok(python);
     }
-    let system = system_python(ctx)?;
+    let system = system_python(ctx, purpose)?;
     sh.remove_path(&folder)?;
-    ctx.step("making a Python environment for the independent checker", || {
+    ctx.step(&format!("making a Python environment for {purpose}"), || {
         ctx.run(cmd!(sh, "{system} -m venv {folder}"))?;
         let install = cmd!(
             sh,
@@ -40,20 +72,20 @@ pub(crate) fn python(ctx: &Context) -> Result<PathBuf> {
         );
         ctx.run(install)
     })?;
-    stamp.keep(ctx, "python")?;
+    stamp.keep(ctx, name)?;
     Ok(python)
 }
 
 /// A Python that is new enough and can make environments; installed on Debian as root, asked for elsewhere.
-fn system_python(ctx: &Context) -> Result<PathBuf> {
+fn system_python(ctx: &Context, purpose: &str) -> Result<PathBuf> {
     if let Some(found) = fitting(ctx) {
         return Ok(found);
     }
     let (major, minor) = PYTHON;
     if !debian::is_debian() {
         bail!(
-            "the independent checker of the protocol's vectors needs Python {major}.{minor} or newer \
-             with its `venv` module: install it (https://www.python.org/downloads/) and run again"
+            "{purpose} needs Python {major}.{minor} or newer with its \
+             `venv` module: install it (https://www.python.org/downloads/) and run again"
         );
     }
     debian::install(ctx, &PACKAGES)?;
