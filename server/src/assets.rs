@@ -48,7 +48,7 @@ const PIECE: usize = 16 * 1024;
 /// Bytes of a list in a request's head; a longer one counts as absent.
 const MAX_LIST: usize = 512;
 
-const TEXT: &str = "text/plain; charset=utf-8";
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Answers a request for a file of the page.
 pub(crate) fn serve(request: &HttpRequest, files: &[Asset]) -> HttpResponse {
@@ -68,11 +68,16 @@ pub(crate) fn serve(request: &HttpRequest, files: &[Asset]) -> HttpResponse {
             .insert_header((CACHE_CONTROL, "no-cache"))
             .content_type(TEXT)
             .body(NO_PAGE),
-        None => HttpResponse::NotFound()
-            .insert_header((CACHE_CONTROL, "no-cache"))
-            .content_type(TEXT)
-            .body("no such file"),
+        None => missing(),
     }
+}
+
+/// What is said where nothing stands.
+pub(crate) fn missing() -> HttpResponse {
+    HttpResponse::NotFound()
+        .insert_header((CACHE_CONTROL, "no-cache"))
+        .content_type(TEXT)
+        .body("no such file")
 }
 
 fn respond(request: &HttpRequest, file: &Asset) -> HttpResponse {

@@ -17,6 +17,7 @@ use pawl_wire::Registration;
 use crate::assets::{Asset, WEB};
 use crate::network::Network;
 use crate::origin::PublicOrigin;
+use crate::security::SecurityContact;
 
 /// Everything that a relay is started with.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     /// Where the metrics are served, if anywhere.
     pub metrics: Option<SocketAddr>,
+    /// Whom to tell of faults in security, if anybody.
+    pub security_contacts: Vec<SecurityContact>,
     /// Between "not ready" and the goodbyes.
     pub drain_wait: Duration,
     /// Who may register.
@@ -51,6 +54,7 @@ impl Config {
             public_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             metrics: None,
+            security_contacts: Vec::new(),
             drain_wait: Duration::ZERO,
             registration: Registration::Open,
             limits: Limits::default(),

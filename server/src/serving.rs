@@ -18,6 +18,7 @@ use crate::config::{Config, Limits};
 use crate::gated::Gated;
 use crate::places::Places;
 use crate::relay::Relay;
+use crate::security::{self, Notice};
 use crate::{assets, headers, health, socket};
 
 /// Connections that wait to be accepted: a crowd that comes back after a restart.
@@ -63,6 +64,7 @@ pub(crate) fn serve(
     let per_worker = relay.limits.connections.div_ceil(workers) + FILE_CONNECTIONS;
     let (files, unsent) = (config.web, config.limits.unsent_timeout);
     let sockets = Arc::new(Places::new(&of_sockets(&config.limits)));
+    let notice = web::Data::new(Notice::new(config));
     let relay = Arc::clone(relay);
     let server = Server::build()
         .workers(workers)
@@ -73,12 +75,15 @@ pub(crate) fn serve(
     let make = move || {
         let app = App::new()
             .app_data(web::Data::from(Arc::clone(&relay)))
+            .app_data(notice.clone())
             .wrap(headers::middleware())
             .route("/api/ws", web::get().to(socket::open))
             .route("/live", web::get().to(health::live))
             .route("/live", web::head().to(health::live))
             .route("/ready", web::get().to(health::ready))
             .route("/ready", web::head().to(health::ready))
+            .route(security::PATH, web::get().to(security::show))
+            .route(security::PATH, web::head().to(security::show))
             .default_service(web::to(move |request: HttpRequest| async move {
                 assets::serve(&request, files)
             }))

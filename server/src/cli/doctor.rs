@@ -50,6 +50,7 @@ pub(super) fn doctor(config: &Config, unknown_variables: &[String]) -> ExitCode 
         port(config.listen),
         origins(config),
         proxies(config),
+        contacts(config),
         door(config),
         files(config),
         crowd(&config.limits),
@@ -326,6 +327,26 @@ fn proxies(config: &Config) -> Vec<Finding> {
         Wrong("--trusted-proxy names everybody, so that anybody can write the address that counts: name the proxy".to_owned())
     } else {
         Fine("the limits count the addresses that the trusted proxies pass on".to_owned())
+    }]
+}
+
+/// Whoever finds a fault looks at one place first.
+fn contacts(config: &Config) -> Vec<Finding> {
+    let contacts = &config.security_contacts;
+    if config.public_origins.is_empty() {
+        return Vec::new();
+    }
+    vec![if contacts.is_empty() {
+        Look(
+            "no --security-contact: who finds a fault in security is told nobody to write to"
+                .to_owned(),
+        )
+    } else {
+        Fine(format!(
+            "{} to be told of faults in security: {}",
+            contacts.len(),
+            crate::security::PATH
+        ))
     }]
 }
 

@@ -15,6 +15,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::config::{Config, Limits};
 use crate::network::Network;
 use crate::origin::PublicOrigin;
+use crate::security::SecurityContact;
 
 const LIMITS: &str = "Limits";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -57,6 +58,15 @@ pub(super) struct Flags {
     /// Address and port of /metrics for Prometheus, on this machine only; without it there are none
     #[arg(long, env = "PAWL_METRICS", value_name = "ADDRESS", value_parser = loopback)]
     metrics: Option<SocketAddr>,
+    /// Whom to tell of faults in security (/.well-known/security.txt): mailto: or https:; may be repeated
+    #[arg(
+        long,
+        env = "PAWL_SECURITY_CONTACT",
+        value_name = "ADDRESS",
+        value_parser = |text: &str| text.trim().parse::<SecurityContact>(),
+        value_delimiter = ','
+    )]
+    security_contact: Vec<SecurityContact>,
     /// Seconds between "not ready" and the goodbyes when the relay goes down, for a load balancer to notice
     #[arg(long, env = "PAWL_DRAIN_SECONDS", value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(0..=600), default_value_t = 0)]
     drain_seconds: u64,
@@ -132,6 +142,7 @@ impl Flags {
         config.public_origins = self.public_origin;
         config.trusted_proxies = self.trusted_proxy;
         config.metrics = self.metrics;
+        config.security_contacts = self.security_contact;
         config.drain_wait = Duration::from_secs(self.drain_seconds);
         config.registration = self.registration;
         config.limits = Limits {

@@ -283,6 +283,11 @@ fn doctor_says_what_to_look_at() {
     assert!(look(&[free]).contains("no relay serves here"));
     assert!(!look(&[free, "--drain-seconds=60"]).contains("TimeoutStopSec"));
     assert!(look(&[free, "--drain-seconds=61"]).contains("TimeoutStopSec=90"));
+    let origin = "--public-origin=https://chat.example.org";
+    assert!(!look(&[free]).contains("--security-contact"));
+    assert!(look(&[free, origin]).contains("no --security-contact"));
+    let contact = "--security-contact=mailto:security@example.org";
+    assert!(!look(&[free, origin, contact]).contains("--security-contact"));
     let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/pawl.service");
     let unit = std::fs::read_to_string(unit).expect("the unit");
     assert!(unit.contains("\nTimeoutStopSec=90\n"));

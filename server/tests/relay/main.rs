@@ -33,6 +33,7 @@ mod memory;
 mod operations;
 mod places;
 mod power;
+mod security;
 mod settings;
 mod shares;
 mod strace;
