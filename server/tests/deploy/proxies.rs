@@ -17,6 +17,9 @@ use crate::tunnel::Tunnel;
 
 pub(crate) const BOTH: [Kind; 2] = [Kind::Nginx, Kind::Caddy];
 
+/// What is shipped for the root of a host.
+const SHIPPED: [Kind; 3] = [Kind::Nginx, Kind::Caddy, Kind::Manager];
+
 /// A relay and a proxy before it, which the relay trusts.
 pub(crate) fn deployed(
     kind: Kind,
@@ -70,8 +73,11 @@ async fn register(tunnel: &Tunnel, place: Place, device: &Device) -> Client {
 
 #[tokio::test]
 async fn mail_goes_through_at_the_root_and_under_a_prefix() {
-    for kind in BOTH {
+    for kind in SHIPPED {
         for place in [Place::Root, Place::Prefix] {
+            if kind == Kind::Manager && place == Place::Prefix {
+                continue;
+            }
             let folder = tempfile::tempdir().expect("a folder");
             let (_relay, proxy) = deployed(kind, place, folder.path(), &[]);
             let tunnel = proxy.tunnel();
@@ -104,33 +110,116 @@ fn to_seq(body: &[u8]) -> u64 {
     if body.len() < 1_000 { 1 } else { 2 }
 }
 
+/// What the relay answers to a registration of somebody who names another address in this header.
+async fn register_as(tunnel: &Tunnel, header: &'static str, name: &str) -> RelayFrame {
+    let mut to = target(tunnel, Place::Root);
+    to.headers.push((header, "198.51.100.9".to_owned()));
+    let mut client = Client::open(&to).await.expect("a connection");
+    let register = Device::new(name).register(&client.challenge);
+    client
+        .send(&ClientFrame::Register(Box::new(register)))
+        .await;
+    client.next().await
+}
+
+/// What our file for Nginx Proxy Manager is for: without it a client that seems to come from a private network names
+/// its address. By X-Forwarded-For alone it does so only where the relay trusts the client's own network, too.
+#[tokio::test]
+async fn a_bare_proxy_manager_believes_private_networks() {
+    for (trusted, header, is_believed) in [
+        ("127.0.0.2", "X-Forwarded-For", false),
+        ("127.0.0.2", "X-Real-IP", true),
+        ("127.0.0.0/8", "X-Forwarded-For", true),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let origin = format!("https://{HOST}");
+        let flags = [
+            "--public-origin",
+            &origin,
+            "--registrations-per-minute=1",
+            "--trusted-proxy",
+            trusted,
+        ];
+        let relay = Child::start(folder.path(), &flags);
+        let proxy = Proxy::start_changed(
+            Kind::BareManager,
+            Place::Root,
+            relay.address,
+            |config, _| exchange(config, "http {\n", "http {\n    proxy_bind 127.0.0.2;\n"),
+        );
+        let tunnel = proxy.tunnel();
+        register(&tunnel, Place::Root, &Device::new("alice")).await;
+        let answer = register_as(&tunnel, header, "bob").await;
+        let is_in = matches!(answer, RelayFrame::AuthOk(_));
+        assert_eq!(is_in, is_believed, "{trusted} {header}: {answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn addresses_come_from_the_proxy_and_not_from_the_client() {
-    for kind in BOTH {
+    for kind in SHIPPED {
         let folder = tempfile::tempdir().expect("a folder");
         let limit = ["--registrations-per-minute", "1"];
         let (relay, proxy) = deployed(kind, Place::Root, folder.path(), &limit);
         let tunnel = proxy.tunnel();
         register(&tunnel, Place::Root, &Device::new("alice")).await;
         // Whatever a client writes there, it is one address: its own.
-        let mut to = target(&tunnel, Place::Root);
-        to.headers
-            .push(("X-Forwarded-For", "198.51.100.9".to_owned()));
-        let mut client = Client::open(&to).await.expect("a connection");
-        let bob = Device::new("bob").register(&client.challenge);
-        client.send(&ClientFrame::Register(Box::new(bob))).await;
-        assert_eq!(
-            client.end().await.error,
-            Some(ConnectionError::RateLimited),
-            "{kind:?}"
-        );
+        for header in ["X-Forwarded-For", "X-Real-IP"] {
+            let answer = register_as(&tunnel, header, "bob").await;
+            let cause = match answer {
+                RelayFrame::Error { code, .. } => Some(code),
+                _ => None,
+            };
+            assert_eq!(
+                cause,
+                Some(ConnectionError::RateLimited),
+                "{kind:?} {header}: {answer:?}"
+            );
+        }
         drop(relay);
+    }
+}
+
+/// It belongs to the root of an origin, wherever on it the relay stands.
+#[test]
+fn security_txt_is_found_at_the_root_of_the_origin() {
+    let flags = [
+        "--public-origin=https://chat.example.org",
+        "--security-contact=mailto:security@example.org",
+    ];
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/OPERATIONS.md");
+    let manual = std::fs::read_to_string(manual).expect("the manual");
+    let nginx = "    location = /.well-known/security.txt { proxy_pass http://pawl; }\n";
+    let caddy = "    reverse_proxy /.well-known/security.txt 127.0.0.1:8080\n";
+    assert!(manual.contains(nginx) && manual.contains(caddy));
+    for (kind, line) in [(Kind::Nginx, nginx), (Kind::Caddy, caddy)] {
+        for place in [Place::Root, Place::Prefix] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let relay = Child::start(folder.path(), &flags);
+            let proxy = Proxy::start_changed(kind, place, relay.address, |config, _| {
+                let before = match kind {
+                    Kind::Caddy => "\theader Strict-Transport-Security",
+                    _ => "        location = /live",
+                };
+                let line = line.replace("127.0.0.1:8080", &relay.address.to_string());
+                if place == Place::Prefix {
+                    exchange(config, before, &format!("{line}{before}"));
+                }
+            });
+            let answer = ask(&proxy.tunnel(), "GET /.well-known/security.txt", &[]);
+            assert_eq!(answer.status, 200, "{kind:?} {place:?}");
+            let text = String::from_utf8_lossy(&answer.body);
+            assert!(
+                text.starts_with("Contact: mailto:security@example.org\n"),
+                "{kind:?} {place:?}: {text}"
+            );
+        }
     }
 }
 
 #[test]
 fn bodies_slow_heads_and_this_machines_own_pages_are_cut_off() {
-    for kind in BOTH {
+    for kind in SHIPPED {
         let folder = tempfile::tempdir().expect("a folder");
         let (relay, proxy) = deployed(kind, Place::Root, folder.path(), &[]);
         let tunnel = proxy.tunnel();
@@ -272,7 +361,7 @@ async fn a_proxy_that_is_restarted_under_load_costs_no_message() {
 
 #[tokio::test]
 async fn the_proxy_writes_down_nothing_about_anybody() {
-    for kind in [Kind::Nginx, Kind::NginxInDebian, Kind::Caddy] {
+    for kind in [Kind::Nginx, Kind::NginxInDebian, Kind::Manager, Kind::Caddy] {
         let folder = tempfile::tempdir().expect("a folder");
         let (relay, mut proxy) = deployed(kind, Place::Root, folder.path(), &[]);
         let tunnel = proxy.tunnel();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::manager::manager;
 use crate::tunnel::Tunnel;
 
 /// The name in the configurations.
@@ -21,6 +22,10 @@ pub(crate) enum Kind {
     Nginx,
     /// What is inside `http`, in an outer file that logs as Debian's does.
     NginxInDebian,
+    /// Nginx Proxy Manager's settings, with our file in the tab "Advanced".
+    Manager,
+    /// The same without it.
+    BareManager,
     Caddy,
 }
 
@@ -55,7 +60,7 @@ pub(crate) fn free_address() -> SocketAddr {
     listener.local_addr().expect("its address")
 }
 
-fn from_repository(name: &str) -> String {
+pub(crate) fn from_repository(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../deploy")
         .join(name);
@@ -88,6 +93,8 @@ impl Proxy {
             Kind::NginxInDebian => {
                 in_debians(folder.path(), &nginx(folder.path(), place, relay, https))
             }
+            Kind::Manager => manager(folder.path(), relay, https, true),
+            Kind::BareManager => manager(folder.path(), relay, https, false),
             Kind::Caddy => caddy(folder.path(), place, relay, https),
         };
         change(&mut config, folder.path());
@@ -105,17 +112,17 @@ impl Proxy {
     pub(crate) fn begin(&mut self) {
         let (at, config) = (self.folder.path(), self.folder.path().join("config"));
         let mut command = match self.kind {
-            Kind::Nginx | Kind::NginxInDebian => Command::new("nginx"),
             Kind::Caddy => Command::new("caddy"),
+            _ => Command::new("nginx"),
         };
         match self.kind {
-            Kind::Nginx | Kind::NginxInDebian => command
+            Kind::Caddy => command
+                .args(["run", "--adapter", "caddyfile", "--config"])
+                .arg(config),
+            _ => command
                 .args(["-g", "daemon off;", "-p"])
                 .arg(at)
                 .arg("-c")
-                .arg(config),
-            Kind::Caddy => command
-                .args(["run", "--adapter", "caddyfile", "--config"])
                 .arg(config),
         };
         let output = std::fs::File::options()

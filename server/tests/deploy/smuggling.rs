@@ -4,8 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::proxies::{BOTH, deployed};
-use crate::proxy::{HOST, Place};
+use crate::proxies::deployed;
+use crate::proxy::{HOST, Kind, Place};
 
 /// How long a second answer may take that must not come. A relay that gives it does so within milliseconds.
 const LISTEN: Duration = Duration::from_secs(2);
@@ -36,7 +36,7 @@ fn listen(stream: &mut TcpStream, time: Duration) -> String {
 #[test]
 fn no_request_is_smuggled_behind_a_handshake_with_a_body() {
     let forged = handshake("X-Forwarded-For: 203.0.113.1\r\n");
-    for kind in BOTH {
+    for kind in [Kind::Nginx, Kind::Manager, Kind::BareManager, Kind::Caddy] {
         for (more, body) in [
             ("Transfer-Encoding: chunked\r\n", "0\r\n\r\n"),
             ("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n0\r\n\r\n"),
