@@ -55,7 +55,7 @@ Pawl VERSION, the server, for Linux on ARCH. The program needs nothing else.
 
     ./pawl-server
 
-starts it on http://127.0.0.1:8080, with its data in ./pawl-data. Open that address in two browsers
+starts it on http://127.0.0.1:8080, with its data in ./.pawl. Open that address in two browsers
 and write. Elsewhere than on localhost browsers need HTTPS: docs/OPERATIONS.md says how.
 
     ./pawl-server --help        what can be set
