@@ -1,5 +1,5 @@
 //! What documents say of the repository is so: every link of a Markdown file leads to a file or a heading that is
-//! there, and one version stands in all the places that name it.
+//! there, one version stands in all the places that name it, and pictures are small.
 //!
 //! Addresses of other sites are not asked for.
 
@@ -12,6 +12,13 @@ use super::{Finding, report};
 use crate::context::Context;
 
 const CHANGES: &str = "CHANGELOG.md";
+const START: &str = "README.md";
+
+/// Pictures of the page, which everybody who reads README.md loads.
+const PICTURES: &str = "docs/pictures/";
+
+/// Bytes of one of them.
+const PICTURE: u64 = 60_000;
 
 /// Other sites; a test of ours must not need them.
 const ELSEWHERE: [&str; 3] = ["https://", "http://", "mailto:"];
@@ -39,6 +46,18 @@ pub(crate) fn check(ctx: &Context) -> Result<()> {
                     reason: format!("{target:?} {reason}"),
                 });
             }
+        }
+    }
+    for name in names.iter().filter(|name| name.starts_with(PICTURES)) {
+        seen += 1;
+        // One that is deleted and still tracked has no size.
+        let size = std::fs::metadata(ctx.path(name)).map_or(0, |file| file.len());
+        if size > PICTURE {
+            findings.push(Finding {
+                place: (*name).to_owned(),
+                rule: "small pictures",
+                reason: format!("{size} bytes; {PICTURE} are enough"),
+            });
         }
     }
     let versions = versions(ctx)?;
@@ -172,6 +191,7 @@ fn versions(ctx: &Context) -> Result<Vec<(&'static str, String)>> {
         ("package.json", json("package.json")?),
         ("package-lock.json", json("package-lock.json")?),
         (CHANGES, newest(&changes)),
+        (START, archive(&sh.read_file(ctx.path(START))?)),
     ])
 }
 
@@ -180,6 +200,13 @@ fn newest(changes: &str) -> String {
     let title = changes.lines().find_map(|line| line.strip_prefix("## ["));
     let version = title.and_then(|title| title.split(']').next());
     version.unwrap_or_default().to_owned()
+}
+
+/// The version of the first archive that README.md names.
+fn archive(start: &str) -> String {
+    let name = start.split("pawl-server-").nth(1).unwrap_or_default();
+    let version = name.split('-').next().unwrap_or_default();
+    version.to_owned()
 }
 
 fn differing(versions: &[(&'static str, String)]) -> Vec<Finding> {
@@ -235,6 +262,8 @@ mod tests {
     #[test]
     fn another_version_is_found() {
         assert_eq!(newest("# C\n\n## [0.2.0] - x\n\n## [0.1.0] - y\n"), "0.2.0");
+        let start = "take `pawl-server-0.2.0-x86_64-linux-musl.tar.gz`";
+        assert_eq!(archive(start), "0.2.0");
         let one = ("a", "1".to_owned());
         assert!(differing(&[one.clone(), ("b", "1".to_owned())]).is_empty());
         let found = differing(&[one, ("b", "2".to_owned())]);
