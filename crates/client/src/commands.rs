@@ -120,6 +120,7 @@ impl Engine {
             .ok_or(CommandError::UnknownConversation)?;
         // Never a number twice, not even where this store is an old copy of itself.
         let number = conversation.next_number.max(self.born_at);
+        let is_first = conversation.next_number == 1;
         // Where nothing is known of texts before, nothing is said of them.
         let after = match conversation.next_number {
             1 => number - 1,
@@ -148,6 +149,9 @@ impl Engine {
         self.enqueue(peer, number, position, false, &Content::Text(content));
         let status = self.status(peer, number);
         self.write_line(peer, position, line, Some(status), turn);
+        if is_first {
+            self.retry_requests_of(peer, turn);
+        }
         Ok(())
     }
 

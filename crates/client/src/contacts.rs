@@ -109,6 +109,13 @@ impl Contact {
         }
     }
 
+    /// Whether an account is theirs, pinned or waiting to be accepted.
+    pub(crate) fn has(&self, account: &[u8; 32]) -> bool {
+        let changed = self.changed.iter().map(|(account, _)| account);
+        let mut accounts = changed.chain([&self.account]);
+        accounts.any(|it| it.as_bytes() == account)
+    }
+
     /// Remembers whose session this is.
     pub(crate) fn remember(&mut self, tag: SessionTag) {
         if !self.tags.contains(&tag) {
@@ -245,15 +252,8 @@ impl Contacts {
 
     /// Whose account this is, pinned or waiting to be accepted.
     pub(crate) fn of_account(&self, account: &AccountKey) -> Option<PeerId> {
-        let is_theirs = |contact: &Contact| {
-            contact.account == *account
-                || contact
-                    .changed
-                    .iter()
-                    .any(|(changed, _)| changed == account)
-        };
         self.iter()
-            .find(|(_, contact)| is_theirs(contact))
+            .find(|(_, contact)| contact.has(account.as_bytes()))
             .map(|(peer, _)| peer)
     }
 }

@@ -178,7 +178,8 @@ impl Engine {
                 // Others came while the relay was asked.
                 Answer::Account(_) if self.is_full() => Err(conversations_full()),
                 Answer::Account(record) => {
-                    self.add_contact(username.clone(), record, turn);
+                    let peer = self.add_contact(username.clone(), record, turn);
+                    self.retry_requests_of(peer, turn);
                     Ok(())
                 }
             };

@@ -5,6 +5,7 @@
 use prost::Message;
 use zeroize::Zeroizing;
 
+use crate::contacts::PeerId;
 use crate::engine::Engine;
 use crate::error::AlertCode;
 use crate::limits::{MAIL_LIFETIME, MAX_CONVERSATIONS, MAX_REQUEST_BYTES, MAX_REQUESTS};
@@ -124,12 +125,28 @@ impl Engine {
         }
     }
 
-    /// Opens what waits, where there may be a place again; the rest goes on waiting.
+    /// Opens what waits, where there may be a place again; the rest goes on waiting. Whoever has a conversation
+    /// needs none.
     pub(crate) fn retry_requests(&mut self, turn: &mut Turn<'_>) {
-        if self.contacts.len() >= MAX_CONVERSATIONS {
+        let contacts = &self.contacts;
+        let has_room = contacts.len() < MAX_CONVERSATIONS;
+        let is_known = |it: &Request| contacts.iter().any(|(_, known)| known.has(&it.account));
+        let requests = self.requests.remove_where(|it| has_room || is_known(it));
+        self.open_requests(requests, turn);
+    }
+
+    /// Opens what waits of a person whom the user has just begun a conversation with, or written to for the first
+    /// time.
+    pub(crate) fn retry_requests_of(&mut self, peer: PeerId, turn: &mut Turn<'_>) {
+        let Some(contact) = self.contacts.get(peer) else {
             return;
-        }
-        for request in self.requests.remove_where(|_| true) {
+        };
+        let requests = self.requests.remove_where(|it| contact.has(&it.account));
+        self.open_requests(requests, turn);
+    }
+
+    fn open_requests(&mut self, requests: Vec<Request>, turn: &mut Turn<'_>) {
+        for request in requests {
             if !self.receive_late(&request.envelope, turn) {
                 self.requests.keep(request);
             }

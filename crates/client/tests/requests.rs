@@ -181,6 +181,16 @@ struct Person {
     account: Vec<u8>,
 }
 
+fn is_request((table, key): &(Table, Key)) -> bool {
+    *table == Table::Prekeys && key.0[0] == 6
+}
+
+/// How much waits on a disk.
+fn requests(world: &World, whose: usize) -> usize {
+    let disk = world.clients[whose].disk.keys();
+    disk.filter(|at| is_request(at)).count()
+}
+
 fn place_of_friend(number: u64) -> Key {
     Key((1_000_000 + number).to_be_bytes().to_vec())
 }
@@ -260,4 +270,66 @@ fn strangers_leave_room_for_conversations_that_one_begins_and_these_have_an_end_
     assert_eq!(world.start(ALICE, "bob"), None, "that one is there");
     let snapshot = world.clients[ALICE].engine.snapshot();
     assert_eq!(snapshot.conversations.len(), 6_000);
+}
+
+/// Alice has five thousand conversations; Eve, who is none of them, writes to her, and waits.
+fn crowded(seed: u64) -> World {
+    let mut world = World::with(seed, &["alice"]);
+    let alice = world.address("alice");
+    friends(&mut world, ALICE, 0..5_000);
+    let mut eve = Stranger::registered("eve", 60, &mut world);
+    eve.write(&mut world, alice, "hello", true);
+    eve.go_on(&mut world, alice, "are you there?");
+    world.settle();
+    assert_eq!(world.alerts(ALICE), [AlertCode::StrangersWait]);
+    world
+}
+
+#[test]
+fn beyond_a_full_list_a_stranger_is_heard_as_soon_as_the_person_begins_with_them() {
+    let mut world = crowded(970);
+    assert_eq!(world.start(ALICE, "eve"), None);
+    assert_eq!(world.received(ALICE, "eve"), ["hello", "are you there?"]);
+    assert_eq!(requests(&world, ALICE), 0);
+}
+
+/// A store of an older version, in which somebody waits to whom the person has written since.
+#[test]
+fn beyond_a_full_list_whoever_has_a_conversation_is_tried_again() {
+    let mut world = crowded(980);
+    let waiting: Vec<_> = world.clients[ALICE]
+        .disk
+        .iter()
+        .filter(|(at, _)| is_request(at))
+        .map(|(at, value)| (at.clone(), value.clone()))
+        .collect();
+    assert_eq!(waiting.len(), 2);
+    world.clients[ALICE].disk.retain(|at, _| !is_request(at));
+    world.crash(ALICE);
+    world.settle();
+    assert_eq!(world.start(ALICE, "eve"), None);
+    assert_eq!(world.send(ALICE, "eve", "it is me"), None);
+    world.clients[ALICE].disk.extend(waiting);
+    world.crash(ALICE);
+    world.now += DAY;
+    world.run_for(10_000);
+    assert_eq!(world.received(ALICE, "eve"), ["hello", "are you there?"]);
+    assert_eq!(requests(&world, ALICE), 0);
+}
+
+#[test]
+fn whoever_waits_for_the_memory_of_their_handshake_is_heard_when_the_person_writes_to_them() {
+    let mut world = without_one_time_keys(990);
+    let bob = world.address("bob");
+    let prekeys = newest(&world.relay.boxes[&bob].keys);
+    let mut dave = Stranger::registered("dave", 60, &mut world);
+    assert_eq!(world.start(BOB, "dave"), None);
+    crowd(&mut world, 0..112, 64, prekeys);
+    dave.write(&mut world, bob, "hello", false);
+    world.settle();
+    assert!(world.received(BOB, "dave").is_empty());
+    assert_eq!(requests(&world, BOB), 1);
+    assert_eq!(world.send(BOB, "dave", "hello, you"), None);
+    assert_eq!(world.received(BOB, "dave"), ["hello"]);
+    assert_eq!(requests(&world, BOB), 0);
 }
