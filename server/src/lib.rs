@@ -1,7 +1,7 @@
 //! Pawl's relay: one binary that hosts the page and moves sealed envelopes.
 //!
 //! Owns accounts' names, public keys and mailboxes; sees no plaintext and no private key. Knows
-//! `pawl-wire` and nothing of the protocol inside an envelope. Design, section 6; docs/OPERATIONS.md.
+//! `pawl-wire` and nothing of the protocol inside an envelope. docs/OPERATIONS.md says how it is run.
 #![forbid(unsafe_code)]
 
 mod assets;

@@ -1,7 +1,7 @@
 //! Before authentication: one challenge, one frame, five seconds, or a minute where a registration costs work.
 //!
 //! Verifies what `pawl_wire::statement` lays out. The connection is in the hub before the mailbox is
-//! read, so that mail which arrives in between is announced, not missed. Design, section 6.
+//! read, so that mail which arrives in between is announced, not missed.
 
 use std::sync::Arc;
 

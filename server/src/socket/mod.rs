@@ -1,7 +1,7 @@
 //! `GET /api/ws`: from an HTTP request to a served connection.
 //!
 //! Owns who may connect (shape of the handshake, origin, number of connections) and the life of a connection; the frames are
-//! `pawl_wire`'s, the answers are the store's. Design, section 6.
+//! `pawl_wire`'s, the answers are the store's.
 
 mod auth;
 mod delivery;

@@ -2,7 +2,7 @@
 //!
 //! actix's codec looks at a frame's size only when all of it is buffered, so a frame of 4 GiB would be
 //! collected first. This looks at the header before it reads on, and asks for bytes only when a frame
-//! is incomplete: what it holds is the limit and one portion of the socket. Design, section 6, "Traps".
+//! is incomplete: what it holds is the limit and one portion of the socket.
 
 use std::rc::Rc;
 

@@ -2,7 +2,7 @@
 //! order of the mailbox.
 //!
 //! Requests go to the store as they come and are answered when they are durable, so that one group
-//! commit serves many. Everything is bounded: answers on their way, deliveries, time. Design, section 6.
+//! commit serves many. Everything is bounded: answers on their way, deliveries, time.
 
 use std::future::Future;
 use std::net::IpAddr;

@@ -3,7 +3,7 @@
 //! The rows of a copy come from the relay that runs, or from the store itself where none runs.
 //! A copy is older than what clients know. So it is no store: its header says that it is a copy, and only
 //! `restore` makes one of it, with a new epoch and without what may have been given out since (one-time keys,
-//! invites). Design, section 6.
+//! invites).
 
 use std::fs::File;
 use std::io::ErrorKind;

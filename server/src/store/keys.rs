@@ -1,7 +1,7 @@
 //! Public prekeys of a device: what it publishes, what is left, which ids are used up.
 //!
 //! Ids only rise. The floor of a kind is the highest one-time id ever accepted; an id at or below it
-//! is taken only as a repetition of the very same key, and then changes nothing. Design, section 3.
+//! is taken only as a repetition of the very same key, and then changes nothing.
 //!
 //! What is held is told with a digest of it (`pawl_wire::digest`). It is kept beside the floors: a claim takes
 //! its key out of it, and an upload puts its own in. An upload of many keys reads all of them anew, so that whatever

@@ -1,7 +1,7 @@
 //! What the relay keeps: accounts, public keys, mail. One SQLite file, one writer, two readers.
 //!
 //! Owns durability, uniqueness and the limits of what is stored. Knows nothing of sockets: an answer
-//! is a [`Pending`], which resolves only when what it says is on disk. Design, section 6.
+//! is a [`Pending`], which resolves only when what it says is on disk.
 
 mod accounts;
 mod admin;

@@ -1,7 +1,7 @@
 //! Opens the relay's one SQLite file: pragmas, schema, epoch.
 //!
 //! Owns the tables (docs/OPERATIONS.md lists every column with its reason; a test compares). A file
-//! of a newer relay or of another program is refused and left as it was. Design, section 6.
+//! of a newer relay or of another program is refused and left as it was.
 
 use std::path::Path;
 

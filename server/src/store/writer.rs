@@ -3,7 +3,7 @@
 //! It commits at once when it is idle, else everything that queued meanwhile, up to [`GROUP`]. A job
 //! is answered only after the commit that holds it, so that `Stored` never lies. A job that fails or
 //! panics is undone by itself; the others of its group stand. Mail for a device that is connected and has
-//! everything goes to it at once (`live`). Design, section 6.
+//! everything goes to it at once (`live`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
