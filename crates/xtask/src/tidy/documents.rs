@@ -1,5 +1,5 @@
 //! What documents say of the repository is so: every link of a Markdown file leads to a file or a heading that is
-//! there, one version stands in all the places that name it, and pictures are small.
+//! there, a document that a source names is there, one version stands in all the places that name it, and pictures are small.
 //!
 //! Addresses of other sites are not asked for.
 
@@ -48,6 +48,19 @@ pub(crate) fn check(ctx: &Context) -> Result<()> {
             }
         }
     }
+    for name in names.iter().filter(|name| is_source(name)) {
+        let text = ctx.sh.read_file(ctx.path(name)).unwrap_or_default();
+        for (line, document) in named(&text) {
+            seen += 1;
+            if !names.contains(&document) {
+                findings.push(Finding {
+                    place: format!("{name}:{line}"),
+                    rule: "documents",
+                    reason: format!("{document:?} is not there"),
+                });
+            }
+        }
+    }
     for name in names.iter().filter(|name| name.starts_with(PICTURES)) {
         seen += 1;
         // One that is deleted and still tracked has no size.
@@ -89,6 +102,29 @@ fn links(text: &str) -> Vec<(usize, String)> {
         for rest in line.split("](").skip(1) {
             let target = rest.split([')', ' ']).next().unwrap_or_default();
             found.push((number, target.to_owned()));
+        }
+    }
+    found
+}
+
+/// What may name documents in comments and messages. This file's own tests name some that are not there.
+fn is_source(name: &str) -> bool {
+    const ENDINGS: [&str; 10] = [
+        ".rs", ".ts", ".tsx", ".mjs", ".js", ".css", ".py", ".toml", ".yml", ".conf",
+    ];
+    ENDINGS.iter().any(|ending| name.ends_with(ending)) && !name.ends_with("tidy/documents.rs")
+}
+
+/// Documents that a text names by their path from the root, with the number of the line.
+fn named(text: &str) -> Vec<(usize, &str)> {
+    let of_path = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        for word in line.split(|c| !of_path(c)) {
+            let word = word.trim_end_matches('.').trim_start_matches("../");
+            if word.starts_with("docs/") && word.ends_with(".md") {
+                found.push((number + 1, word));
+            }
         }
     }
     found
@@ -257,6 +293,12 @@ mod tests {
         assert_eq!(fault("ad"), Some("is no file or folder"));
         assert_eq!(fault("#what"), Some("is no heading"));
         assert_eq!(fault("../README.md#start"), Some("is no heading"));
+    }
+
+    #[test]
+    fn documents_that_a_source_names_are_found() {
+        let text = "// docs/A.md, \"B\".\nlet b = \"../docs/adr/b.md\";\n// see docs/ and c.md\n";
+        assert_eq!(named(text), [(1, "docs/A.md"), (2, "docs/adr/b.md")]);
     }
 
     #[test]
