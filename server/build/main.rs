@@ -1,4 +1,5 @@
-//! Embeds the page: see `embed.rs`. Where there is no built page, the relay is built without one.
+//! Embeds the page: see `embed.rs`. Where there is no built page, the relay is built without one. Takes in the licences
+//! that `cargo xtask build` has collected, too.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::print_stdout,
@@ -10,6 +11,9 @@ mod embed;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+const NO_LICENCES: &str = "This relay was built without the licences of what is inside.\n\
+                           Build it with `cargo xtask build`.\n";
+
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-env-changed=PAWL_WEB_DIST");
     let manifest = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
@@ -17,7 +21,11 @@ fn main() -> io::Result<()> {
     watch(&dist, &manifest.join("../web"));
     let out = PathBuf::from(variable("OUT_DIR")?);
     let assets = embed::embed(&dist, &out)?;
-    fs::write(out.join("web_assets.rs"), embed::table(&assets))
+    fs::write(out.join("web_assets.rs"), embed::table(&assets))?;
+    let licences = manifest.join("build/licences.txt");
+    watch(&licences, &manifest.join("build"));
+    let text = fs::read_to_string(licences).unwrap_or_else(|_| NO_LICENCES.to_owned());
+    fs::write(out.join("licences.txt"), text)
 }
 
 fn variable(name: &str) -> io::Result<String> {

@@ -176,6 +176,9 @@ The store that the backup was made of must not be used any more: both have the s
         #[command(flatten)]
         secret: BackupSecret,
     },
+    /// Print the licences of all that is inside
+    #[command(alias = "licenses")]
+    Licences,
     /// Print a completion script for a shell
     #[command(after_help = "Examples:
   source <(pawl completions bash)

@@ -1,10 +1,18 @@
-//! What a package of `pawl` holds beside the binary: completions for shells and a manual page. Both are printed.
+//! What a package of `pawl` holds beside the binary: completions for shells, a manual page and licences. All are
+//! printed.
 
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
 use crate::args::Arguments;
+
+/// Of what is linked into this program, as its build found it.
+const LICENCES: &str = include_str!(concat!(env!("OUT_DIR"), "/licences.txt"));
+
+pub(crate) fn licences() -> &'static str {
+    LICENCES.trim_end()
+}
 
 pub(crate) fn completions(shell: Shell) -> String {
     let mut script = Vec::new();

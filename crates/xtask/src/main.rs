@@ -13,6 +13,7 @@ mod broken;
 mod clock;
 mod context;
 mod fuzz;
+mod inside;
 mod manifest;
 mod musl;
 mod mutants;

@@ -7,6 +7,7 @@ use anyhow::Result;
 use xshell::cmd;
 
 use crate::context::Context;
+use crate::inside::licences;
 use crate::setup::{Arch, Musl};
 use crate::stamp::Stamp;
 use crate::{paths, pipeline};
@@ -20,6 +21,8 @@ pub(crate) struct Programs {
 /// Static programs of an architecture, with the page in the relay.
 pub(crate) fn programs(ctx: &Context, arch: Arch) -> Result<Programs> {
     pipeline::page(ctx)?;
+    licences::program(ctx, "pawl-server")?;
+    licences::program(ctx, "pawl-cli")?;
     let folder = ctx.path("target").join(arch.triple()).join("release");
     let made = Programs {
         relay: folder.join("pawl-server"),

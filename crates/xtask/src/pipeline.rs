@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use xshell::cmd;
 
 use crate::context::Context;
+use crate::inside::licences;
 use crate::manifest::{WasmPack, closure, members};
 use crate::paths;
 use crate::setup::{self, WasmToolchain};
@@ -133,18 +134,19 @@ pub(crate) fn page(ctx: &Context) -> Result<()> {
     let sh = &ctx.sh;
     let inputs = ["web", "package.json", "package-lock.json"].map(|name| ctx.path(name));
     let stamp = Stamp::of(&inputs, "")?;
-    if stamp.is_current(ctx, "page", &ctx.path("web/dist/index.html"))? {
-        return Ok(());
+    if !stamp.is_current(ctx, "page", &ctx.path("web/dist/index.html"))? {
+        ctx.step("building the page", || {
+            ctx.run(cmd!(sh, "npm run --silent build"))
+        })?;
+        stamp.keep(ctx, "page")?;
     }
-    ctx.step("building the page", || {
-        ctx.run(cmd!(sh, "npm run --silent build"))
-    })?;
-    stamp.keep(ctx, "page")
+    licences::page(ctx)
 }
 
 /// The relay, with web/dist in it.
 pub(crate) fn relay(ctx: &Context) -> Result<()> {
     page(ctx)?;
+    licences::program(ctx, "pawl-server")?;
     let sh = &ctx.sh;
     let stamp = relay_stamp(ctx)?;
     if stamp.is_current(ctx, "relay", &ctx.path(RELAY))? {
@@ -158,6 +160,7 @@ pub(crate) fn relay(ctx: &Context) -> Result<()> {
 
 /// The program for terminals, of which most was compiled for the relay.
 pub(crate) fn terminal(ctx: &Context) -> Result<()> {
+    licences::program(ctx, "pawl-cli")?;
     let sh = &ctx.sh;
     let stamp = terminal_stamp(ctx)?;
     if stamp.is_current(ctx, "terminal", &ctx.path(TERMINAL))? {
@@ -173,6 +176,8 @@ pub(crate) fn terminal(ctx: &Context) -> Result<()> {
 /// with the features of each.
 pub(crate) fn programs(ctx: &Context) -> Result<()> {
     page(ctx)?;
+    licences::program(ctx, "pawl-server")?;
+    licences::program(ctx, "pawl-cli")?;
     let sh = &ctx.sh;
     let stamps = [
         ("relay", relay_stamp(ctx)?),

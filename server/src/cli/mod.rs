@@ -160,6 +160,9 @@ enum Command {
     },
     /// Print the manual page, for man(1)
     Man,
+    /// Print the licences of all that is inside: the relay's libraries and the page's
+    #[command(alias = "licenses")]
+    Licences,
 }
 
 /// Does what the command line asks.
@@ -201,6 +204,7 @@ fn act(args: Args) -> ExitCode {
         }
         Some(Command::Completions { shell }) => print(&pages::completions(Args::command(), shell)),
         Some(Command::Man) => print(&pages::manual(Args::command())),
+        Some(Command::Licences) => print(&pages::licences()),
     }
 }
 

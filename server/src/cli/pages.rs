@@ -5,6 +5,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::layers::SERVING;
+use crate::assets::WEB;
 
 pub(super) fn completions(mut command: Command, shell: Shell) -> String {
     let mut script = Vec::new();
@@ -16,6 +17,20 @@ pub(super) fn completions(mut command: Command, shell: Shell) -> String {
         Shell::Bash => script.replace("pawl__subcmd__server", "pawl__server"),
         _ => script,
     }
+}
+
+/// Of what is linked into the relay, as its build found it.
+const LICENCES: &str = include_str!(concat!(env!("OUT_DIR"), "/licences.txt"));
+
+/// The page's own file of them, which the relay serves.
+const OF_PAGE: &str = "/licences.txt";
+
+/// The texts of the relay's libraries, then those of the page.
+pub(super) fn licences() -> String {
+    let page = WEB.iter().find(|file| file.path == OF_PAGE);
+    let page = page.map(|file| String::from_utf8_lossy(file.plain));
+    let page = page.unwrap_or_else(|| "It was built without its licences.\n".into());
+    format!("The relay\n=========\n\n{LICENCES}\nThe page\n========\n\n{page}")
 }
 
 /// One page for all: every command stands behind what serving takes.

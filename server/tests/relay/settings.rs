@@ -265,6 +265,18 @@ fn completions_and_the_manual_page_know_every_flag() {
     }
 }
 
+#[test]
+fn the_licences_are_those_that_the_build_took_in() {
+    let collected = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/licences.txt");
+    let printed = said(&["licences"]);
+    match std::fs::read_to_string(collected) {
+        Ok(text) => assert!(text.len() > 10_000 && printed.contains(&text)),
+        Err(_) => assert!(printed.contains("built without the licences"), "{printed}"),
+    }
+    assert!(printed.contains("\nThe page\n"), "{printed}");
+    assert_eq!(said(&["licenses"]), printed);
+}
+
 /// What bash offers for a line whose last word is begun, by the script itself.
 fn offered(line: &[&str]) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");

@@ -47,6 +47,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Restore { file, secret } => backup::restore(&place, &output, &file, secret)?,
         Command::Completions { shell } => output.line(&pages::completions(shell))?,
         Command::Man => output.line(&pages::manual())?,
+        Command::Licences => output.line(pages::licences())?,
     }
     Ok(())
 }

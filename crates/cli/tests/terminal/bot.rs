@@ -67,6 +67,18 @@ fn the_bot_of_the_documentation_answers() {
 }
 
 #[test]
+fn the_licences_are_those_that_the_build_took_in() {
+    let collected = Path::new(env!("CARGO_MANIFEST_DIR")).join("build/licences.txt");
+    let mut command = pawl();
+    command.arg("licences");
+    let printed = ended(command, "").good();
+    match std::fs::read_to_string(collected) {
+        Ok(text) => assert!(text.len() > 10_000 && printed.trim_end() == text.trim_end()),
+        Err(_) => assert!(printed.contains("built without the licences"), "{printed}"),
+    }
+}
+
+#[test]
 fn shells_complete_what_can_be_typed() {
     for shell in ["bash", "zsh", "fish"] {
         let mut command = pawl();
