@@ -15,6 +15,7 @@ use actix_web::http::header::{
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 /// One file of the page.
 #[derive(Debug)]
@@ -49,6 +50,12 @@ const PIECE: usize = 16 * 1024;
 const MAX_LIST: usize = 512;
 
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Hexadecimal SHA-256 of a file as it is.
+pub(crate) fn sha256(file: &Asset) -> String {
+    let digest = Sha256::digest(file.plain);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Answers a request for a file of the page.
 pub(crate) fn serve(request: &HttpRequest, files: &[Asset]) -> HttpResponse {

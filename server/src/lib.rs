@@ -37,6 +37,7 @@ mod supervisor;
 mod top;
 
 pub use assets::{Asset, WEB};
+pub use cli::page_list;
 pub use config::{Config, Limits};
 pub use copies::backup;
 pub use fixed::fixed_limits;

@@ -3,6 +3,7 @@
 //! Owns flags, the configuration file, texts on standard output and exit codes: 0 done, 1 it cannot be done,
 //! 2 it was asked wrongly. Knows the relay by its public functions only.
 
+mod assets;
 mod care;
 mod doctor;
 mod door;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use self::assets::page_list;
 use self::flags::Flags;
 use self::layers::Refusal;
 
@@ -88,6 +90,12 @@ const DOCTOR_EXAMPLES: &str = "\
 Example, as root:
   runuser -u pawl -- pawl-server doctor --config /etc/pawl/pawl.toml";
 
+const ASSETS_EXAMPLES: &str = "\
+Examples:
+  pawl-server assets > page.sha256
+  pawl verify-site https://chat.example.org --release page.sha256
+sha256sum -c reads the list too, in a folder with the page's files.";
+
 /// Pawl's relay: hosts the page and moves sealed envelopes.
 ///
 /// Without flags it serves this machine only, with its store in ./.pawl.
@@ -153,6 +161,13 @@ enum Command {
     /// Say what is wrong with this deployment, with the same settings as the relay's; changes nothing
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Box<Flags>),
+    /// Print the SHA-256 of every file of the page in this binary, and the headers that go with each
+    #[command(after_help = ASSETS_EXAMPLES)]
+    Assets {
+        /// A line of JSON for each
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Which
@@ -202,6 +217,7 @@ fn act(args: Args) -> ExitCode {
         Some(Command::Doctor(flags)) => {
             doctor::doctor(&flags.into_config(place.data), &unknown_variables())
         }
+        Some(Command::Assets { json }) => assets::assets(json),
         Some(Command::Completions { shell }) => print(&pages::completions(Args::command(), shell)),
         Some(Command::Man) => print(&pages::manual(Args::command())),
         Some(Command::Licences) => print(&pages::licences()),

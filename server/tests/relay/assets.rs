@@ -2,10 +2,12 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
+use std::process::Command;
 
-use pawl_server::{Asset, SECURITY_HEADERS};
+use pawl_server::{Asset, SECURITY_HEADERS, WEB as BUILT, page_list};
+use sha2::{Digest, Sha256};
 
-use crate::support::{Relay, Response, http};
+use crate::support::{Relay, Response, ended, http};
 
 #[path = "../../build/embed.rs"]
 mod embed;
@@ -169,6 +171,74 @@ fn every_response_has_the_security_headers() {
         for (name, value) in SECURITY_HEADERS {
             assert_eq!(response.header(name), Some(*value), "{status} {name}");
         }
+    }
+}
+
+/// Each hash and path of a list.
+fn listed(list: &str) -> Vec<(&str, &str)> {
+    let files = list.lines().filter(|line| !line.starts_with('#'));
+    files
+        .map(|line| line.split_once("  ").expect("two spaces"))
+        .collect()
+}
+
+#[test]
+fn the_list_of_the_page_has_every_file_as_it_is_served_and_every_header() {
+    let relay = start();
+    let list = page_list(WEB);
+    let files = listed(&list);
+    let paths: Vec<_> = files.iter().map(|(_, path)| *path).collect();
+    assert_eq!(paths, ["assets/core-12345678.wasm", "index.html"]);
+    for (hash, path) in files {
+        let served = get(relay.address, &format!("/{path}"), &[]);
+        let digest = Sha256::digest(&served.body);
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hash, digest, "{path}");
+    }
+    let headers: Vec<_> = list
+        .lines()
+        .filter_map(|line| line.strip_prefix("# header ")?.split_once(": "))
+        .collect();
+    assert_eq!(headers, SECURITY_HEADERS);
+    assert!(list.starts_with("# pawl-page 1\n"), "{list}");
+}
+
+/// `pawl-server assets`, in a folder that holds the page that was built, or says that there is none.
+#[test]
+fn the_binary_lists_the_page_that_it_holds() {
+    let program = || Command::new(env!("CARGO_BIN_EXE_pawl-server"));
+    let output = ended(program().arg("assets"));
+    if BUILT.is_empty() {
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("built without its page"), "{said}");
+        return;
+    }
+    let list = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(list, page_list(BUILT));
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in BUILT {
+        let path = folder.path().join(file.path.trim_start_matches('/'));
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, file.plain).expect("a file");
+    }
+    std::fs::write(folder.path().join("list"), &list).expect("a file");
+    let mut sum = Command::new("sha256sum");
+    sum.args(["--check", "--strict", "--quiet", "list"]);
+    let sum = ended(sum.current_dir(folder.path()));
+    let said = [sum.stdout, sum.stderr].concat();
+    assert!(sum.status.success(), "{}", String::from_utf8_lossy(&said));
+    let rows = ended(program().args(["assets", "--json"])).stdout;
+    let rows = String::from_utf8(rows).expect("text");
+    let rows = rows.lines().map(|row| {
+        let row: serde_json::Value = serde_json::from_str(row).expect("a line of JSON");
+        row
+    });
+    let rows: Vec<_> = rows.filter(|row| row["path"].is_string()).collect();
+    let files = listed(&list);
+    assert_eq!(rows.len(), files.len());
+    for (row, (hash, path)) in rows.iter().zip(files) {
+        assert_eq!((&row["sha256"], &row["path"]), (&hash.into(), &path.into()));
     }
 }
 
