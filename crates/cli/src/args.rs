@@ -176,6 +176,24 @@ The store that the backup was made of must not be used any more: both have the s
         #[command(flatten)]
         secret: BackupSecret,
     },
+    /// Compare the page that a server hands out with a release's list of it
+    #[command(after_help = "Examples:
+  pawl verify-site https://chat.example.org --release page.sha256
+  pawl verify-site http://localhost:8080 --release page.sha256 --json
+
+Every file and the headers of each are fetched and compared. The list comes with a release, and
+`pawl-server assets` prints it. This says what the server handed out here and now; it may hand out
+something else to others, or later.
+
+It ends with 0 where all is the same, with 1 where something differs, and with 2 where that cannot be
+said: no answer, no valid certificate, no list.")]
+    VerifySite {
+        /// The site, for example https://chat.example.org
+        url: String,
+        /// The release's list of its page
+        #[arg(long, value_name = "FILE")]
+        release: PathBuf,
+    },
     /// Print the licences of all that is inside
     #[command(alias = "licenses")]
     Licences,

@@ -16,6 +16,7 @@ mod random;
 mod relay;
 mod secret;
 mod signals;
+mod site;
 mod socket;
 mod store;
 mod words;

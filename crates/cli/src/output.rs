@@ -122,7 +122,7 @@ pub(crate) fn say(line: &str) {
 
 /// A text without what would move a cursor, change colours or the direction of what follows; its further lines
 /// are indented, so that none can pass for somebody else's.
-fn safe(text: &str) -> String {
+pub(crate) fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
 
 import { Terminal } from '../support/terminal.mjs';
 import { until } from '../support/wait.mjs';
 import { scenario } from '../support/world.mjs';
+
+const run = promisify(execFile);
 
 const texts = (lines) => lines.map((line) => line.text);
 
@@ -62,4 +69,30 @@ scenario('terminal: both see one safety number', {}, async (world) => {
   const [shown] = await bob.json('verify', 'alice', '--number', number);
   assert.equal(shown.number, number.replaceAll(/\s/g, ''));
   assert.equal(shown.identity, 'verified');
+});
+
+/** How `pawl verify-site` ends for a world's page, and what it says; the list is the relay's own. */
+async function verifySite(t, world) {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'pawl-list-'));
+  t.after(() => { rmSync(folder, { recursive: true, force: true }); });
+  const list = path.join(folder, 'page.sha256');
+  writeFileSync(list, (await run(process.env.PAWL_TEST_SERVER, ['assets'])).stdout);
+  const ended = run(process.env.PAWL_TEST_TERMINAL, ['verify-site', world.url, '--release', list]);
+  return ended.then(({ stdout }) => ({ code: 0, said: stdout }), ({ code, stdout, stderr }) => ({ code, said: `${stdout}${stderr}` }));
+}
+
+for (const prefix of ['', '/chat']) {
+  scenario(`terminal: the page at "${prefix}/" is the one that the relay's binary lists`, { prefix }, async (world, t) => {
+    const { code, said } = await verifySite(t, world);
+    assert.equal(code, 0, said);
+    assert.match(said, /has the page of this release: \d\d files and 9 headers are the same/);
+  });
+}
+
+scenario('terminal: a worker that something on the way changes is named', {}, async (world, t) => {
+  world.proxy.rewrite(/^\/assets\/worker-.*\.js$/, (script) => `${script} `);
+  const { code, said } = await verifySite(t, world);
+  assert.equal(code, 1, said);
+  assert.match(said, /^assets\/worker-[^ ]+\.js: other content: SHA-256 /);
+  assert.match(said, /\nContent-Security-Policy of assets\/worker-[^ ]+\.js: missing\n/);
 });

@@ -11,6 +11,7 @@ mod receive;
 mod register;
 mod send;
 mod verify;
+mod verify_site;
 
 use crate::args::{Arguments, Command};
 use crate::failure::Failure;
@@ -45,6 +46,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Accept { username, number } => verify::accept(&place, &username, &number)?,
         Command::Backup { file, secret } => backup::run(&place, &output, &file, secret)?,
         Command::Restore { file, secret } => backup::restore(&place, &output, &file, secret)?,
+        Command::VerifySite { url, release } => {
+            verify_site::run(&output, &url, &release, place.timeout)?;
+        }
         Command::Completions { shell } => output.line(&pages::completions(shell))?,
         Command::Man => output.line(&pages::manual())?,
         Command::Licences => output.line(pages::licences())?,

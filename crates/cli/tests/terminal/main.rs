@@ -8,3 +8,4 @@ mod support;
 mod talk;
 mod tls;
 mod trust;
+mod verify_site;

@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use crate::support::{Ended, Person, Relay, ended};
 
 /// Ends TLS in front of a relay, on a thread that lives as long as the tests.
-fn proxy(relay: SocketAddr, host: &str) -> (u16, String) {
+pub(crate) fn proxy(relay: SocketAddr, host: &str) -> (u16, String) {
     let made = rcgen::generate_simple_self_signed([host.to_owned()]).expect("a certificate");
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))

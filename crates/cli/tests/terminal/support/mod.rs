@@ -1,6 +1,7 @@
 //! A relay in this process, and `pawl` as a child process with a store of its own.
 
 mod relay;
+pub(crate) mod site;
 
 pub(crate) use relay::Relay;
 

@@ -4,14 +4,21 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::thread::JoinHandle;
 
-use pawl_server::Config;
+use pawl_server::{Asset, Config, WEB};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+
+/// What is its own of a relay.
+#[derive(Clone, Copy)]
+struct Own {
+    proof_of_work: u32,
+    web: &'static [Asset],
+}
 
 pub(crate) struct Relay {
     folder: TempDir,
     address: SocketAddr,
-    proof_of_work: u32,
+    own: Own,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
@@ -22,12 +29,27 @@ impl Relay {
 
     /// One that asks a registration for so many bits of work.
     pub(crate) fn asking(proof_of_work: u32) -> Self {
+        Self::with(Own {
+            proof_of_work,
+            web: WEB,
+        })
+    }
+
+    /// One with a page of its own.
+    pub(crate) fn serving(web: &'static [Asset]) -> Self {
+        Self::with(Own {
+            proof_of_work: 0,
+            web,
+        })
+    }
+
+    fn with(own: Own) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (running, address) = run(folder.path(), ([127, 0, 0, 1], 0).into(), proof_of_work);
+        let (running, address) = run(folder.path(), ([127, 0, 0, 1], 0).into(), own);
         Self {
             folder,
             address,
-            proof_of_work,
+            own,
             running: Some(running),
         }
     }
@@ -52,7 +74,7 @@ impl Relay {
     }
 
     pub(crate) fn restart(&mut self) {
-        let (running, _) = run(self.folder.path(), self.address, self.proof_of_work);
+        let (running, _) = run(self.folder.path(), self.address, self.own);
         self.running = Some(running);
     }
 }
@@ -67,9 +89,10 @@ impl Drop for Relay {
 
 type Thread = (oneshot::Sender<()>, JoinHandle<()>);
 
-fn run(folder: &Path, listen: SocketAddr, proof_of_work: u32) -> (Thread, SocketAddr) {
+fn run(folder: &Path, listen: SocketAddr, own: Own) -> (Thread, SocketAddr) {
     let mut config = Config::new(listen, folder.to_owned());
-    config.limits.proof_of_work = proof_of_work;
+    config.limits.proof_of_work = own.proof_of_work;
+    config.web = own.web;
     let (ready, address) = std::sync::mpsc::channel();
     let (stop, stopped) = oneshot::channel::<()>();
     let thread = std::thread::spawn(move || {
