@@ -176,6 +176,25 @@ The store that the backup was made of must not be used any more: both have the s
         #[command(flatten)]
         secret: BackupSecret,
     },
+    /// Write conversations to files that others can read: JSON for programs, text for people
+    #[command(after_help = "Examples:
+  pawl export --out exported
+  pawl export --out exported bob carol
+  jq -r '.lines[] | select(.type == \"message\") | .text' exported/bob.json
+
+The files are not sealed: whoever has them can read them. They cannot be read in again; for that there
+is `pawl backup`.")]
+    Export {
+        /// Whose conversations; without a name, all
+        #[arg(value_name = "USERNAME")]
+        conversations: Vec<String>,
+        /// The folder, which is made where it is not there; each conversation is two files in it
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+        /// Replace files of these names that are there
+        #[arg(long)]
+        overwrite: bool,
+    },
     /// Compare the page that a server hands out with a release's list of it
     #[command(after_help = "Examples:
   pawl verify-site https://chat.example.org --release page.sha256

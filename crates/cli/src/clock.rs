@@ -23,11 +23,24 @@ pub(crate) fn deadline(seconds: u64) -> Instant {
 
 /// `2026-11-26 07:12:09Z`.
 pub(crate) fn written(milliseconds: u64) -> String {
+    let (date, time) = date_and_time(milliseconds);
+    format!("{date} {time}Z")
+}
+
+/// `2026-11-26T07:12:09.123Z`, as RFC 3339 has it; years end with 9999 there.
+pub(crate) fn exact(milliseconds: u64) -> String {
+    let milliseconds = milliseconds.min(253_402_300_799_999);
+    let (date, time) = date_and_time(milliseconds);
+    format!("{date}T{time}.{:03}Z", milliseconds % 1_000)
+}
+
+fn date_and_time(milliseconds: u64) -> (String, String) {
     let seconds = milliseconds / 1_000;
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    (date, format!("{hour:02}:{minute:02}:{second:02}"))
 }
 
 /// Year, month and day of a day since 1970. Years begin in March here, so that the leap day is the last.
@@ -59,5 +72,7 @@ mod tests {
         for (time, text) in cases {
             assert_eq!(written(time), text);
         }
+        assert_eq!(exact(951_782_399_007), "2000-02-28T23:59:59.007Z");
+        assert_eq!(exact(u64::MAX), "9999-12-31T23:59:59.999Z");
     }
 }

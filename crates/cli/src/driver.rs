@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use pawl_client::{
     AlertCode, Command, CommandError, CommandId, Config, Connection, Engine, Event, FrameBatch,
-    Hint, Input, Key, SocketRequest, Step, StoreError,
+    Hint, Input, Key, MessageView, SocketRequest, Step, StoreError,
 };
 use rand_core::Rng;
 use tokio::time::{Duration, Instant, sleep, timeout_at};
@@ -108,6 +108,33 @@ impl Driver {
 
     pub(crate) fn store_mut(&mut self) -> &mut Store {
         &mut self.store
+    }
+
+    /// A conversation's lines from a position on, the oldest first, `limit` at most.
+    pub(crate) fn lines(
+        &self,
+        conversation: &str,
+        from: u64,
+        limit: u32,
+    ) -> Result<Vec<MessageView>, Failure> {
+        let (lower, upper) = self.engine.history_range(conversation, None)?;
+        let rows = self.store.oldest(&at(lower, from), &upper, limit)?;
+        let views = rows.iter().map(|(key, record)| {
+            let record = record.as_ref().map(|record| record.as_slice());
+            self.engine.message_view(key, record)
+        });
+        Ok(views.collect())
+    }
+
+    /// Whether the program was asked to end, for work that waits for nothing.
+    pub(crate) async fn look_for_signals(&mut self) -> Result<(), Failure> {
+        // Lets the runtime look.
+        tokio::task::yield_now().await;
+        tokio::select! {
+            biased;
+            failure = self.signals.next() => Err(failure),
+            () = std::future::ready(()) => Ok(()),
+        }
     }
 
     pub(crate) fn is_online(&self) -> bool {
@@ -335,6 +362,14 @@ impl Driver {
             socket.finish().await;
         }
     }
+}
+
+/// The key of the line at a position: a message's key ends with its position.
+fn at(Key(mut lower): Key, position: u64) -> Key {
+    if let Some(place) = lower.last_chunk_mut() {
+        *place = position.to_be_bytes();
+    }
+    Key(lower)
 }
 
 /// How long to sleep, and what has happened then. Behind a page in which one signs in to a network nothing tells when

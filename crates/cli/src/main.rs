@@ -19,6 +19,7 @@ mod signals;
 mod site;
 mod socket;
 mod store;
+mod transcript;
 mod words;
 
 use std::process::ExitCode;

@@ -123,12 +123,21 @@ pub(crate) fn say(line: &str) {
 /// A text without what would move a cursor, change colours or the direction of what follows; its further lines
 /// are indented, so that none can pass for somebody else's.
 pub(crate) fn safe(text: &str) -> String {
+    without(text, is_directional)
+}
+
+/// The same for a file, where a direction ends with its line.
+pub(crate) fn indented(text: &str) -> String {
+    without(text, |c| matches!(c, '\u{2028}' | '\u{2029}'))
+}
+
+fn without(text: &str, is_refused: impl Fn(char) -> bool) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\n' => safe.push_str("\n    "),
             '\t' => safe.push(c),
-            c if c.is_control() || is_directional(c) => safe.extend(c.escape_unicode()),
+            c if c.is_control() || is_refused(c) => safe.extend(c.escape_unicode()),
             c => safe.push(c),
         }
     }

@@ -1,12 +1,12 @@
 //! Identity, trust and history in one file, and a store made of it. What ratchets stays behind; the engine begins
 //! its sessions anew (ARCHITECTURE.md "In a terminal").
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pawl_client::Phase;
 use serde_json::json;
 
+use super::files::{beside, finish, unfinished, unwritten};
 use crate::args::{BackupSecret, Place};
 use crate::driver::{self, Driver};
 use crate::failure::{Code, Failure};
@@ -23,11 +23,11 @@ pub(super) fn run(
     absent(file)?;
     let store = place.open()?;
     let secret = source(secret).new_one()?;
-    let unfinished = beside(file, ".unfinished");
+    let unfinished = unfinished(file);
     // Of a run that was cut short.
     let _ = std::fs::remove_file(&unfinished);
     let written = write(&store, &unfinished, &secret).and_then(|damaged| {
-        finish(&unfinished, file).map_err(|error| unwritten(file, &error))?;
+        finish(file).map_err(|error| unwritten(file, &error))?;
         Ok(damaged)
     });
     if written.is_err() {
@@ -95,33 +95,12 @@ fn tell(damaged: usize) {
     }
 }
 
-/// A file comes into being whole, or not at all.
-fn finish(unfinished: &Path, file: &Path) -> std::io::Result<()> {
-    File::open(unfinished)?.sync_all()?;
-    std::fs::rename(unfinished, file)?;
-    #[cfg(unix)]
-    if let Some(folder) = file.parent() {
-        let folder = match folder.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => folder,
-        };
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
 fn source(secret: BackupSecret) -> Source {
     Source {
         key_file: None,
         passphrase_file: secret.backup_passphrase_file,
         what: "the backup",
     }
-}
-
-fn beside(file: &Path, end: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }
 
 fn absent(file: &Path) -> Result<(), Failure> {
@@ -132,9 +111,4 @@ fn absent(file: &Path) -> Result<(), Failure> {
         ))),
         false => Ok(()),
     }
-}
-
-fn unwritten(file: &Path, error: &std::io::Error) -> Failure {
-    let line = format!("{} cannot be written: {error}", file.display());
-    Failure::new(Code::StoreFailed, line)
 }

@@ -5,6 +5,8 @@ mod backup;
 mod contacts;
 mod desk;
 mod errand;
+mod export;
+mod files;
 mod history;
 mod open;
 mod receive;
@@ -46,6 +48,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Accept { username, number } => verify::accept(&place, &username, &number)?,
         Command::Backup { file, secret } => backup::run(&place, &output, &file, secret)?,
         Command::Restore { file, secret } => backup::restore(&place, &output, &file, secret)?,
+        Command::Export {
+            out,
+            conversations,
+            overwrite,
+        } => export::run(&place, &output, &out, &conversations, overwrite).await?,
         Command::VerifySite { url, release } => {
             verify_site::run(&output, &url, &release, place.timeout)?;
         }

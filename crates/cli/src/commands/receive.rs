@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pawl_client::{Command, Event, Key, MessageView};
+use pawl_client::{Command, Event, MessageView};
 
 use super::desk::Desk;
 use crate::args::Place;
@@ -131,14 +131,9 @@ impl Printer<'_> {
         conversation: &str,
     ) -> Result<Option<Vec<MessageView>>, Failure> {
         let printed = self.printed(driver, conversation)?;
-        let (lower, upper) = driver.engine().history_range(conversation, None)?;
-        let lines = driver.store().oldest(&at(lower, printed.0), &upper, PAGE)?;
-        let views = lines.iter().map(|(key, record)| {
-            let record = record.as_ref().map(|record| record.as_slice());
-            driver.engine().message_view(key, record)
-        });
-        let views: Vec<_> = views.filter(|line| standing(line) > printed).collect();
-        Ok((!views.is_empty()).then_some(views))
+        let mut lines = driver.lines(conversation, printed.0, PAGE)?;
+        lines.retain(|line| standing(line) > printed);
+        Ok((!lines.is_empty()).then_some(lines))
     }
 
     /// Prints what of these lines was not; those that are the user's own are only passed over.
@@ -209,12 +204,4 @@ fn from_bytes(bytes: &[u8]) -> Option<Printed> {
         times => times.try_into().ok()?,
     };
     Some((u64::from_be_bytes(*position), u32::from_be_bytes(times)))
-}
-
-/// The key of the line at a position: a message's key ends with its position.
-fn at(Key(mut lower): Key, position: u64) -> Key {
-    if let Some(place) = lower.last_chunk_mut() {
-        *place = position.to_be_bytes();
-    }
-    Key(lower)
 }

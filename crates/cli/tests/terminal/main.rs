@@ -3,6 +3,7 @@
 
 mod backup;
 mod bot;
+mod export;
 mod refusals;
 mod support;
 mod talk;
