@@ -20,10 +20,9 @@ pub(crate) fn completions(shell: Shell) -> String {
     String::from_utf8_lossy(&script).trim_end().to_owned()
 }
 
-/// One page for all: each command stands behind what every command takes.
+/// One page for all: each command stands behind what every command takes, with what only it takes.
 pub(crate) fn manual() -> String {
-    let mut command = Arguments::command();
-    command.build();
+    let command = Arguments::command();
     let mut page = Vec::new();
     let man = Man::new(command.clone());
     // Writing into memory does not fail.
@@ -34,8 +33,7 @@ pub(crate) fn manual() -> String {
         .and_then(|()| man.render_description_section(&mut page))
         .and_then(|()| man.render_options_section(&mut page));
     let mut page = String::from_utf8_lossy(&page).into_owned();
-    let own = command.get_subcommands();
-    for own in own.filter(|own| own.get_name() != "help") {
+    for own in command.get_subcommands() {
         add_command(&mut page, own);
     }
     page.push_str(".SH \"EXAMPLES AND EXIT CODES\"\n");

@@ -103,6 +103,8 @@ fn shells_complete_what_can_be_typed() {
     ] {
         assert!(page.contains(words), "{words}");
     }
+    let everywhere = page.matches("\\-\\-passphrase\\-file").count();
+    assert!(everywhere < 4, "options of all commands stand at each");
     let mut help = pawl();
     help.arg("--help");
     let help = ended(help, "").good();
