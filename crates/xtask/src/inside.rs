@@ -190,7 +190,7 @@ impl Inventory {
         })
     }
 
-    fn npm(&self, ctx: &Context, name: &str) -> Result<Component> {
+    pub(crate) fn npm(&self, ctx: &Context, name: &str) -> Result<Component> {
         let path = format!("node_modules/{name}");
         let one = self.npm.get(&path);
         let one = one.with_context(|| format!("package-lock.json has no {path}"))?;

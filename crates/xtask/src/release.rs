@@ -4,6 +4,8 @@
 mod archive;
 mod program;
 mod refusals;
+mod sbom;
+mod sums;
 mod tree;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +20,7 @@ use crate::musl;
 use crate::setup::Arch;
 
 pub(crate) use program::Program;
+use sums::Signer;
 
 /// Who vouches for the files.
 pub(crate) enum Signing {
@@ -78,11 +81,26 @@ pub(crate) struct Release {
     pub(crate) programs: Vec<Program>,
 }
 
+impl Release {
+    /// The same time as RFC 3339 writes it.
+    fn moment(&self, ctx: &Context) -> Result<String> {
+        let sh = &ctx.sh;
+        let format = "--date=format-local:%Y-%m-%dT%H:%M:%SZ";
+        let told = ctx.read(cmd!(sh, "git log -1 --format=%cd {format}").env("TZ", "UTC"))?;
+        Ok(told)
+    }
+}
+
 pub(crate) fn run(ctx: &Context, choice: &Choice) -> Result<()> {
-    refusals::signing(&choice.signing)?;
+    let signer = match &choice.signing {
+        Signing::Key(key) => Some(Signer::open(ctx, key)?),
+        Signing::Unsigned => None,
+    };
     refusals::folder(ctx, &choice.out)?;
     refusals::checkout(ctx)?;
     let release = make(ctx, &choice.archs)?;
+    let title = format!("Pawl {} of commit {}", release.version, release.commit);
+    sums::write(ctx, &release.made, signer.as_ref(), &title)?;
     put(ctx, &release, &choice.out)
 }
 
@@ -110,6 +128,9 @@ fn make(ctx: &Context, archs: &[Arch]) -> Result<Release> {
     for program in &release.programs {
         archive::write(ctx, &release, program)?;
     }
+    ctx.step("writing down what is inside", || {
+        sbom::write(ctx, &release, archs)
+    })?;
     Ok(release)
 }
 

@@ -4,6 +4,7 @@
 mod debian;
 mod musl;
 mod python;
+mod releases;
 mod toolchain;
 mod tools;
 
@@ -13,6 +14,7 @@ use crate::context::Context;
 
 pub(crate) use musl::{Arch, Musl, runner};
 pub(crate) use python::python;
+pub(crate) use releases::minisign;
 pub(crate) use toolchain::WasmToolchain;
 pub(crate) use tools::{
     Browser, NIGHTLY, SBIN, browser, components, deploying, faults, firefox_driver, fuzzing,
@@ -39,6 +41,7 @@ pub(crate) fn for_test(ctx: &Context) -> Result<()> {
     python(ctx)?;
     deploying(ctx)?;
     faults(ctx)?;
+    minisign(ctx)?;
     webkit(ctx)?;
     Ok(())
 }

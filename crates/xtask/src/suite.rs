@@ -317,6 +317,7 @@ fn clippy_wasm(ctx: &Context) -> Result<()> {
 
 fn native(ctx: &Context) -> Result<()> {
     setup::faults(ctx)?;
+    setup::minisign(ctx)?;
     let sh = &ctx.sh;
     ctx.run(without_ours(cmd!(sh, "cargo test --workspace")))
 }

@@ -5,29 +5,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
-use super::Signing;
 use crate::context::Context;
 
 /// More than all files together, and what is made of them on the way.
 const ROOM: u64 = 500 << 20;
-
-/// The first line of a key file of minisign's.
-const KEY_BEGINS: &str = "untrusted comment: ";
-
-pub(super) fn signing(signing: &Signing) -> Result<()> {
-    let Signing::Key(file) = signing else {
-        return Ok(());
-    };
-    let shown = file.display();
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("the key {shown} cannot be read"))?;
-    let mut lines = text.lines();
-    let comment = lines.next().unwrap_or_default();
-    if !comment.starts_with(KEY_BEGINS) || lines.next().is_none_or(str::is_empty) {
-        bail!("{shown} is no secret key of minisign's: its first line is {KEY_BEGINS:?} and more");
-    }
-    Ok(())
-}
 
 pub(super) fn folder(ctx: &Context, out: &Path) -> Result<()> {
     let shown = out.display();
@@ -87,23 +68,6 @@ mod tests {
         let at = std::env::temp_dir().join(format!("pawl-refusals-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&at).unwrap();
         at
-    }
-
-    #[test]
-    fn a_key_that_is_missing_empty_or_something_else_is_refused() {
-        let at = folder_of("key");
-        let key = |text: &str| {
-            std::fs::write(at.join("key"), text).unwrap();
-            signing(&Signing::Key(at.join("key")))
-        };
-        assert!(key("untrusted comment: minisign secret key\nRWRTY0Iy\n").is_ok());
-        for text in ["", "RWRTY0Iy\n", "untrusted comment: minisign secret key\n"] {
-            let error = key(text).unwrap_err().to_string();
-            assert!(error.contains("no secret key"), "{error}");
-        }
-        let missing = signing(&Signing::Key(at.join("none"))).unwrap_err();
-        assert!(missing.to_string().contains("cannot be read"));
-        std::fs::remove_dir_all(at).unwrap();
     }
 
     #[test]
