@@ -12,14 +12,17 @@ pub(crate) const RUNS: u32 = 0o755;
 /// The mode of what is only read.
 pub(crate) const READS: u32 = 0o644;
 
+/// Whom files belong to.
+const ROOT: u32 = 0;
+
 enum Entry {
     Folder,
     File(Vec<u8>),
 }
 
-/// Entries by path, which are written in that order, all of owner 0.
+/// Entries by path, which are written in that order: mode, owner and group, and what they are.
 #[derive(Default)]
-pub(crate) struct Tree(BTreeMap<String, (u32, Entry)>);
+pub(crate) struct Tree(BTreeMap<String, (u32, u32, Entry)>);
 
 impl Tree {
     /// A file, below folders that are made for it where they are not there.
@@ -29,24 +32,29 @@ impl Tree {
             self.folder(parent, RUNS);
         }
         let entry = Entry::File(content.into());
-        self.0.insert(path.to_owned(), (mode, entry));
+        self.0.insert(path.to_owned(), (mode, ROOT, entry));
     }
 
     /// A folder; one that is there already keeps its mode.
     pub(crate) fn folder(&mut self, path: &str, mode: u32) {
-        let folder = (mode, Entry::Folder);
+        self.folder_of(path, mode, ROOT);
+    }
+
+    /// The same, of another user and its group.
+    pub(crate) fn folder_of(&mut self, path: &str, mode: u32, owner: u32) {
+        let folder = (mode, owner, Entry::Folder);
         self.0.entry(path.to_owned()).or_insert(folder);
     }
 
     /// The archive, in which everything is of one time (seconds since 1970).
     pub(crate) fn tar(&self, time: u64) -> Result<Vec<u8>> {
         let mut archive = Builder::new(Vec::new());
-        for (path, (mode, entry)) in &self.0 {
+        for (path, (mode, owner, entry)) in &self.0 {
             let mut header = Header::new_gnu();
             header.set_mode(*mode);
             header.set_mtime(time);
-            header.set_uid(0);
-            header.set_gid(0);
+            header.set_uid((*owner).into());
+            header.set_gid((*owner).into());
             let added = match entry {
                 Entry::Folder => {
                     header.set_entry_type(EntryType::Directory);
