@@ -2,6 +2,7 @@
 //! target/ first and put into that folder when it is whole, so that a failure leaves nothing there.
 
 mod archive;
+mod deb;
 mod oci;
 mod program;
 mod refusals;
@@ -128,6 +129,7 @@ fn make(ctx: &Context, archs: &[Arch]) -> Result<Release> {
     }
     for program in &release.programs {
         archive::write(ctx, &release, program)?;
+        deb::write(ctx, &release, program)?;
         if program.name == "pawl-server" {
             oci::write(ctx, &release, program)?;
         }

@@ -75,6 +75,15 @@ pub(crate) fn page(ctx: &Context) -> Result<()> {
     })
 }
 
+/// All that is printed by a program's `licences`, of what was written.
+pub(crate) fn text(ctx: &Context, program: &str) -> Result<String> {
+    let read = |file: &str| ctx.sh.read_file(ctx.path(file));
+    Ok(match program {
+        "pawl-server" => read("server/build/licences.txt")? + "\n" + &read(OF_PAGE)?,
+        _ => read("crates/cli/build/licences.txt")?,
+    })
+}
+
 fn write(
     ctx: &Context,
     name: &str,

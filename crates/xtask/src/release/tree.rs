@@ -46,6 +46,15 @@ impl Tree {
         self.0.entry(path.to_owned()).or_insert(folder);
     }
 
+    /// What the files take on a disk, each in whole KiB.
+    pub(crate) fn kibibytes(&self) -> u64 {
+        let sizes = self.0.values().map(|(_, _, entry)| match entry {
+            Entry::Folder => 1,
+            Entry::File(content) => (content.len() as u64).div_ceil(1024),
+        });
+        sizes.sum()
+    }
+
     /// The archive, in which everything is of one time (seconds since 1970).
     pub(crate) fn tar(&self, time: u64) -> Result<Vec<u8>> {
         let mut archive = Builder::new(Vec::new());
