@@ -30,6 +30,7 @@ mod types;
 mod vectors;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -47,6 +48,7 @@ cargo xtask COMMAND
   setup [--test]     get what building (and testing) needs
   release --out DIR (--sign-key FILE | --unsigned) [--arch x86_64|aarch64]...
                      static programs for Linux in archives, tried, in a folder that is empty
+  check-release DIR  what dpkg, lintian, systemd, skopeo and others say of a release
   build              wasm, page, relay: target/release/pawl-server
   sim [--seeds N | --seed N] [--fault NAME | --prove] [--help]
                      engines and a relay under seeded faults; --seed shows one run and cuts it down
@@ -92,6 +94,14 @@ fn dispatch() -> Result<ExitCode> {
             pipeline::relay(&ctx)?;
         }
         "release" => release::run(&ctx, &release::Choice::parse(args)?)?,
+        "check-release" => {
+            let folder = args.next()?;
+            let Some(Value(folder)) = folder else {
+                bail!("check which release? `cargo xtask check-release DIR`");
+            };
+            nothing_more(args)?;
+            release::check::run(&ctx, Path::new(&folder))?;
+        }
         "run" => run_command(&ctx, args)?,
         "test" => return test_command(&ctx, args),
         "sim" => sim::run(&ctx, &args.raw_args()?.collect::<Vec<_>>())?,

@@ -2,6 +2,7 @@
 //! target/ first and put into that folder when it is whole, so that a failure leaves nothing there.
 
 mod archive;
+pub(crate) mod check;
 mod deb;
 mod oci;
 mod program;

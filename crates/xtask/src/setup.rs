@@ -13,8 +13,8 @@ use anyhow::Result;
 use crate::context::Context;
 
 pub(crate) use musl::{Arch, Musl, runner};
-pub(crate) use python::python;
-pub(crate) use releases::minisign;
+pub(crate) use python::{cyclonedx, python};
+pub(crate) use releases::{minisign, release_checkers};
 pub(crate) use toolchain::WasmToolchain;
 pub(crate) use tools::{
     Browser, NIGHTLY, SBIN, browser, components, deploying, faults, firefox_driver, fuzzing,

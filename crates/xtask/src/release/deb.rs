@@ -60,7 +60,7 @@ pub(super) fn write(ctx: &Context, release: &Release, program: &Program) -> Resu
 }
 
 /// As Debian calls it.
-fn architecture(arch: Arch) -> &'static str {
+pub(super) fn architecture(arch: Arch) -> &'static str {
     match arch {
         Arch::X86_64 => "amd64",
         Arch::Aarch64 => "arm64",

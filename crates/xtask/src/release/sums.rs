@@ -155,6 +155,29 @@ fn list(folder: &Path) -> Result<String> {
     names.iter().map(line).collect()
 }
 
+/// Compares a folder with the list in it, by whichever name that has.
+pub(super) fn check(folder: &Path) -> Result<()> {
+    let file = [NAME, UNSIGNED].map(|name| folder.join(name));
+    let file = file.iter().find(|file| file.exists());
+    let file = file.with_context(|| format!("{} has no {NAME}", folder.display()))?;
+    let (told, found) = (std::fs::read_to_string(file)?, list(folder)?);
+    let differing = |one: &str, other: &str| {
+        let line = one
+            .lines()
+            .find(|line| !other.lines().any(|other| other == *line));
+        line.map(|line| {
+            line.split_whitespace()
+                .last()
+                .unwrap_or_default()
+                .to_owned()
+        })
+    };
+    match differing(&told, &found).or_else(|| differing(&found, &told)) {
+        None => Ok(()),
+        Some(name) => bail!("{name} is not as {} says", file.display()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -228,7 +251,10 @@ ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  b
             .args(["--check", "--strict", UNSIGNED])
             .current_dir(made.path());
         assert!(check.status().unwrap().success());
+        super::check(made.path()).unwrap();
         fs::write(made.path().join("a file"), "abd").unwrap();
+        let said = super::check(made.path()).unwrap_err().to_string();
+        assert!(said.contains("file is not as"), "{said}");
         assert!(!check.status().unwrap().success());
     }
 

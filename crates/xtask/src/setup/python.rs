@@ -29,6 +29,12 @@ const CHECKER: Wanted = Wanted {
     requirements: "tests/vectors/requirements.txt",
 };
 
+const BILL: Wanted = Wanted {
+    name: "cyclonedx",
+    purpose: "the check of a release's bill of materials",
+    requirements: "tests/release/bill.txt",
+};
+
 const ZIG: Wanted = Wanted {
     name: "zig",
     purpose: "the C compiler of the release",
@@ -38,6 +44,11 @@ const ZIG: Wanted = Wanted {
 /// The Python that runs tests/vectors.
 pub(crate) fn python(ctx: &Context) -> Result<PathBuf> {
     environment(ctx, &CHECKER)
+}
+
+/// The Python that runs tests/release/bill.py.
+pub(crate) fn cyclonedx(ctx: &Context) -> Result<PathBuf> {
+    environment(ctx, &BILL)
 }
 
 /// The program `zig`, which PyPI has for many machines.

@@ -1,4 +1,4 @@
-//! Programs that sign a release: Debian's own, as packages.
+//! Programs that sign a release, and those that look into one: Debian's own, as packages.
 
 use std::path::Path;
 
@@ -6,6 +6,21 @@ use anyhow::Result;
 
 use super::{SBIN, debian};
 use crate::context::{Context, which};
+
+/// Programs that `cargo xtask check-release` starts, with their Debian packages.
+const CHECKERS: [(&str, &str); 6] = [
+    ("debootstrap", "debootstrap"),
+    ("dpkg-deb", "dpkg"),
+    ("lintian", "lintian"),
+    ("skopeo", "skopeo"),
+    ("systemd-nspawn", "systemd-container"),
+    ("umoci", "umoci"),
+];
+
+/// What looks into a release.
+pub(crate) fn release_checkers(ctx: &Context) -> Result<()> {
+    install(ctx, &CHECKERS)
+}
 
 /// What signs a release: whoever has a key has the program that made it.
 pub(crate) fn minisign(ctx: &Context) -> Result<()> {
