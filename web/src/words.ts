@@ -11,6 +11,7 @@ import type {
   NoticeCause,
 } from './generated/types';
 import type { StartFailure } from './model/engine';
+import type { ExportFailure } from './model/exports';
 import type { ScanFailure } from './model/scan';
 import type { Erased } from './model/startOver';
 import type { Storage, Theme } from './model/settings';
@@ -110,6 +111,9 @@ export const words = {
   storage: 'Storage',
   onlyHere: 'Your account exists in this browser only. If you clear this site’s data, the account, its messages and its username are gone for good. Some browsers clear it each time they close, and every private window does.',
   askForStorage: 'Keep my data',
+  export: 'Export',
+  exportText: 'Save all your conversations in one file, as JSON and as readable text. Anyone who has the file can read it.',
+  exporting: 'Exporting…',
   account: 'Account',
   version: 'Version',
   details: 'Technical details',
@@ -131,6 +135,21 @@ export function moreMessages(count: number): string {
 export function unread(count: number): string {
   return count === 1 ? '1 unread message' : `${count} unread messages`;
 }
+
+export function messagesSoFar(count: number): string {
+  return count === 0 ? '' : `${number.format(count)} messages so far`;
+}
+
+export function exported(conversations: number, name: string): string {
+  return `${conversations === 1 ? 'Your conversation was' : `Your ${number.format(conversations)} conversations were`} saved as “${name}”. Look in your downloads.`;
+}
+
+export const exportFailed: Record<ExportFailure, string> = {
+  nothing: 'There’s nothing to export yet: you have no conversations.',
+  unreadable: 'Your messages couldn’t be read, so nothing was exported. Reload the page, then try again; nothing was deleted.',
+  tooLarge: 'Your conversations are larger than 4 GB, which is too much for one file. Nothing was exported.',
+  noRoom: 'The browser has no room for the file, so nothing was exported. Free some disk space or close other tabs, then try again.',
+};
 
 export const startOverFailed: Record<Exclude<Erased, 'erased'>, string> = {
   blocked: 'Another tab still uses this data. Close all other tabs of this site, then try again.',

@@ -10,6 +10,7 @@ import { Alerts } from './alerts';
 import { Conversations } from './conversations';
 import { Drafts } from './drafts';
 import { noEngine, type Connect, type Engine, type Start, type StartFailure } from './engine';
+import { Exports } from './exports';
 import { Announcer } from './news';
 import { Reading } from './reading';
 import { Route } from './route';
@@ -37,6 +38,7 @@ export class Model {
   readonly timelines = new Timelines(this.#asked);
   readonly drafts = new Drafts(this.#asked);
   readonly reading = new Reading(this.#asked);
+  readonly exports = new Exports(this.#asked);
   readonly news = new Announcer();
 
   /** The open conversation, where there is one of that name. */

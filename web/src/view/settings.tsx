@@ -4,6 +4,7 @@ import { THEMES } from '../model/settings';
 import { storageWord, themeWord, words } from '../words';
 import { useModel } from './context';
 import { Dialog } from './dialog';
+import { Export } from './export';
 
 export function Settings({ onClose }: { onClose: () => void }) {
   const { phase, settings, dialog } = useModel();
@@ -22,6 +23,7 @@ export function Settings({ onClose }: { onClose: () => void }) {
             <button type="button" class="button" onClick={() => { void settings.askForStorage(); }}>{words.askForStorage}</button>
           )}
         </dd>
+        {phase.value?.type === 'ready' && <><dt>{words.conversations}</dt><dd><Export account={phase.value.username} /></dd></>}
         <dt>{words.account}</dt>
         <dd><button type="button" class="button" onClick={() => { dialog.value = 'startOver'; }}>{words.startOver}</button></dd>
         <dt>{words.version}</dt>
