@@ -103,9 +103,42 @@ scenario('online: the list says "You:" and how far that message came, until the 
   await alice.tab.reload();
   await untilValue('the same after a reload', () => preview(alice.tab), (text) => text === 'You: are you there?, Read');
   await bob.tab.send('yes');
-  await untilValue('the answer, in the list', () => preview(alice.tab), (text) => text === 'yes');
+  await untilValue('the answer, in the list', () => preview(alice.tab), (text) => text === 'From bob: yes');
   await world.relay.kill();
   await alice.tab.waitForConnection('Offline');
   await alice.tab.send('and now?');
   await untilValue('on its way, in the list', () => preview(alice.tab), (text) => text === 'You: and now?, Sending');
+});
+
+/** The parts of that line, each as its element, its text, and whether it is drawn. */
+async function parts(tab) {
+  const navigation = await tab.find('navigation', 'Conversations');
+  return navigation.evaluate((list) => {
+    const line = document.getElementById(list.querySelector('a')?.getAttribute('aria-describedby') ?? '');
+    const isDrawn = (node) => !(node instanceof Element) || getComputedStyle(node).clipPath === 'none';
+    const nodes = [...(line?.childNodes ?? [])].filter((node) => node.textContent !== '');
+    return nodes.map((node) => `${isDrawn(node) ? '' : 'unseen '}${node.nodeName.toLowerCase()} ${node.textContent}`);
+  });
+}
+
+/** The colours of its drawn elements and, last, of the line. */
+async function colours(tab) {
+  const navigation = await tab.find('navigation', 'Conversations');
+  return navigation.evaluate((list) => {
+    const line = document.getElementById(list.querySelector('a').getAttribute('aria-describedby'));
+    return [line.querySelector('b'), line].map((one) => getComputedStyle(one).color);
+  });
+}
+
+scenario('online: whoever writes "You: I agree" is not taken for oneself in the list', {}, async (world) => {
+  const { alice, bob } = await aliceAndBob(world);
+  await alice.tab.startConversation('bob');
+  await alice.tab.send('I agree');
+  await untilValue('an own text', () => parts(alice.tab), (all) => all[0] === 'b You: ' && all[1] === '#text I agree');
+  const own = await colours(alice.tab);
+  assert.notEqual(own.at(0), own.at(-1), 'it is seen, too');
+  await bob.tab.openConversation('alice');
+  await bob.tab.send('You: I agree');
+  const theirs = ['unseen span From bob: ', '#text You: I agree'];
+  await untilValue('the same words of another', () => parts(alice.tab), (all) => all.join() === theirs.join());
 });

@@ -60,17 +60,22 @@ const Item = memo(({ conversation, current }: ItemProps) => {
         {identity === 'changed' && <Icon name="warning" />}
       </span>
       {news && <span class="badge" data-label={conversation.unread} aria-hidden="true" />}
-      <PreviewLine id={text} preview={previewOf(conversation, current)} />
+      <PreviewLine id={text} name={username} preview={previewOf(conversation, current)} />
       <span class="item-time" data-label={shortTime(activeAt)} aria-hidden="true" />
     </li>
   );
 });
 
-/** A mark for the eye, a word for the ear, as at the message itself. */
-function PreviewLine({ id, preview: { text, isTodo, status } }: { id: string; preview: Preview }) {
+/**
+ * A mark for the eye, a word for the ear, as at the message itself. Whose text it is stands in an element of
+ * its own, so that no text can say it.
+ */
+function PreviewLine({ id, name, preview: { author, text, isTodo, status } }: { id: string; name: string; preview: Preview }) {
   return (
     <span class={status ? `item-preview ${status}` : 'item-preview'} id={id} title={status ? statusWord[status] : undefined}>
       {status && <StatusIcon status={status} />}
+      {author === 'own' && <b>{words.you}</b>}
+      {author === 'other' && <span class="unseen">{words.writes(name)}</span>}
       {isTodo ? <em>{text}</em> : text}
       {status && <span class="unseen">{`, ${statusWord[status]}`}</span>}
     </span>
