@@ -138,11 +138,11 @@ export function unread(count: number): string {
 }
 
 export function messagesSoFar(count: number): string {
-  return count === 0 ? '' : `${number.format(count)} messages so far`;
+  return count === 0 ? '' : `${figures(count)} messages so far`;
 }
 
 export function exported(conversations: number, name: string): string {
-  return `${conversations === 1 ? 'Your conversation was' : `Your ${number.format(conversations)} conversations were`} saved as “${name}”. Look in your downloads.`;
+  return `${conversations === 1 ? 'Your conversation was' : `Your ${figures(conversations)} conversations were`} saved as “${name}”. Look in your downloads.`;
 }
 
 export const exportFailed: Record<ExportFailure, string> = {
@@ -198,7 +198,7 @@ export const storageWord: Record<Storage, string> = {
 /** `times`: how often the name has changed hands, where the notice stands for several. */
 export function noticeText(cause: NoticeCause, name: string, times = 0): string {
   const text = noticeCause(cause, name);
-  return times > 0 ? `${text} The name has changed hands ${number.format(times)} times in a row.` : text;
+  return times > 0 ? `${text} The name has changed hands ${figures(times)} times in a row.` : text;
 }
 
 function noticeCause(cause: NoticeCause, name: string): string {
@@ -226,7 +226,12 @@ function noticeCause(cause: NoticeCause, name: string): string {
   }
 }
 
-const number = new Intl.NumberFormat('en');
+let formatter: Intl.NumberFormat | undefined;
+
+/** A number as people read it. */
+function figures(value: number): string {
+  return (formatter ??= new Intl.NumberFormat('en')).format(value);
+}
 
 function seconds(milliseconds: number): string {
   const count = Math.max(1, Math.ceil(milliseconds / 1000));
@@ -253,7 +258,7 @@ function about(excess: number): string {
   const step = excess > 1_000 ? 100 : excess > 100 ? 10 : 1;
   const count = Math.ceil(excess / step) * step;
   if (count === 1) return '1 character';
-  return `${step === 1 ? '' : 'about '}${number.format(count)} characters`;
+  return `${step === 1 ? '' : 'about '}${figures(count)} characters`;
 }
 
 /** Near the most that a message may have. A plain letter is one byte, so these are at most the characters. */
@@ -311,7 +316,7 @@ export function commandErrorText(error: CommandError): string {
     case 'messageTooLong':
       return `This message is too long: shorten it by ${about(error.length - error.limit)}, or send it in parts. Your text is still here.`;
     case 'conversationsFull':
-      return `This device already holds ${number.format(error.limit)} conversations, and there’s no room for another one. Continue in those that you have.`;
+      return `This device already holds ${figures(error.limit)} conversations, and there’s no room for another one. Continue in those that you have.`;
     case 'outboxFull':
       return 'Too many messages are waiting to be sent. Wait until the connection is back; your text is still here.';
     case 'offline':

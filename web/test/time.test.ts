@@ -17,6 +17,7 @@ beforeEach(() => {
 afterEach(() => {
   stop?.();
   vi.useRealTimers();
+  vi.unstubAllGlobals();
 });
 
 /** Every value that is drawn as time goes on. */
@@ -68,4 +69,39 @@ test('what came late shows when it was sent, where that can be true', () => {
     message(7, { mine: true, at: 2000, sentAt: 2000 }),
   ];
   expect(shownTimes(lines)).toEqual([400, 500, arrived + 1, arrived + 2, arrived + 9, arrived + 9, 2000]);
+});
+
+test('modules that are loaded make no formatter; each is made in a task of its own, or when it is needed', async () => {
+  vi.useRealTimers();
+  vi.resetModules();
+  let made = 0;
+  class Dates extends Intl.DateTimeFormat {
+    constructor(...given: ConstructorParameters<typeof Intl.DateTimeFormat>) {
+      super(...given);
+      made += 1;
+    }
+  }
+  class Numbers extends Intl.NumberFormat {
+    constructor(...given: ConstructorParameters<typeof Intl.NumberFormat>) {
+      super(...given);
+      made += 1;
+    }
+  }
+  vi.stubGlobal('Intl', { DateTimeFormat: Dates, NumberFormat: Numbers });
+  const time = await import('../src/view/time');
+  await import('../src/words');
+  expect(made).toBe(0);
+  time.clockTime(0);
+  expect(made).toBe(1);
+  const counts: number[] = [];
+  const making = time.makeFormatters();
+  const { nextTask } = await import('../src/view/task');
+  for (let task = 0; task < 5; task += 1) {
+    await nextTask();
+    counts.push(made);
+  }
+  await making;
+  expect(counts).toEqual([1, 2, 3, 4, 5]);
+  time.fullTime(0);
+  expect(made).toBe(5);
 });

@@ -1,12 +1,37 @@
 /** Times as people read them: the clock in the way of the person's region, the words in the page's language. */
 import type { MessageView } from '../generated/types';
 import { today } from './clock';
+import { nextTask } from './task';
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
-const weekday = new Intl.DateTimeFormat('en', { weekday: 'short' });
-const longDay = new Intl.DateTimeFormat('en-GB', { weekday: 'long', day: 'numeric', month: 'long' });
-const shortDay = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
-const full = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short' });
+/** Each takes milliseconds to make, the first of a locale most: see `makeFormatters`. */
+class Formatter {
+  readonly #locale: string | undefined;
+  readonly #options: Intl.DateTimeFormatOptions;
+  #made: Intl.DateTimeFormat | undefined;
+
+  constructor(locale: string | undefined, options: Intl.DateTimeFormatOptions) {
+    this.#locale = locale;
+    this.#options = options;
+  }
+
+  format(at: number): string {
+    return (this.#made ??= new Intl.DateTimeFormat(this.#locale, this.#options)).format(at);
+  }
+}
+
+const clock = new Formatter(undefined, { hour: 'numeric', minute: '2-digit' });
+const weekday = new Formatter('en', { weekday: 'short' });
+const longDay = new Formatter('en-GB', { weekday: 'long', day: 'numeric', month: 'long' });
+const shortDay = new Formatter('en-GB', { day: 'numeric', month: 'short' });
+const full = new Formatter('en-GB', { dateStyle: 'full', timeStyle: 'short' });
+
+/** Makes what is not made yet, each in a task of its own: while the page starts, they would be half of its longest. */
+export async function makeFormatters(): Promise<void> {
+  for (const one of [clock, full, longDay, weekday, shortDay]) {
+    await nextTask();
+    one.format(0);
+  }
+}
 
 const DAY = 86_400_000;
 
