@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use super::copying::{GivenUp, LogWatch};
 use super::rows::{self, Filling, RowsError};
 use super::schema::{self, APPLICATION_ID};
-use super::{OpenError, folder_of, lock, make_folder, missing, private};
+use super::{OpenError, folder_of, lock, make_folder, make_private, missing, rename_new};
 use crate::clock;
 
 /// "PawB" in the header of a copy, where a store has "Pawl".
@@ -153,9 +153,7 @@ impl Backup {
     ) -> Result<(), BackupError> {
         remove(&self.partial)?;
         let made = || {
-            private()
-                .open(&self.partial)
-                .map_err(at("write", &self.partial))?;
+            make_private(&self.partial).map_err(at("write", &self.partial))?;
             let mut filling = Filling::begin(&self.partial).map_err(|why| self.failed(why))?;
             fill(&mut filling)?;
             filling.finish(COPY_ID).map_err(|why| self.failed(why))?;
@@ -191,8 +189,13 @@ impl From<rusqlite::Error> for Unread {
 
 /// Gives what is whole its name, which is on the disk only when its folder is; of anything else nothing is left.
 fn finish(made: Result<(), BackupError>, partial: &Path, to: &Path) -> Result<(), BackupError> {
-    let named = made.and_then(|()| std::fs::rename(partial, to).map_err(at("write", to)));
-    match named {
+    let name = |()| match rename_new(partial, to) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(BackupError::Exists(to.to_owned()))
+        }
+        named => named.map_err(at("write", to)),
+    };
+    match made.and_then(name) {
         Ok(()) => flush(folder_of(to)),
         Err(error) => {
             // It may never have come to be.
@@ -255,7 +258,7 @@ fn restore_there(
 fn restore_into(from: &Path, mut source: File, to: &Path, fresh: Epoch) -> Result<(), BackupError> {
     let sqlite = |error| BackupError::Sqlite(from.to_owned(), to.to_owned(), error);
     let unusable = |why| BackupError::Open(to.to_owned(), why);
-    let mut file = private().open(to).map_err(at("write", to))?;
+    let mut file = make_private(to).map_err(at("write", to))?;
     std::io::copy(&mut source, &mut file).map_err(at("copy", from))?;
     let conn = Connection::open(to).map_err(sqlite)?;
     let owner = conn.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0));

@@ -1,6 +1,7 @@
 //! The data folder and the files in it: made for the relay's user alone, and locked by one relay at a time.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::OpenError;
@@ -36,7 +37,8 @@ pub(super) fn folder_of(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
-/// For files that nobody but the relay's user reads, whatever the folder allows.
+/// For files that nobody but the relay's user reads, whatever the folder allows. One that is there is taken as it is,
+/// through a link too: that is for the data folder, where only its owner puts anything.
 pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
@@ -45,11 +47,81 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
+/// Makes such a file, also in a folder in which others make files: what they have put there, a link or a file that they
+/// can read, is not written into.
+pub(super) fn make_private(path: &Path) -> std::io::Result<File> {
+    private().create_new(true).open(path)
+}
+
+/// Gives a file a name that is free.
+///
+/// # Errors
+/// `AlreadyExists` where it is not.
+pub(super) fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // Not every file system can.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => (),
+            done => return Ok(done?),
+        }
+    }
+    if to.try_exists()? {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    std::fs::rename(from, to)
+}
+
 pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let file = private().open(path).map_err(OpenError::Unwritable)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
         Err(TryLockError::Error(error)) => Err(OpenError::Unwritable(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_made_and_nothing_that_is_there_is_written_into() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let [link, target, others, own] =
+            ["link", "target", "others", "own"].map(|name| folder.path().join(name));
+        symlink(&target, &link).expect("a link");
+        std::fs::write(&others, "theirs").expect("a file");
+        for taken in [&link, &others] {
+            let refused = make_private(taken).expect_err("it is there");
+            assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+        }
+        assert!(!target.exists(), "the link was followed");
+        make_private(&own).expect("a file");
+        let mode = std::fs::metadata(&own)
+            .expect("a file")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_keeps_its_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [from, taken, free] = ["from", "taken", "free"].map(|name| folder.path().join(name));
+        std::fs::write(&from, "new").expect("a file");
+        std::fs::write(&taken, "old").expect("a file");
+        let refused = rename_new(&from, &taken).expect_err("it is there");
+        assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&taken).expect("a file"), b"old");
+        rename_new(&from, &free).expect("it is free");
+        assert_eq!(std::fs::read(&free).expect("a file"), b"new");
+        assert!(!from.exists());
     }
 }

@@ -58,7 +58,7 @@ pub use error::OpenError;
 pub(crate) use error::StoreError;
 pub(crate) use examine::{Health, examine};
 pub(crate) use fixed::fixed_limits;
-use folder::{folder_of, lock, make_folder, missing, private};
+use folder::{folder_of, lock, make_folder, make_private, missing, private, rename_new};
 pub(crate) use invites::Invite;
 pub(crate) use keys::Published;
 pub(crate) use live::{Listener, Outlet};
