@@ -278,3 +278,13 @@ pub(super) fn erase(conn: &Connection, device: DeviceId, through: i64) -> Result
     .execute(params![device, messages, bytes])?;
     Ok(())
 }
+
+/// Devices, and what waits for all of them: messages and bytes.
+pub(super) fn waiting(conn: &Connection) -> Result<[u64; 3], StoreError> {
+    let (devices, messages, bytes) = conn
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(messages), 0), coalesce(sum(bytes), 0) FROM mailbox",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok([devices, messages, bytes].map(i64::unsigned_abs))
+}

@@ -394,29 +394,27 @@ impl Store {
 
     /// How full the store is.
     pub(crate) async fn levels(&self) -> Result<Levels, StoreError> {
-        let read = |conn: &Connection| {
-            let (devices, messages, bytes) = conn
-                .prepare_cached(
-                    "SELECT count(*), coalesce(sum(messages), 0), coalesce(sum(bytes), 0)
-                     FROM mailbox",
-                )?
-                .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-            Ok([devices, messages, bytes].map(i64::unsigned_abs))
+        let (path, room) = (self.path.clone(), Arc::clone(&self.room));
+        // The disk too is asked on a thread that may wait for it.
+        let read = move |conn: &Connection| {
+            let [devices, waiting_messages, waiting_bytes] = mail::waiting(conn)?;
+            let file = std::fs::metadata(&path).map_or(0, |file| file.len());
+            let log_bytes = room::log_length(folder_of(&path));
+            Ok(Levels {
+                devices,
+                waiting_messages,
+                waiting_bytes,
+                store_bytes: file + log_bytes,
+                log_bytes,
+                free_bytes: room.free(),
+                ..Levels::default()
+            })
         };
-        let [devices, waiting_messages, waiting_bytes] =
-            self.readers.submit(Whose::OWN, read).await?.await?;
-        let file = std::fs::metadata(&self.path).map_or(0, |file| file.len());
-        let log_bytes = room::log_length(folder_of(&self.path));
+        let levels = self.readers.submit(Whose::OWN, read).await?.await?;
         Ok(Levels {
-            devices,
-            waiting_messages,
-            waiting_bytes,
-            store_bytes: file + log_bytes,
-            log_bytes,
-            free_bytes: self.room.free(),
             queued_writes: self.writer.queued(),
             queued_reads: self.readers.queued(),
-            ..Levels::default()
+            ..levels
         })
     }
 

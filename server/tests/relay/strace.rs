@@ -32,6 +32,11 @@ pub(crate) fn start_logged(folder: &Path, faults: &[Fault], log: &Path) -> Child
     Child::spawn(command(folder, faults, CALLS, Some(log)).args(FLAGS))
 }
 
+/// Runs as always, and each call of this name goes into `log`.
+pub(crate) fn start_watched(folder: &Path, call: &str, log: &Path, flags: &[&str]) -> Child {
+    Child::spawn(command(folder, &[], call, Some(log)).args(flags))
+}
+
 /// Only what is traced can fail, and nothing else is slowed down.
 fn command(folder: &Path, faults: &[Fault], calls: &str, log: Option<&Path>) -> Command {
     works();

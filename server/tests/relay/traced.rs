@@ -2,6 +2,7 @@
 //! errors or holds back. A relay whose disk fails refuses and goes on; what it promised, the checker (`history`)
 //! looks at.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use pawl_wire::{ClientFrame, RelayFrame};
@@ -150,6 +151,31 @@ fn of_the_flood(store: &rusqlite::Connection) -> i64 {
             row.get(0)
         })
         .expect("a count")
+}
+
+/// A disk that is a network's may take its time to say how much room it has: that holds up no connection.
+#[tokio::test]
+async fn the_metrics_ask_the_disk_on_a_thread_that_may_wait() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [data, log] = ["data", "log"].map(|name| folder.path().join(name));
+    let metrics = std::net::SocketAddr::from(([127, 0, 0, 1], crate::watching::free_port()));
+    let flag = format!("--metrics={metrics}");
+    let relay = strace::start_watched(&data, "statfs", &log, &[&flag]);
+    let (status, text) = crate::watching::word(metrics, "/metrics");
+    assert_eq!(status, 200);
+    assert!(crate::watching::value(&text, "pawl_free_bytes") > 0);
+    let name = |thread: &str| {
+        let file = format!("/proc/{}/task/{thread}/comm", relay.id());
+        std::fs::read_to_string(file).map(|name| name.trim().to_owned())
+    };
+    let text = std::fs::read_to_string(&log).expect("a trace");
+    let calls = text.lines().filter(|line| line.contains("statfs("));
+    let threads = calls.filter_map(|line| line.split_whitespace().next());
+    let names: BTreeSet<_> = threads.map(|id| name(id).expect("a thread")).collect();
+    strace::kill(relay, &log);
+    // The main one at the start, before it serves anybody.
+    let known = ["pawl-server", "store-reader"].map(str::to_owned);
+    assert_eq!(names, known.into());
 }
 
 /// Letters of a device to itself, which has everything: they come before they are stored.
