@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::print;
 use crate::clock;
 use crate::config::{Config, Limits};
+use crate::control::Link;
 use crate::places;
 use crate::store::{self, Health};
 
@@ -176,7 +177,8 @@ fn store_health(data: &Path) -> Vec<Finding> {
     if now < clock::EARLIEST_MS {
         return vec![Wrong("the clock stands before 2026: set it".to_owned())];
     }
-    match store::examine(data) {
+    let is_served = Link::is_answered(data);
+    match store::examine(data, is_served) {
         Ok(None) => vec![Look("there is no store yet; the relay makes it".to_owned())],
         Ok(Some(Health {
             damage: Some(damage),
@@ -187,9 +189,13 @@ fn store_health(data: &Path) -> Vec<Finding> {
         Ok(Some(health)) => {
             let version = match health.is_given_up {
                 false => Fine(format!("the store is whole, of version {}", health.version)),
-                true => Look(
-                    "whether the store is whole was not looked at to the end: relay.db-wal is long, since something keeps the store open or much is written; try again when less is".to_owned(),
-                ),
+                true => Look(format!(
+                    "whether the store is whole was not looked at to the end: relay.db-wal is long, since {}; try again later",
+                    match is_served {
+                        true => "a copy or another program keeps the store open or much is written",
+                        false => "something writes into the store, and no relay can be asked",
+                    }
+                )),
             };
             let clock = health.times_ms.map(|times| compare(times, now));
             [Some(version), clock].into_iter().flatten().collect()

@@ -19,16 +19,14 @@ const MAX_PIECE: u32 = 16 * 1_024 * 1_024;
 pub(crate) struct Link(BufReader<UnixStream>);
 
 impl Link {
+    /// Whether a relay runs on this folder that can be asked.
+    pub(crate) fn is_answered(folder: &Path) -> bool {
+        connect(folder).is_ok()
+    }
+
     /// Asks the relay that runs on this folder.
     pub(crate) fn ask(folder: &Path, request: &Request) -> Result<Self, LinkError> {
-        let (_, address) = address(folder)?;
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket
-            .connect(&address)
-            .map_err(|error| match error.kind() {
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused => LinkError::Nobody,
-                _ => error.into(),
-            })?;
+        let socket = connect(folder)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         let mut stream = UnixStream::from(socket);
@@ -71,4 +69,16 @@ impl Link {
                 _ => error.into(),
             })
     }
+}
+
+fn connect(folder: &Path) -> Result<Socket, LinkError> {
+    let (_, address) = address(folder)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket
+        .connect(&address)
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused => LinkError::Nobody,
+            _ => error.into(),
+        })?;
+    Ok(socket)
 }
