@@ -10,10 +10,12 @@ use std::path::Path;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Statement, params_from_iter};
 
+use super::folder_of;
+
 /// Bytes of a piece, and one record more.
 const PIECE: usize = 64 * 1_024;
 
-/// Memory for pages of the copy that are not written yet: indexes are filled in no order.
+/// Memory for pages of the copy that are not written yet, and as much again for what an index is sorted in.
 const CACHE_KIB: i64 = -16 * 1_024;
 
 // Kinds of records.
@@ -141,8 +143,8 @@ impl Filling {
         let conn = Connection::open(path)?;
         conn.pragma_update(None, "journal_mode", "OFF")?;
         conn.pragma_update(None, "synchronous", "OFF")?;
-        conn.pragma_update(None, "temp_store", "MEMORY")?;
         conn.pragma_update(None, "cache_size", CACHE_KIB)?;
+        sort_beside(&conn, path)?;
         // All tables are there in the end, in whichever order.
         conn.pragma_update(None, "foreign_keys", false)?;
         conn.execute_batch("BEGIN")?;
@@ -200,6 +202,16 @@ impl Filling {
         self.conn.execute_batch("COMMIT")?;
         self.conn.close().map_err(|(_, error)| error)
     }
+}
+
+/// Indexes are sorted in files without a name, in the folder of the copy: in memory they would need as much as they are
+/// long. This is for the whole process; the relay itself uses no such files.
+fn sort_beside(conn: &Connection, path: &Path) -> rusqlite::Result<()> {
+    // SQLite takes no other name for a folder here. It then takes the system's own.
+    if let Some(folder) = folder_of(path).to_str() {
+        conn.pragma_update(None, "temp_store_directory", folder)?;
+    }
+    conn.pragma_update(None, "temp_store", "FILE")
 }
 
 fn text(bytes: &[u8]) -> Result<&str, RowsError> {

@@ -11,6 +11,7 @@ mod care;
 mod clocks;
 #[cfg(unix)]
 mod control;
+mod copies;
 mod crash;
 mod crowded;
 mod disk;
