@@ -2,6 +2,7 @@
 //! real one find each of them. The mistakes are changes of a copy of its sources: nothing that ships knows of them.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -183,17 +184,23 @@ pub(crate) fn prove(ctx: &Context) -> Result<()> {
 
 /// One test of broken.rs, with the copy and one of its mistakes.
 fn run_one(ctx: &Context, program: &Path, fault: &str, test: &str) -> Result<()> {
-    let (sh, test) = (&ctx.sh, format!("broken::{test}"));
+    let variables = [
+        ("PAWL_BROKEN_SERVER", program.as_os_str()),
+        ("PAWL_FAULT", fault.as_ref()),
+    ];
+    relay_test(ctx, &format!("broken::{test}"), &variables)
+}
+
+/// One of the relay's tests that run only when they are asked for.
+pub(crate) fn relay_test(ctx: &Context, test: &str, variables: &[(&str, &OsStr)]) -> Result<()> {
+    let sh = &ctx.sh;
     // With --workspace, as in the step `native`, it has the features of what was built there.
     let cmd = cmd!(
         sh,
         "cargo test --quiet --workspace --test relay -- --include-ignored --exact {test}"
     );
-    let cmd = cmd
-        .env("PAWL_BROKEN_SERVER", program)
-        .env("PAWL_FAULT", fault);
     let done = ctx
-        .command(cmd)
+        .command(cmd.envs(variables.iter().copied()))
         .stderr(Stdio::inherit())
         .output()
         .context("starting cargo")?;

@@ -159,9 +159,9 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "relay",
-        what: "release build of page, relay, terminal and simulator",
+        what: "release build of page, relay, terminal and simulator; the relay serves that page",
         fast: false,
-        work: pipeline::programs,
+        work: programs,
     },
     Step {
         name: "prove-relay",
@@ -369,6 +369,14 @@ fn wasm_pack(ctx: &Context) -> Result<()> {
     let sh = &ctx.sh;
     let test = cmd!(sh, "wasm-pack test --headless --firefox").env("PATH", path_with(&folders)?);
     ctx.run(toolchain.apply(test))
+}
+
+fn programs(ctx: &Context) -> Result<()> {
+    pipeline::programs(ctx)?;
+    let relay = ctx.path(pipeline::RELAY);
+    let variables = [("PAWL_RELEASE_SERVER", relay.as_os_str())];
+    let test = "assets::the_release_serves_the_page_as_it_was_built";
+    broken::relay_test(ctx, test, &variables)
 }
 
 fn first_visit(ctx: &Context) -> Result<()> {

@@ -2,12 +2,13 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pawl_server::{Asset, SECURITY_HEADERS, WEB as BUILT, page_list};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Relay, Response, ended, http};
+use crate::support::{Child, Relay, Response, ended, http};
 
 #[path = "../../build/embed.rs"]
 mod embed;
@@ -343,4 +344,76 @@ fn the_build_embeds_every_file_with_its_hash_and_its_compressed_forms() {
     assert_eq!(embed::table(&again), embed::table(&files));
     let none = embed::embed(&folder.path().join("missing"), &out).expect("no page is no error");
     assert!(none.is_empty());
+}
+
+/// A proxy, a compressor or a build script that changes a byte of the engine would show here and nowhere else: browsers
+/// look at some of the files only.
+#[test]
+#[ignore = "of the release that was built last: cargo xtask test --only relay"]
+fn the_release_serves_the_page_as_it_was_built() {
+    let program = std::env::var_os("PAWL_RELEASE_SERVER").expect("which program");
+    let data = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(program);
+    command.args(["--log=off", "--listen=127.0.0.1:0", "--data"]);
+    let relay = Child::spawn(command.arg(data.path()));
+    let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/dist");
+    let mut engine = 0;
+    for file in files(&dist) {
+        let name = file.strip_prefix(&dist).expect("it is in there");
+        let path = format!("/{}", name.to_str().expect("a plain name"));
+        let bytes = std::fs::read(&file).expect("a file");
+        let plain = get(relay.address, &path, &[]);
+        // A hidden file is what the build notes for itself.
+        if name.starts_with(".packages.json") {
+            assert_eq!(plain.status, 404, "{path}");
+            continue;
+        }
+        assert_eq!(plain.status, 200, "{path}");
+        assert!(plain.body == bytes, "{path} is another file");
+        for (encoding, decode) in [("br", unbrotli as Decode), ("gzip", ungzip)] {
+            let accepted = format!("Accept-Encoding: {encoding}");
+            let packed = get(relay.address, &path, &[&accepted]);
+            let body = match packed.header("Content-Encoding") {
+                Some(used) => {
+                    assert_eq!(used, encoding, "{path}");
+                    decode(&packed.body)
+                }
+                None => packed.body,
+            };
+            assert!(body == bytes, "{path} is another file in {encoding}");
+        }
+        if path.ends_with(".wasm") {
+            assert_eq!(plain.header("Content-Type"), Some("application/wasm"));
+            engine += bytes.len();
+        }
+    }
+    assert!(engine > 100_000, "the engine has {engine} bytes");
+}
+
+type Decode = fn(&[u8]) -> Vec<u8>;
+
+fn ungzip(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(bytes);
+    decoder.read_to_end(&mut plain).expect("gzip");
+    plain
+}
+
+fn unbrotli(bytes: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    let mut decoder = brotli::Decompressor::new(bytes, 4_096);
+    decoder.read_to_end(&mut plain).expect("Brotli");
+    plain
+}
+
+/// All files below this folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("cargo xtask build makes it");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path),
+            false => vec![path],
+        })
+        .collect()
 }
