@@ -5,11 +5,17 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use pawl_wire::{Epoch, Registration, Username};
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::{complain, full, print};
 use crate::network::Network;
-use crate::store::{Admin, AdminError, Banned, OpenError};
+use crate::store::{Added, Admin, AdminError, Ban, Banned, Invite, OpenError, Terms};
 use crate::{clock, random};
+
+/// Characters of a label or a reason: a line of a list.
+const MOST_WORDS: usize = 200;
 
 #[derive(Subcommand)]
 pub(super) enum InviteCommand {
@@ -21,9 +27,19 @@ pub(super) enum InviteCommand {
         /// For how many days it counts
         #[arg(long, value_name = "NUMBER", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=3_650))]
         days: u32,
+        /// What to call it in the list, for example whom it is for; kept with it, and shown to nobody else
+        #[arg(long, value_name = "WORDS", value_parser = words)]
+        label: Option<String>,
+        /// One line of JSON, with the code
+        #[arg(long)]
+        json: bool,
     },
     /// List the invites that are open, without their codes
-    List,
+    List {
+        /// A line of JSON for each
+        #[arg(long)]
+        json: bool,
+    },
     /// Take an invite back, by its number in the list
     Revoke {
         /// Which
@@ -41,15 +57,34 @@ pub(super) enum BanCommand {
         /// Also where it is a large part of all addresses: a network above a /8, in IPv6 above a /16
         #[arg(long)]
         yes: bool,
+        /// Why, for the list; whoever is shut out is not told
+        #[arg(long, value_name = "WORDS", value_parser = words)]
+        reason: Option<String>,
     },
-    /// List who is shut out
-    List,
+    /// List who is shut out, since when and why
+    List {
+        /// A line of JSON for each
+        #[arg(long)]
+        json: bool,
+    },
     /// Let somebody in again
     Remove {
         /// As it stands in the list
         #[arg(value_parser = banned)]
         who: Banned,
     },
+}
+
+/// They stand in a line of a list, on a terminal.
+fn words(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let count = text.chars().count();
+    if count == 0 || count > MOST_WORDS || text.chars().any(char::is_control) {
+        return Err(format!(
+            "1 to {MOST_WORDS} characters on one line are needed"
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 /// What looks like an address is one.
@@ -85,29 +120,73 @@ fn worth(registration: Registration) -> &'static str {
     }
 }
 
+/// An open invite, as `--json` prints it.
+#[derive(Serialize)]
+struct InviteLine {
+    number: i64,
+    /// Only of one that was just made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    accounts_left: u32,
+    days_left: u64,
+    label: Option<String>,
+}
+
+impl InviteLine {
+    fn new(invite: Invite, now: u64) -> Self {
+        let left = invite.expires_at.saturating_sub(now);
+        Self {
+            number: invite.id,
+            code: None,
+            accounts_left: invite.uses_left,
+            days_left: left.div_ceil(clock::DAY_MS),
+            label: invite.label,
+        }
+    }
+
+    fn text(&self) -> String {
+        let terms = terms(self.accounts_left, self.days_left);
+        match &self.label {
+            Some(label) => format!("{}: {terms}, {label}\n", self.number),
+            None => format!("{}: {terms}\n", self.number),
+        }
+    }
+}
+
+/// A line of JSON.
+fn line(of: &impl Serialize) -> String {
+    serde_json::to_string(of).unwrap_or_default() + "\n"
+}
+
 pub(super) fn invite(command: InviteCommand, data: &Path, registration: Registration) -> ExitCode {
     let place = full(data);
     finish(open(data).and_then(|mut store| match command {
-        InviteCommand::Create { uses, days } => {
-            let now = store.now()?;
-            let expires_at = now.saturating_add(u64::from(days) * clock::DAY_MS);
-            let (code, number) = store.create_invite(uses, now, expires_at)?;
+        InviteCommand::Create {
+            uses,
+            days,
+            label,
+            json,
+        } => {
+            let (code, invite) = create(&mut store, uses, days, label)?;
+            if json {
+                let code = Some(code);
+                return Ok(line(&InviteLine { code, ..invite }));
+            }
             Ok(format!(
-                "{code}\nInvite {number} in {place}: {}\n{}",
+                "{code}\nInvite {} in {place}: {}\n{}",
+                invite.number,
                 terms(uses, u64::from(days)),
                 worth(registration)
             ))
         }
-        InviteCommand::List => {
+        InviteCommand::List { json } => {
             let now = store.now()?;
-            let line = |invite: crate::store::Invite| {
-                let days = invite
-                    .expires_at
-                    .saturating_sub(now)
-                    .div_ceil(clock::DAY_MS);
-                format!("{}: {}\n", invite.id, terms(invite.uses_left, days))
-            };
-            let lines: String = store.invites(now)?.into_iter().map(line).collect();
+            let invites = store.invites(now)?.into_iter();
+            let invites = invites.map(|invite| InviteLine::new(invite, now));
+            if json {
+                return Ok(invites.map(|invite| line(&invite)).collect());
+            }
+            let lines: String = invites.map(|invite| invite.text()).collect();
             Ok(or_none(lines, &format!("No invite is open in {place}.\n")))
         }
         InviteCommand::Revoke { number } => match store.revoke_invite(number)? {
@@ -117,6 +196,29 @@ pub(super) fn invite(command: InviteCommand, data: &Path, registration: Registra
             false => Err(DoorError::NoInvite(number, place)),
         },
     }))
+}
+
+/// A new invite, and its code.
+fn create(
+    store: &mut Admin,
+    uses: u32,
+    days: u32,
+    label: Option<String>,
+) -> Result<(String, InviteLine), DoorError> {
+    let now = store.now()?;
+    let terms = Terms {
+        uses,
+        expires_at: now.saturating_add(u64::from(days) * clock::DAY_MS),
+        label,
+    };
+    let (code, id) = store.create_invite(&terms, now)?;
+    let invite = Invite {
+        id,
+        uses_left: uses,
+        expires_at: terms.expires_at,
+        label: terms.label,
+    };
+    Ok((code, InviteLine::new(invite, now)))
 }
 
 /// A list says that it is empty, and of what.
@@ -134,10 +236,56 @@ fn terms(uses: u32, days: u64) -> String {
     format!("{uses} {accounts}, {days} {unit}")
 }
 
+/// Somebody who is shut out, as `--json` prints it.
+#[derive(Serialize)]
+struct BanLine {
+    /// As `ban remove` takes it.
+    who: String,
+    kind: &'static str,
+    since: String,
+    reason: Option<String>,
+}
+
+impl From<Ban> for BanLine {
+    fn from(ban: Ban) -> Self {
+        Self {
+            who: name(&ban.who),
+            kind: match ban.who {
+                Banned::Username(_) => "account",
+                Banned::Network(_) => "network",
+            },
+            since: moment(ban.made_at),
+            reason: ban.reason,
+        }
+    }
+}
+
+/// A moment of the machine's clock, to the second; the oldest where it means none.
+fn moment(milliseconds: u64) -> String {
+    let seconds = i64::try_from(milliseconds / 1_000).unwrap_or_default();
+    let moment = OffsetDateTime::from_unix_timestamp(seconds);
+    let moment = moment.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    moment.format(&Rfc3339).unwrap_or_default()
+}
+
+/// In columns.
+fn table(bans: &[BanLine]) -> String {
+    let width = bans.iter().map(|ban| ban.who.len()).max();
+    let width = width.unwrap_or_default();
+    let row = |ban: &BanLine| {
+        let day = ban.since.split('T').next().unwrap_or_default();
+        let reason = ban.reason.as_deref().unwrap_or_default();
+        let row = format!("{:width$}  {day}  {reason}", ban.who);
+        row.trim_end().to_owned() + "\n"
+    };
+    bans.iter().map(row).collect()
+}
+
 pub(super) fn ban(command: BanCommand, data: &Path) -> ExitCode {
     if let BanCommand::Add {
         who: Banned::Network(network),
         yes: false,
+        ..
     } = &command
         && network.is_wide()
     {
@@ -145,14 +293,26 @@ pub(super) fn ban(command: BanCommand, data: &Path) -> ExitCode {
     }
     let place = full(data);
     finish(open(data).and_then(|mut store| match command {
-        BanCommand::Add { who, .. } => Ok(match store.ban(&who, clock::wall_ms())? {
-            true => format!("{} is shut out in {place}.\n", name(&who)),
-            false => format!("{} was shut out already in {place}.\n", name(&who)),
-        }),
-        BanCommand::List => {
-            let line = |who: &Banned| format!("{}\n", name(who));
-            let lines: String = store.bans()?.iter().map(line).collect();
-            Ok(or_none(lines, &format!("Nobody is shut out in {place}.\n")))
+        BanCommand::Add { who, reason, .. } => {
+            let added = store.ban(&who, reason.as_deref(), clock::wall_ms())?;
+            let who = name(&who);
+            Ok(match added {
+                Added::New => format!("{who} is shut out in {place}.\n"),
+                Added::OtherReason => {
+                    format!("{who} was shut out already in {place}; the reason is the new one.\n")
+                }
+                Added::Known => format!("{who} was shut out already in {place}.\n"),
+            })
+        }
+        BanCommand::List { json } => {
+            let bans: Vec<_> = store.bans()?.into_iter().map(BanLine::from).collect();
+            if json {
+                return Ok(bans.iter().map(line).collect());
+            }
+            Ok(or_none(
+                table(&bans),
+                &format!("Nobody is shut out in {place}.\n"),
+            ))
         }
         BanCommand::Remove { who } => match store.unban(&who)? {
             true => Ok(format!("{} may come in again in {place}.\n", name(&who))),

@@ -11,7 +11,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::room::Room;
 use super::{
-    AccountRow, Banned, Erased, Invite, OpenError, StoreError, bans, invites, people, schema, time,
+    AccountRow, Added, Ban, Banned, Erased, Invite, OpenError, StoreError, Terms, bans, invites,
+    people, schema, time,
 };
 use crate::clock;
 use crate::config::Limits;
@@ -81,18 +82,15 @@ impl Admin {
     /// The new invite's code, which is kept nowhere, and its number.
     pub(crate) fn create_invite(
         &mut self,
-        uses: u32,
+        terms: &Terms,
         now: u64,
-        expires_at: u64,
     ) -> Result<(String, i64), AdminError> {
         let code = invites::code(crate::random::bytes()?);
         self.change(|conn| {
             invites::forget_expired(conn, now)?;
             check_room(conn, "invite", invites::MOST)?;
-            Ok((
-                code.clone(),
-                invites::insert(conn, &code, uses, now, expires_at)?,
-            ))
+            let number = invites::insert(conn, &code, terms, now)?;
+            Ok((code.clone(), number))
         })
     }
 
@@ -105,15 +103,20 @@ impl Admin {
         self.change(|conn| Ok(invites::remove(conn, id)?))
     }
 
-    /// Whether it is new.
-    pub(crate) fn ban(&mut self, banned: &Banned, now: u64) -> Result<bool, AdminError> {
+    /// Shuts somebody out, or writes down another reason why they are.
+    pub(crate) fn ban(
+        &mut self,
+        banned: &Banned,
+        reason: Option<&str>,
+        now: u64,
+    ) -> Result<Added, AdminError> {
         self.change(|conn| {
             check_room(conn, "ban", bans::MOST)?;
-            Ok(bans::add(conn, banned, now)?)
+            Ok(bans::add(conn, banned, reason, now)?)
         })
     }
 
-    pub(crate) fn bans(&mut self) -> Result<Vec<Banned>, AdminError> {
+    pub(crate) fn bans(&mut self) -> Result<Vec<Ban>, AdminError> {
         Ok(bans::all(&self.conn)?)
     }
 

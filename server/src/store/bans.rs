@@ -20,6 +20,24 @@ pub(crate) enum Banned {
     Network(Network),
 }
 
+/// One entry with what the operator knows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ban {
+    pub(crate) who: Banned,
+    /// By the machine's clock, in milliseconds.
+    pub(crate) made_at: u64,
+    pub(crate) reason: Option<String>,
+}
+
+/// What became of an entry that was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    New,
+    /// It was there, and has another reason now.
+    OtherReason,
+    Known,
+}
+
 /// The whole list, as of one moment.
 #[derive(Debug, Default)]
 pub(crate) struct BanList {
@@ -59,8 +77,8 @@ pub(super) fn changed(
         number,
         ..BanList::default()
     };
-    for banned in all(conn)? {
-        match banned {
+    for ban in all(conn)? {
+        match ban.who {
             Banned::Username(name) => list.usernames.insert(name),
             Banned::Network(network) => {
                 list.networks.push(network);
@@ -78,39 +96,54 @@ pub(super) fn changed(
     Ok(Some(list))
 }
 
-pub(super) fn all(conn: &Connection) -> Result<Vec<Banned>, StoreError> {
-    let mut select = conn.prepare("SELECT username, network FROM ban ORDER BY id")?;
-    let rows = select.query_map([], |row| {
-        Ok((
-            row.get::<_, Option<String>>(0)?,
-            row.get::<_, Option<String>>(1)?,
-        ))
-    })?;
+/// An entry that names nobody is an error, and not an entry less.
+pub(super) fn all(conn: &Connection) -> Result<Vec<Ban>, StoreError> {
+    let mut select =
+        conn.prepare("SELECT id, username, network, made_at, reason FROM ban ORDER BY id")?;
+    let mut rows = select.query([])?;
     let mut all = Vec::new();
-    for row in rows {
-        match row? {
-            (Some(username), _) => all.push(Banned::Username(username)),
-            (None, network) => {
-                all.extend(
-                    network
-                        .and_then(|text| text.parse().ok())
-                        .map(Banned::Network),
-                );
-            }
-        }
+    while let Some(row) = rows.next()? {
+        let network: Option<String> = row.get(2)?;
+        let network = network.and_then(|text| text.parse().ok());
+        let who = match (row.get(1)?, network) {
+            (Some(username), _) => Banned::Username(username),
+            (None, Some(network)) => Banned::Network(network),
+            (None, None) => return Err(StoreError::NoBan(row.get(0)?)),
+        };
+        all.push(Ban {
+            who,
+            made_at: row.get::<_, i64>(3)?.unsigned_abs(),
+            reason: row.get(4)?,
+        });
     }
     Ok(all)
 }
 
-/// Whether it was not there before.
-pub(super) fn add(conn: &Connection, banned: &Banned, now: u64) -> Result<bool, StoreError> {
+/// A reason takes the place of the one before it.
+pub(super) fn add(
+    conn: &Connection,
+    banned: &Banned,
+    reason: Option<&str>,
+    now: u64,
+) -> Result<Added, StoreError> {
     let (username, network) = columns(banned);
     let added = conn.execute(
-        "INSERT OR IGNORE INTO ban (username, network, made_at) VALUES (?1, ?2, ?3)",
-        params![username, network, mail::to_sql(now)],
+        "INSERT OR IGNORE INTO ban (username, network, made_at, reason) VALUES (?1, ?2, ?3, ?4)",
+        params![username, network, mail::to_sql(now), reason],
     )?;
-    note_change(conn)?;
-    Ok(added > 0)
+    if added > 0 {
+        note_change(conn)?;
+        return Ok(Added::New);
+    }
+    let changed = conn.execute(
+        "UPDATE ban SET reason = ?3
+         WHERE (username = ?1 OR network = ?2) AND ?3 IS NOT NULL AND reason IS NOT ?3",
+        params![username, network, reason],
+    )?;
+    Ok(match changed {
+        0 => Added::Known,
+        _ => Added::OtherReason,
+    })
 }
 
 /// Whether it was there.

@@ -18,6 +18,9 @@ pub(crate) enum StoreError {
     /// The file that is open is not the one at its path.
     #[error("relay.db is not where it was opened: its folder was moved or replaced")]
     Moved,
+    /// Somebody else wrote into the store, or its disk lost something: whom it shut out nobody knows.
+    #[error("the row {0} of the table ban names neither an account nor a network")]
+    NoBan(i64),
     /// The relay is going down.
     #[error("the store has stopped")]
     Stopped,

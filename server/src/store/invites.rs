@@ -22,6 +22,16 @@ pub(crate) struct Invite {
     pub(crate) id: i64,
     pub(crate) uses_left: u32,
     pub(crate) expires_at: u64,
+    /// What the operator calls it.
+    pub(crate) label: Option<String>,
+}
+
+/// What a new invite is worth.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) uses: u32,
+    pub(crate) expires_at: u64,
+    pub(crate) label: Option<String>,
 }
 
 /// The row of the invite with this code, if it still counts.
@@ -45,9 +55,8 @@ pub(super) fn spend(conn: &Connection, invite: i64) -> Result<(), StoreError> {
 pub(super) fn insert(
     conn: &Connection,
     code: &str,
-    uses: u32,
+    terms: &Terms,
     now: u64,
-    expires_at: u64,
 ) -> Result<i64, StoreError> {
     // A number of its own for each, ever: one that was meant for another takes nobody's invite back.
     let id = conn.query_row(
@@ -56,14 +65,15 @@ pub(super) fn insert(
         |row| row.get(0),
     )?;
     conn.execute(
-        "INSERT INTO invite (id, code_hash, uses_left, made_at, expires_at)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO invite (id, code_hash, uses_left, made_at, expires_at, label)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![
             id,
             hash(code),
-            uses,
+            terms.uses,
             mail::to_sql(now),
-            mail::to_sql(expires_at)
+            mail::to_sql(terms.expires_at),
+            terms.label
         ],
     )?;
     Ok(id)
@@ -71,13 +81,14 @@ pub(super) fn insert(
 
 pub(super) fn all(conn: &Connection, now: u64) -> Result<Vec<Invite>, StoreError> {
     let mut select = conn.prepare(
-        "SELECT id, uses_left, expires_at FROM invite WHERE expires_at > ?1 ORDER BY id",
+        "SELECT id, uses_left, expires_at, label FROM invite WHERE expires_at > ?1 ORDER BY id",
     )?;
     let invites = select.query_map([mail::to_sql(now)], |row| {
         Ok(Invite {
             id: row.get(0)?,
             uses_left: row.get(1)?,
             expires_at: row.get::<_, i64>(2)?.unsigned_abs(),
+            label: row.get(3)?,
         })
     })?;
     Ok(invites.collect::<Result<_, _>>()?)

@@ -14,7 +14,7 @@ use super::{OpenError, keys, time};
 pub(super) const APPLICATION_ID: i32 = 0x5061_776c;
 
 /// Version of the tables below: `PRAGMA user_version`. Every change of them raises it.
-const SCHEMA_VERSION: i32 = 6;
+const SCHEMA_VERSION: i32 = 7;
 
 /// Prepared statements kept per connection: all that the relay has, with room.
 const STATEMENTS: usize = 64;
@@ -151,6 +151,12 @@ DROP TABLE one_time_key;
 ALTER TABLE roomy RENAME TO one_time_key;
 ";
 
+/// Version 6 kept no words of the operator's.
+const FROM_6: &str = "
+ALTER TABLE invite ADD COLUMN label TEXT;
+ALTER TABLE ban ADD COLUMN reason TEXT;
+";
+
 /// Opens the file for the writer thread, makes the tables where there are none, and reads the epoch. `machine`: what the
 /// machine's clock says, for a store that has no time yet.
 ///
@@ -259,6 +265,9 @@ fn prepare(conn: &mut Connection, fresh: Epoch, machine: u64) -> Result<Epoch, O
     }
     if (1..6).contains(&version) {
         begun.execute_batch(FROM_5)?;
+    }
+    if version < 7 {
+        begun.execute_batch(FROM_6)?;
     }
     // A store that is as it should be is not written: the disk may be full.
     if version != SCHEMA_VERSION {

@@ -209,6 +209,15 @@ fn a_look_that_is_not_committed_did_not_take_place() {
     assert_eq!(look(23, BEGIN + FAR + MINUTE).jump, None);
 }
 
+fn terms(expires_at: u64) -> invites::Terms {
+    let (uses, label) = (1, None);
+    invites::Terms {
+        uses,
+        expires_at,
+        label,
+    }
+}
+
 fn waiting(conn: &Connection, own: u64, sql: &str) -> i64 {
     let lifetime = Duration::from_millis(MAIL_LIFETIME_MS);
     while sweep::sweep(conn, own, lifetime).expect("it can write") {}
@@ -221,6 +230,7 @@ fn from_3(folder: &std::path::Path, conn: Connection, machine: u64) -> (Connecti
         "DROP TABLE erased; ALTER TABLE relay DROP COLUMN last_device;
          DROP INDEX account_by_day; ALTER TABLE account DROP COLUMN last_day;
          ALTER TABLE relay DROP COLUMN own_time; ALTER TABLE relay DROP COLUMN followed_time;
+         ALTER TABLE invite DROP COLUMN label; ALTER TABLE ban DROP COLUMN reason;
          PRAGMA user_version = 3",
     )
     .expect("it writes");
@@ -285,9 +295,9 @@ fn invites_of_a_store_that_had_no_time_count_for_what_they_were_made_for() {
             .expect("it writes");
         }
         let ends = day(25);
-        invites::insert(&conn, "code", 1, day(24), ends).expect("it writes");
+        invites::insert(&conn, "code", &terms(ends), day(24)).expect("it writes");
         // Past its time on day 2, and not swept.
-        invites::insert(&conn, "old", 1, day(1), day(2)).expect("it writes");
+        invites::insert(&conn, "old", &terms(day(2)), day(1)).expect("it writes");
         let (conn, time) = from_3(folder.path(), conn, machine);
         let open = |code, after| {
             let found = invites::find(&conn, code, time.now() + after).expect("a read");

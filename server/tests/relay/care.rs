@@ -396,7 +396,7 @@ fn doctor_says_what_is_wrong() {
     change("PRAGMA user_version = 99");
     assert!(wrong(&[free]).contains("its tables are version 99"));
     change(
-        "PRAGMA user_version = 6; PRAGMA writable_schema = ON;
+        "PRAGMA user_version = 7; PRAGMA writable_schema = ON;
             UPDATE sqlite_master SET rootpage = 3 WHERE name = 'mail'",
     );
     assert!(wrong(&[free]).contains("the store is damaged"));

@@ -228,8 +228,8 @@ async fn the_relay_looks_at_its_clock_far_more_often_than_it_erases() {
     look().await;
     let conn = rusqlite::Connection::open(data.join("relay.db")).expect("a store");
     let soon = times(&data).0 + 1;
-    conn.execute("INSERT INTO invite VALUES (1, x'00', 1, 0, ?1)", [soon])
-        .expect("it writes");
+    let row = "INSERT INTO invite (id, code_hash, uses_left, made_at, expires_at) VALUES (1, x'00', 1, 0, ?1)";
+    conn.execute(row, [soon]).expect("it writes");
     let is_there = || {
         let count = conn.query_row("SELECT count(*) FROM invite", [], |row| row.get(0));
         count == Ok(1_i64)

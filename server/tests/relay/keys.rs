@@ -368,7 +368,9 @@ async fn a_store_of_an_older_version_gets_what_it_lacks() {
              kind INTEGER NOT NULL, key_id INTEGER NOT NULL, record BLOB NOT NULL,
              PRIMARY KEY (device, kind, key_id)) STRICT, WITHOUT ROWID;
          INSERT INTO one_time_key SELECT * FROM roomy; DROP TABLE roomy;";
+    let without_words = "ALTER TABLE invite DROP COLUMN label; ALTER TABLE ban DROP COLUMN reason;";
     let without_door = format!("{narrow} {without_door}");
+    let narrow = format!("{narrow} {without_words}");
     let older = [
         format!(
             "{without_erased} {without_time} {without_door} {without_digests} PRAGMA user_version = 1"
@@ -377,6 +379,7 @@ async fn a_store_of_an_older_version_gets_what_it_lacks() {
         format!("{narrow} {without_erased} {without_time} PRAGMA user_version = 3"),
         format!("{narrow} {without_erased} PRAGMA user_version = 4"),
         format!("{narrow} PRAGMA user_version = 5"),
+        format!("{without_words} PRAGMA user_version = 6"),
         String::new(),
     ];
     for changes in older {

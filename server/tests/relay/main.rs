@@ -28,6 +28,7 @@ mod held;
 mod history;
 mod hostile;
 mod keys;
+mod lists;
 mod live;
 mod mailbox;
 mod memory;
