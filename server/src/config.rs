@@ -82,6 +82,10 @@ pub struct Limits {
     pub store_bytes: Option<u64>,
     /// Bytes of the disk that mail and accounts leave free; without it 256 MiB, or a tenth of a smaller disk.
     pub free_bytes: Option<u64>,
+    /// Accounts that there may be; 0 for no limit.
+    pub accounts: u64,
+    /// New accounts in a day of the relay's own time; 0 for no limit.
+    pub accounts_per_day: u64,
     /// How long a message may wait.
     pub mail_lifetime: Duration,
     /// Days after which an account that nobody used is erased, if ever.
@@ -165,6 +169,8 @@ impl Default for Limits {
             mailbox_bytes: Self::MAILBOX_BYTES,
             store_bytes: None,
             free_bytes: None,
+            accounts: 0,
+            accounts_per_day: 0,
             mail_lifetime: Duration::from_millis(MAIL_LIFETIME_MS),
             account_days: None,
             one_time_keys: MAX_ONE_TIME_KEYS,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use pawl_wire::{BundleRefusal, ConnectionError, RelayFrame, SubmitRefusal};
 
 use crate::process::Process;
+use crate::store::Capped;
 
 /// Upper bounds, in seconds, of how long commits take: from a fast disk's flush to one that is ill.
 const COMMIT_BOUNDS: [f64; 8] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0];
@@ -92,6 +93,7 @@ pub(crate) struct Metrics {
     submit_refusals: ByCause<{ SubmitRefusal::ALL.len() }>,
     bundle_refusals: ByCause<{ BundleRefusal::ALL.len() }>,
     errors: ByCause<{ ConnectionError::ALL.len() }>,
+    capped: ByCause<{ Capped::ALL.len() }>,
     pub(crate) commits: Commits,
 }
 
@@ -125,6 +127,7 @@ impl Commits {
 pub(crate) struct Levels {
     pub(crate) is_ready: bool,
     pub(crate) connections: u64,
+    pub(crate) accounts: u64,
     pub(crate) devices: u64,
     pub(crate) waiting_messages: u64,
     pub(crate) waiting_bytes: u64,
@@ -140,6 +143,10 @@ pub(crate) struct Levels {
 impl Metrics {
     pub(crate) fn turned_away(&self, why: TurnedAway) {
         self.turned_away.count(why as u32);
+    }
+
+    pub(crate) fn capped(&self, which: Capped) {
+        self.capped.count(which as u32);
     }
 
     /// Called for every frame that goes out: it says what was done.
@@ -261,11 +268,17 @@ impl Metrics {
             ConnectionError::ALL,
             &self.errors,
         );
+        page.causes(
+            "pawl_accounts_refused_total",
+            "accounts that were not made since there are enough",
+            &Capped::ALL,
+            &self.capped,
+        );
     }
 }
 
 impl Levels {
-    fn rows(self) -> [(&'static str, &'static str, u64); 4] {
+    fn rows(self) -> [(&'static str, &'static str, u64); 5] {
         let is_ready = self.is_ready.into();
         [
             (
@@ -278,6 +291,7 @@ impl Levels {
                 "WebSockets that are open",
                 self.connections,
             ),
+            ("pawl_accounts", "accounts that there are", self.accounts),
             ("pawl_devices", "devices that are registered", self.devices),
             (
                 "pawl_followed_pairs",

@@ -23,7 +23,7 @@ use crate::places::{Place, Places};
 use crate::rates::Rates;
 use crate::seldom::Seldom;
 use crate::serving::{listen, serve};
-use crate::store::{DeviceId, OpenError, Store, Wake};
+use crate::store::{Capped, DeviceId, OpenError, Store, Wake};
 use crate::top::{LOOKS_PER_TURN, Top};
 use crate::{control, health, random, supervisor};
 
@@ -105,6 +105,7 @@ pub(crate) struct Relay {
     newest: Mutex<Newest>,
     foreign_was_said: Seldom,
     crowd_was_said: Seldom,
+    cap_was_said: Seldom,
 }
 
 impl Relay {
@@ -137,7 +138,20 @@ impl Relay {
             newest: Mutex::default(),
             foreign_was_said: Seldom::default(),
             crowd_was_said: Seldom::default(),
+            cap_was_said: Seldom::default(),
         })
+    }
+
+    /// Somebody was told that there are accounts enough.
+    pub(crate) fn capped(&self, capped: Capped) {
+        self.metrics.capped(capped);
+        if self.cap_was_said.is_due() {
+            let flag = match capped {
+                Capped::Accounts => "--accounts",
+                Capped::AccountsPerDay => "--accounts-per-day",
+            };
+            tracing::warn!("a new account is not taken: {flag} is reached");
+        }
     }
 
     /// A place for one more connection, unless the relay is full, or full of this address, or going down.

@@ -100,6 +100,12 @@ pub(super) struct Flags {
     /// Bytes of the disk that mail and new accounts leave free; without it 256 MiB, or a tenth of a smaller disk
     #[arg(long, env = "PAWL_FREE_BYTES", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(0..=MOST_DISK))]
     free_bytes: Option<u64>,
+    /// Accounts that there may be in all, whoever lets them in; 0 for no limit
+    #[arg(long, env = "PAWL_ACCOUNTS", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(0..=u64::from(u32::MAX)), default_value_t = 0)]
+    accounts: u64,
+    /// New accounts in a day; 0 for no limit
+    #[arg(long, env = "PAWL_ACCOUNTS_PER_DAY", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u64).range(0..=u64::from(u32::MAX)), default_value_t = 0)]
+    accounts_per_day: u64,
     /// Days that a message may wait; the keys that open it are kept 30
     #[arg(long, env = "PAWL_MAILBOX_DAYS", value_name = "NUMBER", help_heading = LIMITS, value_parser = clap::value_parser!(u32).range(1..=30), default_value_t = Limits::MAILBOX_DAYS)]
     mailbox_days: u32,
@@ -154,6 +160,8 @@ impl Flags {
             mailbox_bytes: self.mailbox_bytes,
             store_bytes: self.store_bytes,
             free_bytes: self.free_bytes,
+            accounts: self.accounts,
+            accounts_per_day: self.accounts_per_day,
             mail_lifetime: DAY * self.mailbox_days,
             account_days: self.account_days.0,
             one_time_keys: small(self.one_time_keys),

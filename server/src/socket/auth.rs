@@ -214,6 +214,10 @@ async fn new(
             ConnectionError::Unavailable,
             super::requests::FULL_RETRY_MS,
         )),
+        Registered::Capped(capped) => {
+            relay.capped(capped);
+            Err(ConnectionError::RegistrationClosed.into())
+        }
         Registered::Closed => Err(ConnectionError::RegistrationClosed.into()),
     }
 }

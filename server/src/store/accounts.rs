@@ -3,6 +3,7 @@
 use pawl_wire::{DeviceAddress, KeyStock, Register, Registration, SigningKeyBytes, Username};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::caps::{self, Capped, Caps};
 use super::{DeviceId, StoreError, erased, invites, keys, mail};
 
 /// A device that the relay knows.
@@ -28,6 +29,8 @@ pub(crate) enum Registered {
     Closed,
     /// There is no room for another account.
     NoRoom,
+    /// There are as many as there may be.
+    Capped(Capped),
 }
 
 /// What a new account is let in by.
@@ -41,6 +44,7 @@ pub(super) struct Admission {
     pub(super) today: Option<i64>,
     /// There is room for another account.
     pub(super) has_room: bool,
+    pub(super) caps: Caps,
 }
 
 /// What a connection begins with.
@@ -75,6 +79,14 @@ pub(super) fn newest_device(conn: &Connection) -> Result<DeviceId, StoreError> {
         row.get(0)
     })?;
     Ok(newest)
+}
+
+/// How many there are.
+pub(super) fn count(conn: &Connection) -> Result<u64, StoreError> {
+    let count: i64 = conn
+        .prepare_cached("SELECT count(*) FROM account")?
+        .query_row([], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
 }
 
 pub(super) fn look_up(
@@ -122,6 +134,9 @@ pub(super) fn register(
             }
         }
     };
+    if let Some(capped) = caps::reached(conn, admission.caps, admission.now)? {
+        return Ok(Registered::Capped(capped));
+    }
     if known.is_some() || erased::is_anothers(conn, username, &register.device.account.0)? {
         return Ok(Registered::UsernameTaken);
     }
@@ -129,8 +144,11 @@ pub(super) fn register(
         return Ok(Registered::NoRoom);
     }
     let registered = insert(conn, register, admission)?;
-    if let (Registered::Done(_), Some(invite)) = (&registered, invite) {
-        invites::spend(conn, invite)?;
+    if let Registered::Done(_) = registered {
+        caps::note(conn, admission.caps, admission.now)?;
+        if let Some(invite) = invite {
+            invites::spend(conn, invite)?;
+        }
     }
     Ok(registered)
 }

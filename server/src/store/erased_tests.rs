@@ -2,6 +2,7 @@
 
 use pawl_wire::{AccountId, Register, Registration};
 
+use super::super::caps::Caps;
 use super::super::one_device::{ADDRESS, register, store};
 use super::super::{Registered, StoreError, accounts, mail, unused};
 use super::*;
@@ -13,6 +14,7 @@ fn open() -> accounts::Admission {
         most_keys: 100,
         today: None,
         has_room: true,
+        caps: Caps::default(),
     }
 }
 

@@ -7,6 +7,7 @@ mod accounts;
 mod admin;
 mod backup;
 mod bans;
+mod caps;
 mod claims;
 mod copying;
 mod erased;
@@ -52,6 +53,7 @@ pub(crate) use admin::{Admin, AdminError};
 pub(crate) use backup::Backup;
 pub use backup::{BackupError, restore};
 pub(crate) use bans::{Added, Ban, BanList, Banned};
+pub(crate) use caps::Capped;
 pub(crate) use claims::Claimed;
 pub(crate) use copying::{Copying, State as CopyState};
 pub use error::OpenError;
@@ -254,6 +256,7 @@ impl Store {
             most_keys: self.limits.one_time_keys,
             today: self.today(),
             has_room: false,
+            caps: caps::Caps::from(&self.limits),
         };
         let room = Arc::clone(&self.room);
         let op = move |conn: &Connection| {
@@ -398,9 +401,11 @@ impl Store {
         // The disk too is asked on a thread that may wait for it.
         let read = move |conn: &Connection| {
             let [devices, waiting_messages, waiting_bytes] = mail::waiting(conn)?;
+            let accounts = accounts::count(conn)?;
             let file = std::fs::metadata(&path).map_or(0, |file| file.len());
             let log_bytes = room::log_length(folder_of(&path));
             Ok(Levels {
+                accounts,
                 devices,
                 waiting_messages,
                 waiting_bytes,

@@ -8,6 +8,7 @@ use pawl_wire::{
 };
 use rusqlite::Connection;
 
+use super::caps::Caps;
 use super::{DeviceId, Registered, accounts, schema};
 
 pub(super) const ADDRESS: DeviceAddress = DeviceAddress {
@@ -52,6 +53,7 @@ pub(super) fn store(folder: &Path) -> (Connection, DeviceId) {
         most_keys: 100,
         today: None,
         has_room: true,
+        caps: Caps::default(),
     };
     match accounts::register(&conn, &register(), open).expect("it can write") {
         Registered::Done(device) => (conn, device),

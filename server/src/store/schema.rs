@@ -151,8 +151,10 @@ DROP TABLE one_time_key;
 ALTER TABLE roomy RENAME TO one_time_key;
 ";
 
-/// Version 6 kept no words of the operator's.
+/// Version 6 kept no words of the operator's, and did not count the accounts of a day.
 const FROM_6: &str = "
+ALTER TABLE relay ADD COLUMN today INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE relay ADD COLUMN made_today INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE invite ADD COLUMN label TEXT;
 ALTER TABLE ban ADD COLUMN reason TEXT;
 ";

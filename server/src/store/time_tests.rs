@@ -230,6 +230,7 @@ fn from_3(folder: &std::path::Path, conn: Connection, machine: u64) -> (Connecti
         "DROP TABLE erased; ALTER TABLE relay DROP COLUMN last_device;
          DROP INDEX account_by_day; ALTER TABLE account DROP COLUMN last_day;
          ALTER TABLE relay DROP COLUMN own_time; ALTER TABLE relay DROP COLUMN followed_time;
+         ALTER TABLE relay DROP COLUMN today; ALTER TABLE relay DROP COLUMN made_today;
          ALTER TABLE invite DROP COLUMN label; ALTER TABLE ban DROP COLUMN reason;
          PRAGMA user_version = 3",
     )

@@ -368,8 +368,12 @@ async fn a_store_of_an_older_version_gets_what_it_lacks() {
              kind INTEGER NOT NULL, key_id INTEGER NOT NULL, record BLOB NOT NULL,
              PRIMARY KEY (device, kind, key_id)) STRICT, WITHOUT ROWID;
          INSERT INTO one_time_key SELECT * FROM roomy; DROP TABLE roomy;";
-    let without_words = "ALTER TABLE invite DROP COLUMN label; ALTER TABLE ban DROP COLUMN reason;";
-    let without_door = format!("{narrow} {without_door}");
+    let without_today =
+        "ALTER TABLE relay DROP COLUMN today; ALTER TABLE relay DROP COLUMN made_today;";
+    let without_words = format!(
+        "{without_today} ALTER TABLE invite DROP COLUMN label; ALTER TABLE ban DROP COLUMN reason;"
+    );
+    let without_door = format!("{narrow} {without_today} {without_door}");
     let narrow = format!("{narrow} {without_words}");
     let older = [
         format!(

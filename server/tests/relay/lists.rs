@@ -157,7 +157,8 @@ async fn bans_and_invites_of_an_older_store_still_count() {
     told(data, &["invite", "create"]).expect("an invite");
     let conn = rusqlite::Connection::open(data.join("relay.db")).expect("a store");
     conn.execute_batch(
-        "ALTER TABLE invite DROP COLUMN label; ALTER TABLE ban DROP COLUMN reason;
+        "ALTER TABLE relay DROP COLUMN today; ALTER TABLE relay DROP COLUMN made_today;
+         ALTER TABLE invite DROP COLUMN label; ALTER TABLE ban DROP COLUMN reason;
          PRAGMA user_version = 6",
     )
     .expect("it writes");

@@ -6,6 +6,7 @@ mod admission;
 mod assets;
 mod broken;
 mod calls;
+mod caps;
 mod care;
 #[cfg(target_os = "linux")]
 mod clocks;
