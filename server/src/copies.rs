@@ -1,9 +1,10 @@
 //! Makes a copy of a store: of what the running relay gives, or of the store itself where none can be asked.
 
+use std::io::Write;
 use std::path::Path;
 
 use crate::control::{Line, Link, LinkError, Request};
-use crate::store::{Backup, BackupError};
+use crate::store::{self, Backup, BackupError, Outgoing, Take};
 
 /// So often a copy is begun that is given up.
 const TRIES: usize = 3;
@@ -16,24 +17,62 @@ pub fn backup(folder: &Path, to: &Path) -> Result<(), BackupError> {
     let copy = Backup::new(folder, to)?;
     let mut tries = 1;
     loop {
-        match once(folder, &copy) {
+        let source = Source::find(folder)?;
+        match copy.fill(|take| source.give(folder, take)) {
             Err(BackupError::GivenUp(..)) if tries < TRIES => tries += 1,
             done => return done,
         }
     }
 }
 
-fn once(folder: &Path, copy: &Backup) -> Result<(), BackupError> {
-    let not_given = |why: String| BackupError::Relay(folder.to_owned(), why);
-    match Link::ask(folder, &Request::Copy {}) {
-        Ok(mut link) => match link.next() {
-            Ok(Line::Copy {}) => copy.fill(|| next(&mut link, folder)),
-            Ok(Line::Refused(why)) => Err(not_given(why)),
-            Ok(_) => Err(not_given(LinkError::Unknown.to_string())),
+/// The same as a stream. Once some of it was written it is not begun again.
+///
+/// # Errors
+/// [`BackupError`].
+pub(crate) fn pour(folder: &Path, out: impl Write) -> Result<(), BackupError> {
+    store::look(folder)?;
+    let mut out = Outgoing::new(out);
+    let mut tries = 1;
+    loop {
+        let source = Source::find(folder)?;
+        match store::pour(&mut out, |take| source.give(folder, take)) {
+            Err(BackupError::GivenUp(..)) if tries < TRIES && !out.has_begun() => tries += 1,
+            done => return done,
+        }
+    }
+}
+
+/// Who gives the rows.
+enum Source {
+    Relay(Link),
+    Store,
+}
+
+impl Source {
+    fn find(folder: &Path) -> Result<Self, BackupError> {
+        let not_given = |why: String| BackupError::Relay(folder.to_owned(), why);
+        match Link::ask(folder, &Request::Copy {}) {
+            Ok(mut link) => match link.next() {
+                Ok(Line::Copy {}) => Ok(Self::Relay(link)),
+                Ok(Line::Refused(why)) => Err(not_given(why)),
+                Ok(_) => Err(not_given(LinkError::Unknown.to_string())),
+                Err(error) => Err(not_given(error.to_string())),
+            },
+            Err(LinkError::Nobody | LinkError::TooLong(_)) => Ok(Self::Store),
             Err(error) => Err(not_given(error.to_string())),
-        },
-        Err(LinkError::Nobody | LinkError::TooLong(_)) => copy.read(),
-        Err(error) => Err(not_given(error.to_string())),
+        }
+    }
+
+    fn give(self, folder: &Path, take: Take<'_>) -> Result<(), BackupError> {
+        match self {
+            Self::Relay(mut link) => {
+                while let Some(piece) = next(&mut link, folder)? {
+                    take(&piece)?;
+                }
+                Ok(())
+            }
+            Self::Store => store::read(folder, take),
+        }
     }
 }
 

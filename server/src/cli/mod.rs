@@ -77,7 +77,16 @@ const BACKUP_EXAMPLES: &str = "\
 Example, as root:
   install -d -o pawl -g pawl -m 0700 /var/backups/pawl
   runuser -u pawl -- pawl-server backup /var/backups/pawl/monday \\
-      --config /etc/pawl/pawl.toml";
+      --config /etc/pawl/pawl.toml
+Sealed, for whoever has the key, with nothing unsealed on another disk:
+  runuser -u pawl -- pawl-server backup - --config /etc/pawl/pawl.toml |
+      age -r age1... > /var/backups/pawl/monday.age";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  pawl-server check /var/backups/pawl/monday
+  age -d -i key.txt monday.age | pawl-server check - --json
+Exit code 0: it can be restored; 1: it cannot, and why; 2: asked wrongly.";
 
 const RESTORE_EXAMPLES: &str = "\
 Example, as root, while no relay runs:
@@ -149,14 +158,23 @@ enum Command {
     /// Copy the store into a file, also while the relay serves
     #[command(after_help = BACKUP_EXAMPLES)]
     Backup {
-        /// Where; it must not be there yet
+        /// Where; it must not be there yet. - for standard output, as rows with a hash
         file: PathBuf,
     },
     /// Make a store of a copy, in a folder without one: new epoch, no one-time keys, no invites
     #[command(after_help = RESTORE_EXAMPLES)]
     Restore {
-        /// What `backup` wrote
+        /// What `backup` wrote; - for standard input
         file: PathBuf,
+    },
+    /// Look whether a copy is whole and could be restored; changes nothing
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check {
+        /// What `backup` wrote; - for standard input, of what `backup -` wrote
+        file: PathBuf,
+        /// One line of JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Say what is wrong with this deployment, with the same settings as the relay's; changes nothing
     #[command(after_help = DOCTOR_EXAMPLES)]
@@ -214,6 +232,7 @@ fn act(args: Args) -> ExitCode {
         Some(Command::Top(command)) => top::top(&command, &place.data),
         Some(Command::Backup { file }) => care::backup(&place.data, &file),
         Some(Command::Restore { file }) => care::restore(&file, &place.data),
+        Some(Command::Check { file, json }) => care::check(&file, json),
         Some(Command::Doctor(flags)) => {
             doctor::doctor(&flags.into_config(place.data), &unknown_variables())
         }

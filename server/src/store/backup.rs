@@ -1,20 +1,23 @@
 //! A copy of the store for later, made while the relay serves; and a store made of such a copy.
 //!
-//! The rows of a copy come from the relay that runs, or from the store itself where none runs.
+//! The rows of a copy come from the relay that runs, or from the store itself where none runs. They become an SQLite
+//! file, or a stream for a pipe (`streams`).
 //! A copy is older than what clients know. So it is no store: its header says that it is a copy, and only
 //! `restore` makes one of it, with a new epoch and without what may have been given out since (one-time keys,
 //! invites).
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use pawl_wire::Epoch;
 use rusqlite::Connection;
 
 use super::copying::{GivenUp, LogWatch};
+use super::examine::one_line;
 use super::rows::{self, Filling, RowsError};
-use super::schema::{self, APPLICATION_ID};
+use super::schema::{self, APPLICATION_ID, SCHEMA_VERSION};
+use super::streams::{HEAD, Incoming, Outgoing};
 use super::{OpenError, folder_of, lock, make_folder, make_private, missing, rename_new};
 use crate::clock;
 
@@ -36,6 +39,22 @@ pub enum BackupError {
     /// Another file.
     #[error("{0} is not a copy that `pawl-server backup` made")]
     NotACopy(PathBuf),
+    /// Which nobody restores.
+    #[error(
+        "{0} is not a copy that `pawl-server backup` made but a store; `pawl-server doctor` looks at those"
+    )]
+    AStore(PathBuf),
+    /// It cannot be looked into at several places.
+    #[error("{0} brings a copy that is a file: give the file's name")]
+    NotAStream(PathBuf),
+    /// A folder is neither.
+    #[error("{0} is a folder; a copy is a file")]
+    AFolder(PathBuf),
+    /// Of a later version of this program.
+    #[error(
+        "the copy {0} is of version {1}, and this pawl-server knows versions up to {2}: take a newer one"
+    )]
+    Newer(PathBuf, i64, i32),
     /// By what SQLite says of it.
     #[error("the copy {0} is damaged: {1}")]
     Damaged(PathBuf, String),
@@ -60,13 +79,51 @@ pub enum BackupError {
 }
 
 /// For `map_err`: what was tried, and with which file.
-fn at(verb: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> BackupError {
+pub(super) fn at(verb: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> BackupError {
     move |error| BackupError::Io(verb, path.to_owned(), error)
+}
+
+/// Takes the pieces of a copy.
+pub(crate) type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), BackupError>;
+
+/// Looks whether there is a store of this version or an older one.
+///
+/// # Errors
+/// [`BackupError`].
+pub(crate) fn look(folder: &Path) -> Result<(), BackupError> {
+    let store = folder.join("relay.db");
+    if !store.try_exists().map_err(at("read", &store))? {
+        return Err(BackupError::NoStore(folder.to_owned()));
+    }
+    let conn = schema::open_reader(&store);
+    conn.and_then(|conn| schema::check_owner(&conn))
+        .map_err(|why| BackupError::Open(folder.to_owned(), why))
+}
+
+/// Reads the store itself, for where no relay can be asked. It gives up when the log has grown as far as a relay lets it.
+///
+/// # Errors
+/// [`BackupError`], or what `take` says.
+pub(crate) fn read(folder: &Path, take: Take<'_>) -> Result<(), BackupError> {
+    let store = folder.join("relay.db");
+    let unreadable = |why: rusqlite::Error| BackupError::Open(folder.to_owned(), why.into());
+    let conn =
+        schema::open_reader(&store).map_err(|why| BackupError::Open(folder.to_owned(), why))?;
+    let log = LogWatch::of_growth(folder, &conn).map_err(unreadable)?;
+    rows::walk(&conn, |piece| {
+        log.check()?;
+        Ok(take(&piece)?)
+    })
+    .map_err(|why: Unread| match why {
+        Unread::GivenUp(why) => BackupError::GivenUp(store.clone(), why.to_string()),
+        Unread::Sqlite(why) => unreadable(why),
+        Unread::NotTaken(why) => why,
+    })
 }
 
 /// A copy that is made: its place is taken, and it has nothing.
 pub(crate) struct Backup {
-    folder: PathBuf,
+    store: PathBuf,
     partial: PathBuf,
     to: PathBuf,
 }
@@ -77,96 +134,70 @@ impl Backup {
     /// # Errors
     /// [`BackupError`].
     pub(crate) fn new(folder: &Path, to: &Path) -> Result<Self, BackupError> {
-        let store = folder.join("relay.db");
-        if !store.try_exists().map_err(at("read", &store))? {
-            return Err(BackupError::NoStore(folder.to_owned()));
-        }
         if to.try_exists().map_err(at("write", to))? {
             return Err(BackupError::Exists(to.to_owned()));
         }
-        let conn = schema::open_reader(&store);
-        conn.and_then(|conn| schema::check_owner(&conn))
-            .map_err(|why| BackupError::Open(folder.to_owned(), why))?;
+        look(folder)?;
         Ok(Self {
-            folder: folder.to_owned(),
+            store: folder.join("relay.db"),
             partial: beside(to, ".partial"),
             to: to.to_owned(),
         })
     }
 
-    /// Makes it of the pieces that `next` gives until there are no more. The copy is whole or not there.
+    /// Makes it of the pieces that `give` gives. The copy is whole or not there. Into a file that only its owner can read:
+    /// usernames and envelopes are in it.
     ///
     /// # Errors
     /// [`BackupError`].
     pub(crate) fn fill(
         &self,
-        mut next: impl FnMut() -> Result<Option<Vec<u8>>, BackupError>,
-    ) -> Result<(), BackupError> {
-        self.make(|filling| {
-            while let Some(piece) = next()? {
-                filling.take(&piece).map_err(|why| self.unfit(why))?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Reads the store itself, for where no relay can be asked. It gives up when the log has grown as far as a relay
-    /// lets it.
-    ///
-    /// # Errors
-    /// [`BackupError`].
-    pub(crate) fn read(&self) -> Result<(), BackupError> {
-        let unusable = |why| BackupError::Open(self.folder.clone(), why);
-        self.make(|filling| {
-            let conn = schema::open_reader(&self.store()).map_err(unusable)?;
-            let log = LogWatch::of_growth(&self.folder, &conn).map_err(|why| self.failed(why))?;
-            rows::walk(&conn, |piece| {
-                log.check()?;
-                Ok(filling.take(&piece)?)
-            })
-            .map_err(|why: Unread| match why {
-                Unread::GivenUp(why) => BackupError::GivenUp(self.store(), why.to_string()),
-                Unread::Rows(why) => self.unfit(why),
-            })
-        })
-    }
-
-    fn store(&self) -> PathBuf {
-        self.folder.join("relay.db")
-    }
-
-    fn unfit(&self, why: RowsError) -> BackupError {
-        match why {
-            RowsError::Sqlite(why) => self.failed(why),
-            RowsError::Malformed => BackupError::Relay(self.store(), why.to_string()),
-        }
-    }
-
-    fn failed(&self, why: rusqlite::Error) -> BackupError {
-        BackupError::Sqlite(self.store(), self.partial.clone(), why)
-    }
-
-    /// Into a file that only its owner can read: usernames and envelopes are in it.
-    fn make(
-        &self,
-        fill: impl FnOnce(&mut Filling) -> Result<(), BackupError>,
+        give: impl FnOnce(Take<'_>) -> Result<(), BackupError>,
     ) -> Result<(), BackupError> {
         remove(&self.partial)?;
         let made = || {
             make_private(&self.partial).map_err(at("write", &self.partial))?;
             let mut filling = Filling::begin(&self.partial).map_err(|why| self.failed(why))?;
-            fill(&mut filling)?;
+            give(&mut |piece| filling.take(piece).map_err(|why| self.unfit(why)))?;
             filling.finish(COPY_ID).map_err(|why| self.failed(why))?;
             flush(&self.partial)
         };
         finish(made(), &self.partial, &self.to)
     }
+
+    fn unfit(&self, why: RowsError) -> BackupError {
+        match why {
+            RowsError::Sqlite(why) => self.failed(why),
+            RowsError::Malformed => BackupError::Relay(self.store.clone(), why.to_string()),
+        }
+    }
+
+    fn failed(&self, why: rusqlite::Error) -> BackupError {
+        BackupError::Sqlite(self.store.clone(), self.partial.clone(), why)
+    }
+}
+
+/// The same as a stream. What was written of one that is not whole is known as that.
+///
+/// # Errors
+/// [`BackupError`].
+pub(crate) fn pour<W: Write>(
+    out: &mut Outgoing<W>,
+    give: impl FnOnce(Take<'_>) -> Result<(), BackupError>,
+) -> Result<(), BackupError> {
+    let unwritable = at("write to", Path::new("standard output"));
+    give(&mut |piece| {
+        out.piece(piece)
+            .map_err(at("write to", Path::new("standard output")))
+    })?;
+    out.finish().map_err(unwritable)
 }
 
 /// Why the store could not be read into a copy.
 enum Unread {
     GivenUp(GivenUp),
-    Rows(RowsError),
+    Sqlite(rusqlite::Error),
+    NotTaken(BackupError),
 }
 
 impl From<GivenUp> for Unread {
@@ -175,15 +206,15 @@ impl From<GivenUp> for Unread {
     }
 }
 
-impl From<RowsError> for Unread {
-    fn from(why: RowsError) -> Self {
-        Self::Rows(why)
+impl From<BackupError> for Unread {
+    fn from(why: BackupError) -> Self {
+        Self::NotTaken(why)
     }
 }
 
 impl From<rusqlite::Error> for Unread {
     fn from(why: rusqlite::Error) -> Self {
-        Self::Rows(why.into())
+        Self::Sqlite(why)
     }
 }
 
@@ -224,8 +255,20 @@ fn remove(partial: &Path) -> Result<(), BackupError> {
 /// # Errors
 /// [`BackupError`].
 pub fn restore(from: &Path, folder: &Path) -> Result<(), BackupError> {
-    let fresh = Epoch(crate::random::bytes()?);
     let source = File::open(from).map_err(at("read", from))?;
+    restore_from(from, source, folder)
+}
+
+/// The same of what comes through a pipe; `from` is its name.
+///
+/// # Errors
+/// [`BackupError`].
+pub(crate) fn restore_from(
+    from: &Path,
+    source: impl Read,
+    folder: &Path,
+) -> Result<(), BackupError> {
+    let fresh = Epoch(crate::random::bytes()?);
     let made = missing(folder);
     let result = restore_there(from, source, folder, fresh);
     if let (Err(_), Some(_)) = (&result, made.first()) {
@@ -238,7 +281,7 @@ pub fn restore(from: &Path, folder: &Path) -> Result<(), BackupError> {
 
 fn restore_there(
     from: &Path,
-    source: File,
+    source: impl Read,
     folder: &Path,
     fresh: Epoch,
 ) -> Result<(), BackupError> {
@@ -255,22 +298,17 @@ fn restore_there(
     finish(restored, &partial, &store)
 }
 
-fn restore_into(from: &Path, mut source: File, to: &Path, fresh: Epoch) -> Result<(), BackupError> {
+fn restore_into(
+    from: &Path,
+    source: impl Read,
+    to: &Path,
+    fresh: Epoch,
+) -> Result<(), BackupError> {
     let sqlite = |error| BackupError::Sqlite(from.to_owned(), to.to_owned(), error);
     let unusable = |why| BackupError::Open(to.to_owned(), why);
-    let mut file = make_private(to).map_err(at("write", to))?;
-    std::io::copy(&mut source, &mut file).map_err(at("copy", from))?;
+    take_over(from, source, to)?;
     let conn = Connection::open(to).map_err(sqlite)?;
-    let owner = conn.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0));
-    if !matches!(owner, Ok(COPY_ID)) {
-        return Err(BackupError::NotACopy(from.to_owned()));
-    }
-    let health = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
-    let health: String =
-        health.map_err(|why| BackupError::Damaged(from.to_owned(), why.to_string()))?;
-    if health != "ok" {
-        return Err(BackupError::Damaged(from.to_owned(), health));
-    }
+    check_copy(from, &conn)?;
     conn.pragma_update(None, "application_id", APPLICATION_ID)
         .map_err(sqlite)?;
     schema::check_owner(&conn).map_err(unusable)?;
@@ -281,6 +319,76 @@ fn restore_into(from: &Path, mut source: File, to: &Path, fresh: Epoch) -> Resul
         .and_then(|()| conn.close().map_err(|(_, error)| error))
         .map_err(sqlite)?;
     flush(to)
+}
+
+/// Makes an SQLite file of what comes, whichever kind of copy it is.
+fn take_over(from: &Path, mut source: impl Read, to: &Path) -> Result<(), BackupError> {
+    let mut file = make_private(to).map_err(at("write", to))?;
+    let mut head = Vec::new();
+    source
+        .by_ref()
+        .take(HEAD.len() as u64)
+        .read_to_end(&mut head)
+        .map_err(at("copy", from))?;
+    if head != HEAD {
+        file.write_all(&head).map_err(at("write", to))?;
+        std::io::copy(&mut source, &mut file).map_err(at("copy", from))?;
+        return Ok(());
+    }
+    let sqlite = |error| BackupError::Sqlite(from.to_owned(), to.to_owned(), error);
+    let mut filling = Filling::begin(to).map_err(sqlite)?;
+    let mut incoming = Incoming::new(source);
+    while let Some(piece) = next(from, &mut incoming)? {
+        filling.take(&piece).map_err(|why| match why {
+            RowsError::Sqlite(why) => sqlite(why),
+            RowsError::Malformed => BackupError::Damaged(from.to_owned(), why.to_string()),
+        })?;
+    }
+    filling.finish(COPY_ID).map_err(sqlite)
+}
+
+/// The next piece of a stream that should be a whole copy.
+pub(super) fn next<R: Read>(
+    from: &Path,
+    incoming: &mut Incoming<R>,
+) -> Result<Option<Vec<u8>>, BackupError> {
+    incoming
+        .next()
+        .map_err(|why| BackupError::Damaged(from.to_owned(), why.to_string()))
+}
+
+/// Whether an SQLite file is a copy, of a version that is known, and whole; gives its version.
+pub(super) fn check_copy(from: &Path, conn: &Connection) -> Result<i64, BackupError> {
+    let damaged = |why: String| BackupError::Damaged(from.to_owned(), why);
+    let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    match pragma("application_id") {
+        Ok(id) if id == i64::from(COPY_ID) => (),
+        Ok(id) if id == i64::from(APPLICATION_ID) => {
+            return Err(BackupError::AStore(from.to_owned()));
+        }
+        _ => return Err(BackupError::NotACopy(from.to_owned())),
+    }
+    let version = pragma("user_version").map_err(|why| damaged(why.to_string()))?;
+    check_version(from, version)?;
+    let health = conn.query_row("PRAGMA integrity_check(1)", [], |row| {
+        row.get::<_, String>(0)
+    });
+    match health.map_err(|why| damaged(why.to_string()))? {
+        health if health == "ok" => Ok(version),
+        health => Err(damaged(one_line(&health))),
+    }
+}
+
+/// Whether this program knows what that version has.
+pub(super) fn check_version(from: &Path, version: i64) -> Result<(), BackupError> {
+    match version {
+        1.. if version <= i64::from(SCHEMA_VERSION) => Ok(()),
+        1.. => Err(BackupError::Newer(from.to_owned(), version, SCHEMA_VERSION)),
+        _ => Err(BackupError::Damaged(
+            from.to_owned(),
+            format!("it says that it is of version {version}"),
+        )),
+    }
 }
 
 /// What the copy has may have been given to somebody since: it is never given again. The floors stay, below what

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use super::super::backup::Backup;
+use super::super::backup::{Backup, Take, read};
 use super::super::one_device;
 use super::*;
 
@@ -87,7 +87,8 @@ fn where_no_relay_runs_a_long_log_keeps_nobody_from_a_copy() {
     file.set_len(MOST_LOG + 1).expect("a length");
     let to = folder.path().join("copy");
     let copy = Backup::new(folder.path(), &to).expect("a store");
-    copy.read().expect("a copy");
+    let read = |take: Take<'_>| read(folder.path(), take);
+    copy.fill(read).expect("a copy");
     assert!(to.exists());
 }
 

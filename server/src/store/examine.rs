@@ -38,7 +38,7 @@ pub(crate) fn examine(folder: &Path, is_served: bool) -> Result<Option<Health>, 
     let version = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let (damage, is_given_up) = match check(folder, &conn, is_served) {
         Ok(Some(said)) if said == "ok" => (None, false),
-        Ok(Some(said)) => (Some(said), false),
+        Ok(Some(said)) => (Some(one_line(&said)), false),
         Ok(None) => (None, true),
         Err(error) => (Some(error.to_string()), false),
     };
@@ -50,6 +50,11 @@ pub(crate) fn examine(folder: &Path, is_served: bool) -> Result<Option<Health>, 
         is_given_up,
         times_ms: times.map(|times| (times.own, times.followed)),
     }))
+}
+
+/// SQLite says what is damaged in several.
+pub(super) fn one_line(said: &str) -> String {
+    said.lines().collect::<Vec<_>>().join(" ")
 }
 
 /// What SQLite says of the whole store; none where its log grows too long meanwhile.

@@ -2,8 +2,8 @@
 //!
 //! One end walks over all tables in one snapshot, the other writes them into a new file. So the snapshot is held by
 //! whoever reads the store, and not by whoever writes the copy, whose disk may be slow or answer no more.
-//! A piece is whole records; a record is its kind, the number of its values, and these. Nothing keeps a piece: both
-//! ends are of one version, or nearly.
+//! A piece is whole records; a record is its kind, the number of its values, and these. Between a relay and a command
+//! both ends are of one version, or nearly; what `streams` keeps may be older, so that a record keeps its meaning.
 
 use std::path::Path;
 
@@ -152,18 +152,8 @@ impl Filling {
         Ok(Self { conn, insert })
     }
 
-    pub(super) fn take(&mut self, mut piece: &[u8]) -> Result<(), RowsError> {
-        while let [kind, values, rest @ ..] = piece {
-            piece = rest;
-            let values = (0..*values)
-                .map(|_| value(&mut piece))
-                .collect::<Result<Vec<_>, _>>()?;
-            self.record(*kind, &values)?;
-        }
-        match piece {
-            [] => Ok(()),
-            _ => Err(RowsError::Malformed),
-        }
+    pub(super) fn take(&mut self, piece: &[u8]) -> Result<(), RowsError> {
+        records(piece, |kind, values| self.record(kind, values))
     }
 
     fn record(&mut self, kind: u8, values: &[ValueRef<'_>]) -> Result<(), RowsError> {
@@ -183,15 +173,26 @@ impl Filling {
                 ],
             ) => {
                 let places = (0..*columns).map(|_| "?").collect::<Vec<_>>().join(", ");
-                self.conn.execute_batch(text(sql)?)?;
+                self.make(text(sql)?)?;
                 self.insert = format!("INSERT INTO \"{}\" VALUES ({places})", text(name)?);
             }
-            (INDEX, [ValueRef::Text(sql)]) => self.conn.execute_batch(text(sql)?)?,
+            (INDEX, [ValueRef::Text(sql)]) => self.make(text(sql)?)?,
             (VERSION, [ValueRef::Integer(version)]) => {
                 self.conn.pragma_update(None, "user_version", version)?;
             }
             _ => return Err(RowsError::Malformed),
         }
+        Ok(())
+    }
+
+    /// Makes a table or an index, and nothing else that a text from elsewhere may ask for.
+    fn make(&self, sql: &str) -> Result<(), RowsError> {
+        let known = ["CREATE TABLE ", "CREATE INDEX ", "CREATE UNIQUE INDEX "];
+        if !known.iter().any(|begin| sql.starts_with(begin)) {
+            return Err(RowsError::Malformed);
+        }
+        // One statement.
+        self.conn.execute(sql, [])?;
         Ok(())
     }
 
@@ -201,6 +202,52 @@ impl Filling {
             .pragma_update(None, "application_id", application_id)?;
         self.conn.execute_batch("COMMIT")?;
         self.conn.close().map_err(|(_, error)| error)
+    }
+}
+
+/// What a stream of rows holds, without the rows.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    pub(super) version: i64,
+    /// The rows of each table, in the stream's order.
+    pub(super) tables: Vec<(String, u64)>,
+}
+
+impl Contents {
+    pub(super) fn take(&mut self, piece: &[u8]) -> Result<(), RowsError> {
+        records(piece, |kind, values| {
+            match (kind, values) {
+                (ROW, _) => {
+                    let last = self.tables.last_mut().ok_or(RowsError::Malformed)?;
+                    last.1 += 1;
+                }
+                (TABLE, [ValueRef::Text(name), ..]) => {
+                    self.tables.push((text(name)?.to_owned(), 0));
+                }
+                (VERSION, [ValueRef::Integer(version)]) => self.version = *version,
+                (INDEX, [ValueRef::Text(_)]) => (),
+                _ => return Err(RowsError::Malformed),
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Each record of a piece: its kind and its values.
+fn records(
+    mut piece: &[u8],
+    mut each: impl FnMut(u8, &[ValueRef<'_>]) -> Result<(), RowsError>,
+) -> Result<(), RowsError> {
+    while let [kind, values, rest @ ..] = piece {
+        piece = rest;
+        let values = (0..*values)
+            .map(|_| value(&mut piece))
+            .collect::<Result<Vec<_>, _>>()?;
+        each(*kind, &values)?;
+    }
+    match piece {
+        [] => Ok(()),
+        _ => Err(RowsError::Malformed),
     }
 }
 
