@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use pawl_wire::{ClientFrame, MessageId, RelayFrame, Submit};
+use pawl_wire::{ClientFrame, DeviceAddress, MessageId, RelayFrame, Submit};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -72,7 +72,11 @@ fn row(implementation: &str, bytes: u64) -> Value {
 }
 
 /// All of them connected, authenticated and told that nothing waits. New ones leave again.
-async fn connect(address: SocketAddr, devices: &[Device], new: bool) -> Result<Vec<pawl::Client>> {
+pub(crate) async fn connect(
+    address: SocketAddr,
+    devices: &[Device],
+    new: bool,
+) -> Result<Vec<pawl::Client>> {
     let mut here = Vec::with_capacity(devices.len());
     for some in devices.chunks(AT_ONCE) {
         let mut connecting = JoinSet::new();
@@ -95,17 +99,18 @@ async fn connect(address: SocketAddr, devices: &[Device], new: bool) -> Result<V
     Ok(here)
 }
 
-/// A device comes back to a full mailbox.
-pub(crate) async fn drain(server: &Server) -> Result<Value> {
-    let (from, to) = (Device::new("drainfrom")?, Device::new("drainto")?);
-    let mut sender = pawl::Client::register(server.address, &from).await?;
-    drop(pawl::Client::register(server.address, &to).await?);
+/// Puts so many messages into a mailbox.
+pub(crate) async fn fill(
+    sender: &mut pawl::Client,
+    recipient: DeviceAddress,
+    messages: u64,
+) -> Result<()> {
     let (mut sent, mut stored) = (0, 0);
-    while stored < WAITING {
-        while sent < WAITING && sent - stored < IN_FLIGHT {
+    while stored < messages {
+        while sent < messages && sent - stored < IN_FLIGHT {
             let submit = Submit {
                 message_id: MessageId(pawl::random()?),
-                recipient: to.address(),
+                recipient,
                 envelope: vec![0xee; BODY],
             };
             sender.send(&ClientFrame::Submit(submit)).await?;
@@ -113,10 +118,19 @@ pub(crate) async fn drain(server: &Server) -> Result<Value> {
         }
         match sender.next().await? {
             RelayFrame::Stored { .. } => stored += 1,
-            RelayFrame::QueueEmpty { .. } => (),
+            RelayFrame::QueueEmpty { .. } | RelayFrame::KeysLow(_) => (),
             other => bail!("not stored but {other:?}"),
         }
     }
+    Ok(())
+}
+
+/// A device comes back to a full mailbox.
+pub(crate) async fn drain(server: &Server) -> Result<Value> {
+    let (from, to) = (Device::new("drainfrom")?, Device::new("drainto")?);
+    let mut sender = pawl::Client::register(server.address, &from).await?;
+    drop(pawl::Client::register(server.address, &to).await?);
+    fill(&mut sender, to.address(), WAITING).await?;
     let span = Span::begin(server)?;
     let mut back = pawl::Client::auth(server.address, &to, 0).await?;
     let last = back.drain().await?;

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod crowd;
+mod footprint;
 mod link;
 mod measure;
 mod pairs;
@@ -40,6 +41,12 @@ async fn main() -> Result<()> {
         say(&crowd::drain(&server).await?)?;
     }
     drop(server);
+    if wanted("footprint") {
+        let folder = tempfile::tempdir()?;
+        for row in footprint::pawl(&relay, folder.path()).await? {
+            say(&row)?;
+        }
+    }
     if wanted("crowd") {
         let folder = tempfile::tempdir()?;
         for row in crowd::pawl(&relay, folder.path()).await? {

@@ -82,6 +82,17 @@ impl Server {
         Ok(kib * 1024)
     }
 
+    /// Ends it in order: its store is one file then.
+    pub(crate) async fn end(mut self) -> Result<()> {
+        let pid = self.pid.to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().await?;
+        let ended = self.process.wait().await?;
+        if !asked.success() || !ended.success() {
+            bail!("it ended with {ended}");
+        }
+        Ok(())
+    }
+
     pub(crate) async fn kill(mut self) -> Result<()> {
         self.process.kill().await.context("it was gone")
     }
