@@ -4,6 +4,7 @@
 //! addresses, names and paths are exchanged for those of the test; everything listens on free loopback ports.
 #![forbid(unsafe_code)]
 
+mod compose;
 mod manager;
 mod proxies;
 mod proxy;

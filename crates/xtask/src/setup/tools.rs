@@ -92,10 +92,11 @@ pub(crate) fn browser(ctx: &Context, browser: Browser) -> Result<PathBuf> {
 }
 
 /// Programs that the tests of deploy/ start, with their Debian packages.
-const DEPLOYING: [(&str, &str); 4] = [
+const DEPLOYING: [(&str, &str); 5] = [
     ("nginx", "nginx-light"),
     ("caddy", "caddy"),
     ("systemd-analyze", "systemd"),
+    ("docker-compose", "docker-compose"),
     ("openssl", "openssl"),
 ];
 
