@@ -4,7 +4,8 @@ import { registrationOf, submitsTo } from '../support/accounts.mjs';
 import { until, untilValue } from '../support/wait.mjs';
 import { scenario } from '../support/world.mjs';
 
-const BOB = 'bobby';
+/** As long as what his name is freed for, and between those names in the alphabet, which the relay's file relies on. */
+const BOB = 'bobbm';
 /** Long enough for whatever wants to go out to have gone. */
 const A_WHILE_MS = 2_500;
 
@@ -23,11 +24,19 @@ async function acquainted(world) {
   return { alice, bob };
 }
 
+async function leave(world, person) {
+  await person.leave();
+  world.people.splice(world.people.indexOf(person), 1);
+}
+
 /** Bob's name goes to somebody with other keys, who writes to Alice. */
 async function replaceBob(world, bob, freed, text) {
-  await bob.leave();
-  world.people.splice(world.people.indexOf(bob), 1);
+  await leave(world, bob);
   await world.relay.rename(BOB, freed);
+  return anotherBob(world, text);
+}
+
+async function anotherBob(world, text) {
   const other = await world.person(BOB);
   await other.tab.startConversation('alice');
   await other.tab.send(text);
@@ -139,4 +148,47 @@ scenario('changed identity: another change while the number is looked at shows t
   await alice.tab.waitForMessage('another one');
   const shown = await alice.tab.messages();
   assert.ok(!shown.some((one) => one.text.includes('my disk broke')), 'what was not accepted is no line');
+});
+
+/** The last lines of the log as they are drawn: their positions and texts, and whether the newest is in view to its end. */
+function readLines(log) {
+  const rows = [...log.querySelectorAll('[data-position]')];
+  const bottom = rows.at(-1).getBoundingClientRect().bottom;
+  return {
+    lines: rows.map((row) => [Number(row.dataset.position), row.innerText.trim()]),
+    inView: bottom <= log.getBoundingClientRect().bottom + 1,
+  };
+}
+
+const CHANGED = `${BOB}’s safety number changed. Compare it again.`;
+const RETURNED = `“${BOB}” belongs to the account you know again. Messages that someone else sent under this name were deleted; you never saw them as ${BOB}’s.`;
+
+/** Names of those who had Bob's for a while, each before the last one in the alphabet. */
+const OTHERS = ['bobbz', 'bobby'];
+
+scenario('changed identity: a name that goes to and fro is three lines, the newest of which says who has it now', {}, async (world) => {
+  const { alice, bob } = await acquainted(world);
+  await leave(world, bob);
+  /** Alice sees her own text and three lines, of which the first two stand and the third counts when it is replaced. */
+  const shows = async (text, flips) => {
+    const newest = flips > 3 ? `${text} The name has changed hands ${flips} times in a row.` : text;
+    const log = await alice.tab.find('log', 'Messages');
+    const isDrawn = ({ lines, inView }) => lines.length === 4 && lines[3][1] === newest && inView;
+    const { lines } = await untilValue(newest, () => log.evaluate(readLines), isDrawn);
+    assert.deepEqual(lines.slice(1, 3), [[2, CHANGED], [3, RETURNED]]);
+    assert.equal(lines[3][0], 4);
+  };
+  for (const [round, name] of OTHERS.entries()) {
+    await world.relay.rename(BOB, 'bobba');
+    const other = await anotherBob(world, `text ${round}`);
+    await alice.tab.find('button', 'Review');
+    if (round > 0) await shows(CHANGED, 2 * round + 1);
+    await leave(world, other);
+    await world.relay.rename(BOB, name);
+    await world.relay.rename('bobba', BOB);
+    await alice.tab.gone('button', 'Review');
+    if (round > 0) await shows(RETURNED, 2 * round + 2);
+  }
+  await alice.tab.reload();
+  await shows(RETURNED, 2 * OTHERS.length);
 });
