@@ -43,7 +43,8 @@ scenario('unread: one begins at the first new message; what comes into view is r
   await until('nothing waits', async () => !(await bob.tab.has('button', 'Jump to latest')));
 });
 
-const CROWD = 2_300;
+/** Loaded by two hundred, the last fifty are left. */
+const CROWD = 2_350;
 
 /** How many unread messages the list tells of the first conversation. */
 async function unreadIn(tab) {
@@ -78,4 +79,28 @@ scenario('unread: with more than the page holds at once one begins at the first,
   await alice.tab.waitForMessage(lines.at(-1));
   await untilValue('all are read', () => unreadIn(alice.tab), (count) => count === 0);
   assert.equal(await alice.tab.has('button', 'Jump to latest'), false);
+});
+
+scenario('unread: one press goes to the latest also where few lines are not loaded yet', {}, async (world) => {
+  const alice = await world.person('alice');
+  const bob = await Terminal.register(world, 'bob');
+  const lines = Array.from({ length: CROWD }, (_, index) => `line ${index} of many`);
+  await bob.feed('alice', lines);
+  await untilValue('all are there', () => unreadIn(alice.tab), (count) => count === CROWD, 90_000);
+  await alice.tab.page.bringToFront();
+  await alice.tab.openConversation('bob');
+  await alice.tab.waitForMessage(lines[0]);
+  await placeOf(alice.tab);
+  const log = await alice.tab.find('log', 'Messages');
+  // Near enough for more to be loaded, which then stands below.
+  const held = await untilValue('all but a few lines', () => log.evaluate((element, enough) => {
+    const count = element.querySelectorAll('article').length;
+    if (count <= enough) element.scrollTop = -2 * element.clientHeight;
+    return count;
+  }, CROWD - 100), (count) => count > CROWD - 100, 60_000);
+  assert.ok(held < CROWD, `${held} are held`);
+  await alice.tab.press('button', 'Jump to latest');
+  await alice.tab.waitForMessage(lines.at(-1));
+  await untilValue('the latest is in view', () => log.evaluate((element) => -element.scrollTop), (left) => left < 1);
+  await alice.tab.gone('button', 'Jump to latest');
 });

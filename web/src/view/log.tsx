@@ -155,15 +155,16 @@ function useRoom(box: { current: HTMLDivElement | null }, timeline: Timeline, me
 
 /** Somebody who reads further up keeps their place when something comes in below. */
 function useKeepPlace(box: { current: HTMLDivElement | null }, timeline: Timeline, messages: readonly MessageView[]) {
-  const before = useRef({ newest: -1, newer: false });
+  const before = useRef({ oldest: -1, newest: -1, newer: false });
   useLayoutEffect(() => {
     const log = box.current;
-    const newest = messages.at(-1);
-    if (!log || !newest) return;
-    const { newest: last, newer } = before.current;
-    before.current = { newest: newest.position, newer: timeline.newer.value };
+    const [oldest, newest] = [messages[0], messages.at(-1)];
+    if (!log || !oldest || !newest) return;
+    const { oldest: first, newest: last, newer } = before.current;
+    before.current = { oldest: oldest.position, newest: newest.position, newer: timeline.newer.value };
     if (last === -1 || newest.position <= last) return;
-    const isAnother = newer && (messages[0]?.position ?? 0) > last;
+    // The newest page stands in the place of what was held, though both may have lines in common.
+    const isAnother = newer && oldest.position > first;
     if (isAnother || (newest.mine && !newer)) log.scrollTop = 0;
     else if (!timeline.atEnd.value) log.scrollTop -= heightAfter(log, last);
   }, [messages]);
