@@ -5,6 +5,7 @@ mod archive;
 pub(crate) mod check;
 mod deb;
 mod oci;
+mod page;
 mod program;
 mod refusals;
 mod sbom;
@@ -135,6 +136,9 @@ fn make(ctx: &Context, archs: &[Arch]) -> Result<Release> {
             oci::write(ctx, &release, program)?;
         }
     }
+    ctx.step("writing down the page's files", || {
+        page::write(ctx, &release.made, &release.programs)
+    })?;
     ctx.step("writing down what is inside", || {
         sbom::write(ctx, &release, archs)
     })?;

@@ -49,13 +49,7 @@ fn describe(ctx: &Context, name: &'static str, arch: Arch, binary: &Path) -> Res
     sh.remove_path(&at)?;
     let pages = sh.create_dir(at.join("man"))?;
     let completions = sh.create_dir(at.join("completions"))?;
-    let runner = setup::runner(ctx, arch)?;
-    let says = |words: &[&str]| {
-        let program = runner.as_deref().unwrap_or(binary);
-        let binary = runner.is_some().then_some(binary);
-        let told = sh.cmd(program).args(binary).args(words).quiet().output()?;
-        anyhow::Ok(told.stdout)
-    };
+    let says = |words: &[&str]| says(ctx, arch, binary, words);
     sh.write_file(pages.join(format!("{name}.1")), says(&["man"])?)?;
     for (shell, before, behind) in SHELLS {
         let script = says(&["completions", shell])?;
@@ -68,6 +62,15 @@ fn describe(ctx: &Context, name: &'static str, arch: Arch, binary: &Path) -> Res
         pages,
         completions,
     })
+}
+
+/// What a program prints, under qemu-user where it is of another architecture.
+pub(super) fn says(ctx: &Context, arch: Arch, binary: &Path, words: &[&str]) -> Result<Vec<u8>> {
+    let runner = setup::runner(ctx, arch)?;
+    let program = runner.as_deref().unwrap_or(binary);
+    let binary = runner.is_some().then_some(binary);
+    let command = ctx.sh.cmd(program).args(binary).args(words);
+    Ok(command.quiet().output()?.stdout)
 }
 
 /// A relay, two accounts, a message each way.
