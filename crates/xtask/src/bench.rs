@@ -9,8 +9,8 @@ use xshell::cmd;
 
 use crate::context::Context;
 use crate::manifest::WasmPack;
-use crate::pipeline;
 use crate::setup::{self, Browser, WasmToolchain};
+use crate::{musl, pipeline};
 
 const PACKAGE: &str = "pawl-bench";
 
@@ -50,9 +50,8 @@ pub(crate) fn crypto(ctx: &Context) -> Result<()> {
 
 /// `rows` are names of what to measure; all of it without them.
 pub(crate) fn relay(ctx: &Context, rows: &[String]) -> Result<()> {
-    pipeline::relay(ctx)?;
+    let server = musl::tested(ctx)?.relay;
     let sh = &ctx.sh;
-    let server = ctx.path(pipeline::RELAY);
     ctx.step("building the load", || {
         ctx.run(cmd!(sh, "cargo build --release -p pawl-load"))
     })?;
@@ -67,14 +66,11 @@ pub(crate) fn relay(ctx: &Context, rows: &[String]) -> Result<()> {
 pub(crate) fn client(ctx: &Context, more: &[String]) -> Result<()> {
     let firefox = setup::browser(ctx, Browser::Firefox)?;
     let chromium = setup::browser(ctx, Browser::Chromium)?;
-    pipeline::relay(ctx)?;
-    pipeline::terminal(ctx)?;
+    let musl::Programs { relay, terminal } = musl::tested(ctx)?;
     let sh = &ctx.sh;
-    let server = ctx.path(pipeline::RELAY);
-    let terminal = ctx.path(pipeline::TERMINAL);
     let bench = cmd!(
         sh,
-        "node tests/bench/client.mjs --server {server} --terminal {terminal} {more...}"
+        "node tests/bench/client.mjs --server {relay} --terminal {terminal} {more...}"
     );
     let bench = bench.env(Browser::Firefox.variable(), firefox);
     ctx.run(bench.env(Browser::Chromium.variable(), chromium))

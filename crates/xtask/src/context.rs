@@ -41,8 +41,12 @@ impl Context {
         let root = here
             .ancestors()
             .nth(2)
-            .context("xtask lies in crates/xtask")?
-            .to_path_buf();
+            .context("xtask lies in crates/xtask")?;
+        Self::at(root.to_path_buf())
+    }
+
+    /// A checkout that stands there.
+    pub(crate) fn at(root: PathBuf) -> Result<Self> {
         let sh = Shell::new()?;
         sh.change_dir(&root);
         // One target folder, whatever the developer's environment says: the release binary and the

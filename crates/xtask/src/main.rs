@@ -37,6 +37,7 @@ use anyhow::{Result, bail};
 use lexopt::prelude::*;
 
 use crate::context::Context;
+use crate::setup::Arch;
 
 const HELP: &str = "\
 cargo xtask COMMAND
@@ -50,12 +51,15 @@ cargo xtask COMMAND
                      static programs for Linux in archives, tried, in a folder that is empty
   check-release DIR  what dpkg, lintian, systemd, skopeo and others say of a release
   build              wasm, page, relay: target/release/pawl-server
+  build --page | --static x86_64|aarch64...
+                     only the page; static programs: target/ARCH-unknown-linux-musl/release
   sim [--seeds N | --seed N] [--fault NAME | --prove] [--help]
                      engines and a relay under seeded faults; --seed shows one run and cuts it down
   bench crypto       JSON rows, native and wasm, beside published packages
   bench relay [ROW]...  JSON rows of the relay under load, beside a Socket.io relay: live, stored, drain, crowd
   bench client [--where chromium|firefox|terminal]... [--messages N]
                      JSON rows of what people wait for, with 10,000 messages
+  bench first        from the start of an unpacked release to the first answer in a second browser
   bench size         what a first visit loads: raw, gzip, Brotli
   bench sim          how many seeds of the simulator a second
   fuzz [TARGET] [--seconds N] [--keep]
@@ -89,10 +93,7 @@ fn dispatch() -> Result<ExitCode> {
     match command.as_str() {
         "help" => print!("{HELP}"),
         "setup" => setup_command(&ctx, args)?,
-        "build" => {
-            nothing_more(args)?;
-            pipeline::relay(&ctx)?;
-        }
+        "build" => build_command(&ctx, args)?,
         "release" => release::run(&ctx, &release::Choice::parse(args)?)?,
         "check-release" => {
             let folder = args.next()?;
@@ -148,6 +149,26 @@ fn setup_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
     }
     println!("everything is in place");
     Ok(())
+}
+
+fn build_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
+    let mut archs = Vec::new();
+    let mut page = false;
+    while let Some(arg) = args.next()? {
+        match arg {
+            Long("page") => page = true,
+            Long("static") => archs.push(Arch::parse(&args.value()?.string()?)?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    for arch in &archs {
+        musl::programs(ctx, *arch)?;
+    }
+    match page {
+        true => pipeline::page(ctx),
+        false if archs.is_empty() => pipeline::relay(ctx),
+        false => Ok(()),
+    }
 }
 
 fn run_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
@@ -218,7 +239,9 @@ fn mutants_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
 fn bench_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
     let what = match args.next()? {
         Some(Value(word)) => word.string()?,
-        _ => bail!("bench what? `cargo xtask bench client`, `crypto`, `relay`, `size` or `sim`"),
+        _ => bail!(
+            "bench what? `cargo xtask bench client`, `crypto`, `first`, `relay`, `size` or `sim`"
+        ),
     };
     if what == "relay" || what == "client" {
         let more = args.raw_args()?.map(|word| word.string());
@@ -236,6 +259,7 @@ fn bench_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
             size::print(ctx)
         }
         "sim" => sim::bench(ctx),
-        other => bail!("no benchmark {other:?}: client, crypto, relay, size or sim"),
+        "first" => release::first_minutes(ctx),
+        other => bail!("no benchmark {other:?}: client, crypto, first, relay, size or sim"),
     }
 }

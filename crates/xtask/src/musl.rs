@@ -1,5 +1,5 @@
 //! The programs that people get: static ones, for any Linux of an architecture, from one command that nothing but the
-//! checkout decides about.
+//! checkout decides about. The tests run on those of this machine's architecture.
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,19 @@ use crate::{paths, pipeline};
 pub(crate) struct Programs {
     pub(crate) relay: PathBuf,
     pub(crate) terminal: PathBuf,
+}
+
+/// Those that tests and benchmarks run: static ones on Linux, what `cargo build` makes elsewhere.
+pub(crate) fn tested(ctx: &Context) -> Result<Programs> {
+    if let Some(arch) = Arch::host() {
+        return programs(ctx, arch);
+    }
+    pipeline::relay(ctx)?;
+    pipeline::terminal(ctx)?;
+    Ok(Programs {
+        relay: ctx.path(pipeline::RELAY),
+        terminal: ctx.path(pipeline::TERMINAL),
+    })
 }
 
 /// Static programs of an architecture, with the page in the relay.

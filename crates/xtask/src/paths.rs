@@ -31,9 +31,7 @@ pub(crate) fn flags(ctx: &Context, own: &[&str]) -> Result<OsString> {
 /// mirror has another.
 fn folders(ctx: &Context) -> Result<Vec<(PathBuf, &'static str)>> {
     let sh = &ctx.sh;
-    let home = std::env::home_dir().map(|home| home.join(".cargo"));
-    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home);
-    let sources = cargo.context("no home folder")?.join("registry/src");
+    let sources = cargo_home()?.join("registry/src");
     let rust = ctx.read(cmd!(sh, "rustc --print sysroot"))?;
     let mut folders = vec![
         (PathBuf::from(rust).join("lib/rustlib/src/rust"), "rust"),
@@ -45,6 +43,13 @@ fn folders(ctx: &Context) -> Result<Vec<(PathBuf, &'static str)>> {
         folders.extend(registries.into_iter().map(|one| (one, "registry")));
     }
     Ok(folders)
+}
+
+/// Where cargo keeps what it has downloaded.
+pub(crate) fn cargo_home() -> Result<PathBuf> {
+    let home = std::env::home_dir().map(|home| home.join(".cargo"));
+    let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    named.or(home).context("no home folder")
 }
 
 /// Unpacks the crates' sources, before their folders are asked for.

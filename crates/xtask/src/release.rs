@@ -4,6 +4,7 @@
 mod archive;
 pub(crate) mod check;
 mod deb;
+mod first;
 mod oci;
 mod page;
 mod program;
@@ -21,8 +22,9 @@ use xshell::cmd;
 
 use crate::context::Context;
 use crate::musl;
-use crate::setup::Arch;
+use crate::setup::{self, Arch};
 
+pub(crate) use first::first_minutes;
 pub(crate) use program::Program;
 use sums::Signer;
 
@@ -43,7 +45,8 @@ pub(crate) struct Choice {
 
 impl Choice {
     pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Self> {
-        let (mut out, mut key, mut unsigned) = (None, None, false);
+        let (mut out, mut key) = (None, None);
+        let mut unsigned = false;
         let mut archs = Vec::new();
         while let Some(arg) = args.next()? {
             match arg {
@@ -102,6 +105,10 @@ pub(crate) fn run(ctx: &Context, choice: &Choice) -> Result<()> {
     };
     refusals::folder(ctx, &choice.out)?;
     refusals::checkout(ctx)?;
+    for arch in &choice.archs {
+        setup::Musl::ensure(ctx, *arch)?;
+        setup::runner(ctx, *arch)?;
+    }
     let release = make(ctx, &choice.archs)?;
     let title = format!("Pawl {} of commit {}", release.version, release.commit);
     sums::write(ctx, &release.made, signer.as_ref(), &title)?;
@@ -109,20 +116,7 @@ pub(crate) fn run(ctx: &Context, choice: &Choice) -> Result<()> {
 }
 
 fn make(ctx: &Context, archs: &[Arch]) -> Result<Release> {
-    let sh = &ctx.sh;
-    let made = ctx.scratch("release/made")?;
-    sh.remove_path(&made)?;
-    sh.create_dir(&made)?;
-    let mut release = Release {
-        made,
-        version: version(ctx)?,
-        commit: ctx.read(cmd!(sh, "git rev-parse HEAD"))?,
-        time: ctx
-            .read(cmd!(sh, "git log -1 --format=%ct"))?
-            .parse()
-            .context("the commit's time")?,
-        programs: Vec::new(),
-    };
+    let mut release = begin(ctx, "release/made")?;
     for arch in archs {
         let built = musl::programs(ctx, *arch)?;
         let programs = program::described(ctx, *arch, &built)?;
@@ -143,6 +137,24 @@ fn make(ctx: &Context, archs: &[Arch]) -> Result<Release> {
         sbom::write(ctx, &release, archs)
     })?;
     Ok(release)
+}
+
+/// Nothing yet, and a folder for it.
+fn begin(ctx: &Context, folder: &str) -> Result<Release> {
+    let sh = &ctx.sh;
+    let made = ctx.scratch(folder)?;
+    sh.remove_path(&made)?;
+    sh.create_dir(&made)?;
+    Ok(Release {
+        made,
+        version: version(ctx)?,
+        commit: ctx.read(cmd!(sh, "git rev-parse HEAD"))?,
+        time: ctx
+            .read(cmd!(sh, "git log -1 --format=%ct"))?
+            .parse()
+            .context("the commit's time")?,
+        programs: Vec::new(),
+    })
 }
 
 #[derive(Deserialize)]

@@ -77,8 +77,7 @@ pub(crate) fn print(ctx: &Context) -> Result<()> {
 /// Files named, directly or through others, from index.html. A name counts wherever it stands, so a file
 /// that only some visits load is counted, too, unless wasm-pack.toml says that it comes `later`.
 fn first_visit(dist: &Path, later: &[String]) -> Result<BTreeSet<PathBuf>> {
-    let mut all = Vec::new();
-    list(dist, dist, &mut all)?;
+    let all = files(dist)?;
     let start = PathBuf::from("index.html");
     if !all.contains(&start) {
         bail!("{} has no index.html: build first", dist.display());
@@ -97,6 +96,13 @@ fn first_visit(dist: &Path, later: &[String]) -> Result<BTreeSet<PathBuf>> {
         }
     }
     Ok(found)
+}
+
+/// Files below a folder, by their paths from there.
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut all = Vec::new();
+    list(folder, folder, &mut all)?;
+    Ok(all)
 }
 
 fn list(top: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

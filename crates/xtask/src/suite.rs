@@ -14,8 +14,9 @@ use self::beside::Beside;
 use self::outcome::{Outcome, summary};
 use crate::clock::Stopwatch;
 use crate::context::{Context, path_with};
+use crate::musl::{self, Programs};
 use crate::setup::{self, Browser};
-use crate::{broken, pipeline, sim, size, tidy, types, vectors};
+use crate::{broken, pipeline, release, sim, size, tidy, types, vectors};
 
 /// What of the suite to run.
 #[derive(Default)]
@@ -159,7 +160,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "relay",
-        what: "release build of page, relay, terminal and simulator; the relay serves that page",
+        what: "the programs of a release, and the simulator; the relay serves that page",
         fast: false,
         work: programs,
     },
@@ -198,6 +199,12 @@ const STEPS: &[Step] = &[
         what: "one long flow in WebKitGTK",
         fast: false,
         work: webkit,
+    },
+    Step {
+        name: "first",
+        what: "an unpacked release and two browsers",
+        fast: false,
+        work: release::first_minutes,
     },
 ];
 
@@ -373,7 +380,7 @@ fn wasm_pack(ctx: &Context) -> Result<()> {
 
 fn programs(ctx: &Context) -> Result<()> {
     pipeline::programs(ctx)?;
-    let relay = ctx.path(pipeline::RELAY);
+    let Programs { relay, .. } = musl::tested(ctx)?;
     let variables = [("PAWL_RELEASE_SERVER", relay.as_os_str())];
     let test = "assets::the_release_serves_the_page_as_it_was_built";
     broken::relay_test(ctx, test, &variables)
@@ -406,12 +413,10 @@ fn laws(ctx: &Context, browser: Browser) -> Result<()> {
     ctx.run(tests.env(browser.variable(), program))
 }
 
-/// The browser tests, against the real release binary.
+/// The browser tests, against the binaries that are released.
 fn browse<'a>(ctx: &'a Context, browser: &str) -> Result<Cmd<'a>> {
-    pipeline::relay(ctx)?;
-    pipeline::terminal(ctx)?;
+    let Programs { relay, terminal } = musl::tested(ctx)?;
     let sh = &ctx.sh;
-    let (relay, terminal) = (ctx.path(pipeline::RELAY), ctx.path(pipeline::TERMINAL));
     Ok(cmd!(
         sh,
         "node tests/browser/run.mjs --browser {browser} --server {relay} --terminal {terminal}"
@@ -448,6 +453,7 @@ mod tests {
             "firefox",
             "chromium",
             "webkit",
+            "first",
         ] {
             assert!(!fast.contains(&left_out), "{left_out} is in --fast");
         }

@@ -45,11 +45,11 @@ export function executableOf(browser) {
 
 export const browserName = process.env.PAWL_TEST_BROWSER ?? 'chromium';
 
-const executable = () => process.env.PAWL_TEST_EXECUTABLE ?? executableOf(browserName);
+const executable = (name) => (name === browserName && process.env.PAWL_TEST_EXECUTABLE) || executableOf(name);
 
-function launchOptions({ profile, args, firefoxPrefs }) {
-  const common = { executablePath: executable(), headless: true, userDataDir: profile, defaultViewport: { width: 1280, height: 800 }, protocolTimeout: 120_000 };
-  if (browserName === 'chromium') return { ...common, args: [...CHROMIUM_ARGS, ...args] };
+function launchOptions({ name, profile, args, firefoxPrefs }) {
+  const common = { executablePath: executable(name), headless: true, userDataDir: profile, defaultViewport: { width: 1280, height: 800 }, protocolTimeout: 120_000 };
+  if (name === 'chromium') return { ...common, args: [...CHROMIUM_ARGS, ...args] };
   return { ...common, browser: 'firefox', extraPrefsFirefox: { 'dom.security.https_first': false, ...firefoxPrefs } };
 }
 
@@ -58,28 +58,28 @@ export class Browser {
   #options;
   #profile;
 
-  /** `chromiumArgs`, `chromiumPreferences`, `firefoxPrefs`: what this test needs of each. */
-  static async launch({ chromiumArgs = [], chromiumPreferences = null, firefoxPrefs = {} } = {}) {
+  /** `chromiumArgs`, `chromiumPreferences`, `firefoxPrefs`: what this test needs of each; `name`: another than the run's. */
+  static async launch({ name = browserName, chromiumArgs = [], chromiumPreferences = null, firefoxPrefs = {} } = {}) {
     const browser = new Browser();
     browser.#profile = await mkdtemp(path.join(os.tmpdir(), 'pawl-profile-'));
-    if (browserName === 'chromium' && chromiumPreferences !== null) {
+    if (name === 'chromium' && chromiumPreferences !== null) {
       await mkdir(path.join(browser.#profile, 'Default'));
       await writeFile(path.join(browser.#profile, 'Default', 'Preferences'), JSON.stringify(chromiumPreferences));
     }
-    browser.#options = { profile: browser.#profile, args: chromiumArgs, firefoxPrefs };
+    browser.#options = { name, profile: browser.#profile, args: chromiumArgs, firefoxPrefs };
     await browser.relaunch();
     return browser;
   }
 
   /** Starts it on the profile that it had. */
   async relaunch() {
-    const { profile } = this.#options;
-    this.puppet = browserName === 'webkit' ? await WebKit.launch(executable(), profile) : await puppeteer.launch(launchOptions(this.#options));
+    const { name, profile } = this.#options;
+    this.puppet = name === 'webkit' ? await WebKit.launch(executable(name), profile) : await puppeteer.launch(launchOptions(this.#options));
   }
 
   /** No time to finish anything: as a crash or a flat battery would. */
   async kill() {
-    if (browserName === 'webkit') return this.puppet.kill();
+    if (this.#options.name === 'webkit') return this.puppet.kill();
     const child = this.puppet.process();
     const gone = once(child, 'exit');
     // Puppeteer makes the browser the leader of its own group: its helpers go with it.

@@ -1,5 +1,7 @@
 //! The archives: a program with its pages, completions and licences, for people who want no package.
 
+use std::path::PathBuf;
+
 use anyhow::{Context as _, Result};
 
 use super::tree::{READS, RUNS, Tree, gzip};
@@ -10,13 +12,14 @@ use crate::context::Context;
 const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 /// Writes `NAME-VERSION-ARCH-linux-musl.tar.gz`.
-pub(super) fn write(ctx: &Context, release: &Release, program: &Program) -> Result<()> {
+pub(super) fn write(ctx: &Context, release: &Release, program: &Program) -> Result<PathBuf> {
     let Program { name, arch, .. } = program;
     let top = format!("{name}-{}-{}-linux-musl", release.version, arch.name());
     let file = release.made.join(format!("{top}.tar.gz"));
     ctx.step(&format!("packing {top}.tar.gz"), || {
         let archive = gzip(&content(ctx, program, &top, release)?.tar(release.time)?)?;
-        Ok(ctx.sh.write_file(file, archive)?)
+        ctx.sh.write_file(&file, archive)?;
+        Ok(file)
     })
 }
 

@@ -94,6 +94,8 @@ impl Musl {
                 format!("CARGO_TARGET_{}_LINKER", name.to_uppercase()),
                 "rust-lld",
             )
+            // The time that C code may be told of its compilation.
+            .env("SOURCE_DATE_EPOCH", "0")
             .env("ZIG_GLOBAL_CACHE_DIR", &self.cache)
             .env("ZIG_LOCAL_CACHE_DIR", &self.cache)
     }

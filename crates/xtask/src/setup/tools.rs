@@ -156,10 +156,7 @@ const TRIES_WEBKIT: &str = "import gi; gi.require_version('WebKit2', '4.1')";
 /// Installs the npm packages when package-lock.json is another than the one they came from.
 pub(crate) fn npm(ctx: &Context) -> Result<()> {
     let sh = &ctx.sh;
-    let stamp = Stamp::of(
-        &[ctx.path("package-lock.json"), ctx.path("package.json")],
-        "",
-    )?;
+    let stamp = npm_stamp(ctx)?;
     if stamp.is_current(ctx, "npm", &ctx.path("node_modules/.package-lock.json"))? {
         return Ok(());
     }
@@ -168,6 +165,11 @@ pub(crate) fn npm(ctx: &Context) -> Result<()> {
         ctx.run(cmd!(sh, "npm ci --no-audit --no-fund"))
     })?;
     stamp.keep(ctx, "npm")
+}
+
+fn npm_stamp(ctx: &Context) -> Result<Stamp> {
+    let inputs = ["package-lock.json", "package.json"];
+    Stamp::of(&inputs.map(|name| ctx.path(name)), "")
 }
 
 fn check_node(ctx: &Context) -> Result<()> {
