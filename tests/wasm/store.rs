@@ -6,7 +6,8 @@ use pawl_wasm::store::{CommitError, FENCE, KEYS, OpenError, SCHEMA_VERSION, Stor
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::support::{
-    Database, commit, delete, fail_put_after, is_fenced, put, records, refuse_put_after,
+    Database, abort_commit, abort_open, commit, delete, fail_put_after, is_fenced, put, records,
+    refuse_put_after,
 };
 
 const SECRET: &[u8] = b"meet me under the clock at nine";
@@ -93,6 +94,26 @@ async fn whichever_of_many_puts_is_refused_none_is_kept_and_the_cause_is_told() 
             assert!(database.dump(table.name()).await.is_empty());
         }
     }
+}
+
+/// The browser says of the second failure only that it was aborted.
+#[wasm_bindgen_test]
+async fn a_full_disk_is_not_the_cause_of_what_fails_when_there_is_room_again() {
+    let database = Database::fresh("cause").await;
+    let store = database.open().await;
+    let step = || vec![put(Table::Meta, b"a", b"first")];
+    abort_commit("QuotaExceededError");
+    assert!(matches!(
+        store.commit(step()).await,
+        Err(CommitError::Full(_))
+    ));
+    abort_open();
+    match Store::open_after(database.0, Some(store.epoch())).await {
+        Err(OpenError::Failed(cause)) => assert!(cause.contains("AbortError"), "{cause}"),
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it was aborted"),
+    }
+    commit(&store, step()).await;
 }
 
 #[wasm_bindgen_test]

@@ -73,6 +73,25 @@ export function refusePutAfter(count) {
   };
 }
 
+// The next transaction that is to commit is aborted by the browser instead, for this reason.
+export function abortCommit(error) {
+  const commit = IDBTransaction.prototype.commit;
+  IDBTransaction.prototype.commit = function () {
+    IDBTransaction.prototype.commit = commit;
+    Object.defineProperty(this, 'error', { value: new DOMException('as the test asked', error) });
+    this.abort();
+  };
+}
+
+// The next database that is asked for is not opened, and the browser says as little as it may.
+export function abortOpen() {
+  const open = IDBFactory.prototype.open;
+  IDBFactory.prototype.open = function () {
+    IDBFactory.prototype.open = open;
+    throw new DOMException('as the test asked', 'AbortError');
+  };
+}
+
 // Everything that an object store holds, [key, value] by [key, value].
 export async function dump(name, store) {
   return withStore(name, store, 'readonly', async (objects) => {
@@ -108,6 +127,10 @@ extern "C" {
     pub(crate) fn fail_put_after(count: u32, error: &str);
     #[wasm_bindgen(js_name = refusePutAfter)]
     pub(crate) fn refuse_put_after(count: u32);
+    #[wasm_bindgen(js_name = abortCommit)]
+    pub(crate) fn abort_commit(error: &str);
+    #[wasm_bindgen(js_name = abortOpen)]
+    pub(crate) fn abort_open();
     fn dump(name: &str, store: &str) -> Promise;
     fn overwrite(name: &str, store: &str, key: &JsValue, value: &JsValue) -> Promise;
     fn remove(name: &str, store: &str, key: &str) -> Promise;

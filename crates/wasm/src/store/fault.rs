@@ -51,9 +51,10 @@ pub enum CommitError {
 /// An error of rexie as the browser put it: rexie itself says only "idb error", or that a commit failed. Of what
 /// was asked beside the request that failed, the browser says only that it was aborted.
 pub(super) fn describe(error: &rexie::Error) -> String {
-    let text = error.source().map(ToString::to_string);
-    text.filter(|text| !text.contains("AbortError"))
-        .unwrap_or_else(super::durability::why_aborted)
+    let text = error.source().unwrap_or(error).to_string();
+    let says_little = error.source().is_none() || text.contains("AbortError");
+    let why = says_little.then(super::durability::why_aborted);
+    why.filter(|why| !why.is_empty()).unwrap_or(text)
 }
 
 impl From<rexie::Error> for ReadError {
