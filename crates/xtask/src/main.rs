@@ -47,8 +47,9 @@ cargo xtask COMMAND
   test [--fast] [--only STEP]... [--keep-going] [--list]
                      everything there is; --fast leaves out browsers and release builds
   setup [--test]     get what building (and testing) needs
-  release --out DIR (--sign-key FILE | --unsigned) [--arch x86_64|aarch64]...
-                     static programs for Linux in archives, tried, in a folder that is empty
+  release --out DIR (--sign-key FILE | --unsigned) [--arch x86_64|aarch64]... [--prove]
+                     static programs for Linux in archives, tried, in a folder that is empty;
+                     --prove builds once more elsewhere and compares
   check-release DIR  what dpkg, lintian, systemd, skopeo and others say of a release
   build              wasm, page, relay: target/release/pawl-server
   build --page | --static x86_64|aarch64...

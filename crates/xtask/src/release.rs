@@ -8,6 +8,7 @@ mod first;
 mod oci;
 mod page;
 mod program;
+mod prove;
 mod refusals;
 mod sbom;
 mod sums;
@@ -26,6 +27,7 @@ use crate::setup::{self, Arch};
 
 pub(crate) use first::first_minutes;
 pub(crate) use program::Program;
+pub(crate) use prove::prove;
 use sums::Signer;
 
 /// Who vouches for the files.
@@ -41,18 +43,20 @@ pub(crate) struct Choice {
     out: PathBuf,
     signing: Signing,
     archs: Vec<Arch>,
+    prove: bool,
 }
 
 impl Choice {
     pub(crate) fn parse(mut args: lexopt::Parser) -> Result<Self> {
         let (mut out, mut key) = (None, None);
-        let mut unsigned = false;
+        let (mut unsigned, mut prove) = (false, false);
         let mut archs = Vec::new();
         while let Some(arg) = args.next()? {
             match arg {
                 Long("out") => out = Some(PathBuf::from(args.value()?)),
                 Long("sign-key") => key = Some(PathBuf::from(args.value()?)),
                 Long("unsigned") => unsigned = true,
+                Long("prove") => prove = true,
                 Long("arch") => archs.push(Arch::parse(&args.value()?.string()?)?),
                 other => return Err(other.unexpected().into()),
             }
@@ -72,6 +76,7 @@ impl Choice {
             out: out.context("where to? --out DIR, a folder that is empty or not there yet")?,
             signing,
             archs,
+            prove,
         })
     }
 }
@@ -110,6 +115,9 @@ pub(crate) fn run(ctx: &Context, choice: &Choice) -> Result<()> {
         setup::runner(ctx, *arch)?;
     }
     let release = make(ctx, &choice.archs)?;
+    if choice.prove {
+        prove(ctx, &choice.archs)?;
+    }
     let title = format!("Pawl {} of commit {}", release.version, release.commit);
     sums::write(ctx, &release.made, signer.as_ref(), &title)?;
     put(ctx, &release, &choice.out)

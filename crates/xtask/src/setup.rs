@@ -13,12 +13,12 @@ use anyhow::Result;
 use crate::context::Context;
 
 pub(crate) use musl::{Arch, Musl, runner};
-pub(crate) use python::{cyclonedx, python};
+pub(crate) use python::{ZIG_ELSEWHERE, cyclonedx, python, zig};
 pub(crate) use releases::{minisign, release_checkers};
 pub(crate) use toolchain::WasmToolchain;
 pub(crate) use tools::{
     Browser, NIGHTLY, SBIN, browser, components, deploying, faults, firefox_driver, fuzzing,
-    mutants, npm, wasm_bindgen, wasm_clippy, wasm_pack, webkit,
+    mutants, npm, npm_copied, wasm_bindgen, wasm_clippy, wasm_pack, webkit,
 };
 
 /// What `run` and `build` need.

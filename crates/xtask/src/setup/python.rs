@@ -51,10 +51,10 @@ pub(crate) fn cyclonedx(ctx: &Context) -> Result<PathBuf> {
     environment(ctx, &BILL)
 }
 /// The variable that names a `zig` which is there already.
-const ZIG_ELSEWHERE: &str = "PAWL_ZIG";
+pub(crate) const ZIG_ELSEWHERE: &str = "PAWL_ZIG";
 
 /// The program `zig`, which PyPI has for many machines.
-pub(super) fn zig(ctx: &Context) -> Result<PathBuf> {
+pub(crate) fn zig(ctx: &Context) -> Result<PathBuf> {
     if let Some(named) = std::env::var_os(ZIG_ELSEWHERE) {
         return Ok(PathBuf::from(named));
     }

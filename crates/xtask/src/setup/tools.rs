@@ -167,6 +167,11 @@ pub(crate) fn npm(ctx: &Context) -> Result<()> {
     stamp.keep(ctx, "npm")
 }
 
+/// Notes that they were put there by another way, out of a checkout with the same package-lock.json.
+pub(crate) fn npm_copied(ctx: &Context) -> Result<()> {
+    npm_stamp(ctx)?.keep(ctx, "npm")
+}
+
 fn npm_stamp(ctx: &Context) -> Result<Stamp> {
     let inputs = ["package-lock.json", "package.json"];
     Stamp::of(&inputs.map(|name| ctx.path(name)), "")
