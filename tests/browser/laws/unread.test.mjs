@@ -52,7 +52,8 @@ async function unreadIn(tab) {
   return Number(/\((\d+) unread/.exec(name ?? '')?.[1] ?? 0);
 }
 
-scenario('unread: with more than the page holds at once one begins at the first, reads on without a gap, and may jump', {}, async (world) => {
+/** Alice opens a conversation in which so many lines of Bob's are unread. */
+async function openCrowd(world) {
   const alice = await world.person('alice');
   const bob = await Terminal.register(world, 'bob');
   const lines = Array.from({ length: CROWD }, (_, index) => `line ${index} of many`);
@@ -61,6 +62,11 @@ scenario('unread: with more than the page holds at once one begins at the first,
   await alice.tab.page.bringToFront();
   await alice.tab.openConversation('bob');
   await alice.tab.waitForMessage(lines[0]);
+  return { alice, lines };
+}
+
+scenario('unread: with more than the page holds at once one begins at the first, reads on without a gap, and may jump', {}, async (world) => {
+  const { alice, lines } = await openCrowd(world);
   const place = await placeOf(alice.tab);
   assert.ok(place >= 0 && place < 0.45, `the separator is at ${place}`);
   await untilValue('some are read', () => unreadIn(alice.tab), (count) => count < CROWD);
@@ -82,14 +88,7 @@ scenario('unread: with more than the page holds at once one begins at the first,
 });
 
 scenario('unread: one press goes to the latest also where few lines are not loaded yet', {}, async (world) => {
-  const alice = await world.person('alice');
-  const bob = await Terminal.register(world, 'bob');
-  const lines = Array.from({ length: CROWD }, (_, index) => `line ${index} of many`);
-  await bob.feed('alice', lines);
-  await untilValue('all are there', () => unreadIn(alice.tab), (count) => count === CROWD, 90_000);
-  await alice.tab.page.bringToFront();
-  await alice.tab.openConversation('bob');
-  await alice.tab.waitForMessage(lines[0]);
+  const { alice, lines } = await openCrowd(world);
   await placeOf(alice.tab);
   const log = await alice.tab.find('log', 'Messages');
   // Near enough for more to be loaded, which then stands below.
