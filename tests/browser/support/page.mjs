@@ -51,8 +51,8 @@ function unlessUnknown(error) {
 }
 
 export class Tab {
-  /** The message box that had the focus last: finding it by role each time is slow. */
-  #box = null;
+  /** Parts of the page that were found before, by role and name: a search by role reads the whole page each time. */
+  #parts = new Map();
 
   /** `person` is who sits in front of it: where complaints of the page are kept. */
   constructor(page, url, complaints) {
@@ -120,6 +120,16 @@ export class Tab {
     return this.page.evaluate(() => `${location.hash}\n${document.body.innerText}`).catch((error) => `(${error.message})`);
   }
 
+  /** A part of the page that stays for long, or null. */
+  async #part(role, name) {
+    const key = `${role} ${name}`;
+    const known = this.#parts.get(key);
+    if (await known?.evaluate((element) => element.isConnected && element.checkVisibility()).catch(() => false)) return known;
+    const found = await this.page.$(aria(role, name));
+    this.#parts.set(key, found);
+    return found;
+  }
+
   async find(role, name, within = this.page, deadline = undefined) {
     return until(`${role} "${name ?? ''}"`, () => within.$(aria(role, name)), deadline);
   }
@@ -165,7 +175,7 @@ export class Tab {
   }
 
   async connection() {
-    const status = await this.page.$(aria('status', 'Connection'));
+    const status = await this.#part('status', 'Connection');
     return status === null ? null : status.evaluate((element) => element.textContent.trim());
   }
 
@@ -200,7 +210,7 @@ export class Tab {
 
   /** Accessible names of the conversations in the list, in its order. */
   async conversations() {
-    const navigation = await this.find('navigation', 'Conversations');
+    const navigation = await until('the list of conversations', () => this.#part('navigation', 'Conversations'));
     return navigation.evaluate(readItems);
   }
 
@@ -222,10 +232,13 @@ export class Tab {
 
   /** Puts the cursor into the message box, unless it is there already. */
   async focusMessage() {
-    const there = await this.#box?.evaluate((element) => element.isConnected && document.activeElement === element).catch(() => false);
-    if (there) return;
-    this.#box = await this.find('textbox', 'Message');
-    await this.#box.focus();
+    await until('the message box has the focus', async () => {
+      const box = await this.#part('textbox', 'Message');
+      return box?.evaluate((element) => {
+        if (document.activeElement !== element) element.focus();
+        return document.activeElement === element;
+      });
+    });
   }
 
   /** Sends and waits until the message stands in the log. */
@@ -236,7 +249,7 @@ export class Tab {
 
   /** Each message of the open conversation: its text, and its status where it is one's own. */
   async messages() {
-    const log = await this.page.$(aria('log', 'Messages'));
+    const log = await this.#part('log', 'Messages');
     return log === null ? [] : log.evaluate(readArticles, STATUSES);
   }
 
