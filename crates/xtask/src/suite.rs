@@ -140,6 +140,7 @@ mod tests {
             "relay",
             "sim",
             "size",
+            "reproducible",
             "firefox",
             "chromium",
             "webkit",

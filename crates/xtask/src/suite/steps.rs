@@ -167,6 +167,12 @@ pub(super) const STEPS: &[Step] = &[
         work: first_visit,
     },
     Step {
+        name: "reproducible",
+        what: "page and engine built elsewhere and later are the same bytes",
+        fast: false,
+        work: reproducible,
+    },
+    Step {
         name: "chromium",
         what: "the laws in Chromium",
         fast: false,
@@ -286,6 +292,12 @@ fn programs(ctx: &Context) -> Result<()> {
 fn first_visit(ctx: &Context) -> Result<()> {
     pipeline::page(ctx)?;
     size::print(ctx)
+}
+
+/// Not the programs: `cargo xtask release --prove` compares those too, which takes as long as building them.
+fn reproducible(ctx: &Context) -> Result<()> {
+    pipeline::page(ctx)?;
+    release::prove(ctx, &[])
 }
 
 fn firefox(ctx: &Context) -> Result<()> {
