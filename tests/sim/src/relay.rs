@@ -1,6 +1,6 @@
 //! A model of the relay, rather than the relay's own store over SQLite in memory: a thousand worlds a minute begin,
 //! are copied and go back in time, and each is a clone of a few maps. What it promises is what
-//! docs/ARCHITECTURE.md and server/tests/relay say; crates/client/tests and tests/browser hold engines against the
+//! docs/ARCHITECTURE.md and server/tests/relay say; crates/client/tests/engine and tests/browser hold engines against the
 //! real one. Hearing a frame is one group commit: a crash loses what was not heard, and answers on their way.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

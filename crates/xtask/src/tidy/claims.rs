@@ -12,7 +12,7 @@ const PAGE: &str = "docs/THREAT-MODEL.md";
 /// The page's short names of folders.
 const SHORT: [(&str, &str); 4] = [
     ("laws/", "crates/protocol/tests/laws/"),
-    ("client/", "crates/client/tests/"),
+    ("client/", "crates/client/tests/engine/"),
     ("relay/", "server/tests/relay/"),
     ("browser/", "tests/browser/"),
 ];
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_path_is_a_file_a_folder_or_a_file_without_its_ending() {
-        let names = "tests/browser/laws/secrecy.test.mjs\ncrates/client/tests/keys.rs";
+        let names = "tests/browser/laws/secrecy.test.mjs\ncrates/client/tests/engine/keys.rs";
         for path in ["browser/laws/secrecy", "client/keys.rs", "tests/browser/"] {
             assert!(exists(&long(path), names), "{path}");
         }

@@ -1,12 +1,6 @@
 //! Engines and a model relay in one deterministic world: seeded randomness, fake time, a store that
 //! applies changes, and crashes at any point of the order commit, send, show.
 
-#![expect(
-    dead_code,
-    unreachable_pub,
-    reason = "each test file uses its own part"
-)]
-
 pub mod private;
 pub mod relay;
 pub mod store;

@@ -1,13 +1,10 @@
 //! What the relay has and what the device gave it: each way in which the two can come apart is noticed and
 //! mended, whatever is lost or cut off on the way, and no relay can make a device upload without end.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::stranger::Stranger;
+use crate::support::{Crash, World, private};
 use pawl_client::{AlertCode, Input, Table};
 use pawl_wire::{ConnectionError, DeviceAddress, KeyRecord, PublishedKeys, RelayFrame};
-use support::stranger::Stranger;
-use support::{Crash, World, private};
 
 const ALICE: usize = 0;
 const DAY: u64 = 24 * 60 * 60 * 1_000;

@@ -1,12 +1,9 @@
 //! A step is one transaction: what piles up is dealt with in several, and nothing that is owed gets lost.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::World;
+use crate::support::stranger::Stranger;
 use pawl_client::{Command, Input, MessageStatus, Table};
 use pawl_wire::RelayFrame;
-use support::World;
-use support::stranger::Stranger;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

@@ -1,13 +1,10 @@
 //! How soon a line that is dead without a word is known to be dead, and that a slow one is not taken for it.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::{World, send};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 use pawl_client::{Connection, Event, Hint, Input, SocketRequest, Step};
 use pawl_wire::{ClientFrame, RelayFrame};
-use support::{World, send};
 
 const ALICE: usize = 0;
 

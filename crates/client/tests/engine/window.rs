@@ -1,11 +1,8 @@
 //! Waiting mail is taken by the window: what came together is one transaction, one acknowledgement, and still
 //! commit, then send, then show.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::{Crash, World};
 use pawl_client::{FrameBatch, Table};
-use support::{Crash, World};
 
 const ALICE: usize = 0;
 const FRIENDS: [&str; 4] = ["bob", "carol", "dave", "erin"];

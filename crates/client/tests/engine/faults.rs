@@ -1,17 +1,14 @@
 //! The one law under faults: everything accepted is shown exactly once, in order per sender, and
 //! nothing is shown that was not sent. Each run prints its seed.
-#![forbid(unsafe_code)]
-
-mod support;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use crate::support::{Crash, World, send};
 use chacha20::rand_core::Rng;
 use pawl_client::{Command, Input, MessageStatus};
 use pawl_wire::{MessageId, RelayFrame};
-use support::{Crash, World, send};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

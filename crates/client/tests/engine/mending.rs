@@ -1,18 +1,15 @@
 //! Sessions mend themselves: whatever became of one side's keys, both end in a working conversation, and
 //! every text that its sender still has arrives once, without the user doing anything.
-#![forbid(unsafe_code)]
-
-mod support;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use crate::support::{World, send};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use pawl_client::{Command, MessageStatus, NoticeCause, Table};
 use pawl_wire::{BundleRefusal, MessageId, RelayFrame};
-use support::{World, send};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -58,7 +55,7 @@ fn assert_mended(world: &mut World, what: &str) {
 }
 
 /// Deliveries get lost, come twice, and come under other names, by this chance in ten each.
-fn unreliable(seed: u64, chance: u32) -> support::relay::Bend {
+fn unreliable(seed: u64, chance: u32) -> crate::support::relay::Bend {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut names = 0_u128;
     Box::new(move |_, frame| {
@@ -297,7 +294,7 @@ fn first_messages_that_are_replayed_are_shown_once() {
 fn last_resort_keys_serve_several_handshakes_and_several_mendings() {
     let names = ["alice", "bob", "carol", "dave"];
     let mut world = World::with(1_080, &names);
-    let no_keys: support::relay::Bend = Box::new(|_, frame| match frame {
+    let no_keys: crate::support::relay::Bend = Box::new(|_, frame| match frame {
         RelayFrame::Bundle { claim, mut bundle } => {
             bundle.one_time_prekey = None;
             vec![RelayFrame::Bundle { claim, bundle }]

@@ -1,15 +1,12 @@
 //! A name that a relay flips between two accounts: the newest line says each time who has it, and however
 //! often that happens it fills neither the conversation nor the disk.
-#![forbid(unsafe_code)]
-
-mod support;
 
 use std::collections::BTreeMap;
 
+use crate::support::stranger::Stranger;
+use crate::support::{Crash, World};
 use pawl_client::{Command, Event, IdentityState, MessageView, NoticeCause, Table};
 use pawl_wire::{AccountId, RelayFrame, Username};
-use support::stranger::Stranger;
-use support::{Crash, World};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

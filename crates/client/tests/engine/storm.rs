@@ -1,17 +1,14 @@
 //! No storms: clients that can read nothing of each other, stores that go back over and over, and garbage
 //! without end cost few sessions, few messages and few lines, and all of it ends when its cause does.
 //! The numbers are those of docs/PROTOCOL.md, "Mending".
-#![forbid(unsafe_code)]
-
-mod support;
 
 use std::cell::Cell;
 use std::rc::Rc;
 
+use crate::support::stranger::Stranger;
+use crate::support::{Disk, World, send};
 use pawl_client::{Input, NoticeCause, Table};
 use pawl_wire::{MessageId, RelayFrame};
-use support::stranger::Stranger;
-use support::{Disk, World, send};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

@@ -1,13 +1,10 @@
 //! Damaged records: one that is damaged is set aside and said to be so, and everything else works.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::stranger::Stranger;
+use crate::support::{World, try_load};
 use pawl_client::{
     AlertCode, Command, CommandError, MessageStatus, NoticeCause, StoreError, Table,
 };
-use support::stranger::Stranger;
-use support::{World, try_load};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

@@ -1,11 +1,8 @@
 //! A clock that is put back makes nobody wait until it says the old time again: what was due in a moment is due in a
 //! moment.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::World;
 use pawl_client::{Input, MessageStatus};
-use support::World;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -48,7 +45,7 @@ fn receipts_and_what_was_refused_for_now_do_not_wait_longer() {
     world.run_for(60_000);
     assert_eq!(world.received(BOB, "alice"), ["a0", "refused for now"]);
     let id = world.next_id();
-    world.ask_as(BOB, &id, support::send("alice", "b1"));
+    world.ask_as(BOB, &id, crate::support::send("alice", "b1"));
     while world.received(ALICE, "bob").len() < 2 {
         world.run_for(1);
     }

@@ -1,15 +1,12 @@
 //! The signed list of somebody's devices: it never goes back, and a device that it no longer names is
 //! heard no more.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::World;
+use crate::support::stranger::Stranger;
 use pawl_client::{AlertCode, Key, MessageStatus, Table};
 use pawl_protocol::{AccountKeyPair, AccountRecord, DeviceId, DeviceKeyPair, LocalDevice};
 use pawl_wire::DeviceAddress;
 use prost::Message;
-use support::World;
-use support::stranger::Stranger;
 
 const ALICE: usize = 0;
 const NAME: &str = "carol";

@@ -1,15 +1,12 @@
 //! Whom a client believes: keys only where the pinned account signed them, names only where the relay
 //! agrees with the account. What a changed account does stands in identity.rs.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::World;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 use pawl_client::{AlertCode, Command, CommandError, MessageStatus};
 use pawl_protocol::{AccountKeyPair, AccountRecord, DeviceId, DeviceKeyPair, LocalDevice};
 use pawl_wire::{Bundle, RelayFrame};
-use support::World;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;
@@ -158,7 +155,7 @@ fn what_comes_behind_a_stranger_waits_for_the_name_and_survives_a_crash() {
     }));
     for i in 0..100 {
         let id = world.next_id();
-        world.ask_as(ALICE, &id, support::send("bob", &format!("{i}")));
+        world.ask_as(ALICE, &id, crate::support::send("bob", &format!("{i}")));
     }
     world.settle();
     assert!(

@@ -1,16 +1,13 @@
 //! The life of private keys: on disk before their public halves leave, erased when they were used, kept
 //! full, replaced in time, few.
-#![forbid(unsafe_code)]
-
-mod support;
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 
+use crate::support::World;
+use crate::support::stranger::Stranger;
 use pawl_client::{AlertCode, Change, Input, SocketRequest, Table};
 use pawl_wire::{ClientFrame, RelayFrame};
-use support::World;
-use support::stranger::Stranger;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

@@ -1,13 +1,10 @@
 //! What others write under a pinned person's name: never a line of the conversation, whoever flips the
 //! name how often; it waits aside, and goes or stays with what the user decides.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::stranger::Stranger;
+use crate::support::{Crash, World};
 use pawl_client::{Command, Event, IdentityState, MessageStatus, MessageView, NoticeCause, Table};
 use pawl_wire::{AccountId, RelayFrame, Username};
-use support::stranger::Stranger;
-use support::{Crash, World};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

@@ -1,11 +1,8 @@
 //! What mending does where nothing is broken: who is only away keeps their session, and who says to have lost
 //! what had arrived is not given everything once more.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::World;
 use pawl_client::{MessageStatus, NoticeCause};
-use support::World;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

@@ -1,13 +1,10 @@
 //! Two people talk: the ordinary road, in the order and with the statuses that the page promises.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::{World, send};
 use pawl_client::{
     Command, CommandError, Connection, Event, IdentityState, Input, MessageStatus, Phase,
     RegistrationPolicy,
 };
-use support::{World, send};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

@@ -1,15 +1,12 @@
 //! Prekeys as time goes by: replaced and erased on their days, whatever the clock did and however long the
 //! device was away; one-time keys erased when nobody can use them any more, and never while the relay has them.
-#![forbid(unsafe_code)]
-
-mod support;
 
 use std::collections::BTreeMap;
 
+use crate::support::stranger::Stranger;
+use crate::support::{START, World};
 use pawl_client::{AlertCode, Input, Table};
 use pawl_wire::{DeviceAddress, RelayFrame};
-use support::stranger::Stranger;
-use support::{START, World};
 
 const ALICE: usize = 0;
 const HOUR: u64 = 60 * 60 * 1_000;

@@ -1,16 +1,13 @@
 //! First messages of people whom a device does not know: nobody else's mail waits for them, they are
 //! looked up at a pace, they survive a crash, and there is an end to how many may wait.
-#![forbid(unsafe_code)]
-
-mod support;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::support::stranger::Stranger;
+use crate::support::{Crash, World};
 use pawl_client::{AlertCode, Table};
 use pawl_wire::RelayFrame;
-use support::stranger::Stranger;
-use support::{Crash, World};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

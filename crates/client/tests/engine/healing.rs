@@ -1,19 +1,16 @@
 //! Whatever happens to keys, stores, processes and mail, in any order: when it is over, everybody can write
 //! to everybody, each text that its sender still has is there once, and nothing goes to and fro for ever.
 //! Seeded: a failed run prints its seed, and `PAWL_SEEDS=from..to` runs others.
-#![forbid(unsafe_code)]
-
-mod support;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::support::{Crash, Disk, World, send};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use pawl_client::{Command, MessageStatus, Table};
 use pawl_wire::{MessageId, RelayFrame};
-use support::{Crash, Disk, World, send};
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 const MINUTE: u64 = 60_000;

@@ -1,13 +1,10 @@
 //! A changed account: told at once, written to only after the user looked, and only as what the user
 //! looked at. What it writes until then stands in aside.rs, a name that goes to and fro in to_and_fro.rs.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::World;
+use crate::support::stranger::Stranger;
 use pawl_client::{Command, CommandError, IdentityState, MessageStatus, NoticeCause, Table};
 use pawl_wire::RelayFrame;
-use support::World;
-use support::stranger::Stranger;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

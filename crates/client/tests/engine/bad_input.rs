@@ -1,14 +1,11 @@
 //! Bad input, full stores, unfriendly relays: each gets its own clear answer, and nothing else is lost.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::relay::MAX_SEQ;
+use crate::support::{World, send};
 use pawl_client::{
     AlertCode, Command, CommandError, Connection, Event, Input, MAX_TEXT, MessageStatus, Phase,
 };
 use pawl_wire::{ConnectionError, MessageId, Registration, RelayFrame};
-use support::relay::MAX_SEQ;
-use support::{World, send};
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

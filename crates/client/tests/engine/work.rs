@@ -1,12 +1,11 @@
 //! A relay that asks a registration for work: it is done in slices, for this connection only, as far as any relay
 //! may ask and as long as it waits.
-#![forbid(unsafe_code)]
-
-mod support;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::support::relay::AUTHORITY;
+use crate::support::{Crash, START, World};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 use pawl_client::{
@@ -17,8 +16,6 @@ use pawl_wire::work::Puzzle;
 use pawl_wire::{
     ClientFrame, ConnectionError, Epoch, Nonce, Register, Registration, RelayFrame, close_code,
 };
-use support::relay::AUTHORITY;
-use support::{Crash, START, World};
 
 const ALICE: usize = 0;
 

@@ -1,17 +1,14 @@
 //! Strangers for whom there is no place: they never take the places of those whom the person writes to, what
 //! they wrote waits or is told of, and it is shown when there is a place again.
-#![forbid(unsafe_code)]
 
-mod support;
-
+use crate::support::World;
+use crate::support::stranger::Stranger;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 use pawl_client::{AlertCode, Command, CommandError, Key, Table};
 use pawl_protocol::AccountKeyPair;
 use pawl_wire::PublishedKeys;
 use prost::Message;
-use support::World;
-use support::stranger::Stranger;
 
 const ALICE: usize = 0;
 const BOB: usize = 1;

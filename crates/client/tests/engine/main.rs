@@ -1,0 +1,32 @@
+//! The engine against relays and stores that the tests own.
+#![forbid(unsafe_code)]
+
+mod alive;
+mod aside;
+mod asking;
+mod bad_input;
+mod clock;
+mod conversation;
+mod damage;
+mod devices;
+mod faults;
+mod healing;
+mod identity;
+mod keys;
+mod mending;
+mod prekeys_in_time;
+mod published;
+mod requests;
+mod seal;
+mod steps;
+mod storm;
+mod strangers;
+#[expect(
+    unreachable_pub,
+    reason = "tests/bench has these modules too, at another place"
+)]
+mod support;
+mod to_and_fro;
+mod trust;
+mod window;
+mod work;
