@@ -1,7 +1,7 @@
 //! An engine with a disk in memory and a real WebSocket; time is a counter. Keeps every byte that
 //! crosses the wire and everything its randomness gave that is as long as a key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
@@ -13,6 +13,7 @@ use pawl_client::{
     Change, Command, CommandError, Config, Engine, Event, Input, Key, MessageStatus, SocketRequest,
     Step, Table,
 };
+use pawl_driver::{EngineHost, Host, Records, at_once};
 use tungstenite::protocol::WebSocket;
 use tungstenite::{Error, Message};
 
@@ -55,6 +56,8 @@ pub(crate) struct Device {
     socket: Option<WebSocket<TcpStream>>,
     now: u64,
     commands: u128,
+    /// What follows from a step that is under way.
+    inputs: VecDeque<Input>,
     events: Vec<Event>,
     pub(crate) random: Recorder,
     /// Payloads of all frames, both ways.
@@ -77,6 +80,7 @@ impl Device {
             socket: None,
             now: 1_790_000_000_000,
             commands: u128::from(seed) << 64,
+            inputs: VecDeque::new(),
             events: Vec::new(),
             random,
             wire: Vec::new(),
@@ -144,45 +148,11 @@ impl Device {
         self.input(Input::SocketClosed { code: None });
     }
 
-    /// Commit, send, show.
+    /// One step, and those that follow from it.
     fn input(&mut self, input: Input) {
-        let step = self.engine.handle(input, self.now, &mut self.random);
-        let Step {
-            changes,
-            frames,
-            socket,
-            events,
-            reads,
-            ..
-        } = step;
-        for change in changes {
-            match change {
-                Change::Put { table, key, value } => {
-                    self.disk.insert((table, key), value.to_vec());
-                }
-                Change::Delete { table, key } => drop(self.disk.remove(&(table, key))),
-            }
-        }
-        for frame in frames {
-            self.wire.push(frame.clone());
-            let connection = self.socket.as_mut().expect("frames have a socket");
-            // A broken connection is heard of at the next read.
-            let _ = connection.send(Message::Binary(frame.into()));
-        }
-        self.events.extend(events);
-        if !reads.is_empty() {
-            let rows = reads
-                .into_iter()
-                .map(|key| self.disk.get(&(Table::Messages, key)).cloned());
-            self.input(Input::Lines(rows.map(|row| row.map(Into::into)).collect()));
-        }
-        match socket {
-            Some(SocketRequest::Open) => self.open(),
-            Some(SocketRequest::Close) => {
-                self.socket = None;
-                self.input(Input::SocketClosed { code: None });
-            }
-            None => {}
+        self.inputs.push_back(input);
+        while let Some(input) = self.inputs.pop_front() {
+            let Ok(()) = at_once(pawl_driver::drive(self, input));
         }
     }
 
@@ -203,6 +173,66 @@ impl Device {
             }
         };
         self.socket = Some(socket);
-        self.input(Input::SocketOpened);
+        self.inputs.push_back(Input::SocketOpened);
+    }
+}
+
+impl Host for Device {
+    type Error = Infallible;
+
+    async fn commit(&mut self, changes: Vec<Change>) -> Result<(), Infallible> {
+        for change in changes {
+            match change {
+                Change::Put { table, key, value } => {
+                    self.disk.insert((table, key), value.to_vec());
+                }
+                Change::Delete { table, key } => drop(self.disk.remove(&(table, key))),
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, frames: Vec<Vec<u8>>) -> Result<(), Infallible> {
+        for frame in frames {
+            self.wire.push(frame.clone());
+            let connection = self.socket.as_mut().expect("frames have a socket");
+            // A broken connection is heard of at the next read.
+            let _ = connection.send(Message::Binary(frame.into()));
+        }
+        Ok(())
+    }
+
+    fn serve(&mut self, request: SocketRequest) -> Result<(), Infallible> {
+        match request {
+            SocketRequest::Open => self.open(),
+            SocketRequest::Close => {
+                self.socket = None;
+                self.inputs.push_back(Input::SocketClosed { code: None });
+            }
+        }
+        Ok(())
+    }
+
+    /// Every turn ticks.
+    fn wake_at(&mut self, _at: Option<u64>) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn show(&mut self, events: Vec<Event>) -> Result<(), Infallible> {
+        self.events.extend(events);
+        Ok(())
+    }
+}
+
+impl EngineHost for Device {
+    fn handle(&mut self, input: Input) -> Step {
+        self.engine.handle(input, self.now, &mut self.random)
+    }
+
+    async fn read(&mut self, keys: Vec<Key>) -> Result<Records, Infallible> {
+        let rows = keys
+            .into_iter()
+            .map(|key| self.disk.get(&(Table::Messages, key)).cloned());
+        Ok(rows.map(|row| row.map(Into::into)).collect())
     }
 }

@@ -2,7 +2,7 @@
 //! browser's own store as it was.
 
 use getrandom::SysRng;
-use pawl_client::{Command, Config, Engine, Event, Input, Phase, Step};
+use pawl_client::{Command, Config, Effects, Engine, Event, Input, Phase};
 use pawl_protocol::{
     AccountKeyPair, DeviceId, DeviceKeyPair, Envelope, KemKind, KemPreKeyPair, LocalDevice,
     OneTimePreKeyPair, PreKeyBundle, ResponderPreKeys, Session, SignedPreKeyPair,
@@ -95,10 +95,10 @@ async fn load(store: &Store) -> Engine {
     Engine::load(config, records).expect("the records are an engine's")
 }
 
-async fn step(engine: &mut Engine, store: &Store, input: Input) -> Step {
-    let mut step = engine.handle(input, NOW, &mut rng());
-    commit(store, std::mem::take(&mut step.changes)).await;
-    step
+async fn step(engine: &mut Engine, store: &Store, input: Input) -> Effects {
+    let (changes, uncommitted) = engine.handle(input, NOW, &mut rng()).into_changes();
+    commit(store, changes).await;
+    uncommitted.committed()
 }
 
 /// A relay that takes everybody: its first frame, and no more.
@@ -139,14 +139,16 @@ async fn a_step_that_was_never_committed_leaves_no_trace() {
     let store = database.open().await;
     let mut engine = load(&store).await;
     let lost = engine.handle(create_account(), NOW, &mut rng());
-    assert!(!lost.changes.is_empty());
+    let (changes, uncommitted) = lost.into_changes();
+    assert!(!changes.is_empty());
+    // Nothing is committed: the tab ends here.
+    let events = uncommitted.committed().events;
     assert!(
-        !lost
-            .events
+        !events
             .iter()
             .any(|event| matches!(event, Event::CommandDone { .. }))
     );
-    drop((engine, lost));
+    drop((engine, changes));
     assert!(matches!(
         load(&store).await.snapshot().phase,
         Phase::NoAccount { .. }

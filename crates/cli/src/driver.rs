@@ -1,13 +1,14 @@
-//! The driver: one step of the engine at a time, and for each step commit, then send, then show, in that order
-//! and no other. When a commit fails the engine is thrown away with the process: memory is never ahead of the
-//! disk. Decides nothing; what to ask, and when to end, is the commands'. ARCHITECTURE.md "One road".
+//! The driver: one step of the engine at a time, carried out by `pawl-driver`. When a commit fails the engine is
+//! thrown away with the process: memory is never ahead of the disk. Decides nothing; what to ask, and when to end, is
+//! the commands'. ARCHITECTURE.md "One road".
 
 use std::collections::VecDeque;
 
 use pawl_client::{
-    AlertCode, Command, CommandError, CommandId, Config, Connection, Engine, Event, FrameBatch,
-    Hint, Input, Key, MessageView, SocketRequest, Step, StoreError,
+    AlertCode, Change, Command, CommandError, CommandId, Config, Connection, Engine, Event,
+    FrameBatch, Hint, Input, Key, MessageView, SocketRequest, Step, StoreError,
 };
+use pawl_driver::{EngineHost, Host, Records, at_once};
 use rand_core::Rng;
 use tokio::time::{Duration, Instant, sleep, timeout_at};
 
@@ -46,6 +47,8 @@ pub(crate) struct Driver {
     was_online: bool,
     /// How often what the relay said has changed something here.
     answers: u64,
+    /// The step under way handles what the relay said.
+    is_answer: bool,
     /// What answered was no relay: a page in which one signs in to a network.
     is_elsewhere: bool,
 }
@@ -94,6 +97,7 @@ impl Driver {
             connection: Connection::Offline,
             was_online: false,
             answers: 0,
+            is_answer: false,
             is_elsewhere: false,
         })
     }
@@ -284,44 +288,7 @@ impl Driver {
 
     /// One step, and those that follow from what it asks of the store.
     fn step(&mut self, input: Input) -> Result<(), Failure> {
-        let mut reads = self.one_step(input)?;
-        while !reads.is_empty() {
-            let rows = self.store.messages(&reads)?;
-            reads = self.one_step(Input::Lines(rows))?;
-        }
-        Ok(())
-    }
-
-    /// The one road: nothing is sent or shown before the state that it came from is on disk. Gives what the
-    /// engine wants to read.
-    fn one_step(&mut self, input: Input) -> Result<Vec<Key>, Failure> {
-        let is_answer = matches!(input, Input::Frames(_));
-        let Step {
-            changes,
-            frames,
-            socket,
-            events,
-            reads,
-            wake_at,
-        } = self.engine.handle(input, now(), &mut random::for_a_step());
-        if !changes.is_empty() {
-            self.answers += u64::from(is_answer);
-            self.store.commit(changes)?;
-        }
-        for frame in frames {
-            if self.socket.as_ref().is_some_and(|open| !open.send(frame)) {
-                self.close();
-            }
-        }
-        match socket {
-            Some(SocketRequest::Open) => self.socket = Some(Socket::open(self.relay.socket_url())),
-            Some(SocketRequest::Close) => self.close(),
-            None => {}
-        }
-        self.wake_at = wake_at;
-        events.iter().for_each(|event| self.tell(event));
-        self.events.extend(events);
-        Ok(reads)
+        at_once(pawl_driver::drive(self, input))
     }
 
     /// A request to close is answered at once: a closing handshake with a dead network takes a minute.
@@ -361,6 +328,54 @@ impl Driver {
         if let Some(socket) = self.socket.take() {
             socket.finish().await;
         }
+    }
+}
+
+impl Host for Driver {
+    type Error = Failure;
+
+    async fn commit(&mut self, changes: Vec<Change>) -> Result<(), Failure> {
+        self.answers += u64::from(self.is_answer);
+        self.store.commit(changes)
+    }
+
+    fn send(&mut self, frames: Vec<Vec<u8>>) -> Result<(), Failure> {
+        for frame in frames {
+            if self.socket.as_ref().is_some_and(|open| !open.send(frame)) {
+                self.close();
+            }
+        }
+        Ok(())
+    }
+
+    fn serve(&mut self, request: SocketRequest) -> Result<(), Failure> {
+        match request {
+            SocketRequest::Open => self.socket = Some(Socket::open(self.relay.socket_url())),
+            SocketRequest::Close => self.close(),
+        }
+        Ok(())
+    }
+
+    fn wake_at(&mut self, at: Option<u64>) -> Result<(), Failure> {
+        self.wake_at = at;
+        Ok(())
+    }
+
+    fn show(&mut self, events: Vec<Event>) -> Result<(), Failure> {
+        events.iter().for_each(|event| self.tell(event));
+        self.events.extend(events);
+        Ok(())
+    }
+}
+
+impl EngineHost for Driver {
+    fn handle(&mut self, input: Input) -> Step {
+        self.is_answer = matches!(input, Input::Frames(_));
+        self.engine.handle(input, now(), &mut random::for_a_step())
+    }
+
+    async fn read(&mut self, keys: Vec<Key>) -> Result<Records, Failure> {
+        self.store.messages(&keys)
     }
 }
 

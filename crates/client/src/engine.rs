@@ -25,7 +25,7 @@ use crate::requests::Requests;
 use crate::rings::Ring;
 use crate::sending::Sending;
 use crate::sessions::Sessions;
-use crate::step::{Hint, Input, Step};
+use crate::step::{Effects, Hint, Input, Step};
 use crate::store::{Key, Table};
 use crate::strangers::Strangers;
 use crate::tracked::{Kept, Tracked};
@@ -212,14 +212,14 @@ impl Engine {
         self.strangers.flush(&mut changes);
         self.aside.flush(&mut changes);
         self.requests.flush(&mut changes);
-        Step {
-            changes,
+        let effects = Effects {
             frames: turn.frames,
             socket: turn.socket,
             events,
             reads: turn.reads,
             wake_at: self.wake_at(),
-        }
+        };
+        Step::new(changes, effects)
     }
 
     fn events(&mut self, turn: &mut Turn<'_>) -> Vec<Event> {

@@ -66,7 +66,7 @@ pub use event::{
 };
 pub use pawl_protocol::DrawAhead;
 pub use seal::{DataKey, Sealer};
-pub use step::{FrameBatch, Hint, Input, SocketRequest, Step};
+pub use step::{Effects, FrameBatch, Hint, Input, SocketRequest, Step, Uncommitted};
 pub use store::{Change, Key, Table};
 
 /// Longest text of a message, in bytes of UTF-8: with its fields it fits the largest padding class.

@@ -26,10 +26,10 @@ pub enum Input {
         /// The WebSocket close code, where there was one.
         code: Option<u16>,
     },
-    /// The records that `Step::reads` asked for, in that order; nothing where there is none or it is
+    /// The records that `Effects::reads` asked for, in that order; nothing where there is none or it is
     /// damaged.
     Lines(Vec<Option<Zeroizing<Vec<u8>>>>),
-    /// The time in `Step::wake_at` has come (also right after loading, to begin).
+    /// The time in `Effects::wake_at` has come (also right after loading, to begin).
     Tick,
     /// Something outside bears on the connection.
     Hint(Hint),
@@ -99,16 +99,88 @@ pub enum SocketRequest {
     Close,
 }
 
-/// What comes out, in the order in which it must be carried out.
-#[derive(Default)]
+/// What comes out of one call of [`crate::Engine::handle`]. What it sends and shows can be had when what it changes has
+/// been taken, to be committed:
+///
+/// ```
+/// # fn commit(_: Vec<pawl_client::Change>) -> Result<(), ()> { Ok(()) }
+/// # fn send(_: Vec<u8>) {}
+/// fn carry_out(step: pawl_client::Step) -> Result<(), ()> {
+///     let (changes, uncommitted) = step.into_changes();
+///     commit(changes)?;
+///     uncommitted.committed().frames.into_iter().for_each(send);
+///     Ok(())
+/// }
+/// ```
+///
+/// A step itself has nothing to send:
+///
+/// ```compile_fail,E0609
+/// # fn commit(_: Vec<pawl_client::Change>) -> Result<(), ()> { Ok(()) }
+/// # fn send(_: Vec<u8>) {}
+/// fn carry_out(step: pawl_client::Step) -> Result<(), ()> {
+///     step.frames.into_iter().for_each(send);
+///     Ok(())
+/// }
+/// ```
+///
+/// Nor has what is not committed:
+///
+/// ```compile_fail,E0616
+/// # fn commit(_: Vec<pawl_client::Change>) -> Result<(), ()> { Ok(()) }
+/// # fn send(_: Vec<u8>) {}
+/// fn carry_out(step: pawl_client::Step) -> Result<(), ()> {
+///     let (changes, uncommitted) = step.into_changes();
+///     uncommitted.effects.frames.into_iter().for_each(send);
+///     commit(changes)
+/// }
+/// ```
+#[must_use = "a step that is not carried out leaves the engine ahead of its store"]
 pub struct Step {
-    /// First: all of these in one transaction, durable before anything else is done.
-    pub changes: Vec<Change>,
-    /// Second: encoded frames for the open socket, in order.
+    changes: Vec<Change>,
+    effects: Effects,
+}
+
+impl Step {
+    pub(crate) fn new(changes: Vec<Change>, effects: Effects) -> Self {
+        Self { changes, effects }
+    }
+
+    /// What is to be committed.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// First: all of these in one transaction, durable before anything else is done. The rest is in the other part.
+    pub fn into_changes(self) -> (Vec<Change>, Uncommitted) {
+        let effects = self.effects;
+        (self.changes, Uncommitted { effects })
+    }
+}
+
+/// What a step does when its changes are committed.
+#[must_use = "what is committed must be sent and shown"]
+pub struct Uncommitted {
+    effects: Effects,
+}
+
+impl Uncommitted {
+    /// Says that the changes are durable, or that there were none.
+    #[must_use]
+    pub fn committed(self) -> Effects {
+        self.effects
+    }
+}
+
+/// What a step does outside, in the order in which it must be carried out. `pawl-driver` does.
+#[derive(Default)]
+pub struct Effects {
+    /// First: encoded frames for the open socket, in order.
     pub frames: Vec<Vec<u8>>,
-    /// Second, too: what to do about the socket (a `Close` after the frames).
+    /// First, too: what to do about the socket (a `Close` after the frames).
     pub socket: Option<SocketRequest>,
-    /// Third.
+    /// Second.
     pub events: Vec<Event>,
     /// Keys in [`crate::Table::Messages`] to be read when the rest is done, and answered with one
     /// `Input::Lines`; where the driver fails before that, the engine that is loaded asks again.

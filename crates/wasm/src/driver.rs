@@ -1,15 +1,16 @@
-//! The driver: one loop, one step of the engine at a time, and for each step commit, then send, then
-//! show, in that order and no other. When a commit fails the engine is thrown away and loaded again
-//! from the store, and every page asks again what was not answered. ARCHITECTURE.md "One road".
+//! The driver: one loop, one step of the engine at a time, carried out by `pawl-driver`. When a commit
+//! fails the engine is thrown away and loaded again from the store, and every page asks again what was
+//! not answered. ARCHITECTURE.md "One road".
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 use futures_channel::mpsc;
 use pawl_client::{
-    AlertCode, CommandError, CommandId, Config, Engine, Event, Input, Key, MessageView, Query,
-    QueryReply, SocketRequest, Step,
+    AlertCode, Change, CommandError, CommandId, Config, Engine, Event, Input, Key, MessageView,
+    Query, QueryReply, SocketRequest, Step,
 };
+use pawl_driver::{EngineHost, Host, Records};
 
 use crate::clock::{Alarm, now, sleep, within};
 use crate::errors::{StartError, StartErrorCode};
@@ -236,63 +237,7 @@ impl<'a> Driver<'a> {
 
     /// One step, and those that follow from what it asks of the store.
     async fn step(&mut self, input: Input) -> Result<(), Stop> {
-        let mut reads = self.one_step(input).await?;
-        while !reads.is_empty() {
-            let rows = self.store.messages(&reads).await;
-            let rows = rows.map_err(|ReadError(cause)| Stop::Failed(cause))?;
-            reads = self.one_step(Input::Lines(rows)).await?;
-        }
-        Ok(())
-    }
-
-    /// The one road: nothing is sent or shown before the state that it came from is on disk. Gives what
-    /// the engine wants to read.
-    async fn one_step(&mut self, input: Input) -> Result<Vec<Key>, Stop> {
-        let step = self.engine.handle(input, now(), &mut random::for_a_step());
-        let Step {
-            changes,
-            frames,
-            socket,
-            events,
-            reads,
-            wake_at,
-        } = step;
-        if !changes.is_empty() {
-            self.store.commit(changes).await?;
-            self.failures.set(0);
-        }
-        if let Some(open) = &self.socket {
-            frames.iter().for_each(|frame| open.send(frame));
-        }
-        if let Some(request) = socket {
-            self.serve(request);
-        }
-        for event in &events {
-            if let Event::CommandDone { id, .. } = event {
-                self.open.retain(|open| open != id);
-            }
-        }
-        self.tab.show(&events);
-        if let Some(at) = wake_at {
-            self.alarm.set(at);
-        }
-        Ok(reads)
-    }
-
-    /// A request for the socket is always answered: by the browser, or at once where there is nothing
-    /// to wait for (a closing handshake with a dead network takes a minute).
-    fn serve(&mut self, request: SocketRequest) {
-        let number = self.tab.next_socket_number();
-        let tab = Rc::clone(self.tab);
-        let sink = Rc::new(move |event| tab.work(Work::Socket { number, event }));
-        self.socket = match request {
-            SocketRequest::Open => Socket::open(&self.tab.config.ws_url, sink),
-            SocketRequest::Close => None,
-        };
-        if self.socket.is_none() {
-            let event = SocketEvent::Closed { code: None };
-            self.tab.work(Work::Socket { number, event });
-        }
+        pawl_driver::drive(self, input).await
     }
 
     async fn answer(&self, query: Query) -> QueryReply {
@@ -335,6 +280,68 @@ impl<'a> Driver<'a> {
                 .message_view(key, record.as_ref().map(|record| record.as_slice()))
         });
         Ok((views.collect(), rows.len() > wanted))
+    }
+}
+
+impl Host for Driver<'_> {
+    type Error = Stop;
+
+    async fn commit(&mut self, changes: Vec<Change>) -> Result<(), Stop> {
+        self.store.commit(changes).await?;
+        self.failures.set(0);
+        Ok(())
+    }
+
+    fn send(&mut self, frames: Vec<Vec<u8>>) -> Result<(), Stop> {
+        if let Some(open) = &self.socket {
+            frames.iter().for_each(|frame| open.send(frame));
+        }
+        Ok(())
+    }
+
+    /// Always answered: by the browser, or at once where there is nothing to wait for (a closing handshake
+    /// with a dead network takes a minute).
+    fn serve(&mut self, request: SocketRequest) -> Result<(), Stop> {
+        let number = self.tab.next_socket_number();
+        let tab = Rc::clone(self.tab);
+        let sink = Rc::new(move |event| tab.work(Work::Socket { number, event }));
+        self.socket = match request {
+            SocketRequest::Open => Socket::open(&self.tab.config.ws_url, sink),
+            SocketRequest::Close => None,
+        };
+        if self.socket.is_none() {
+            let event = SocketEvent::Closed { code: None };
+            self.tab.work(Work::Socket { number, event });
+        }
+        Ok(())
+    }
+
+    fn wake_at(&mut self, at: Option<u64>) -> Result<(), Stop> {
+        if let Some(at) = at {
+            self.alarm.set(at);
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, events: Vec<Event>) -> Result<(), Stop> {
+        for event in &events {
+            if let Event::CommandDone { id, .. } = event {
+                self.open.retain(|open| open != id);
+            }
+        }
+        self.tab.show(&events);
+        Ok(())
+    }
+}
+
+impl EngineHost for Driver<'_> {
+    fn handle(&mut self, input: Input) -> Step {
+        self.engine.handle(input, now(), &mut random::for_a_step())
+    }
+
+    async fn read(&mut self, keys: Vec<Key>) -> Result<Records, Stop> {
+        let records = self.store.messages(&keys).await;
+        records.map_err(|ReadError(cause)| Stop::Failed(cause))
     }
 }
 

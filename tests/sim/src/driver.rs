@@ -1,9 +1,10 @@
-//! One step of one engine, carried out as a driver does (crates/wasm): commit, then send, then show. Here processes
-//! die, commits fail and tabs are fenced off; what a driver could do wrong is done here, too, where it is asked for.
+//! One step of one engine, carried out by `pawl-driver`. Here processes die, commits fail and tabs are fenced off; what
+//! a driver could do wrong is done here, too, where it is asked for.
 
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
-use pawl_client::{Change, Event, Input, Key, SocketRequest, Step, Table};
+use pawl_client::{Change, Effects, Event, Input, Key, SocketRequest, Step, Table};
+use pawl_driver::{Host, at_once, carry_out, finish};
 use pawl_protocol::Envelope;
 use pawl_wire::{ClientFrame, RelayFrame};
 
@@ -21,16 +22,83 @@ const RETRY_MS: u64 = 1_000;
 /// First byte of a one-time X25519 prekey's key.
 const ONE_TIME: u8 = 2;
 
-/// How a commit ends.
-#[derive(PartialEq, Eq)]
-enum Committed {
-    Done,
+/// Why a step ended before its end.
+enum End {
+    Died,
     Fenced,
     Full,
     Failed,
+    Broken(Failure),
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Broken(failure)
+    }
 }
 
 type Carried = Result<(), Failure>;
+
+/// A tab's step, and where its process dies.
+struct Hosted<'a> {
+    world: &'a mut World,
+    who: usize,
+    tab: usize,
+    point: Option<Point>,
+}
+
+impl Hosted<'_> {
+    fn dies_at(&self, point: Point) -> Result<(), End> {
+        if self.point == Some(point) {
+            return Err(End::Died);
+        }
+        Ok(())
+    }
+
+    /// As a driver does that is wrong by the world's fault.
+    fn carry_out_wrongly(&mut self, step: Step) -> Result<Vec<Key>, End> {
+        let (changes, uncommitted) = step.into_changes();
+        let mut effects = uncommitted.committed();
+        self.world.take_early(self.who, self.tab, &mut effects)?;
+        if !changes.is_empty() {
+            at_once(self.commit(changes))?;
+        }
+        finish(self, effects)
+    }
+}
+
+impl Host for Hosted<'_> {
+    type Error = End;
+
+    async fn commit(&mut self, changes: Vec<Change>) -> Result<(), End> {
+        self.world.commit(self.who, self.tab, changes)?;
+        self.dies_at(Point::AfterCommit)
+    }
+
+    fn send(&mut self, mut frames: Vec<Vec<u8>>) -> Result<(), End> {
+        if self.point == Some(Point::AmidSending) {
+            let sent = self.world.roll(frames.len() + 1);
+            frames.truncate(sent);
+        }
+        self.world.send(self.who, self.tab, frames);
+        self.dies_at(Point::AmidSending)
+    }
+
+    fn serve(&mut self, request: SocketRequest) -> Result<(), End> {
+        self.world.serve(self.who, self.tab, request);
+        Ok(())
+    }
+
+    fn wake_at(&mut self, at: Option<u64>) -> Result<(), End> {
+        self.dies_at(Point::AfterSending)?;
+        self.world.set_alarm(self.who, self.tab, at);
+        Ok(())
+    }
+
+    fn show(&mut self, events: Vec<Event>) -> Result<(), End> {
+        Ok(self.world.show(self.who, self.tab, events)?)
+    }
+}
 
 impl World {
     /// One step of a tab.
@@ -67,54 +135,37 @@ impl World {
         }
     }
 
-    fn carry_out(
-        &mut self,
-        who: usize,
-        tab: usize,
-        mut step: Step,
-        point: Option<Point>,
-    ) -> Carried {
-        let (early, frames) = self.take_early(&mut step);
-        self.send(who, tab, early);
-        if self.fault == Some(Fault::ShowBeforeCommit) {
-            let events = std::mem::take(&mut step.events);
-            self.show(who, tab, events)?;
-        }
+    fn carry_out(&mut self, who: usize, tab: usize, step: Step, point: Option<Point>) -> Carried {
         if point == Some(Point::BeforeCommit) {
-            if self.fault == Some(Fault::TornCommit) {
-                step.changes.truncate(step.changes.len() / 2);
-                self.write(who, step.changes)?;
-            }
+            return self.die_uncommitted(who, tab, step);
+        }
+        if point == Some(Point::AfterCommit) && step.changes().is_empty() {
             return self.crash(who);
         }
-        match self.commit(who, tab, step.changes)? {
-            Committed::Done => {}
-            Committed::Fenced => return self.depose(who, tab),
-            Committed::Full => return self.go_without(who, tab, true),
-            Committed::Failed => return self.go_without(who, tab, false),
-        }
-        if point == Some(Point::AfterCommit) {
-            return self.crash(who);
-        }
-        let all = frames.len();
-        let sent = match point {
-            Some(Point::AmidSending) => self.roll(all + 1),
-            _ => all,
+        let mut hosted = Hosted {
+            world: self,
+            who,
+            tab,
+            point,
         };
-        self.send(who, tab, frames.into_iter().take(sent).collect());
-        if point == Some(Point::AmidSending) {
-            return self.crash(who);
-        }
-        self.serve(who, tab, step.socket);
-        if point == Some(Point::AfterSending) {
-            return self.crash(who);
-        }
-        self.set_alarm(who, tab, step.wake_at);
-        self.show(who, tab, step.events)?;
-        if !step.reads.is_empty() {
+        let ended = match hosted.world.fault {
+            Some(
+                Fault::SendBeforeCommit | Fault::AcknowledgeBeforeCommit | Fault::ShowBeforeCommit,
+            ) => hosted.carry_out_wrongly(step),
+            _ => at_once(carry_out(&mut hosted, step)),
+        };
+        let reads = match ended {
+            Ok(reads) => reads,
+            Err(End::Died) => return self.crash(who),
+            Err(End::Fenced) => return self.depose(who, tab),
+            Err(End::Full) => return self.go_without(who, tab, true),
+            Err(End::Failed) => return self.go_without(who, tab, false),
+            Err(End::Broken(failure)) => return Err(failure),
+        };
+        if !reads.is_empty() {
             let person = &mut self.people[who];
             let read = |key| person.disk.get(&(Table::Messages, key));
-            let rows = step.reads.into_iter().map(read);
+            let rows = reads.into_iter().map(read);
             let rows = rows.map(|row| row.map(|row| row.to_vec().into()));
             let lines = Input::Lines(rows.collect());
             person.tabs[tab].inputs.push_front(lines);
@@ -122,9 +173,20 @@ impl World {
         Ok(())
     }
 
-    /// What a driver that is wrong sends before it commits, and the rest.
-    fn take_early(&self, step: &mut Step) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-        let frames = std::mem::take(&mut step.frames);
+    /// A process dies before it commits. A driver that is wrong has sent and shown something by then, or has written
+    /// half of it.
+    fn die_uncommitted(&mut self, who: usize, tab: usize, step: Step) -> Carried {
+        let (mut changes, uncommitted) = step.into_changes();
+        self.take_early(who, tab, &mut uncommitted.committed())?;
+        if self.fault == Some(Fault::TornCommit) {
+            changes.truncate(changes.len() / 2);
+            self.write(who, changes)?;
+        }
+        self.crash(who)
+    }
+
+    /// What a driver that is wrong sends and shows before it commits.
+    fn take_early(&mut self, who: usize, tab: usize, effects: &mut Effects) -> Carried {
         let is_early = |frame: &Vec<u8>| match self.fault {
             Some(Fault::SendBeforeCommit) => true,
             Some(Fault::AcknowledgeBeforeCommit) => {
@@ -132,32 +194,31 @@ impl World {
             }
             _ => false,
         };
-        frames.into_iter().partition(is_early)
+        let frames = std::mem::take(&mut effects.frames);
+        let (early, frames) = frames.into_iter().partition(is_early);
+        effects.frames = frames;
+        self.send(who, tab, early);
+        if self.fault == Some(Fault::ShowBeforeCommit) {
+            let events = std::mem::take(&mut effects.events);
+            self.show(who, tab, events)?;
+        }
+        Ok(())
     }
 
-    fn commit(
-        &mut self,
-        who: usize,
-        tab: usize,
-        changes: Vec<Change>,
-    ) -> Result<Committed, Failure> {
-        if changes.is_empty() {
-            return Ok(Committed::Done);
-        }
+    fn commit(&mut self, who: usize, tab: usize, changes: Vec<Change>) -> Result<(), End> {
         let person = &mut self.people[who];
         let is_fenced = person.tabs[tab].fence != person.fence;
         if is_fenced && self.fault != Some(Fault::FenceForgotten) {
-            return Ok(Committed::Fenced);
+            return Err(End::Fenced);
         }
         if person.full {
-            return Ok(Committed::Full);
+            return Err(End::Full);
         }
         if person.failing > 0 {
             person.failing -= 1;
-            return Ok(Committed::Failed);
+            return Err(End::Failed);
         }
-        self.write(who, changes)?;
-        Ok(Committed::Done)
+        Ok(self.write(who, changes)?)
     }
 
     /// One transaction.
@@ -229,10 +290,7 @@ impl World {
         }
     }
 
-    fn serve(&mut self, who: usize, tab: usize, request: Option<SocketRequest>) {
-        let Some(request) = request else {
-            return;
-        };
+    fn serve(&mut self, who: usize, tab: usize, request: SocketRequest) {
         self.leave(who, tab);
         let is_up = self.people[who].network;
         let input = match request {

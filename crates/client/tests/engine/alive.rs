@@ -1,9 +1,9 @@
 //! How soon a line that is dead without a word is known to be dead, and that a slow one is not taken for it.
 
-use crate::support::{World, send};
+use crate::support::{World, effects, send};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
-use pawl_client::{Connection, Event, Hint, Input, SocketRequest, Step};
+use pawl_client::{Connection, Effects, Event, Hint, Input, SocketRequest};
 use pawl_wire::{ClientFrame, RelayFrame};
 
 const ALICE: usize = 0;
@@ -41,13 +41,14 @@ impl Dead {
 
     fn input(&mut self, input: Input) {
         let engine = &mut self.world.clients[ALICE].engine;
-        let Step {
+        let step = engine.handle(input, self.now, &mut self.rng);
+        let Effects {
             frames,
             socket,
             events,
             wake_at,
             ..
-        } = engine.handle(input, self.now, &mut self.rng);
+        } = effects(step);
         self.wake_at = wake_at.expect("something is always due");
         let at = self.now - self.begun;
         let is_ping =

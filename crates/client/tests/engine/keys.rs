@@ -4,8 +4,8 @@
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 
-use crate::support::World;
 use crate::support::stranger::Stranger;
+use crate::support::{World, effects};
 use pawl_client::{AlertCode, Change, Input, SocketRequest, Table};
 use pawl_wire::{ClientFrame, RelayFrame};
 
@@ -66,19 +66,17 @@ fn private_keys_are_committed_in_the_step_that_uploads_the_public_ones() {
             }
             Change::Delete { .. } => false,
         };
-        let written = step.changes.iter().filter(is_new).count();
-        let uploaded = step
-            .frames
-            .iter()
-            .map(|frame| match ClientFrame::decode(frame) {
-                Ok(ClientFrame::Publish { keys, .. }) => {
-                    keys.one_time_prekeys.len() + keys.one_time_kems.len()
-                }
-                _ => 0,
-            });
+        let written = step.changes().iter().filter(is_new).count();
+        world.carry_out(ALICE, step, None);
+        let frames = world.clients[ALICE].up.iter();
+        let uploaded = frames.map(|frame| match ClientFrame::decode(frame) {
+            Ok(ClientFrame::Publish { keys, .. }) => {
+                keys.one_time_prekeys.len() + keys.one_time_kems.len()
+            }
+            _ => 0,
+        });
         assert_eq!(written, uploaded.sum::<usize>(), "round {round}");
         assert_eq!(written, 100);
-        world.carry_out(ALICE, step, None);
         world.settle();
     }
     for mailbox in world.relay.boxes.values() {
@@ -167,12 +165,14 @@ fn without_an_account_a_step_asks_for_a_connection_once_and_writes_nothing() {
     let step = world.clients[ALICE]
         .engine
         .handle(Input::Tick, now, &mut rng);
-    assert!(step.changes.is_empty() && step.frames.is_empty());
-    assert_eq!(step.socket, Some(SocketRequest::Open));
+    assert!(step.changes().is_empty());
+    let first = effects(step);
+    assert!(first.frames.is_empty());
+    assert_eq!(first.socket, Some(SocketRequest::Open));
     let again = world.clients[ALICE]
         .engine
         .handle(Input::Tick, now, &mut rng);
-    assert_eq!(again.socket, None);
+    assert_eq!(effects(again).socket, None);
 }
 
 /// Whether a client's disk holds these bytes in any record.
@@ -261,9 +261,9 @@ fn old_keys_of_many_sessions_go_in_steps_that_fit_a_transaction() {
                     }
                 )
             };
-            steps.push(step.changes.iter().filter(is_session).count());
-            let is_more = step.wake_at.is_some_and(|at| at <= now);
+            steps.push(step.changes().iter().filter(is_session).count());
             world.carry_out(BOB, step, None);
+            let is_more = world.clients[BOB].wake_at.is_some_and(|at| at <= now);
             if !is_more {
                 break;
             }

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::support::relay::AUTHORITY;
-use crate::support::{Crash, START, World};
+use crate::support::{Crash, START, World, effects};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 use pawl_client::{
@@ -153,6 +153,7 @@ struct Seen {
 }
 
 fn seen(step: Step) -> Seen {
+    let step = effects(step);
     let register = step.frames.iter().find_map(|bytes| {
         let frame = ClientFrame::decode(bytes).expect("the engine speaks frames");
         match frame {

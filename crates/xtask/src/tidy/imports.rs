@@ -8,24 +8,35 @@ use crate::context::Context;
 use crate::manifest::{Member, members};
 
 /// A package, and those of ours that it may know.
-const MAY_KNOW: [(&str, &[&str]); 13] = [
+const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("pawl-protocol", &[]),
     ("pawl-wire", &[]),
     ("pawl-client", &["pawl-protocol", "pawl-wire"]),
-    ("pawl-wasm", &["pawl-client"]),
+    ("pawl-driver", &["pawl-client"]),
+    ("pawl-wasm", &["pawl-client", "pawl-driver"]),
     ("pawl-module", &["pawl-wasm"]),
-    ("pawl-cli", &["pawl-client"]),
+    ("pawl-cli", &["pawl-client", "pawl-driver"]),
     ("pawl-server", &["pawl-wire"]),
-    ("pawl-bench", &["pawl-protocol", "pawl-wire", "pawl-client"]),
+    (
+        "pawl-bench",
+        &["pawl-protocol", "pawl-wire", "pawl-client", "pawl-driver"],
+    ),
     ("pawl-fuzz", &["pawl-protocol", "pawl-wire", "pawl-client"]),
-    ("pawl-sim", &["pawl-protocol", "pawl-wire", "pawl-client"]),
+    (
+        "pawl-sim",
+        &["pawl-protocol", "pawl-wire", "pawl-client", "pawl-driver"],
+    ),
     ("pawl-load", &["pawl-wire"]),
     ("xtask", &[]),
     ("pawl", &[]),
 ];
 
-/// What a package's tests may know beside that: a terminal is tested against the real relay.
-const TESTS_MAY_KNOW: [(&str, &[&str]); 1] = [("pawl-cli", &["pawl-server"])];
+/// What a package's tests may know beside that: a terminal is tested against the real relay, and the engine's tests carry
+/// steps out as all others do.
+const TESTS_MAY_KNOW: [(&str, &[&str]); 2] = [
+    ("pawl-cli", &["pawl-server"]),
+    ("pawl-client", &["pawl-driver"]),
+];
 
 /// The root package's tests are of the whole system.
 const TESTS_OF_ALL: &str = "pawl";

@@ -1,6 +1,7 @@
 //! Engines and a model relay in one deterministic world: seeded randomness, fake time, a store that
 //! applies changes, and crashes at any point of the order commit, send, show.
 
+mod hosted;
 pub mod private;
 pub mod relay;
 pub mod store;
@@ -11,10 +12,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
+use hosted::{Died, Hosted};
 use pawl_client::{
-    AlertCode, Change, Command, CommandError, Config, Engine, Event, FrameBatch, Hint, Input, Key,
-    LoadedRecord, MessageStatus, MessageView, SocketRequest, Step, Table,
+    AlertCode, Command, CommandError, Config, Effects, Engine, Event, FrameBatch, Hint, Input, Key,
+    LoadedRecord, MessageStatus, MessageView, Step, Table,
 };
+use pawl_driver::{at_once, carry_out};
 use pawl_wire::{ConnectionError, DeviceAddress, RelayFrame, close_code};
 use relay::{AUTHORITY, Peer, Relay};
 use told::Told;
@@ -48,7 +51,8 @@ pub struct Client {
     pub largest_step: usize,
     rng: ChaCha20Rng,
     socket: Option<Peer>,
-    up: VecDeque<Vec<u8>>,
+    /// What was sent and is on its way.
+    pub up: VecDeque<Vec<u8>>,
     /// What the driver has to tell the engine.
     inputs: VecDeque<Input>,
     /// Lines that were read and are not handed over yet, where the world holds them.
@@ -86,6 +90,12 @@ pub fn try_load(disk: &Disk) -> Result<Engine, pawl_client::StoreError> {
     });
     let authority = AUTHORITY.to_owned();
     Engine::load(Config { authority }, records.collect())
+}
+
+/// What a step does outside, as if its changes were committed: for tests that have no store.
+pub fn effects(step: Step) -> Effects {
+    let (_, uncommitted) = step.into_changes();
+    uncommitted.committed()
 }
 
 impl World {
@@ -281,57 +291,33 @@ impl World {
     }
 
     pub fn carry_out(&mut self, i: usize, step: Step, crash: Option<Crash>) {
-        if crash == Some(Crash::BeforeCommit) {
+        let is_nothing = step.changes().is_empty() && crash == Some(Crash::AfterCommit);
+        if crash == Some(Crash::BeforeCommit) || is_nothing {
             return self.crash(i);
+        }
+        let mut hosted = Hosted {
+            world: self,
+            i,
+            crash,
+        };
+        match at_once(carry_out(&mut hosted, step)) {
+            Ok(reads) => self.read(i, reads),
+            Err(Died) => self.crash(i),
+        }
+    }
+
+    fn read(&mut self, i: usize, reads: Vec<Key>) {
+        if reads.is_empty() {
+            return;
         }
         let client = &mut self.clients[i];
-        client.changes += step.changes.len();
-        client.commits += usize::from(!step.changes.is_empty());
-        client.largest_step = client.largest_step.max(step.changes.len());
-        for change in step.changes {
-            match change {
-                Change::Put { table, key, value } => {
-                    client.disk.insert((table, key), value.to_vec());
-                }
-                Change::Delete { table, key } => drop(client.disk.remove(&(table, key))),
-            }
-        }
-        if crash == Some(Crash::AfterCommit) {
-            return self.crash(i);
-        }
-        if client.socket.is_some() {
-            client.up.extend(step.frames);
-        }
-        match step.socket {
-            Some(SocketRequest::Open) if client.network => {
-                client.socket = Some(self.relay.accept(i));
-                client.inputs.push_back(Input::SocketOpened);
-            }
-            Some(SocketRequest::Open) => {
-                client.inputs.push_back(Input::SocketClosed { code: None });
-            }
-            Some(SocketRequest::Close) => self.pump_up(i),
-            None => {}
-        }
-        if step.socket == Some(SocketRequest::Close) {
-            self.break_connection(i, Some(1_000));
-        }
-        if crash == Some(Crash::AfterSend) {
-            return self.crash(i);
-        }
-        let client = &mut self.clients[i];
-        client.wake_at = step.wake_at;
-        client.told.hear(&step.events);
-        client.events.extend(step.events);
-        if !step.reads.is_empty() {
-            let read = |key| client.disk.get(&(Table::Messages, key)).cloned();
-            let rows = step.reads.into_iter().map(|key| read(key).map(Into::into));
-            let lines = Input::Lines(rows.collect());
-            if self.holds_lines {
-                client.held.push(lines);
-            } else {
-                client.inputs.push_back(lines);
-            }
+        let read = |key| client.disk.get(&(Table::Messages, key)).cloned();
+        let rows = reads.into_iter().map(|key| read(key).map(Into::into));
+        let lines = Input::Lines(rows.collect());
+        if self.holds_lines {
+            client.held.push(lines);
+        } else {
+            client.inputs.push_back(lines);
         }
     }
 
