@@ -215,9 +215,9 @@ impl Engine {
         let effects = Effects {
             frames: turn.frames,
             socket: turn.socket,
+            wake_at: self.wake_at(),
             events,
             reads: turn.reads,
-            wake_at: self.wake_at(),
         };
         Step::new(changes, effects)
     }

@@ -173,19 +173,19 @@ impl Uncommitted {
     }
 }
 
-/// What a step does outside, in the order in which it must be carried out. `pawl-driver` does.
+/// What a step does outside, in the order in which `pawl-driver` carries it out.
 #[derive(Default)]
 pub struct Effects {
     /// First: encoded frames for the open socket, in order.
     pub frames: Vec<Vec<u8>>,
-    /// First, too: what to do about the socket (a `Close` after the frames).
+    /// Second: what to do about the socket (a `Close` after the frames).
     pub socket: Option<SocketRequest>,
-    /// Second.
-    pub events: Vec<Event>,
-    /// Keys in [`crate::Table::Messages`] to be read when the rest is done, and answered with one
-    /// `Input::Lines`; where the driver fails before that, the engine that is loaded asks again.
-    pub reads: Vec<Key>,
-    /// When to call with `Input::Tick` at the latest, milliseconds since 1970; replaces the one
+    /// Third: when to call with `Input::Tick` at the latest, milliseconds since 1970; replaces the one
     /// before.
     pub wake_at: Option<u64>,
+    /// Fourth.
+    pub events: Vec<Event>,
+    /// Last: keys in [`crate::Table::Messages`] to be read, and answered with one `Input::Lines`;
+    /// where the driver fails before that, the engine that is loaded asks again.
+    pub reads: Vec<Key>,
 }

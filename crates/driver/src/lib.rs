@@ -15,21 +15,22 @@ pub type Records = Vec<Option<Zeroizing<Vec<u8>>>>;
 /// What steps are carried out on: a store, a socket, an alarm, and whoever watches. Each call may fail; the step ends
 /// there, and nothing that comes later in the order is done.
 pub trait Host {
-    /// Why a step ended before its end. After a failed commit the engine is ahead of its store: it must be dropped and
-    /// loaded again.
+    /// Why a step ended before its end. The engine may be ahead of its store then, and has lost what was not sent and
+    /// shown: it must be dropped and loaded again. The same holds where [`carry_out`] or [`drive`] is dropped halfway.
     type Error;
 
     /// Commits changes, which are at least one, in one transaction that is durable when this returns.
     fn commit(&mut self, changes: Vec<Change>) -> impl Future<Output = Result<(), Self::Error>>;
 
-    /// Hands frames, of which there may be none, to the open socket, in this order. A socket that fails is no error of
-    /// a step: the engine hears `Input::SocketClosed` later.
+    /// Hands frames, of which there may be none, to the open socket, in this order. Without an open socket they are
+    /// dropped. A socket that fails is no error of a step: the engine hears `Input::SocketClosed` later.
     fn send(&mut self, frames: Vec<Vec<u8>>) -> Result<(), Self::Error>;
 
     /// Opens or closes the socket; an `Input::SocketOpened` or `Input::SocketClosed` answers later.
     fn serve(&mut self, request: SocketRequest) -> Result<(), Self::Error>;
 
-    /// Calls with `Input::Tick` at that time at the latest, in milliseconds since 1970; replaces the time before.
+    /// Calls with `Input::Tick` at that time at the latest, in milliseconds since 1970; replaces the time before. A host
+    /// may tick more often, and after `None` keep the time before.
     fn wake_at(&mut self, at: Option<u64>) -> Result<(), Self::Error>;
 
     /// Shows events, of which there may be none, in this order.

@@ -1,5 +1,5 @@
 //! One step of one engine, carried out by `pawl-driver`. Here processes die, commits fail and tabs are fenced off; what
-//! a driver could do wrong is done here, too, where it is asked for.
+//! a driver could do wrong is done here instead, where a deliberate fault asks for it.
 
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
@@ -70,7 +70,13 @@ impl Hosted<'_> {
 impl Host for Hosted<'_> {
     type Error = End;
 
-    async fn commit(&mut self, changes: Vec<Change>) -> Result<(), End> {
+    async fn commit(&mut self, mut changes: Vec<Change>) -> Result<(), End> {
+        if self.point == Some(Point::BeforeCommit) && self.world.fault == Some(Fault::TornCommit) {
+            changes.truncate(changes.len() / 2);
+            self.world.write(self.who, changes)?;
+            return Err(End::Died);
+        }
+        self.dies_at(Point::BeforeCommit)?;
         self.world.commit(self.who, self.tab, changes)?;
         self.dies_at(Point::AfterCommit)
     }
@@ -89,6 +95,7 @@ impl Host for Hosted<'_> {
         Ok(())
     }
 
+    /// What comes first when all is sent.
     fn wake_at(&mut self, at: Option<u64>) -> Result<(), End> {
         self.dies_at(Point::AfterSending)?;
         self.world.set_alarm(self.who, self.tab, at);
@@ -136,11 +143,9 @@ impl World {
     }
 
     fn carry_out(&mut self, who: usize, tab: usize, step: Step, point: Option<Point>) -> Carried {
-        if point == Some(Point::BeforeCommit) {
-            return self.die_uncommitted(who, tab, step);
-        }
-        if point == Some(Point::AfterCommit) && step.changes().is_empty() {
-            return self.crash(who);
+        let dies_about_a_commit = matches!(point, Some(Point::BeforeCommit | Point::AfterCommit));
+        if dies_about_a_commit && step.changes().is_empty() {
+            return self.die_without_a_commit(who, tab, step);
         }
         let mut hosted = Hosted {
             world: self,
@@ -173,15 +178,11 @@ impl World {
         Ok(())
     }
 
-    /// A process dies before it commits. A driver that is wrong has sent and shown something by then, or has written
-    /// half of it.
-    fn die_uncommitted(&mut self, who: usize, tab: usize, step: Step) -> Carried {
-        let (mut changes, uncommitted) = step.into_changes();
+    /// A process dies where it would commit, and there is nothing to commit. A driver that is wrong has sent and shown
+    /// something by then.
+    fn die_without_a_commit(&mut self, who: usize, tab: usize, step: Step) -> Carried {
+        let (_, uncommitted) = step.into_changes();
         self.take_early(who, tab, &mut uncommitted.committed())?;
-        if self.fault == Some(Fault::TornCommit) {
-            changes.truncate(changes.len() / 2);
-            self.write(who, changes)?;
-        }
         self.crash(who)
     }
 

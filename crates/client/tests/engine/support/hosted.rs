@@ -29,6 +29,7 @@ impl Host for Hosted<'_> {
     type Error = Died;
 
     async fn commit(&mut self, changes: Vec<Change>) -> Result<(), Died> {
+        self.dies_at(Crash::BeforeCommit)?;
         let client = &mut self.world.clients[self.i];
         client.changes += changes.len();
         client.commits += 1;
@@ -70,6 +71,7 @@ impl Host for Hosted<'_> {
         Ok(())
     }
 
+    /// What comes first when all is sent.
     fn wake_at(&mut self, at: Option<u64>) -> Result<(), Died> {
         self.dies_at(Crash::AfterSend)?;
         self.world.clients[self.i].wake_at = at;

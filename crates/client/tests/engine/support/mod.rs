@@ -291,8 +291,8 @@ impl World {
     }
 
     pub fn carry_out(&mut self, i: usize, step: Step, crash: Option<Crash>) {
-        let is_nothing = step.changes().is_empty() && crash == Some(Crash::AfterCommit);
-        if crash == Some(Crash::BeforeCommit) || is_nothing {
+        let dies_about_a_commit = matches!(crash, Some(Crash::BeforeCommit | Crash::AfterCommit));
+        if dies_about_a_commit && step.changes().is_empty() {
             return self.crash(i);
         }
         let mut hosted = Hosted {
