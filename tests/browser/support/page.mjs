@@ -45,6 +45,14 @@ function beOffline(offline) {
   window.dispatchEvent(new Event(offline ? 'offline' : 'online'));
 }
 
+/** Runs in the page: what makes an element the part that it is; null where a screen reader does not find it. */
+function identityOf(element) {
+  const modal = document.querySelector('dialog:modal');
+  const isBehind = modal !== null && !modal.contains(element);
+  if (!element.isConnected || !element.checkVisibility() || isBehind || element.closest('[inert], [aria-hidden="true"]') !== null) return null;
+  return ['role', 'aria-label', 'aria-labelledby'].map((name) => element.getAttribute(name)).join(' ');
+}
+
 /** Part of what Puppeteer asks is newer than the oldest Firefox that the laws hold in. */
 function unlessUnknown(error) {
   if (!/unknown command|unsupported operation/.test(error.message)) throw error;
@@ -120,14 +128,16 @@ export class Tab {
     return this.page.evaluate(() => `${location.hash}\n${document.body.innerText}`).catch((error) => `(${error.message})`);
   }
 
-  /** A part of the page that stays for long, or null. */
+  /** A part of the page that stays for long, or null. It is searched for again once it is not what it was. */
   async #part(role, name) {
     const key = `${role} ${name}`;
     const known = this.#parts.get(key);
-    if (await known?.evaluate((element) => element.isConnected && element.checkVisibility()).catch(() => false)) return known;
-    const found = await this.page.$(aria(role, name));
-    this.#parts.set(key, found);
-    return found;
+    if (known !== undefined && (await known.element.evaluate(identityOf).catch(() => null)) === known.identity) return known.element;
+    this.#parts.delete(key);
+    const element = await this.page.$(aria(role, name));
+    const identity = await element?.evaluate(identityOf);
+    if (typeof identity === 'string') this.#parts.set(key, { element, identity });
+    return element;
   }
 
   async find(role, name, within = this.page, deadline = undefined) {
