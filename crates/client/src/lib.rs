@@ -1,9 +1,9 @@
 //! Pawl's client engine: a state machine without I/O, clock or randomness of its own.
 //!
-//! `Engine::handle(input, now, rng)` returns a [`Step`]: changes, then frames, then events. Whoever
-//! drives it commits the changes in one transaction, then sends the frames, then shows the events,
-//! in that order and no other (docs/ARCHITECTURE.md, "one road"). When a commit fails, the driver
-//! throws the engine away and loads it again from the store: memory is never ahead of the disk.
+//! `Engine::handle(input, now, rng)` returns a [`Step`]: changes, and behind them frames and events.
+//! `pawl-driver` commits the changes in one transaction, then sends the frames, then shows the events
+//! (docs/ARCHITECTURE.md, "One road"). When a commit fails, whoever drives the engine throws it away
+//! and loads it again from the store: memory is never ahead of the disk.
 //! Knows `pawl-protocol` and `pawl-wire`; knows no browser, socket, database or page.
 #![forbid(unsafe_code)]
 
