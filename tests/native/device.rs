@@ -10,10 +10,10 @@ use std::time::Duration;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng, TryCryptoRng, TryRng};
 use pawl_client::{
-    Change, Command, CommandError, Config, Engine, Event, Input, Key, MessageStatus, SocketRequest,
-    Step, Table,
+    Change, Command, CommandError, Config, Engine, Event, Input, Key, MessageStatus, Records,
+    SocketRequest, Step, Table,
 };
-use pawl_driver::{EngineHost, Host, Records, at_once};
+use pawl_driver::{EngineHost, Host, at_once};
 use tungstenite::protocol::WebSocket;
 use tungstenite::{Error, Message};
 

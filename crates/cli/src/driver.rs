@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 
 use pawl_client::{
     AlertCode, Change, Command, CommandError, CommandId, Config, Connection, Engine, Event,
-    FrameBatch, Hint, Input, Key, MessageView, SocketRequest, Step, StoreError,
+    FrameBatch, Hint, Input, Key, MessageView, Records, SocketRequest, Step, StoreError,
 };
-use pawl_driver::{EngineHost, Host, Records, at_once};
+use pawl_driver::{EngineHost, Host, at_once};
 use rand_core::Rng;
 use tokio::time::{Duration, Instant, sleep, timeout_at};
 

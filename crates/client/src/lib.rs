@@ -67,7 +67,7 @@ pub use event::{
 pub use pawl_protocol::DrawAhead;
 pub use seal::{DataKey, Sealer};
 pub use step::{Effects, FrameBatch, Hint, Input, SocketRequest, Step, Uncommitted};
-pub use store::{Change, Key, Table};
+pub use store::{Change, Key, Records, Table};
 
 /// Longest text of a message, in bytes of UTF-8: with its fields it fits the largest padding class.
 pub const MAX_TEXT: usize = 64 * 1024;

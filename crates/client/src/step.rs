@@ -1,11 +1,9 @@
 //! One step of the engine: what goes in, and what comes out to be committed, sent and shown.
 
-use zeroize::Zeroizing;
-
 use crate::command::{Command, CommandId};
 use crate::event::Event;
 use crate::limits::RECEIVE_WINDOW;
-use crate::store::{Change, Key};
+use crate::store::{Change, Key, Records};
 
 /// What happened outside.
 pub enum Input {
@@ -26,9 +24,8 @@ pub enum Input {
         /// The WebSocket close code, where there was one.
         code: Option<u16>,
     },
-    /// The records that `Effects::reads` asked for, in that order; nothing where there is none or it is
-    /// damaged.
-    Lines(Vec<Option<Zeroizing<Vec<u8>>>>),
+    /// The records that `Effects::reads` asked for, in that order.
+    Lines(Records),
     /// The time in `Effects::wake_at` has come (also right after loading, to begin).
     Tick,
     /// Something outside bears on the connection.

@@ -75,6 +75,10 @@ impl fmt::Debug for Key {
     }
 }
 
+/// Records as a store has them, in the order of the keys that were asked for.
+/// `None` where there is none or it is damaged.
+pub type Records = Vec<Option<Zeroizing<Vec<u8>>>>;
+
 /// One change to the store.
 pub enum Change {
     /// Writes a record, over an older one if there is one.

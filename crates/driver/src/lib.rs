@@ -5,12 +5,7 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use pawl_client::{Change, Effects, Event, Input, Key, SocketRequest, Step};
-use zeroize::Zeroizing;
-
-/// Records as a store has them, in the order of the keys that were asked for; `None` where there is none or it is
-/// damaged.
-pub type Records = Vec<Option<Zeroizing<Vec<u8>>>>;
+use pawl_client::{Change, Effects, Event, Input, Key, Records, SocketRequest, Step};
 
 /// What steps are carried out on: a store, a socket, an alarm, and whoever watches. Each call may fail; the step ends
 /// there, and nothing that comes later in the order is done.

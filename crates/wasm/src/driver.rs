@@ -8,9 +8,9 @@ use std::rc::Rc;
 use futures_channel::mpsc;
 use pawl_client::{
     AlertCode, Change, CommandError, CommandId, Config, Engine, Event, Input, Key, MessageView,
-    Query, QueryReply, SocketRequest, Step,
+    Query, QueryReply, Records, SocketRequest, Step,
 };
-use pawl_driver::{EngineHost, Host, Records};
+use pawl_driver::{EngineHost, Host};
 
 use crate::clock::{Alarm, now, sleep, within};
 use crate::errors::{StartError, StartErrorCode};

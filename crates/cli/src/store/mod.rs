@@ -10,7 +10,7 @@ mod schema;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use pawl_client::{Change, DataKey, Key, LoadedRecord, Sealer, Table};
+use pawl_client::{Change, DataKey, Key, LoadedRecord, Records, Sealer, Table};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior};
 use zeroize::Zeroizing;
 
@@ -212,10 +212,7 @@ impl Store {
     }
 
     /// Messages with these keys, in their order; nothing for one that is not there or is damaged.
-    pub(crate) fn messages(
-        &self,
-        keys: &[Key],
-    ) -> Result<Vec<Option<Zeroizing<Vec<u8>>>>, Failure> {
+    pub(crate) fn messages(&self, keys: &[Key]) -> Result<Records, Failure> {
         let table = Table::Messages;
         let read = |key| {
             let stored_key = self.sealer.stored_key(table, key);

@@ -11,7 +11,7 @@ mod schema;
 
 use std::rc::Rc;
 
-use pawl_client::{Change, Key, LoadedRecord, Sealer};
+use pawl_client::{Change, Key, LoadedRecord, Records, Sealer};
 use zeroize::Zeroizing;
 
 pub use self::fault::{CommitError, OpenError, ReadError};
@@ -95,10 +95,7 @@ impl Store {
     ///
     /// # Errors
     /// [`ReadError`] where the database does not answer.
-    pub async fn messages(
-        &self,
-        keys: &[Key],
-    ) -> Result<Vec<Option<Zeroizing<Vec<u8>>>>, ReadError> {
+    pub async fn messages(&self, keys: &[Key]) -> Result<Records, ReadError> {
         read::messages(&self.database, &self.sealer, keys).await
     }
 }

@@ -1,10 +1,9 @@
 //! Reading: everything that an engine starts with, and messages by the page.
 
 use js_sys::{ArrayBuffer, Uint8Array};
-use pawl_client::{Key, LoadedRecord, Sealer, Table};
+use pawl_client::{Key, LoadedRecord, Records, Sealer, Table};
 use rexie::{Direction, KeyRange, Rexie, Transaction, TransactionMode};
 use wasm_bindgen::{JsCast, JsValue};
-use zeroize::Zeroizing;
 
 use super::Row;
 use super::fault::ReadError;
@@ -86,7 +85,7 @@ pub(super) async fn messages(
     database: &Rexie,
     sealer: &Sealer,
     keys: &[Key],
-) -> Result<Vec<Option<Zeroizing<Vec<u8>>>>, ReadError> {
+) -> Result<Records, ReadError> {
     let table = Table::Messages;
     let transaction = database.transaction(&[table.name()], TransactionMode::ReadOnly)?;
     let store = transaction.store(table.name())?;
