@@ -1,6 +1,6 @@
-//! `cargo xtask fuzz`: gets a nightly compiler and cargo-fuzz, gives libFuzzer honest input to begin with, and lets
-//! it search. What finds a fault is written among the corpora of tests/fuzz, so that the ordinary tests fail from
-//! then on until it is mended.
+//! `cargo xtask fuzz`: gets a nightly compiler and cargo-fuzz, gives libFuzzer honest input to begin
+//! with, and lets it search. What finds a fault is packed into its target's archive in
+//! tests/fuzz/corpus, so the ordinary tests fail from then on until the fault is mended.
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +16,6 @@ const CORPORA: &str = "tests/fuzz/corpus";
 /// Of one input; an envelope with its handshake is a fourth of it.
 const LONGEST: u32 = 8192;
 
-/// Of one target, checked in.
-const CORPUS_BYTES: u64 = 26_000;
-
 /// What is asked for.
 pub(crate) struct Choice {
     /// All targets where there is none.
@@ -27,6 +24,8 @@ pub(crate) struct Choice {
     pub(crate) seconds: u32,
     /// Replaces the checked-in corpora by the fewest inputs that reach what the search has reached.
     pub(crate) keep: bool,
+    /// Searches nothing, and adds this file or the files of this folder to the target's corpus.
+    pub(crate) add: Option<PathBuf>,
 }
 
 impl Default for Choice {
@@ -35,14 +34,21 @@ impl Default for Choice {
             target: None,
             seconds: 600,
             keep: false,
+            add: None,
         }
     }
 }
 
 pub(crate) fn run(ctx: &Context, choice: &Choice) -> Result<()> {
-    setup::fuzzing(ctx)?;
     let targets = chosen(ctx, choice.target.as_deref())?;
-    let working = ctx.scratch("fuzz/corpus")?;
+    if let Some(input) = &choice.add {
+        let Some(target) = &choice.target else {
+            bail!("add to which target? `cargo xtask fuzz TARGET --add FILE`");
+        };
+        return corpus(ctx, "add", target, input);
+    }
+    setup::fuzzing(ctx)?;
+    let working = ctx.scratch("fuzz/working")?;
     let sh = &ctx.sh;
     ctx.run(cmd!(
         sh,
@@ -51,9 +57,10 @@ pub(crate) fn run(ctx: &Context, choice: &Choice) -> Result<()> {
     for target in &targets {
         let seconds = choice.seconds;
         ctx.step(&format!("{target}, {seconds} s"), || {
-            search(ctx, target, &working.join(target), seconds)?;
+            let folders = Folders::of(ctx, target)?;
+            search(ctx, target, &folders, seconds)?;
             if choice.keep {
-                keep(ctx, target, &working.join(target))?;
+                keep(ctx, target, &folders)?;
             }
             Ok(())
         })?;
@@ -74,65 +81,100 @@ fn chosen(ctx: &Context, target: Option<&str>) -> Result<Vec<String>> {
     }
 }
 
-fn search(ctx: &Context, target: &str, working: &Path, seconds: u32) -> Result<()> {
-    let sh = &ctx.sh;
-    // libFuzzer wants the folder of a target for which there is no honest input, too.
-    sh.create_dir(working)?;
-    let corpus = ctx.path(CORPORA).join(target);
-    let time = format!("-max_total_time={seconds}");
-    let length = format!("-max_len={LONGEST}");
-    let found = format!("-artifact_prefix={}/", corpus.display());
-    let search = cmd!(
-        sh,
-        "cargo fuzz run -O --fuzz-dir {PROGRAMS} {target} {working} {corpus} -- {time} {length} {found}"
-    );
-    ctx.run(nightly(ctx, search))
-        .with_context(|| format!("{target}: see the newest file in {CORPORA}/{target}"))
+/// What libFuzzer reads and writes for a target, in our corner of the target folder.
+struct Folders {
+    /// Honest input, and whatever reaches something new.
+    working: PathBuf,
+    /// The archive's inputs.
+    corpus: PathBuf,
+    /// What found a fault, until it is in the archive.
+    found: PathBuf,
 }
 
-fn keep(ctx: &Context, target: &str, working: &Path) -> Result<()> {
-    let sh = &ctx.sh;
-    let corpus = ctx.path(CORPORA).join(target);
-    let fewest = ctx.scratch("fuzz/fewest")?.join(target);
-    sh.remove_path(&fewest)?;
-    sh.create_dir(&fewest)?;
-    let merge = cmd!(
-        sh,
-        "cargo fuzz run -O --fuzz-dir {PROGRAMS} {target} {fewest} {working} {corpus} -- -set_cover_merge=1"
-    );
-    ctx.run(nightly(ctx, merge))?;
-    for file in sh
-        .read_dir(&corpus)?
-        .iter()
-        .filter(|file| !is_finding(file))
-    {
-        sh.remove_path(file)?;
+impl Folders {
+    fn of(ctx: &Context, target: &str) -> Result<Self> {
+        let folder = |name: &str| ctx.scratch(&format!("fuzz/{name}/{target}"));
+        Ok(Self {
+            working: folder("working")?,
+            corpus: folder("corpus")?,
+            found: folder("found")?,
+        })
     }
-    for file in smallest(sh.read_dir(&fewest)?)? {
-        sh.copy_file(file, &corpus)?;
+}
+
+/// Does something with a target's archive and a folder.
+fn corpus(ctx: &Context, what: &str, target: &str, folder: &Path) -> Result<()> {
+    let archive = archive(ctx, target);
+    let sh = &ctx.sh;
+    ctx.run(cmd!(
+        sh,
+        "cargo run --quiet -p pawl-fuzz --example corpus {what} {archive} {folder}"
+    ))
+}
+
+fn archive(ctx: &Context, target: &str) -> PathBuf {
+    ctx.path(CORPORA).join(format!("{target}.tar"))
+}
+
+fn search(ctx: &Context, target: &str, folders: &Folders, seconds: u32) -> Result<()> {
+    // What a search that was ended had found.
+    take_findings(ctx, target, folders)?;
+    unpack(ctx, target, folders)?;
+    let Folders {
+        working,
+        corpus,
+        found,
+    } = folders;
+    let time = format!("-max_total_time={seconds}");
+    let length = format!("-max_len={LONGEST}");
+    let prefix = format!("-artifact_prefix={}/", found.display());
+    let sh = &ctx.sh;
+    let search = cmd!(
+        sh,
+        "cargo fuzz run -O --fuzz-dir {PROGRAMS} {target} {working} {corpus} -- {time} {length} {prefix}"
+    );
+    let searched = ctx.run(nightly(ctx, search));
+    take_findings(ctx, target, folders)?;
+    searched.with_context(|| format!("{target}: what it found is in {CORPORA}/{target}.tar"))
+}
+
+/// What found a fault goes into the archive.
+fn take_findings(ctx: &Context, target: &str, folders: &Folders) -> Result<()> {
+    let sh = &ctx.sh;
+    let found = sh.read_dir(&folders.found)?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    corpus(ctx, "add", target, &folders.found)?;
+    for file in found {
+        println!("    packed {}", file.display());
+        sh.remove_path(file)?;
     }
     Ok(())
 }
 
-/// Inputs that once found a fault stay for ever.
-fn is_finding(file: &Path) -> bool {
-    let name = file.file_name().and_then(|name| name.to_str());
-    let kinds = ["crash-", "timeout-", "oom-", "leak-"];
-    name.is_some_and(|name| kinds.iter().any(|kind| name.starts_with(kind)))
+/// The folder has the archive's inputs and no others.
+fn unpack(ctx: &Context, target: &str, folders: &Folders) -> Result<()> {
+    ctx.sh.remove_path(&folders.corpus)?;
+    corpus(ctx, "unpack", target, &folders.corpus)
 }
 
-/// As many as the corpus may hold.
-fn smallest(files: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
-    let size = |file: PathBuf| Ok((std::fs::metadata(&file)?.len(), file));
-    let mut sized: Vec<_> = files.into_iter().map(size).collect::<Result<_>>()?;
-    sized.sort();
-    let mut total = 0;
-    let fits = |(size, _): &(u64, PathBuf)| {
-        total += size;
-        total <= CORPUS_BYTES
-    };
-    let kept = sized.into_iter().take_while(fits);
-    Ok(kept.map(|(_, file)| file).collect())
+fn keep(ctx: &Context, target: &str, folders: &Folders) -> Result<()> {
+    let sh = &ctx.sh;
+    let fewest = ctx.scratch(&format!("fuzz/fewest/{target}"))?;
+    sh.remove_path(&fewest)?;
+    sh.create_dir(&fewest)?;
+    let Folders {
+        working,
+        corpus: old,
+        ..
+    } = folders;
+    let merge = cmd!(
+        sh,
+        "cargo fuzz run -O --fuzz-dir {PROGRAMS} {target} {fewest} {working} {old} -- -set_cover_merge=1"
+    );
+    ctx.run(nightly(ctx, merge))?;
+    corpus(ctx, "renew", target, &fewest)
 }
 
 /// With its own target folder: sanitizers rebuild everything.

@@ -65,6 +65,8 @@ cargo xtask COMMAND
   bench sim          how many seeds of the simulator a second
   fuzz [TARGET] [--seconds N] [--keep]
                      libFuzzer on one target or each (600 s); --keep renews tests/fuzz/corpus
+  fuzz TARGET --add FILE
+                     adds an input, or a folder of inputs, to the target's corpus
   prove-relay        builds relays that are broken on purpose; the tests must find each
   mutants [FILE]     changes of the protocol that its tests do not notice (hours)
   tidy               style rules, import directions, licences
@@ -220,6 +222,7 @@ fn fuzz_command(ctx: &Context, mut args: lexopt::Parser) -> Result<()> {
         match arg {
             Long("seconds") => choice.seconds = args.value()?.parse()?,
             Long("keep") => choice.keep = true,
+            Long("add") => choice.add = Some(args.value()?.into()),
             Value(target) if choice.target.is_none() => choice.target = Some(target.string()?),
             other => return Err(other.unexpected().into()),
         }

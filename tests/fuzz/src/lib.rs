@@ -3,6 +3,7 @@
 //! it found with a stable compiler. Knows no fuzzer.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 mod bundle;
 mod client;
 mod crypt;

@@ -5,22 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{fs, io};
 
+use pawl_fuzz::archive::{Inputs, unpack};
 use pawl_fuzz::{TARGETS, Target, run, seeds};
 
 /// More in the repository is a nuisance to everybody.
 const CORPUS_BYTES: usize = 300_000;
 
-type Corpora = BTreeMap<String, Vec<Vec<u8>>>;
-
-fn corpora() -> io::Result<Corpora> {
-    let mut corpora = Corpora::new();
-    for folder in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"))? {
-        let folder = folder?;
-        let name = folder.file_name().to_string_lossy().into_owned();
-        let inputs = corpora.entry(name).or_default();
-        for file in fs::read_dir(folder.path())? {
-            inputs.push(fs::read(file?.path())?);
-        }
+/// Each archive of corpus/, by the name of its target; anything else that lies there is an error.
+fn corpora() -> io::Result<BTreeMap<String, Inputs>> {
+    let mut corpora = BTreeMap::new();
+    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus"))? {
+        let path = file?.path();
+        let told = |error| io::Error::other(format!("{}: {error}", path.display()));
+        let target = path
+            .file_name()
+            .and_then(|name| name.to_str()?.strip_suffix(".tar"));
+        let target = target.ok_or_else(|| told(io::Error::other("no archive")))?;
+        let inputs = unpack(&fs::read(&path)?).map_err(told)?;
+        corpora.insert(target.to_owned(), inputs);
     }
     Ok(corpora)
 }
@@ -35,11 +37,15 @@ fn everything_that_fuzzing_found_is_tried_again() {
     );
     for (name, inputs) in &corpora {
         assert!(inputs.len() >= 3, "{name} has hardly any corpus");
-        for input in inputs {
+        for input in inputs.values() {
             run(name, input);
         }
     }
-    let bytes: usize = corpora.values().flatten().map(Vec::len).sum();
+    let bytes: usize = corpora
+        .values()
+        .flat_map(Inputs::values)
+        .map(Vec::len)
+        .sum();
     assert!(bytes < CORPUS_BYTES, "{bytes} bytes of corpora");
 }
 
