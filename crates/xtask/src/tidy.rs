@@ -5,6 +5,7 @@ mod claims;
 mod crates;
 mod documents;
 mod files;
+mod homes;
 mod imports;
 mod licences;
 

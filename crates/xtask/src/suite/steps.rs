@@ -42,7 +42,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "documents",
-        what: "links of documents, one version",
+        what: "links of documents, homes of tests, one version",
         fast: true,
         work: tidy::documents,
     },

@@ -1,5 +1,6 @@
 //! What documents say of the repository is so: every link of a Markdown file leads to a file or a heading that is
-//! there, a document that a source names is there, one version stands in all the places that name it, and pictures are small.
+//! there, a document that a source names is there, tests/README.md names every home of tests (`homes`), one version
+//! stands in all the places that name it, and pictures are small.
 //!
 //! Addresses of other sites are not asked for.
 
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use xshell::cmd;
 
-use super::{Finding, report};
+use super::{Finding, homes, report};
 use crate::context::Context;
 
 const CHANGES: &str = "CHANGELOG.md";
@@ -73,6 +74,8 @@ pub(crate) fn check(ctx: &Context) -> Result<()> {
             });
         }
     }
+    let guide = pages.get(homes::GUIDE).map_or("", String::as_str);
+    findings.extend(homes::findings(&names, guide));
     let versions = versions(ctx)?;
     seen += versions.len();
     findings.extend(differing(&versions));
