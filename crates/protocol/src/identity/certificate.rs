@@ -6,7 +6,7 @@
 use ed25519_dalek::VerifyingKey;
 
 use super::account::{AccountKey, AccountKeyPair};
-use super::device::{Address, DeviceId, DeviceKeyPair};
+use super::ids::{Address, DeviceId};
 use crate::codec::{DecodeError, Reader};
 use crate::curve::X25519Public;
 use crate::labels;
@@ -137,15 +137,16 @@ impl PeerIdentity {
     pub(super) fn certify(
         account: &AccountKeyPair,
         device: DeviceId,
-        keys: &DeviceKeyPair,
+        signing_key: VerifyingKey,
+        identity_key: X25519Public,
     ) -> Self {
         let mut certificate = DeviceCertificate {
             address: Address {
                 account: account.public(),
                 device,
             },
-            signing_key: keys.verifying_key(),
-            identity_key: keys.identity_key(),
+            signing_key,
+            identity_key,
             signature: [0; SIGNATURE_BYTES],
         };
         certificate.signature = account.sign(labels::CERTIFICATE, &[&certificate.signed_fields()]);

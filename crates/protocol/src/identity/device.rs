@@ -1,14 +1,13 @@
-//! A device of an account: its number, its address, its two key pairs.
+//! A device of an account: its two key pairs.
 //! A local device is put together only from keys and a certificate that belong to each other.
 //! It knows no other device of the account. PROTOCOL.md "Identity".
-
-use core::num::NonZeroU32;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand_core::CryptoRng;
 
-use super::account::{AccountKey, AccountKeyPair};
+use super::account::AccountKeyPair;
 use super::certificate::{CertificateError, DeviceCertificate, PeerIdentity};
+use super::ids::{Address, DeviceId};
 use super::statement::{StatementError, sign_statement};
 use crate::codec::{DecodeError, Reader};
 use crate::curve::{X25519Pair, X25519Public};
@@ -17,45 +16,6 @@ use crate::signature::{self, SIGNATURE_BYTES};
 
 /// Version of a device key pair's stored form.
 const STORED_VERSION: u8 = 1;
-
-/// The number of a device within its account, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DeviceId(NonZeroU32);
-
-impl DeviceId {
-    /// The first device of an account.
-    pub const FIRST: Self = Self(NonZeroU32::MIN);
-
-    /// `None` for zero, which is no device.
-    pub const fn new(number: u32) -> Option<Self> {
-        match NonZeroU32::new(number) {
-            Some(number) => Some(Self(number)),
-            None => None,
-        }
-    }
-
-    /// The number.
-    pub const fn get(self) -> u32 {
-        self.0.get()
-    }
-
-    pub(crate) fn to_be_bytes(self) -> [u8; 4] {
-        self.get().to_be_bytes()
-    }
-
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Self::new(reader.u32()?).ok_or(DecodeError::BadField("device"))
-    }
-}
-
-/// Whom a message is sealed for: a device of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address {
-    /// The account.
-    pub account: AccountKey,
-    /// Its device.
-    pub device: DeviceId,
-}
 
 /// A device's Ed25519 signing key and X25519 identity key. Wiped when dropped.
 pub struct DeviceKeyPair {
@@ -149,7 +109,8 @@ pub struct LocalDevice {
 impl LocalDevice {
     /// Lets `account` certify `keys` as its device number `device`.
     pub fn certify(account: &AccountKeyPair, device: DeviceId, keys: DeviceKeyPair) -> Self {
-        let identity = PeerIdentity::certify(account, device, &keys);
+        let (signing, agreeing) = (keys.verifying_key(), keys.identity_key());
+        let identity = PeerIdentity::certify(account, device, signing, agreeing);
         Self { keys, identity }
     }
 

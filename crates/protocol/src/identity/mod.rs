@@ -6,12 +6,14 @@
 mod account;
 mod certificate;
 mod device;
+mod ids;
 mod record;
 mod statement;
 
 pub use account::{AccountKey, AccountKeyPair};
 pub use certificate::{CertificateError, DeviceCertificate, PeerIdentity};
-pub use device::{Address, DeviceId, DeviceKeyPair, LocalDevice, LocalDeviceError};
+pub use device::{DeviceKeyPair, LocalDevice, LocalDeviceError};
+pub use ids::{Address, DeviceId};
 pub use record::{
     AccountRecord, MAX_DEVICES, MAX_USERNAME_BYTES, RecordError, SupersedeError,
     VerifiedAccountRecord,

@@ -4,7 +4,7 @@
 
 use super::account::{AccountKey, AccountKeyPair};
 use super::certificate::{CertificateError, DeviceCertificate};
-use super::device::DeviceId;
+use super::ids::DeviceId;
 use crate::codec::{DecodeError, Reader};
 use crate::labels;
 use crate::signature::{self, SIGNATURE_BYTES};
