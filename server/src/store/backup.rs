@@ -16,13 +16,10 @@ use rusqlite::Connection;
 use super::copying::{GivenUp, LogWatch};
 use super::examine::one_line;
 use super::rows::{self, Filling, RowsError};
-use super::schema::{self, APPLICATION_ID, SCHEMA_VERSION};
+use super::schema::{self, APPLICATION_ID, COPY_ID, SCHEMA_VERSION};
 use super::streams::{HEAD, Incoming, Outgoing};
 use super::{OpenError, folder_of, lock, make_folder, make_private, missing, rename_new};
 use crate::clock;
-
-/// "PawB" in the header of a copy, where a store has "Pawl".
-pub(super) const COPY_ID: i32 = 0x5061_7742;
 
 /// Why a copy is not made or not taken. Each text is one line for the operator.
 #[derive(Debug, thiserror::Error)]

@@ -13,6 +13,9 @@ use super::{OpenError, keys, time};
 /// "Pawl" in the file's header: `PRAGMA application_id`.
 pub(super) const APPLICATION_ID: i32 = 0x5061_776c;
 
+/// "PawB" in the header of a copy, where a store has "Pawl".
+pub(super) const COPY_ID: i32 = 0x5061_7742;
+
 /// Version of the tables below: `PRAGMA user_version`. Every change of them raises it.
 pub(super) const SCHEMA_VERSION: i32 = 7;
 
@@ -237,7 +240,7 @@ pub(super) fn check_owner(conn: &Connection) -> Result<(), OpenError> {
             found: version,
             known: SCHEMA_VERSION,
         }),
-        (super::backup::COPY_ID, _) => Err(OpenError::ACopy),
+        (COPY_ID, _) => Err(OpenError::ACopy),
         _ => Err(OpenError::NotOurs),
     }
 }
