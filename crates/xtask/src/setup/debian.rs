@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
-use super::toolchain::LINKED;
 use crate::context::Context;
 
 const RUSTC: &str = "/usr/bin/rustc";
@@ -63,8 +62,8 @@ fn is_root(ctx: &Context) -> Result<bool> {
     Ok(ctx.read(cmd!(sh, "id -u"))? == "0")
 }
 
-/// Makes the linked toolchain: Debian's rustc with a wasm32 std built by itself.
-pub(super) fn wasm32(ctx: &Context) -> Result<()> {
+/// Links a toolchain of this name for rustup: Debian's rustc with a wasm32 std built by itself.
+pub(super) fn wasm32(ctx: &Context, name: &str) -> Result<()> {
     if !is_debian() || !is_root(ctx)? {
         bail!(
             "wasm32 is missing. Run `rustup target add {TRIPLE}` where the network allows it; \
@@ -78,7 +77,7 @@ pub(super) fn wasm32(ctx: &Context) -> Result<()> {
     let libraries = build_std(ctx)?;
     put_in_place(ctx, &libraries)?;
     let sh = &ctx.sh;
-    ctx.run(cmd!(sh, "rustup toolchain link {LINKED} /usr"))
+    ctx.run(cmd!(sh, "rustup toolchain link {name} /usr"))
 }
 
 /// The Debian package of the linker that fits rustc's LLVM; its program has the same name.

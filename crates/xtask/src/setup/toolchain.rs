@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::stamp::Stamp;
 
 /// The rustup name of the toolchain that stands in where rustup cannot add the target.
-pub(super) const LINKED: &str = "distro";
+const LINKED: &str = "distro";
 
 const TRIPLE: &str = "wasm32-unknown-unknown";
 
@@ -36,7 +36,7 @@ impl WasmToolchain {
             "    rustup could not add {TRIPLE} here; building its std from Debian's Rust instead"
         );
         ctx.step("building std for wasm32 from Debian's Rust source", || {
-            debian::wasm32(ctx)
+            debian::wasm32(ctx, LINKED)
         })?;
         if works(ctx, Self::Linked)? {
             return Ok(Self::Linked);
