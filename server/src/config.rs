@@ -14,10 +14,10 @@ use pawl_wire::limits::{
 
 use pawl_wire::Registration;
 
-use crate::assets::{Asset, WEB};
-use crate::network::Network;
-use crate::origin::PublicOrigin;
-use crate::security::SecurityContact;
+use crate::http::assets::{Asset, WEB};
+use crate::http::origin::PublicOrigin;
+use crate::http::security::SecurityContact;
+use crate::limits::network::Network;
 
 /// Everything that a relay is started with.
 #[derive(Clone, Debug)]

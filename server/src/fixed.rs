@@ -8,7 +8,9 @@ use pawl_wire::limits::{
 };
 
 use crate::config::Limits;
-use crate::{buckets, control, serving, socket, store};
+use crate::limits::buckets;
+use crate::routing::delivery;
+use crate::{connection, control, serving, store};
 
 const KIB: usize = 1_024;
 
@@ -34,7 +36,7 @@ pub fn fixed_limits() -> Vec<(&'static str, String)> {
         ),
         (
             "frames before authentication",
-            format!("{}, pings included", socket::MAX_FIRST_FRAMES),
+            format!("{}, pings included", connection::MAX_FIRST_FRAMES),
         ),
         (
             "idle time",
@@ -77,7 +79,7 @@ fn of_sockets() -> [(&'static str, String); 7] {
             "time to take a frame",
             format!(
                 "{} s, and {} s without a byte taken",
-                socket::SEND_TIMEOUT.as_secs(),
+                connection::SEND_TIMEOUT.as_secs(),
                 Limits::UNSENT_TIMEOUT.as_secs()
             ),
         ),
@@ -85,15 +87,15 @@ fn of_sockets() -> [(&'static str, String); 7] {
             "frames that wait for a socket",
             format!(
                 "{} KiB and one frame; nothing is read above {} KiB",
-                socket::MAX_WAITING / KIB,
-                socket::MAX_UNTAKEN / KIB
+                connection::MAX_WAITING / KIB,
+                connection::MAX_UNTAKEN / KIB
             ),
         ),
         (
             "unacknowledged mail on a connection",
             format!(
                 "{MAX_RECEIVE_WINDOW} messages and {} KiB",
-                socket::WINDOW_BYTES / KIB
+                delivery::WINDOW_BYTES / KIB
             ),
         ),
         (
@@ -109,11 +111,11 @@ fn of_sockets() -> [(&'static str, String); 7] {
         ),
         (
             "fragments of one message",
-            socket::MAX_FRAGMENTS.to_string(),
+            connection::MAX_FRAGMENTS.to_string(),
         ),
         (
             "unanswered requests on a connection",
-            socket::MAX_UNANSWERED.to_string(),
+            connection::MAX_UNANSWERED.to_string(),
         ),
     ]
 }

@@ -12,20 +12,21 @@ use futures_util::{Stream, StreamExt, stream};
 use pawl_wire::{Epoch, Registration};
 use tokio::sync::watch;
 
-use crate::bans::Bans;
 use crate::config::{Config, Limits};
 use crate::health::Health;
-use crate::hub::Hub;
+use crate::http::origin::PublicOrigin;
+use crate::lifecycle::supervisor;
+use crate::limits::bans::Bans;
+use crate::limits::network::Network;
+use crate::limits::places::{Place, Places};
+use crate::limits::rates::Rates;
+use crate::limits::seldom::Seldom;
 use crate::metrics::{Metrics, TurnedAway};
-use crate::network::Network;
-use crate::origin::PublicOrigin;
-use crate::places::{Place, Places};
-use crate::rates::Rates;
-use crate::seldom::Seldom;
+use crate::routing::hub::Hub;
 use crate::serving::{listen, serve};
 use crate::store::{Capped, DeviceId, OpenError, Store, Wake};
 use crate::top::{LOOKS_PER_TURN, Top};
-use crate::{control, health, random, supervisor};
+use crate::{control, health, random};
 
 /// Between two looks at the clocks: what a relay that is killed has not counted.
 const LOOK_EVERY: Duration = Duration::from_secs(60);

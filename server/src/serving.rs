@@ -15,11 +15,12 @@ use actix_web::{App, Error, HttpRequest, web};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::config::{Config, Limits};
-use crate::gated::Gated;
-use crate::places::Places;
+use crate::http::gated::Gated;
+use crate::http::security::{self, Notice};
+use crate::http::{assets, headers};
+use crate::limits::places::Places;
 use crate::relay::Relay;
-use crate::security::{self, Notice};
-use crate::{assets, headers, health, socket};
+use crate::{connection, health};
 
 /// Connections that wait to be accepted: a crowd that comes back after a restart.
 const BACKLOG: i32 = 1_024;
@@ -77,7 +78,7 @@ pub(crate) fn serve(
             .app_data(web::Data::from(Arc::clone(&relay)))
             .app_data(notice.clone())
             .wrap(headers::middleware())
-            .route("/api/ws", web::get().to(socket::open))
+            .route("/api/ws", web::get().to(connection::open))
             .route("/live", web::get().to(health::live))
             .route("/live", web::head().to(health::live))
             .route("/ready", web::get().to(health::ready))
@@ -96,7 +97,7 @@ pub(crate) fn serve(
                 async move { leaving.notified().await }
             })
             .client_disconnect_timeout(Duration::from_secs(1))
-            .h1_write_buffer_size(socket::PIECE)
+            .h1_write_buffer_size(connection::PIECE)
             .local_addr(address)
             .on_connect_ext(move |io: &Gated, data| {
                 prepare(io.socket(), unsent);

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::{complain, print};
-use crate::assets::{Asset, WEB, sha256};
-use crate::headers::SECURITY_HEADERS;
+use crate::http::assets::{Asset, WEB, sha256};
+use crate::http::headers::SECURITY_HEADERS;
 
 /// The first line of a list; its number changes when older readers would misread what follows.
 const FORM: &str = "# pawl-page 1";

@@ -10,7 +10,7 @@ use super::print;
 use crate::clock;
 use crate::config::{Config, Limits};
 use crate::control::Link;
-use crate::places;
+use crate::limits::places;
 use crate::store::{self, Health};
 
 /// Below this much room a relay that is used is soon without any.
@@ -328,7 +328,7 @@ fn proxies(config: &Config) -> Vec<Finding> {
     } else if config
         .trusted_proxies
         .iter()
-        .any(crate::network::Network::is_everybody)
+        .any(crate::limits::network::Network::is_everybody)
     {
         Wrong("--trusted-proxy names everybody, so that anybody can write the address that counts: name the proxy".to_owned())
     } else {
@@ -351,7 +351,7 @@ fn contacts(config: &Config) -> Vec<Finding> {
         Fine(format!(
             "{} to be told of faults in security: {}",
             contacts.len(),
-            crate::security::PATH
+            crate::http::security::PATH
         ))
     }]
 }

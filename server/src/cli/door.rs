@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{complain, full, print};
-use crate::network::Network;
+use crate::limits::network::Network;
 use crate::store::{Added, Admin, AdminError, Ban, Banned, Invite, OpenError, Terms};
 use crate::{clock, random};
 

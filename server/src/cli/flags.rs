@@ -13,9 +13,9 @@ use pawl_wire::limits::{MAX_ENVELOPE, MAX_ONE_TIME_KEYS, MAX_WORK_BITS};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, Limits};
-use crate::network::Network;
-use crate::origin::PublicOrigin;
-use crate::security::SecurityContact;
+use crate::http::origin::PublicOrigin;
+use crate::http::security::SecurityContact;
+use crate::limits::network::Network;
 
 const LIMITS: &str = "Limits";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::layers::SERVING;
-use crate::assets::WEB;
+use crate::http::assets::WEB;
 
 pub(super) fn completions(mut command: Command, shell: Shell) -> String {
     let mut script = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Cause, Sight};
-use crate::network::Network;
+use crate::limits::network::Network;
 use crate::relay::Relay;
 use crate::store::{AccountRow, DeviceId, StoreError};
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use rusqlite::{Connection, params};
 
 use super::{DeviceId, StoreError, mail};
-use crate::network::Network;
+use crate::limits::network::Network;
 
 /// Entries at most: the list is looked through for each connection.
 pub(super) const MOST: i64 = 1_000;

@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use super::{OpenError, private, schema};
 use crate::config::Limits;
-use crate::seldom::Seldom;
+use crate::limits::seldom::Seldom;
 
 /// What erasing and acknowledging need of a full disk: several times the log's length between two write-backs.
 pub(super) const RESERVE: u64 = 16 * 1024 * 1024;

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::DeviceId;
 use crate::clock;
-use crate::network::Network;
+use crate::limits::network::Network;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]

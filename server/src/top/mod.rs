@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use self::heavy::{Heavy, heaviest};
 use crate::clock;
-use crate::network::Network;
+use crate::limits::network::Network;
 use crate::store::DeviceId;
 
 /// Accounts and networks that one table has places for.

@@ -11,10 +11,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::Url;
 
-use crate::assets;
 use crate::clock::{self, DAY_MS};
 use crate::config::Config;
-use crate::origin::PublicOrigin;
+use crate::http::assets;
+use crate::http::origin::PublicOrigin;
 
 /// Where it stands, at the root of an origin.
 pub(crate) const PATH: &str = "/.well-known/security.txt";

@@ -11,10 +11,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pawl_wire::DeviceAddress;
 use tokio::time::Instant;
 
-use crate::buckets::{Key, MAX_FOLLOWED, Pace, Step, Table};
 use crate::clock;
 use crate::config::Limits;
-use crate::network::{LEVELS, Network, SHARES};
+use crate::limits::buckets::{Key, MAX_FOLLOWED, Pace, Step, Table};
+use crate::limits::network::{LEVELS, Network, SHARES};
 use crate::store::DeviceId;
 
 const MINUTE: u64 = 60;

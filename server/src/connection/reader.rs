@@ -11,7 +11,7 @@ use actix_web::dev::Payload;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
-use crate::gated::Gate;
+use crate::http::gated::Gate;
 
 /// Fragments of one message: a browser cuts a large one at whatever its buffers hold, a few KiB at least.
 pub(crate) const MAX_FRAGMENTS: usize = 256;

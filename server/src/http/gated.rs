@@ -13,8 +13,8 @@ use actix_web::rt::net::TcpStream;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::lines::Lines;
-use crate::places::Place;
+use crate::http::lines::Lines;
+use crate::limits::places::Place;
 
 /// How much of a socket may be read. The socket and its reader are on one thread.
 pub(crate) struct Gate {

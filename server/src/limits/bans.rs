@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::hub::Hub;
+use crate::routing::hub::Hub;
 use crate::store::{BanList, DeviceId, Store, StoreError};
 
 /// What somebody who is shut out is told to wait: an operator may think better of it.

@@ -3,8 +3,7 @@
 //! Owns who may connect (shape of the handshake, origin, number of connections) and the life of a connection; the frames are
 //! `pawl_wire`'s, the answers are the store's.
 
-mod auth;
-mod delivery;
+mod authenticate;
 mod outgoing;
 mod pipe;
 mod reader;
@@ -27,8 +26,7 @@ use pawl_wire::limits::{
 };
 use pawl_wire::{KeyRecord, PublishedKeys};
 
-pub(crate) use self::auth::MAX_FIRST_FRAMES;
-pub(crate) use self::delivery::WINDOW_BYTES;
+pub(crate) use self::authenticate::MAX_FIRST_FRAMES;
 pub(crate) use self::outgoing::SEND_TIMEOUT;
 pub(crate) use self::pipe::{MAX_UNTAKEN, MAX_WAITING, PIECE};
 pub(crate) use self::reader::MAX_FRAGMENTS;
@@ -36,11 +34,11 @@ pub(crate) use self::session::MAX_UNANSWERED;
 
 use self::outgoing::{End, Outgoing};
 use self::reader::Reader;
-use crate::forwarded;
-use crate::gated::Gate;
+use crate::http::forwarded;
+use crate::http::gated::Gate;
+use crate::http::origin::{self, Refusal};
+use crate::limits::places::Place;
 use crate::metrics::TurnedAway;
-use crate::origin::{self, Refusal};
-use crate::places::Place;
 use crate::relay::Relay;
 
 /// After a fault of the store: time for a full disk to be noticed, not for a crowd to come at once.
@@ -106,7 +104,7 @@ async fn serve(relay: Arc<Relay>, peer: Box<Peer>, mut socket: Box<Socket>, mut 
     let mut drain = relay.drain.subscribe();
     // What is needed for a moment only does not lie in a connection's memory for hours.
     let admitted = tokio::select! {
-        admitted = Box::pin(auth::admit(&relay, &peer, &mut socket, &mut place)) => admitted,
+        admitted = Box::pin(authenticate::admit(&relay, &peer, &mut socket, &mut place)) => admitted,
         _ = drain.wait_for(|draining| *draining) => Err(End::Restart),
     };
     let end = match admitted {

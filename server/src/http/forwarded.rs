@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use actix_web::HttpRequest;
 
-use crate::network::Network;
+use crate::limits::network::Network;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 

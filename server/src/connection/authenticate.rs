@@ -12,16 +12,16 @@ use pawl_wire::{
     statement, work,
 };
 
-use super::delivery::Delivery;
 use super::outgoing::End;
 use super::reader::Incoming;
 use super::{Peer, Socket};
-use crate::bans;
-use crate::hub::Live;
+use crate::limits::bans;
+use crate::limits::places::Place;
 use crate::metrics::TurnedAway;
-use crate::places::Place;
 use crate::random;
 use crate::relay::Relay;
+use crate::routing::delivery::Delivery;
+use crate::routing::hub::Live;
 use crate::store::{DeviceId, Registered, Whose};
 
 /// Sequence numbers end here (2^53): a device that claims more is not believed, and a client in

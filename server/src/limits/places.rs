@@ -10,8 +10,8 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Limits;
+use crate::limits::network::{Network, SHARES};
 use crate::metrics::TurnedAway;
-use crate::network::{Network, SHARES};
 
 /// One place in so many is kept.
 const KEPT: usize = 10;
