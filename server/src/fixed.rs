@@ -8,9 +8,10 @@ use pawl_wire::limits::{
 };
 
 use crate::config::Limits;
+use crate::http::listen;
 use crate::limits::buckets;
 use crate::routing::delivery;
-use crate::{connection, control, serving, store};
+use crate::{connection, control, routes, store};
 
 const KIB: usize = 1_024;
 
@@ -100,13 +101,13 @@ fn of_sockets() -> [(&'static str, String); 7] {
         ),
         (
             "the system's buffers of a socket",
-            format!("{} KiB in each direction", serving::SOCKET_BUFFER / KIB),
+            format!("{} KiB in each direction", listen::SOCKET_BUFFER / KIB),
         ),
         (
             "sockets of one network address",
             format!(
                 "`--connections-per-address` and {} more",
-                serving::FILE_CONNECTIONS_PER_ADDRESS
+                routes::FILE_CONNECTIONS_PER_ADDRESS
             ),
         ),
         (

@@ -1,22 +1,20 @@
-//! `/live`, `/ready` and `/metrics`: what a supervisor, a proxy and Prometheus ask.
+//! Whether a relay is ready.
 //!
-//! Alive is whoever answers. Ready is a relay that takes connections, whose store can be read and is where it was
+//! Ready is a relay that takes connections, whose store can be read and is where it was
 //! opened, and whose disk has just taken a write; a write is tried at most every two seconds, whoever asks. Reading is
 //! tried also when nobody asks, so that the log says what is wrong.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::CACHE_CONTROL;
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::clock;
 use crate::metrics;
 use crate::process::Process;
-use crate::relay::Relay;
+use crate::state::Relay;
 
 /// How long one look at the disk counts.
 const FRESH: Duration = Duration::from_secs(2);
@@ -96,7 +94,7 @@ impl Relay {
         }
     }
 
-    async fn levels(&self) -> metrics::Levels {
+    pub(crate) async fn levels(&self) -> metrics::Levels {
         let mut levels = self.store.levels().await.unwrap_or_default();
         levels.is_ready = self.is_ready().await;
         levels.connections = self.open_connections();
@@ -105,30 +103,4 @@ impl Relay {
         levels.process = web::block(Process::look).await.unwrap_or_default();
         levels
     }
-}
-
-pub(crate) async fn live() -> HttpResponse {
-    say(StatusCode::OK, "alive")
-}
-
-pub(crate) async fn ready(relay: web::Data<Relay>) -> HttpResponse {
-    if relay.is_ready().await {
-        return say(StatusCode::OK, "ready");
-    }
-    say(StatusCode::SERVICE_UNAVAILABLE, "not ready")
-}
-
-pub(crate) async fn metrics(relay: web::Data<Relay>) -> HttpResponse {
-    let text = relay.metrics.text(relay.levels().await);
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .content_type(metrics::CONTENT_TYPE)
-        .body(text)
-}
-
-fn say(status: StatusCode, word: &'static str) -> HttpResponse {
-    HttpResponse::build(status)
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .content_type("text/plain; charset=utf-8")
-        .body(word)
 }

@@ -3,6 +3,7 @@
 //! Verifies what `pawl_wire::statement` lays out. The connection is in the hub before the mailbox is
 //! read, so that mail which arrives in between is announced, not missed.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -12,16 +13,17 @@ use pawl_wire::{
     statement, work,
 };
 
-use super::outgoing::End;
+use super::outgoing::{End, STORE_RETRY_MS};
 use super::reader::Incoming;
-use super::{Peer, Socket};
+use super::requests::{FULL_RETRY_MS, are_keys};
+use super::socket::Socket;
 use crate::limits::bans;
 use crate::limits::places::Place;
 use crate::metrics::TurnedAway;
 use crate::random;
-use crate::relay::Relay;
 use crate::routing::delivery::Delivery;
 use crate::routing::hub::Live;
+use crate::state::Relay;
 use crate::store::{DeviceId, Registered, Whose};
 
 /// Sequence numbers end here (2^53): a device that claims more is not believed, and a client in
@@ -30,6 +32,16 @@ const MAX_SEQ: u64 = 1 << 53;
 
 /// What comes before authentication, pings included: each of them is answered, whether the peer reads or not.
 pub(crate) const MAX_FIRST_FRAMES: usize = 16;
+
+/// What somebody is told to wait who gets no place: others leave at any time.
+pub(super) const PLACE_RETRY_SECONDS: u32 = 10;
+
+/// Who connects.
+pub(super) struct Peer {
+    pub(super) ip: IpAddr,
+    /// The names of this relay that a signature may be for.
+    pub(super) authorities: Vec<String>,
+}
 
 /// A device that has proved itself.
 pub(super) struct Admitted {
@@ -102,14 +114,14 @@ fn settle(
         return Ok(());
     }
     relay.turn_away(peer.ip, TurnedAway::Full);
-    let wait = u64::from(super::PLACE_RETRY_SECONDS) * 1_000;
+    let wait = u64::from(PLACE_RETRY_SECONDS) * 1_000;
     Err(End::Error(ConnectionError::Unavailable, wait))
 }
 
 fn fresh_nonce() -> Result<Nonce, End> {
     random::bytes().map(Nonce).map_err(|error| {
         tracing::error!(%error, "the system gives no randomness");
-        End::Error(ConnectionError::Unavailable, super::STORE_RETRY_MS)
+        End::Error(ConnectionError::Unavailable, STORE_RETRY_MS)
     })
 }
 
@@ -168,7 +180,7 @@ async fn new(
     }
     if register.keys.signed_prekey.is_none()
         || register.keys.last_resort_kem.is_none()
-        || !super::are_keys(&register.keys)
+        || !are_keys(&register.keys)
     {
         return Err(ConnectionError::Malformed.into());
     }
@@ -210,10 +222,7 @@ async fn new(
         Registered::OtherRecord => Err(ConnectionError::AuthFailed.into()),
         Registered::KeyReused => Err(ConnectionError::KeyReused.into()),
         Registered::InviteNeeded => Err(ConnectionError::InviteNeeded.into()),
-        Registered::NoRoom => Err(End::Error(
-            ConnectionError::Unavailable,
-            super::requests::FULL_RETRY_MS,
-        )),
+        Registered::NoRoom => Err(End::Error(ConnectionError::Unavailable, FULL_RETRY_MS)),
         Registered::Capped(capped) => {
             relay.capped(capped);
             Err(ConnectionError::RegistrationClosed.into())

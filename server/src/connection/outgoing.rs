@@ -11,6 +11,9 @@ use super::reader::ReadError;
 use crate::metrics::Metrics;
 use crate::top::Visit;
 
+/// After a fault of the store: time for a full disk to be noticed, not for a crowd to come at once.
+pub(crate) const STORE_RETRY_MS: u64 = 2_000;
+
 /// A peer that takes nothing for so long is given up, so that it cannot hold its connection.
 pub(crate) const SEND_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -47,7 +50,7 @@ impl From<ReadError> for End {
 impl From<crate::store::StoreError> for End {
     fn from(error: crate::store::StoreError) -> Self {
         tracing::error!(%error, "a connection ends because of the store");
-        Self::Error(ConnectionError::Unavailable, super::STORE_RETRY_MS)
+        Self::Error(ConnectionError::Unavailable, STORE_RETRY_MS)
     }
 }
 

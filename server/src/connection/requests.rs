@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use pawl_wire::limits::{KEM_RECORD, ONE_TIME_PREKEY_RECORD, SIGNED_PREKEY_RECORD};
 use pawl_wire::{
-    BundleRefusal, ClaimId, ClientFrame, ConnectionError, DeviceAddress, PublishedKeys, RelayFrame,
-    Submit, SubmitRefusal, Username, envelope,
+    BundleRefusal, ClaimId, ClientFrame, ConnectionError, DeviceAddress, KeyRecord, PublishedKeys,
+    RelayFrame, Submit, SubmitRefusal, Username, envelope,
 };
 
 use super::outgoing::End;
@@ -142,7 +143,7 @@ impl Connection<'_> {
 
     /// Nor has an upload: a client paces its own far below the limit.
     async fn publish(&mut self, request: u32, keys: PublishedKeys) -> Result<(), End> {
-        if !super::are_keys(&keys) {
+        if !are_keys(&keys) {
             return Err(ConnectionError::Malformed.into());
         }
         if let Err(wait) = self.relay.rates.upload(self.device) {
@@ -161,4 +162,17 @@ impl Connection<'_> {
         });
         Ok(())
     }
+}
+
+/// Ids begin at 1; 0 stands for "none" in a stock. Each kind of record has one length: what is longer would only fill
+/// the disk.
+pub(super) fn are_keys(keys: &PublishedKeys) -> bool {
+    let are = |keys: &[KeyRecord], length| {
+        let is = |key: &KeyRecord| key.id != 0 && key.record.len() == length;
+        keys.iter().all(is)
+    };
+    are(keys.signed_prekey.as_slice(), SIGNED_PREKEY_RECORD)
+        && are(keys.last_resort_kem.as_slice(), KEM_RECORD)
+        && are(&keys.one_time_prekeys, ONE_TIME_PREKEY_RECORD)
+        && are(&keys.one_time_kems, KEM_RECORD)
 }

@@ -16,17 +16,17 @@ use pawl_wire::{ClientFrame, ConnectionError, DeviceAddress, RelayFrame};
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
-use super::Socket;
 use super::authenticate::Admitted;
 use super::outgoing::End;
 use super::reader::Incoming;
+use super::socket::Socket;
 use crate::clock;
 use crate::limits::bans;
 use crate::limits::rates::SubmitRate;
 use crate::random;
-use crate::relay::Relay;
 use crate::routing::delivery::Delivery;
 use crate::routing::hub::{Hints, Live};
+use crate::state::Relay;
 use crate::store::{DeviceId, Lane, Letter, Listener, MailRead, Pending, StoreError, Whose};
 
 /// Requests of one connection that may be on their way to the disk; then its socket is not read.

@@ -22,7 +22,7 @@ use super::{
     ANSWER_TIME, Line, MAX_CONNECTIONS, MAX_REQUEST, MAX_ROWS, REQUEST_TIME, Request, TooLong,
     address, look,
 };
-use crate::relay::Relay;
+use crate::state::Relay;
 use crate::store::{CopyState, Copying, StoreError};
 
 /// Connections that wait to be taken.

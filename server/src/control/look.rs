@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Cause, Sight};
 use crate::limits::network::Network;
-use crate::relay::Relay;
+use crate::state::Relay;
 use crate::store::{AccountRow, DeviceId, StoreError};
 
 pub(super) async fn look(relay: &Relay, rows: usize) -> Result<Sight, StoreError> {

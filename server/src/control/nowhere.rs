@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Line, LinkError, Request};
-use crate::relay::Relay;
+use crate::state::Relay;
 
 pub(crate) struct Stop;
 

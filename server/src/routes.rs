@@ -1,4 +1,4 @@
-//! From a listening port to the services: sockets and their options, actix's server, who answers which path.
+//! Who answers which path, on the relay's port and on that of the metrics; actix's server.
 
 use std::future::ready;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -9,21 +9,20 @@ use actix_http::error::DispatchError;
 use actix_http::{HttpService, Protocol as Http};
 use actix_server::Server;
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
-use actix_web::dev::AppConfig;
+use actix_web::dev::{AppConfig, ServerHandle};
 use actix_web::rt::net::TcpStream;
-use actix_web::{App, Error, HttpRequest, web};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use actix_web::{App, Error, HttpRequest, HttpServer, web};
+use socket2::SockRef;
 
 use crate::config::{Config, Limits};
+use crate::connection;
 use crate::http::gated::Gated;
+use crate::http::listen::{bound, listen, prepare};
 use crate::http::security::{self, Notice};
-use crate::http::{assets, headers};
+use crate::http::{assets, headers, health};
 use crate::limits::places::Places;
-use crate::relay::Relay;
-use crate::{connection, health};
-
-/// Connections that wait to be accepted: a crowd that comes back after a restart.
-const BACKLOG: i32 = 1_024;
+use crate::serve::StartError;
+use crate::state::Relay;
 
 /// Threads that serve sockets; more than this many cores are better used by the store.
 const MAX_WORKERS: usize = 8;
@@ -33,24 +32,6 @@ const FILE_CONNECTIONS: usize = 512;
 
 /// The same from one network address, which may be many people's.
 pub(crate) const FILE_CONNECTIONS_PER_ADDRESS: usize = 128;
-
-/// Bytes that the system holds of a socket in each direction, as far as it keeps to it: an envelope of the largest size.
-pub(crate) const SOCKET_BUFFER: usize = 128 * 1024;
-
-pub(crate) fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // A port that was ours a moment ago may be taken again at once; one that is in use may not.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
 
 /// Serves WebSockets and the page on this port.
 pub(crate) fn serve(
@@ -143,22 +124,22 @@ fn let_in(relay: &Relay, sockets: &Places, stream: TcpStream) -> Result<Let, Dis
     Ok((Gated::new(stream, place), Http::Http1, peer))
 }
 
-/// What the system would hold of a socket, up to six megabytes in each direction, counts in no process. Sockets that are
-/// accepted take after the one that listens.
-fn bound(listener: SockRef<'_>) {
-    let send = listener.set_send_buffer_size(SOCKET_BUFFER);
-    let both = send.and(listener.set_recv_buffer_size(SOCKET_BUFFER));
-    if let Err(error) = both {
-        tracing::warn!(%error, "the system's buffers of sockets stay as large as they are");
-    }
-}
-
-/// A socket that does not take these still works, only less well.
-fn prepare(socket: SockRef<'_>, unsent: Duration) {
-    let nodelay = socket.set_tcp_nodelay(true);
-    #[cfg(any(target_os = "android", target_os = "linux"))]
-    let nodelay = nodelay.and(socket.set_tcp_user_timeout(Some(unsent)));
-    if let Err(error) = nodelay {
-        tracing::debug!(%error, "a socket takes no options");
-    }
+/// Serves the metrics, on an address of their own.
+pub(crate) fn watched(relay: &Arc<Relay>, address: SocketAddr) -> Result<ServerHandle, StartError> {
+    let fail = |source| StartError::Listen { address, source };
+    let relay = Arc::clone(relay);
+    let make = move || {
+        App::new()
+            .app_data(web::Data::from(Arc::clone(&relay)))
+            .route("/metrics", web::get().to(health::metrics))
+    };
+    let server = HttpServer::new(make)
+        .workers(1)
+        .disable_signals()
+        .listen(listen(address).map_err(fail)?)
+        .map_err(fail)?
+        .run();
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    Ok(handle)
 }
