@@ -84,7 +84,10 @@ impl World {
             Action::RelayStingy(stingy) => self.relay.mood.stingy = stingy,
             Action::BadBundles(times) => self.relay.mood.bad_bundles = u32::from(times),
             Action::RelayKeepsKeys(keeps) => self.relay.mood.keeps_keys = keeps,
-            Action::Bends(bend) => self.bend = bend,
+            Action::Bends(bend) => {
+                self.relay.leaps |= bend.leap > 0;
+                self.bend = bend;
+            }
             damage => self.act_damage(damage)?,
         }
         Ok(())

@@ -41,8 +41,9 @@ impl Impostor {
         let mailbox = store.boxes.get(&to)?;
         let bundle = PreKeyBundle {
             certificate: theirs.devices()[0].clone(),
-            signed_prekey: SignedPreKey::decode(&mailbox.signed_prekey.record).ok()?,
-            kem_prekey: KemPreKey::decode(&mailbox.last_resort.record).ok()?,
+            signed_prekey: SignedPreKey::decode(&mailbox.keys.signed_prekey.as_ref()?.record)
+                .ok()?,
+            kem_prekey: KemPreKey::decode(&mailbox.keys.last_resort_kem.as_ref()?.record).ok()?,
             one_time_prekey: None,
         };
         let bundle = bundle.verify(&theirs.account()).ok()?;

@@ -323,14 +323,19 @@ impl World {
             let what = format!("{}: {} wait", person.name, mailbox.mail.len());
             return Err(Failure::new(Law::Bounded, what));
         }
-        private_half(person, 0, &mailbox.signed_prekey)?;
-        private_half(person, 1, &mailbox.last_resort)?;
-        for (stock, kind) in mailbox.one_time.iter().zip(ONE_TIME..) {
-            if !ONE_TIME_KEYS.contains(&stock.keys.len()) {
-                let what = format!("{}: {} one-time keys", person.name, stock.keys.len());
+        let signed = mailbox.keys.signed_prekey.iter().map(|key| (0, key));
+        let last_resort = mailbox.keys.last_resort_kem.iter().map(|key| (1, key));
+        let mut both = signed.chain(last_resort);
+        both.try_for_each(|(kind, key)| private_half(person, kind, key))?;
+        for (stock, kind) in [&mailbox.one_time, &mailbox.kems]
+            .into_iter()
+            .zip(ONE_TIME..)
+        {
+            if !ONE_TIME_KEYS.contains(&stock.len()) {
+                let what = format!("{}: {} one-time keys", person.name, stock.len());
                 return Err(Failure::new(Law::Bounded, what));
             }
-            let mut keys = stock.keys.iter();
+            let mut keys = stock.iter();
             keys.try_for_each(|key| private_half(person, kind, key))?;
         }
         Ok(())

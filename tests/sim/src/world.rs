@@ -16,6 +16,8 @@ use crate::{hostile, nursery};
 
 /// A Monday in 2026, milliseconds since 1970.
 pub(crate) const START: u64 = 1_790_000_000_000;
+/// What a registration has to show: little, so that a world is not slowed down by it.
+const WORK_BITS: u32 = 4;
 /// What happens without time passing; more is a storm.
 const MOST_AT_ONCE: u32 = 200_000;
 
@@ -65,7 +67,7 @@ impl World {
     pub(crate) fn new(plan: Plan, fault: Option<Fault>, traced: bool) -> Result<Self, Failure> {
         let people = plan.people.clamp(2, NAMES.len());
         let (store, disks) = match plan.fresh {
-            true => (Store::new(), Vec::new()),
+            true => (Store::default(), Vec::new()),
             false => nursery::registered(people),
         };
         let mut disks = disks.into_iter();
@@ -89,6 +91,7 @@ impl World {
             ids: 0,
             plan,
         };
+        world.relay.work_bits = WORK_BITS;
         world.relay.mood.keeps_keys = fault == Some(Fault::KeyGivenTwice);
         for who in 0..people {
             world.begin(who)?;
