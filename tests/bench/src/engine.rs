@@ -1,18 +1,10 @@
 //! What a device does with much mail and many sessions: the real engine, against the model relay and the store
 //! in memory of the engine's own tests, whose work is in the times. Times each once or a few times: a run is long.
 
-#[path = "../../../crates/client/tests/engine/support/mod.rs"]
-#[expect(
-    dead_code,
-    unreachable_pub,
-    reason = "the engine's tests use more of it, and it is a folder of theirs"
-)]
-mod support;
-
 use std::time::Instant;
 
 use pawl_client::Table;
-use support::{World, send, try_load};
+use pawl_sim::scripted::{World, send, try_load};
 
 use crate::BODY_BYTES;
 

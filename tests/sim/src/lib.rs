@@ -1,6 +1,8 @@
-//! The simulator: many of Pawl's engines and a model of the relay in one thread, under faults that one seed decides.
-//! Knows the client as a driver knows it, and the wire as a relay does; changes nothing of either. What a run consists
-//! of is written down first (`plan`), happens (`world`, `act`, `driver`), and is judged (`law`).
+//! A model of the relay, and two worlds of engines around it, each in one thread: one in which a test
+//! says what happens (`scripted`), and the simulator, in which one seed decides it.
+//! Knows the client as a driver knows it, and the wire as a relay does; changes nothing of either.
+//! What a run of the simulator consists of is written down first (`plan`), happens (`world`, `act`,
+//! `driver`), and is judged (`law`).
 #![forbid(unsafe_code)]
 
 mod act;
@@ -14,6 +16,7 @@ mod people;
 mod plan;
 pub mod relay;
 mod run;
+pub mod scripted;
 mod search;
 mod shrink;
 mod trace;

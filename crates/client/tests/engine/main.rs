@@ -21,12 +21,9 @@ mod seal;
 mod steps;
 mod storm;
 mod strangers;
-#[expect(
-    unreachable_pub,
-    reason = "tests/bench has these modules too, at another place"
-)]
-mod support;
 mod to_and_fro;
 mod trust;
 mod window;
 mod work;
+
+use pawl_sim::scripted as support;

@@ -91,7 +91,7 @@ mod tests {
     const NAMES: [&str; 8] = [
         "crates/client/tests/engine/keys.rs",
         "crates/client/tests/engine/main.rs",
-        "crates/client/tests/engine/support/mod.rs",
+        "crates/client/tests/engine/story/mod.rs",
         "crates/client/src/lib.rs",
         "server/tests/relay/door.rs",
         "server/tests/deploy/proxy.rs",

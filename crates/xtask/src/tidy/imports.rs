@@ -19,7 +19,7 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("pawl-server", &["pawl-wire"]),
     (
         "pawl-bench",
-        &["pawl-protocol", "pawl-wire", "pawl-client", "pawl-driver"],
+        &["pawl-protocol", "pawl-wire", "pawl-client", "pawl-sim"],
     ),
     ("pawl-fuzz", &["pawl-protocol", "pawl-wire", "pawl-client"]),
     (
@@ -31,11 +31,11 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("pawl", &[]),
 ];
 
-/// What a package's tests may know beside that: a terminal is tested against the real relay, and the engine's tests carry
-/// steps out as all others do.
+/// What a package's tests may know beside that: a terminal is tested against the real relay, and the
+/// engine against the simulator's relay.
 const TESTS_MAY_KNOW: [(&str, &[&str]); 2] = [
     ("pawl-cli", &["pawl-server"]),
-    ("pawl-client", &["pawl-driver"]),
+    ("pawl-client", &["pawl-sim"]),
 ];
 
 /// The root package's tests are of the whole system.

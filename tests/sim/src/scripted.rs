@@ -31,19 +31,28 @@ pub type Disk = BTreeMap<(Table, Key), Vec<u8>>;
 /// Where a process may die in a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crash {
+    /// Nothing is on disk.
     BeforeCommit,
+    /// Nothing is sent.
     AfterCommit,
+    /// Nothing is shown.
     AfterSend,
 }
 
+/// A device with its engine.
 pub struct Client {
+    /// What it has committed.
     pub disk: Disk,
+    /// As it was loaded from the disk, and what it did since.
     pub engine: Engine,
+    /// Everything that was shown.
     pub events: Vec<Event>,
     told: Told,
     /// Whether the machine has a network.
     pub network: bool,
+    /// When its alarm rings.
     pub wake_at: Option<u64>,
+    /// Records that were written or deleted.
     pub changes: usize,
     /// Steps that changed the disk: transactions.
     pub commits: usize,
@@ -59,10 +68,15 @@ pub struct Client {
     held: Vec<Input>,
 }
 
+/// Clients, a relay and the time between them; a test says what happens.
 pub struct World {
+    /// Milliseconds since 1970, for all of them.
     pub now: u64,
+    /// The one relay.
     pub relay: Relay,
+    /// By their number in the list of names.
     pub clients: Vec<Client>,
+    /// What the world itself draws from.
     pub rng: ChaCha20Rng,
     /// Chance in a thousand that a step ends in a crash, and that a connection breaks.
     pub chaos: u32,
@@ -81,6 +95,10 @@ fn load(disk: &Disk) -> Engine {
     try_load(disk).expect("the store loads")
 }
 
+/// An engine as a disk has it.
+///
+/// # Errors
+/// As [`Engine::load`].
 pub fn try_load(disk: &Disk) -> Result<Engine, pawl_client::StoreError> {
     let records = disk.iter().filter(|((table, _), _)| table.is_loaded());
     let records = records.map(|((table, key), value)| LoadedRecord {
@@ -155,11 +173,13 @@ impl World {
         world
     }
 
+    /// An id that no command has had.
     pub fn next_id(&mut self) -> String {
         self.ids += 1;
         format!("{:032x}", self.ids)
     }
 
+    /// Asks for an account; see [`World::ask`].
     pub fn create(&mut self, i: usize, name: &str) -> Option<CommandError> {
         self.ask(
             i,
@@ -170,6 +190,7 @@ impl World {
         )
     }
 
+    /// Asks for a conversation; see [`World::ask`].
     pub fn start(&mut self, i: usize, name: &str) -> Option<CommandError> {
         self.ask(
             i,
@@ -179,6 +200,7 @@ impl World {
         )
     }
 
+    /// Asks to send a text; see [`World::ask`].
     pub fn send(&mut self, i: usize, to: &str, text: &str) -> Option<CommandError> {
         self.ask(i, send(to, text))
     }
@@ -202,6 +224,7 @@ impl World {
         self.answer(i, &id).expect("every command is answered")
     }
 
+    /// Asks under this id, and lets nothing else happen.
     pub fn ask_as(&mut self, i: usize, id: &str, command: Command) {
         self.input(
             i,
@@ -224,6 +247,7 @@ impl World {
             })
     }
 
+    /// Every alert that was shown.
     pub fn alerts(&self, i: usize) -> Vec<AlertCode> {
         let alert = |event: &Event| match event {
             Event::Alert { alert } => Some(alert.clone()),
@@ -260,6 +284,7 @@ impl World {
         messages.map(|message| message.text).collect()
     }
 
+    /// Statuses of the own texts of a conversation, in order.
     pub fn statuses(&self, i: usize, conversation: &str) -> Vec<MessageStatus> {
         self.history(i, conversation)
             .iter()
@@ -290,6 +315,7 @@ impl World {
         is_chaotic.then(|| crashes[self.rng.next_u32() as usize % 3])
     }
 
+    /// Carries out a step, as far as the process lives.
     pub fn carry_out(&mut self, i: usize, step: Step, crash: Option<Crash>) {
         let dies_about_a_commit = matches!(crash, Some(Crash::BeforeCommit | Crash::AfterCommit));
         if dies_about_a_commit && step.changes().is_empty() {
@@ -346,6 +372,7 @@ impl World {
         }
     }
 
+    /// The client's machine gets or loses its network.
     pub fn set_network(&mut self, i: usize, network: bool) {
         self.clients[i].network = network;
         if network {
@@ -460,6 +487,8 @@ impl World {
     }
 }
 
+/// The command that sends a text.
+#[must_use]
 pub fn send(to: &str, text: &str) -> Command {
     Command::SendText {
         conversation: to.into(),

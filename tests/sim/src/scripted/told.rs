@@ -10,6 +10,7 @@ use pawl_client::{ConversationView, Engine, Event};
 pub struct Told(BTreeMap<String, ConversationView>);
 
 impl Told {
+    /// Takes what the engine shows.
     pub fn hear(&mut self, events: &[Event]) {
         for event in events {
             if let Event::ConversationChanged { conversation } = event {
@@ -19,6 +20,8 @@ impl Told {
         }
     }
 
+    /// # Panics
+    /// Where a page was told something else than the engine says.
     pub fn compare(&self, engine: &Engine) {
         for view in engine.snapshot().conversations {
             if let Some(told) = self.0.get(&view.username) {

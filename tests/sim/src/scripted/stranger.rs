@@ -12,6 +12,7 @@ use prost::Message;
 use super::World;
 use super::relay::Mailbox;
 
+/// An account and a device, without an engine.
 pub struct Stranger {
     keys: AccountKeyPair,
     device: LocalDevice,
@@ -102,6 +103,7 @@ impl Stranger {
         record.expect("valid").record().encode()
     }
 
+    /// Their account.
     pub fn account(&self) -> AccountId {
         AccountId(*self.device.address().account.as_bytes())
     }
@@ -235,6 +237,7 @@ impl Stranger {
         address
     }
 
+    /// Puts these bytes into a mailbox, under a new id.
     pub fn post(world: &mut World, to: DeviceAddress, envelope: Vec<u8>) {
         let id = world.next_id();
         let id = u128::from_str_radix(&id, 16).expect("a number");

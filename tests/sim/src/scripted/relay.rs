@@ -1,5 +1,6 @@
 //! A model of the relay that speaks wire frames: directory, bundles, mailboxes, in memory. It follows
 //! the contract of the frames to the letter, and lets a test bend what it says.
+#![expect(missing_docs, reason = "it gives way to the simulator's model")]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
