@@ -11,6 +11,7 @@ mod store;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use pawl_client::FrameBatch;
 use pawl_wire::limits::FRAME_VERSION;
 use pawl_wire::{
     ClaimId, ConnectionError, DeviceAddress, MessageId, Nonce, PublishedKeys, Registration,
@@ -21,6 +22,7 @@ use crate::impostor::Lie;
 use crate::law::Failure;
 
 pub use mailbox::{Letter, Mailbox, Stock};
+pub use requests::MAX_SEQ;
 pub use store::Store;
 
 /// The relay's authority, which clients sign.
@@ -159,6 +161,19 @@ impl Relay {
         self.next
     }
 
+    /// A client's frames are on their way, unless the relay has ended the connection.
+    pub(crate) fn send(&mut self, id: u64, frames: Vec<Vec<u8>>) {
+        let wire = self.wires.get_mut(&id);
+        if let Some(wire) = wire.filter(|wire| wire.ended.is_none()) {
+            wire.up.extend(frames);
+        }
+    }
+
+    /// A connection and all that was under way on it are gone.
+    pub(crate) fn forget(&mut self, id: u64) {
+        self.wires.remove(&id);
+    }
+
     fn say(&mut self, id: u64, frame: RelayFrame) {
         if let Some(wire) = self.wires.get_mut(&id) {
             wire.put(&mut self.bend, frame);
@@ -256,6 +271,21 @@ impl Relay {
 }
 
 impl Wire {
+    /// What a driver takes as one step, of what has arrived.
+    pub(crate) fn arrived(&mut self, most: usize) -> FrameBatch {
+        let mut batch = FrameBatch::default();
+        for _ in 0..most {
+            match self.down.pop_front() {
+                Some(frame) => batch.push(frame),
+                None => break,
+            }
+            if batch.is_full() {
+                break;
+            }
+        }
+        batch
+    }
+
     fn put(&mut self, bend: &mut Option<Bend>, frame: RelayFrame) {
         match bend {
             None => self.down.push_back(frame.encode()),

@@ -3,7 +3,7 @@
 
 mod hosted;
 pub mod private;
-pub mod relay;
+mod seen;
 pub mod store;
 pub mod stranger;
 pub mod told;
@@ -14,13 +14,14 @@ use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use hosted::{Died, Hosted};
 use pawl_client::{
-    AlertCode, Command, CommandError, Config, Effects, Engine, Event, FrameBatch, Hint, Input, Key,
-    LoadedRecord, MessageStatus, MessageView, Step, Table,
+    Command, CommandError, Config, Effects, Engine, Event, FrameBatch, Hint, Input, Key,
+    LoadedRecord, Step, Table,
 };
 use pawl_driver::{at_once, carry_out};
 use pawl_wire::{ConnectionError, DeviceAddress, RelayFrame, close_code};
-use relay::{AUTHORITY, Peer, Relay};
 use told::Told;
+
+use crate::relay::{AUTHORITY, Relay, Store};
 
 /// A Monday in 2026, milliseconds since 1970.
 pub const START: u64 = 1_790_000_000_000;
@@ -59,9 +60,8 @@ pub struct Client {
     /// Most changes in one step.
     pub largest_step: usize,
     rng: ChaCha20Rng,
-    socket: Option<Peer>,
-    /// What was sent and is on its way.
-    pub up: VecDeque<Vec<u8>>,
+    /// Its connection at the relay.
+    socket: Option<u64>,
     /// What the driver has to tell the engine.
     inputs: VecDeque<Input>,
     /// Lines that were read and are not handed over yet, where the world holds them.
@@ -133,13 +133,12 @@ impl World {
             largest_step: 0,
             rng: ChaCha20Rng::seed_from_u64(seed * 1_000 + i as u64),
             socket: None,
-            up: VecDeque::new(),
             inputs: VecDeque::new(),
             held: Vec::new(),
         };
         Self {
             now: START,
-            relay: Relay::default(),
+            relay: Relay::new(Store::default()),
             clients: (0..clients).map(client).collect(),
             rng: ChaCha20Rng::seed_from_u64(seed),
             chaos: 0,
@@ -207,13 +206,7 @@ impl World {
 
     /// Where mail for a name goes.
     pub fn address(&self, name: &str) -> DeviceAddress {
-        let mut names = self.relay.names.iter();
-        let found = names.find(|(username, _)| username.as_str() == name);
-        let (_, account) = found.expect("registered");
-        DeviceAddress {
-            account: *account,
-            device: 1,
-        }
+        self.relay.store.address(name).expect("registered")
     }
 
     /// Asks and lets the world run until it is quiet; the command must be answered by then.
@@ -233,63 +226,6 @@ impl World {
                 command,
             },
         );
-    }
-
-    /// The last answer to a command.
-    pub fn answer(&self, i: usize, id: &str) -> Option<Option<CommandError>> {
-        self.clients[i]
-            .events
-            .iter()
-            .rev()
-            .find_map(|event| match event {
-                Event::CommandDone { id: done, error } if done == id => Some(error.clone()),
-                _ => None,
-            })
-    }
-
-    /// Every alert that was shown.
-    pub fn alerts(&self, i: usize) -> Vec<AlertCode> {
-        let alert = |event: &Event| match event {
-            Event::Alert { alert } => Some(alert.clone()),
-            _ => None,
-        };
-        self.clients[i].events.iter().filter_map(alert).collect()
-    }
-
-    /// All lines of a conversation as the store has them.
-    pub fn history(&self, i: usize, conversation: &str) -> Vec<MessageView> {
-        let client = &self.clients[i];
-        let Ok((from, to)) = client.engine.history_range(conversation, None) else {
-            return Vec::new();
-        };
-        let range = (Table::Messages, from)..(Table::Messages, to);
-        client
-            .disk
-            .range(range)
-            .map(|((_, key), value)| client.engine.message_view(key, Some(value)))
-            .collect()
-    }
-
-    /// Texts received in a conversation, in order.
-    pub fn received(&self, i: usize, conversation: &str) -> Vec<String> {
-        let lines = self.history(i, conversation).into_iter();
-        let texts = lines.filter(|line| !line.mine && line.notice.is_none());
-        texts.map(|line| line.text).collect()
-    }
-
-    /// Texts that wait for a changed identity to be accepted, as its review shows them.
-    pub fn review(&self, i: usize, conversation: &str) -> Vec<String> {
-        let number = self.clients[i].engine.safety_number(conversation);
-        let messages = number.expect("a conversation").messages.into_iter();
-        messages.map(|message| message.text).collect()
-    }
-
-    /// Statuses of the own texts of a conversation, in order.
-    pub fn statuses(&self, i: usize, conversation: &str) -> Vec<MessageStatus> {
-        self.history(i, conversation)
-            .iter()
-            .filter_map(|line| line.status)
-            .collect()
     }
 
     /// One step of a client, carried out in the order commit, send, show.
@@ -351,8 +287,9 @@ impl World {
     pub fn crash(&mut self, i: usize) {
         self.crashes += 1;
         let client = &mut self.clients[i];
-        client.socket = None;
-        client.up.clear();
+        if let Some(id) = client.socket.take() {
+            self.relay.forget(id);
+        }
         client.inputs.clear();
         client.held.clear();
         client.engine = load(&client.disk);
@@ -363,8 +300,8 @@ impl World {
     /// The socket closes under the client.
     pub fn break_connection(&mut self, i: usize, code: Option<u16>) {
         let client = &mut self.clients[i];
-        if client.socket.take().is_some() {
-            client.up.clear();
+        if let Some(id) = client.socket.take() {
+            self.relay.forget(id);
             client
                 .inputs
                 .retain(|input| !matches!(input, Input::SocketOpened));
@@ -401,16 +338,28 @@ impl World {
         self.break_connection(i, Some(close_code::of(code)));
     }
 
+    /// What a client sent and the relay has not heard.
+    pub fn under_way(&self, i: usize) -> impl Iterator<Item = &Vec<u8>> {
+        let wire = self.clients[i]
+            .socket
+            .and_then(|id| self.relay.wires.get(&id));
+        wire.into_iter().flat_map(|wire| &wire.up)
+    }
+
     fn pump_up(&mut self, i: usize) {
-        let client = &mut self.clients[i];
-        if let Some(peer) = &mut client.socket {
-            while let Some(frame) = client.up.pop_front() {
-                if !peer.ended {
-                    private::are_on_disk(&frame, &client.disk);
-                    self.relay.hear(peer, &frame);
-                }
-            }
-        }
+        while self.hear(i) {}
+    }
+
+    /// The relay hears the next frame of a client; false where there is none.
+    fn hear(&mut self, i: usize) -> bool {
+        let Some(frame) = self.under_way(i).next() else {
+            return false;
+        };
+        private::are_on_disk(frame, &self.clients[i].disk);
+        let id = self.clients[i].socket.expect("it has sent something");
+        let heard = self.relay.hear(id);
+        heard.unwrap_or_else(|failure| panic!("{failure}"));
+        true
     }
 
     /// One thing that can happen to a client now; false where nothing can.
@@ -419,34 +368,38 @@ impl World {
         let client = &mut self.clients[i];
         if let Some(input) = client.inputs.pop_front() {
             self.input(i, input);
-        } else if let (Some(peer), Some(frame)) = (&mut client.socket, client.up.pop_front()) {
-            if !peer.ended {
-                private::are_on_disk(&frame, &client.disk);
-                self.relay.hear(peer, &frame);
+            return true;
+        }
+        if self.hear(i) {
+            return true;
+        }
+        let client = &mut self.clients[i];
+        let wire = client.socket.and_then(|id| self.relay.wires.get_mut(&id));
+        if let Some(wire) = wire {
+            if !wire.down.is_empty() {
+                let singly = !self.whole_windows && self.rng.next_u32().is_multiple_of(2);
+                let batch = wire.arrived(if singly { 1 } else { FrameBatch::MAX_FRAMES });
+                self.input(i, batch.into_input());
+                return true;
             }
-        } else if let Some(peer) = client.socket.as_mut().filter(|peer| !peer.out.is_empty()) {
-            let singly = !self.whole_windows && self.rng.next_u32().is_multiple_of(2);
-            let batch = peer.arrived(if singly { 1 } else { FrameBatch::MAX_FRAMES });
-            self.input(i, batch.into_input());
-        } else if client.socket.as_ref().is_some_and(|peer| peer.ended) {
-            self.break_connection(i, None);
-        } else if client.wake_at.is_some_and(|at| at <= now) {
+            if let Some(code) = wire.ended {
+                self.break_connection(i, code);
+                return true;
+            }
+        }
+        if client.wake_at.is_some_and(|at| at <= now) {
             client.wake_at = None;
             self.input(i, Input::Tick);
-        } else {
-            return false;
+            return true;
         }
-        true
+        false
     }
 
     /// Lets things happen in random order until nothing can without time passing.
     fn run_now(&mut self) {
         loop {
-            for client in &mut self.clients {
-                if let Some(peer) = &mut client.socket {
-                    self.relay.deliver(peer);
-                }
-            }
+            // A test may have put something into a mailbox.
+            self.relay.deliver_all();
             let first = self.rng.next_u32() as usize;
             let count = self.clients.len();
             let happened = (0..count).any(|i| self.act((first + i) % count));

@@ -49,7 +49,7 @@ fn notices(world: &World) -> Vec<NoticeCause> {
 
 /// The relay says that the name is the first account's again, and Alice hears of it.
 fn give_back(world: &mut World, owner: AccountId) {
-    world.relay.names.insert(name(), owner);
+    world.relay.store.names.insert(name(), owner);
     world.break_connection(ALICE, None);
     world.settle();
 }
@@ -61,7 +61,7 @@ fn verified(seed: u64) -> (World, AccountId) {
     world.start(BOB, "alice");
     world.send(BOB, "alice", "I am Bob");
     mark(&mut world, true);
-    let owner = world.relay.names[&name()];
+    let owner = world.relay.store.names[&name()];
     (world, owner)
 }
 
@@ -167,9 +167,9 @@ fn what_waited_is_appended_under_the_notice_once_it_is_accepted_and_nobody_is_ve
 
 /// Bob's name goes to a new account with a client of its own.
 fn bob_begins_anew(world: &mut World) {
-    let account = world.relay.names.remove(&name()).expect("registered");
-    world.relay.records.remove(&account);
-    let boxes = &mut world.relay.boxes;
+    let account = world.relay.store.names.remove(&name()).expect("registered");
+    world.relay.store.records.remove(&account);
+    let boxes = &mut world.relay.store.boxes;
     boxes.retain(|address, _| address.account != account);
     world.clients[BOB].disk.clear();
     world.break_connection(BOB, None);
@@ -260,7 +260,7 @@ fn a_process_that_dies_at_any_point_neither_loses_nor_doubles_what_waits() {
                 "{point:?} {steps}"
             );
             world.crash_in = Some((steps, point));
-            world.relay.names.insert(name(), owner);
+            world.relay.store.names.insert(name(), owner);
             world.break_connection(ALICE, None);
             world.settle();
             assert!(world.review(ALICE, "bob").is_empty());

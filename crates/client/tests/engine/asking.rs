@@ -52,7 +52,10 @@ fn sessions_with_bob(world: &World) -> (usize, bool) {
     let bob = world.address("bob");
     let mut to_bob = world.relay.submitted.iter().rev();
     let last = to_bob.find(|it| it.recipient == bob).expect("written to");
-    (world.relay.boxes[&bob].claims.len(), last.envelope[1] == 1)
+    (
+        world.relay.store.boxes[&bob].claims.len(),
+        last.envelope[1] == 1,
+    )
 }
 
 #[test]

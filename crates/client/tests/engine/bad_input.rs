@@ -1,10 +1,10 @@
 //! Bad input, full stores, unfriendly relays: each gets its own clear answer, and nothing else is lost.
 
-use crate::support::relay::MAX_SEQ;
 use crate::support::{World, send};
 use pawl_client::{
     AlertCode, Command, CommandError, Connection, Event, Input, MAX_TEXT, MessageStatus, Phase,
 };
+use pawl_sim::relay::MAX_SEQ;
 use pawl_wire::{ConnectionError, MessageId, Registration, RelayFrame};
 
 const ALICE: usize = 0;
@@ -165,7 +165,7 @@ fn what_a_relay_finds_too_large_is_not_sent_and_says_so() {
     world.start(ALICE, "bob");
     assert_eq!(world.send(ALICE, "bob", "short"), None);
     world.settle();
-    world.relay.message_limit = 4_096;
+    world.relay.mood.short = Some(4_096);
     let before = world.relay.submitted.len();
     assert_eq!(world.send(ALICE, "bob", &"long ".repeat(2_000)), None);
     world.run_for(30 * 60 * 1_000);
@@ -188,7 +188,7 @@ fn one_that_is_too_large_fails_alone() {
     for text in &short {
         assert_eq!(world.send(ALICE, "bob", text), None);
     }
-    world.relay.message_limit = 4_096;
+    world.relay.mood.short = Some(4_096);
     world.set_network(ALICE, true);
     world.run_for(30 * 60 * 1_000);
     assert_eq!(world.received(BOB, "alice"), short);
@@ -246,7 +246,7 @@ fn a_relay_that_goes_on_above_anothers_lie_costs_one_connection() {
     world.start(ALICE, "bob");
     assert_eq!(world.send(ALICE, "bob", "before"), None);
     let bob = world.address("bob");
-    world.relay.boxes.get_mut(&bob).expect("bob's").seq = 1 << 40;
+    world.relay.store.boxes.get_mut(&bob).expect("bob's").seq = 1 << 40;
     let before = connections(&world, BOB);
     for text in ["one", "two"] {
         assert_eq!(world.send(ALICE, "bob", text), None);
@@ -255,7 +255,7 @@ fn a_relay_that_goes_on_above_anothers_lie_costs_one_connection() {
     assert_eq!(world.received(BOB, "alice"), ["before", "one", "two"]);
     assert_eq!(world.alerts(BOB), [AlertCode::MailMisnumbered]);
     assert_eq!(connections(&world, BOB), before + 1);
-    assert!(world.relay.boxes[&bob].mail.is_empty());
+    assert!(world.relay.store.boxes[&bob].mail.is_empty());
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn a_full_mailbox_is_told_once_and_tried_again() {
     let mut world = World::with(706, &["alice", "bob"]);
     world.start(ALICE, "bob");
     world.set_network(BOB, false);
-    world.relay.mailbox_limit = 1;
+    world.relay.mood.narrow = Some(1);
     for i in 0..5 {
         assert_eq!(world.send(ALICE, "bob", &format!("{i}")), None);
     }
@@ -282,7 +282,7 @@ fn a_full_mailbox_is_told_once_and_tried_again() {
         "{} attempts",
         world.relay.submitted.len()
     );
-    world.relay.mailbox_limit = 100;
+    world.relay.mood.narrow = Some(100);
     world.set_network(BOB, true);
     world.run_for(10 * 60 * 1_000);
     assert_eq!(world.received(BOB, "alice"), ["0", "1", "2", "3", "4"]);

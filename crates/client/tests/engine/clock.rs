@@ -37,10 +37,10 @@ fn a_connection_is_given_up_and_pinged_by_the_time_that_passes() {
 #[test]
 fn receipts_and_what_was_refused_for_now_do_not_wait_longer() {
     let mut world = World::talking(9_020, 1);
-    world.relay.mailbox_limit = 0;
+    world.relay.mood.narrow = Some(0);
     world.send(ALICE, "bob", "refused for now");
     assert_eq!(world.received(BOB, "alice"), ["a0"]);
-    world.relay.mailbox_limit = usize::MAX;
+    world.relay.mood.narrow = None;
     put_back(&mut world);
     world.run_for(60_000);
     assert_eq!(world.received(BOB, "alice"), ["a0", "refused for now"]);

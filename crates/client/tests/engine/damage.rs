@@ -76,12 +76,12 @@ fn after_damage_an_impostor_does_not_make_all_come_again() {
     let mut world = talking(809);
     damage(&mut world, Table::Conversations, |length| length - 1);
     let username = pawl_wire::Username::parse("bob").expect("a username");
-    let owner = world.relay.names[&username];
+    let owner = world.relay.store.names[&username];
     let mut thief = Stranger::registered("bob", 79, &mut world);
     let alice = world.address("alice");
     thief.write(&mut world, alice, "trust me", true);
     world.settle();
-    world.relay.names.insert(username, owner);
+    world.relay.store.names.insert(username, owner);
     world.break_connection(ALICE, None);
     world.settle();
     world.send(ALICE, "bob", "is it you?");
@@ -137,7 +137,7 @@ fn damaged_prekeys_are_made_anew() {
             .iter()
             .all(|alert| *alert == corrupted(None))
     );
-    world.relay.boxes.values_mut().for_each(|mailbox| {
+    world.relay.store.boxes.values_mut().for_each(|mailbox| {
         mailbox.one_time.clear();
         mailbox.kems.clear();
     });

@@ -293,6 +293,7 @@ fn take_over(world: &mut World, client: usize, of: usize) {
     world.set_network(of, false);
     world
         .relay
+        .store
         .boxes
         .retain(|address, _| address.device == 2 || address.account.0 != *keys.public().as_bytes());
     world.settle();

@@ -156,7 +156,7 @@ fn an_account_is_made_once_however_often_its_making_is_interrupted() {
                 Some(None),
                 "{crash:?} at step {at}"
             );
-            assert_eq!(world.relay.boxes.len(), 1, "{crash:?} at step {at}");
+            assert_eq!(world.relay.store.boxes.len(), 1, "{crash:?} at step {at}");
         }
     }
 }
@@ -228,7 +228,7 @@ fn a_stored_envelope_replayed_under_new_names_is_shown_once() {
     }
     let replayed: Vec<_> = world.relay.submitted.clone();
     for (n, submit) in replayed.into_iter().enumerate() {
-        if let Some(mailbox) = world.relay.boxes.get_mut(&submit.recipient) {
+        if let Some(mailbox) = world.relay.store.boxes.get_mut(&submit.recipient) {
             mailbox.store(MessageId([n as u8; 16]), submit.envelope);
         }
     }
@@ -264,7 +264,7 @@ fn a_text_that_comes_late_after_it_was_sent_again_is_shown_once() {
     world.relay.bend = None;
     let (message_id, envelope) = held.borrow_mut().take().expect("held");
     let bob = world.address("bob");
-    let mailbox = world.relay.boxes.get_mut(&bob).expect("registered");
+    let mailbox = world.relay.store.boxes.get_mut(&bob).expect("registered");
     mailbox.store(message_id, envelope);
     world.run_for(120_000);
     assert_eq!(world.received(BOB, "alice"), all);
@@ -299,13 +299,14 @@ fn a_restored_relay_is_given_keys_and_what_it_had_not_confirmed() {
     world.send(ALICE, "bob", "before");
     world.set_network(ALICE, false);
     world.send(ALICE, "bob", "while away");
-    world.relay.restore();
+    world.relay.store.restore();
     world.break_connection(BOB, None);
     world.break_connection(2, None);
     world.settle();
     assert!(
         world
             .relay
+            .store
             .boxes
             .values()
             .filter(|mailbox| mailbox.one_time.len() == 100)
@@ -323,7 +324,7 @@ fn a_restored_relay_is_given_keys_and_what_it_had_not_confirmed() {
 #[test]
 fn handshakes_without_one_time_keys_work_and_cannot_be_replayed() {
     let mut world = World::with(505, &["alice", "bob"]);
-    for mailbox in world.relay.boxes.values_mut() {
+    for mailbox in world.relay.store.boxes.values_mut() {
         mailbox.one_time.clear();
         mailbox.kems.clear();
     }
@@ -342,6 +343,7 @@ fn handshakes_without_one_time_keys_work_and_cannot_be_replayed() {
     world.crash(BOB);
     let mailbox = world
         .relay
+        .store
         .boxes
         .get_mut(&initial.recipient)
         .expect("bob's");

@@ -128,7 +128,7 @@ impl Storm {
         let at = self.roll(sent);
         let old = self.world.relay.submitted[at].clone();
         let name = u128::from_str_radix(&self.world.next_id(), 16).expect("a number");
-        let mailbox = self.world.relay.boxes.get_mut(&old.recipient);
+        let mailbox = self.world.relay.store.boxes.get_mut(&old.recipient);
         mailbox
             .expect("registered")
             .store(MessageId(name.to_be_bytes()), old.envelope);
@@ -137,12 +137,18 @@ impl Storm {
 
     fn reorder(&mut self, who: usize) {
         let device = self.world.address(NAMES[who]);
-        let mailbox = self.world.relay.boxes.get_mut(&device).expect("registered");
+        let mailbox = self
+            .world
+            .relay
+            .store
+            .boxes
+            .get_mut(&device)
+            .expect("registered");
         let last = mailbox.mail.len().saturating_sub(1);
         for i in 0..last {
-            let (seq, next) = (mailbox.mail[i].0, mailbox.mail[i + 1].0);
+            let (seq, next) = (mailbox.mail[i].seq, mailbox.mail[i + 1].seq);
             mailbox.mail.swap(i, i + 1);
-            (mailbox.mail[i].0, mailbox.mail[i + 1].0) = (seq, next);
+            (mailbox.mail[i].seq, mailbox.mail[i + 1].seq) = (seq, next);
         }
         self.log.push(format!("{}'s mail reordered", NAMES[who]));
     }
@@ -212,7 +218,7 @@ impl Storm {
             22 => self.replay(),
             23 => self.reorder(who),
             24 => {
-                self.world.relay.stingy = !self.world.relay.stingy;
+                self.world.relay.mood.stingy = !self.world.relay.mood.stingy;
                 self.log.push("last-resort keys".into());
             }
             _ => self.lose(who, "all but its identity", |table| table != Table::Meta),

@@ -12,10 +12,16 @@ const BOB: usize = 1;
 /// Bob's name goes to a new account, which then writes to Alice.
 fn bob_begins_anew(world: &mut World) {
     let username = pawl_wire::Username::parse("bob").expect("a username");
-    let account = world.relay.names.remove(&username).expect("registered");
-    world.relay.records.remove(&account);
+    let account = world
+        .relay
+        .store
+        .names
+        .remove(&username)
+        .expect("registered");
+    world.relay.store.records.remove(&account);
     world
         .relay
+        .store
         .boxes
         .retain(|address, _| address.account != account);
     world.clients[BOB].disk.clear();
@@ -126,7 +132,7 @@ fn a_name_that_is_given_back_needs_no_look_and_what_waited_goes_out() {
     world.start(ALICE, "bob");
     world.send(ALICE, "bob", "one");
     let username = pawl_wire::Username::parse("bob").expect("a username");
-    let owner = world.relay.names[&username];
+    let owner = world.relay.store.names[&username];
     let mut thief = Stranger::registered("bob", 77, &mut world);
     let alice = world.address("alice");
     thief.write(&mut world, alice, "trust me", true);
@@ -137,7 +143,7 @@ fn a_name_that_is_given_back_needs_no_look_and_what_waited_goes_out() {
     assert_eq!(identity(&world, "bob"), IdentityState::Changed);
     assert_eq!(world.received(BOB, "alice"), ["one"]);
     let looked_at = shown(&world);
-    world.relay.names.insert(username, owner);
+    world.relay.store.names.insert(username, owner);
     world.break_connection(ALICE, None);
     world.settle();
     assert_eq!(identity(&world, "bob"), IdentityState::Unverified);

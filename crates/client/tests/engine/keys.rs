@@ -52,7 +52,7 @@ fn private_keys_are_committed_in_the_step_that_uploads_the_public_ones() {
     let mut world = World::with(901, &["alice"]);
     for round in 0..20_u32 {
         let alice = world.address("alice");
-        let mailbox = world.relay.boxes.get_mut(&alice).expect("alice's");
+        let mailbox = world.relay.store.boxes.get_mut(&alice).expect("alice's");
         mailbox.one_time.drain(..97);
         mailbox.kems.drain(..76);
         let frame = Input::Frames(vec![RelayFrame::KeysLow(mailbox.stock()).encode()]);
@@ -68,7 +68,7 @@ fn private_keys_are_committed_in_the_step_that_uploads_the_public_ones() {
         };
         let written = step.changes().iter().filter(is_new).count();
         world.carry_out(ALICE, step, None);
-        let frames = world.clients[ALICE].up.iter();
+        let frames = world.under_way(ALICE);
         let uploaded = frames.map(|frame| match ClientFrame::decode(frame) {
             Ok(ClientFrame::Publish { keys, .. }) => {
                 keys.one_time_prekeys.len() + keys.one_time_kems.len()
@@ -79,7 +79,7 @@ fn private_keys_are_committed_in_the_step_that_uploads_the_public_ones() {
         assert_eq!(written, 100);
         world.settle();
     }
-    for mailbox in world.relay.boxes.values() {
+    for mailbox in world.relay.store.boxes.values() {
         assert!(mailbox.one_time.len() == 100 && mailbox.kems.len() == 100);
     }
     assert!(
@@ -102,7 +102,13 @@ fn signed_prekeys_are_replaced_weekly_and_erased_when_no_mail_can_need_them() {
             assert_eq!(keys.last(), Some(&newest), "week {week}");
             assert!(keys.len() <= 6, "week {week}: {keys:?}");
         }
-        let published: Vec<_> = world.relay.boxes.values().map(|m| m.keys.clone()).collect();
+        let published: Vec<_> = world
+            .relay
+            .store
+            .boxes
+            .values()
+            .map(|m| m.keys.clone())
+            .collect();
         assert!(published.iter().all(|keys| {
             keys.signed_prekey.as_ref().map(|key| key.id) == Some(newest)
                 && keys.last_resort_kem.as_ref().map(|key| key.id) == Some(newest)
@@ -207,7 +213,7 @@ fn keys_of_messages_that_never_came_leave_the_disk_in_time_though_nothing_is_rec
         world.send(ALICE, "bob", text);
     }
     let bob = world.address("bob");
-    let mailbox = world.relay.boxes.get_mut(&bob).expect("bob's");
+    let mailbox = world.relay.store.boxes.get_mut(&bob).expect("bob's");
     let last = mailbox.mail.back().cloned().expect("three");
     mailbox.mail = [last].into();
     world.set_network(BOB, true);
@@ -293,7 +299,7 @@ fn an_account_that_uses_up_its_handshakes_without_one_time_keys_is_refused_alone
     assert_eq!(world.alerts(BOB), [told.clone(), told.clone(), told]);
     // With a one-time key she is heard; and others are without.
     eve.write(&mut world, bob, "one-time", true);
-    let mailbox = world.relay.boxes.get_mut(&bob).expect("bob's");
+    let mailbox = world.relay.store.boxes.get_mut(&bob).expect("bob's");
     mailbox.one_time.clear();
     mailbox.kems.clear();
     world.start(ALICE, "bob");

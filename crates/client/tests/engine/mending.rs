@@ -55,7 +55,7 @@ fn assert_mended(world: &mut World, what: &str) {
 }
 
 /// Deliveries get lost, come twice, and come under other names, by this chance in ten each.
-fn unreliable(seed: u64, chance: u32) -> crate::support::relay::Bend {
+fn unreliable(seed: u64, chance: u32) -> pawl_sim::relay::Bend {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut names = 0_u128;
     Box::new(move |_, frame| {
@@ -261,7 +261,7 @@ fn first_messages_that_are_replayed_are_shown_once() {
     for (seed, one_time) in [(1_070, true), (1_071, false)] {
         let mut world = World::with(seed, &NAMES);
         if !one_time {
-            world.relay.boxes.values_mut().for_each(|mailbox| {
+            world.relay.store.boxes.values_mut().for_each(|mailbox| {
                 mailbox.one_time.clear();
                 mailbox.kems.clear();
             });
@@ -275,6 +275,7 @@ fn first_messages_that_are_replayed_are_shown_once() {
             }
             let mailbox = world
                 .relay
+                .store
                 .boxes
                 .get_mut(&initial.recipient)
                 .expect("bob's");
@@ -294,7 +295,7 @@ fn first_messages_that_are_replayed_are_shown_once() {
 fn last_resort_keys_serve_several_handshakes_and_several_mendings() {
     let names = ["alice", "bob", "carol", "dave"];
     let mut world = World::with(1_080, &names);
-    let no_keys: crate::support::relay::Bend = Box::new(|_, frame| match frame {
+    let no_keys: pawl_sim::relay::Bend = Box::new(|_, frame| match frame {
         RelayFrame::Bundle { claim, mut bundle } => {
             bundle.one_time_prekey = None;
             vec![RelayFrame::Bundle { claim, bundle }]
@@ -302,7 +303,7 @@ fn last_resort_keys_serve_several_handshakes_and_several_mendings() {
         frame => vec![frame],
     });
     world.relay.bend = Some(no_keys);
-    for mailbox in world.relay.boxes.values_mut() {
+    for mailbox in world.relay.store.boxes.values_mut() {
         mailbox.kems.clear();
     }
     for i in [ALICE, 2, 3] {
@@ -311,7 +312,7 @@ fn last_resort_keys_serve_several_handshakes_and_several_mendings() {
     }
     for round in 0..3 {
         world.lose(ALICE, |table, _| table == Table::Sessions);
-        for mailbox in world.relay.boxes.values_mut() {
+        for mailbox in world.relay.store.boxes.values_mut() {
             mailbox.kems.clear();
         }
         world.run_for(10 * MINUTE);
@@ -414,7 +415,7 @@ fn spoil(world: &mut World) {
     let mut envelope = last.envelope.clone();
     *envelope.last_mut().expect("long") ^= 1;
     let name = MessageId([0xEE; 16]);
-    let mailbox = world.relay.boxes.get_mut(&bob).expect("registered");
+    let mailbox = world.relay.store.boxes.get_mut(&bob).expect("registered");
     mailbox.store(name, envelope);
 }
 

@@ -32,7 +32,7 @@ fn pass(world: &mut World, milliseconds: u64) {
 /// Takes one-time keys of each kind out of the relay, as claims do, and tells when few are left.
 fn claim(world: &mut World, of: DeviceAddress, count: usize) {
     for _ in 0..count {
-        let mailbox = world.relay.boxes.get_mut(&of).expect("registered");
+        let mailbox = world.relay.store.boxes.get_mut(&of).expect("registered");
         mailbox.one_time.pop_front();
         mailbox.kems.pop_front();
         if mailbox.one_time.len() < 25 {
@@ -116,7 +116,7 @@ fn a_device_that_was_away_longer_than_keys_live_reads_its_mail_before_they_go() 
         [1, 2, 3],
         "nothing goes at the first look"
     );
-    let mailbox = &world.relay.boxes[&alice];
+    let mailbox = &world.relay.store.boxes[&alice];
     let published = mailbox.keys.signed_prekey.as_ref().map(|key| key.id);
     assert_eq!(
         published,
@@ -204,7 +204,7 @@ fn keys_that_were_given_out_and_never_used_go_after_37_days_and_others_never() {
     }
     // What the relay has stays, however long.
     pass(&mut world, 300 * DAY);
-    let held: Vec<u32> = world.relay.boxes[&alice]
+    let held: Vec<u32> = world.relay.store.boxes[&alice]
         .one_time
         .iter()
         .map(|key| key.id)
@@ -228,7 +228,10 @@ fn a_flood_of_claims_costs_old_unused_keys_and_none_that_the_relay_has() {
     assert_eq!(world.received(ALICE, "eve"), ["before the flood"]);
     for round in 0..20 {
         claim(&mut world, alice, 100);
-        for (kind, mailbox) in [2, 3].into_iter().zip([&world.relay.boxes[&alice]; 2]) {
+        for (kind, mailbox) in [2, 3]
+            .into_iter()
+            .zip([&world.relay.store.boxes[&alice]; 2])
+        {
             let held = if kind == 2 {
                 &mailbox.one_time
             } else {
@@ -249,7 +252,7 @@ fn a_flood_of_claims_costs_old_unused_keys_and_none_that_the_relay_has() {
 fn low_stock_is_filled_once_each_time_and_at_the_mark() {
     let mut world = World::with(1_108, &["alice"]);
     let alice = world.address("alice");
-    let stock = |world: &World| world.relay.boxes[&alice].one_time.len();
+    let stock = |world: &World| world.relay.store.boxes[&alice].one_time.len();
     let mut uploads = world.relay.published.len();
     for round in 0..5 {
         claim(&mut world, alice, 75);

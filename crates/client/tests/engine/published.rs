@@ -4,6 +4,7 @@
 use crate::support::stranger::Stranger;
 use crate::support::{Crash, World, private};
 use pawl_client::{AlertCode, Input, Table};
+use pawl_sim::relay::Stock;
 use pawl_wire::{ConnectionError, DeviceAddress, KeyRecord, PublishedKeys, RelayFrame};
 
 const ALICE: usize = 0;
@@ -13,27 +14,24 @@ const QUARTER: u64 = 15 * 60 * 1_000;
 /// What the relay's store holds of somebody's keys.
 struct Copy {
     keys: PublishedKeys,
-    one_time: Vec<KeyRecord>,
-    kems: Vec<KeyRecord>,
-    floors: (u32, u32),
+    one_time: Stock,
+    kems: Stock,
 }
 
 fn copy(world: &World, of: DeviceAddress) -> Copy {
-    let mailbox = &world.relay.boxes[&of];
+    let mailbox = &world.relay.store.boxes[&of];
     Copy {
         keys: mailbox.keys.clone(),
-        one_time: mailbox.one_time.iter().cloned().collect(),
-        kems: mailbox.kems.iter().cloned().collect(),
-        floors: mailbox.floors,
+        one_time: mailbox.one_time.clone(),
+        kems: mailbox.kems.clone(),
     }
 }
 
 fn put_back(world: &mut World, of: DeviceAddress, copy: Copy) {
-    let mailbox = world.relay.boxes.get_mut(&of).expect("registered");
+    let mailbox = world.relay.store.boxes.get_mut(&of).expect("registered");
     mailbox.keys = copy.keys;
-    mailbox.one_time = copy.one_time.into();
-    mailbox.kems = copy.kems.into();
-    mailbox.floors = copy.floors;
+    mailbox.one_time = copy.one_time;
+    mailbox.kems = copy.kems;
 }
 
 fn reconnect(world: &mut World) {
@@ -52,7 +50,7 @@ fn on_disk(world: &World) -> [Vec<u32>; 2] {
 }
 
 fn at_relay(world: &World, of: DeviceAddress) -> [Vec<u32>; 2] {
-    let mailbox = &world.relay.boxes[&of];
+    let mailbox = &world.relay.store.boxes[&of];
     let ids =
         |keys: &std::collections::VecDeque<KeyRecord>| keys.iter().map(|key| key.id).collect();
     [ids(&mailbox.one_time), ids(&mailbox.kems)]
@@ -70,8 +68,8 @@ fn assert_well(world: &mut World, of: DeviceAddress, what: &str) {
     assert!(one_time.len() >= 25 && kems.len() >= 25, "{what}");
     private::look(&keys, &world.clients[ALICE].disk);
     let one_time = PublishedKeys {
-        one_time_prekeys: one_time,
-        one_time_kems: kems,
+        one_time_prekeys: one_time.iter().cloned().collect(),
+        one_time_kems: kems.iter().cloned().collect(),
         ..PublishedKeys::default()
     };
     private::look(&one_time, &world.clients[ALICE].disk);
@@ -118,12 +116,12 @@ fn after_a_restore_that_is_told_nothing_that_the_relay_still_has_is_given_out() 
     let mut world = World::with(1_001, &["alice"]);
     let alice = world.address("alice");
     let same = copy(&world, alice);
-    world.relay.restore();
+    world.relay.store.restore();
     put_back(&mut world, alice, same);
     reconnect(&mut world);
     assert_eq!(at_relay(&world, alice)[1], (101..=200).collect::<Vec<_>>());
     assert_well(&mut world, alice, "kept");
-    world.relay.restore();
+    world.relay.store.restore();
     let uploads = world.relay.published.len();
     reconnect(&mut world);
     assert_eq!(at_relay(&world, alice)[1], (201..=300).collect::<Vec<_>>());
@@ -187,7 +185,7 @@ fn a_device_that_went_back_in_time_publishes_keys_that_it_has() {
 
 /// The relay runs low and says so; the step that refills ends as told.
 fn refill(world: &mut World, of: DeviceAddress, crash: Option<Crash>) {
-    let mailbox = world.relay.boxes.get_mut(&of).expect("registered");
+    let mailbox = world.relay.store.boxes.get_mut(&of).expect("registered");
     let left = mailbox.one_time.len().saturating_sub(20);
     mailbox.one_time.drain(..left);
     mailbox.kems.drain(..left);
@@ -252,15 +250,16 @@ fn all_uploads(world: &mut World) {
     };
     world.ask_as(ALICE, &id, command.clone());
     world.run_for(60_000);
-    if world.answer(ALICE, &id).is_none() && world.relay.boxes.is_empty() {
+    if world.answer(ALICE, &id).is_none() && world.relay.store.boxes.is_empty() {
         world.ask_as(ALICE, &id, command);
         world.run_for(60_000);
     }
     let alice = world.address("alice");
     let plan = world.crash_in.take();
-    let mailbox = world.relay.boxes.get_mut(&alice).expect("registered");
+    let mailbox = world.relay.store.boxes.get_mut(&alice).expect("registered");
     mailbox.one_time.truncate(10);
-    mailbox.kems.drain(..5.min(mailbox.kems.len()));
+    let few = 5.min(mailbox.kems.len());
+    mailbox.kems.drain(..few);
     world.crash_in = plan;
     reconnect(world);
     world.now += 8 * DAY;

@@ -22,7 +22,7 @@ fn without_one_time_keys(seed: u64) -> World {
     world.send(ALICE, "bob", "one");
     world.send(BOB, "alice", "two");
     world.settle();
-    world.relay.stingy = true;
+    world.relay.mood.stingy = true;
     world
 }
 
@@ -83,7 +83,7 @@ fn mends(world: &mut World, text: &str) -> bool {
 fn nine_hundred_strangers_keep_neither_contacts_nor_other_strangers_out() {
     let mut world = without_one_time_keys(920);
     let bob = world.address("bob");
-    let prekeys = newest(&world.relay.boxes[&bob].keys);
+    let prekeys = newest(&world.relay.store.boxes[&bob].keys);
     // Half of the strangers' places at 64 each, and then at 4 each; the last four come here.
     crowd(&mut world, 0..56, 64, prekeys);
     crowd(&mut world, 56..896, 4, prekeys);
@@ -126,7 +126,10 @@ fn what_waits_for_a_place_is_shown_when_there_is_one_also_after_a_restart() {
     dave.go_on(&mut world, bob, "two");
     world.settle();
     assert!(world.received(BOB, "dave").is_empty());
-    assert!(world.relay.boxes[&bob].mail.is_empty(), "on this disk");
+    assert!(
+        world.relay.store.boxes[&bob].mail.is_empty(),
+        "on this disk"
+    );
     assert_eq!(world.alerts(BOB), [AlertCode::StrangersWait]);
     world.crash(BOB);
     world.now += DAY;
@@ -138,7 +141,7 @@ fn what_waits_for_a_place_is_shown_when_there_is_one_also_after_a_restart() {
 fn there_is_an_end_to_what_waits_and_one_account_has_little_of_it() {
     let mut world = without_one_time_keys(940);
     let bob = world.address("bob");
-    let prekeys = newest(&world.relay.boxes[&bob].keys);
+    let prekeys = newest(&world.relay.store.boxes[&bob].keys);
     crowd(&mut world, 0..112, 64, prekeys);
     for i in 0..257 {
         let mut stranger = Stranger::new(&format!("nobody-{i}"), i);
@@ -318,7 +321,7 @@ fn beyond_a_full_list_whoever_has_a_conversation_is_tried_again() {
 fn whoever_waits_for_the_memory_of_their_handshake_is_heard_when_the_person_writes_to_them() {
     let mut world = without_one_time_keys(990);
     let bob = world.address("bob");
-    let prekeys = newest(&world.relay.boxes[&bob].keys);
+    let prekeys = newest(&world.relay.store.boxes[&bob].keys);
     let mut dave = Stranger::registered("dave", 60, &mut world);
     assert_eq!(world.start(BOB, "dave"), None);
     crowd(&mut world, 0..112, 64, prekeys);

@@ -102,16 +102,16 @@ fn a_receipt_that_could_not_go_out_goes_out_on_the_next_connection() {
     world.settle();
     // For a while the relay says that there is no such person and no such device.
     let bob = world.address("bob");
-    let mailbox = world.relay.boxes.remove(&bob).expect("registered");
+    let mailbox = world.relay.store.boxes.remove(&bob).expect("registered");
     let name = pawl_wire::Username::parse("bob").expect("a username");
-    let account = world.relay.names.remove(&name).expect("registered");
+    let account = world.relay.store.names.remove(&name).expect("registered");
     world.set_network(ALICE, true);
     world.settle();
     assert_eq!(world.received(ALICE, "bob"), ["two", "three"]);
     let outbox = world.clients[ALICE].disk.keys();
     assert_eq!(outbox.filter(|it| it.0 == Table::Outbox).count(), 0);
-    world.relay.boxes.insert(bob, mailbox);
-    world.relay.names.insert(name, account);
+    world.relay.store.boxes.insert(bob, mailbox);
+    world.relay.store.names.insert(name, account);
     world.set_network(BOB, true);
     world.input(ALICE, Input::Tick);
     world.settle();

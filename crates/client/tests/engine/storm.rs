@@ -25,7 +25,7 @@ const RESENDS_PER_DAY: usize = 1_000;
 
 /// Sessions that somebody has begun with a person so far, by the bundles that were claimed.
 fn begun_with(world: &World, name: &str) -> usize {
-    world.relay.boxes[&world.address(name)].claims.len()
+    world.relay.store.boxes[&world.address(name)].claims.len()
 }
 
 /// Envelopes for a person so far.
@@ -62,7 +62,12 @@ fn garbage_for(world: &World, who: usize) -> [Vec<u8>; 2] {
 fn put(world: &mut World, who: usize, envelope: &[u8]) {
     let name = u128::from_str_radix(&world.next_id(), 16).expect("a number");
     let device = world.address(NAMES[who]);
-    let mailbox = world.relay.boxes.get_mut(&device).expect("registered");
+    let mailbox = world
+        .relay
+        .store
+        .boxes
+        .get_mut(&device)
+        .expect("registered");
     mailbox.store(MessageId(name.to_be_bytes()), envelope.to_vec());
 }
 
@@ -301,7 +306,7 @@ fn who_asks_over_and_over_is_answered_32_times_and_then_once_a_minute() {
     let address = eve.open_mailbox(&mut world);
     eve.write(&mut world, alice, "hello", true);
     world.settle();
-    let answers = |world: &World| world.relay.boxes[&address].mail.len();
+    let answers = |world: &World| world.relay.store.boxes[&address].mail.len();
     let before = answers(&world);
     for _ in 0..50 {
         eve.ask(&mut world, alice);

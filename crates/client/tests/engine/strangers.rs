@@ -60,7 +60,7 @@ fn a_contacts_mail_does_not_wait_behind_strangers_whose_names_the_relay_never_co
     world.settle();
     assert_eq!(world.received(BOB, "alice"), ["one", "three"]);
     assert!(
-        world.relay.boxes[&bob].mail.is_empty(),
+        world.relay.store.boxes[&bob].mail.is_empty(),
         "all is acknowledged"
     );
     assert_eq!(waiting(&world), 103);
@@ -158,7 +158,7 @@ fn where_there_is_no_room_for_more_bytes_the_queue_waits_and_nothing_is_lost() {
     let _asked = silence(&mut world);
     world.set_network(BOB, true);
     world.settle();
-    assert!(!world.relay.boxes[&bob].mail.is_empty());
+    assert!(!world.relay.store.boxes[&bob].mail.is_empty());
     assert!(waiting(&world) < 52, "4 MiB hold no more");
     world.relay.bend = None;
     world.break_connection(BOB, None);

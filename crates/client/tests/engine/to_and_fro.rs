@@ -50,7 +50,7 @@ fn go(world: &mut World, thief: &mut Stranger) {
 /// The name comes back.
 fn come(world: &mut World, owner: AccountId) {
     let username = Username::parse("bob").expect("a username");
-    world.relay.names.insert(username, owner);
+    world.relay.store.names.insert(username, owner);
     world.break_connection(ALICE, None);
     world.settle();
     assert_eq!(identity(world), Some(IdentityState::Verified));

@@ -26,17 +26,19 @@ fn bend_bundles(world: &mut World, mut bend: impl FnMut(&mut Bundle) + 'static) 
 fn bundle_of(world: &World, name: &str) -> Bundle {
     let account = world
         .relay
+        .store
         .names
         .iter()
         .find(|(username, _)| username.as_str() == name);
     let (address, mailbox) = world
         .relay
+        .store
         .boxes
         .iter()
         .find(|(address, _)| Some(&address.account) == account.map(|(_, account)| account))
         .expect("registered");
     Bundle {
-        account_record: world.relay.records[&address.account].clone(),
+        account_record: world.relay.store.records[&address.account].clone(),
         signed_prekey: mailbox.keys.signed_prekey.clone().expect("published"),
         kem_prekey: mailbox.kems.front().cloned().expect("published"),
         one_time_prekey: mailbox.one_time.front().cloned(),
@@ -86,7 +88,7 @@ fn keys_that_bobs_account_did_not_sign_are_refused_and_nothing_is_sent() {
 #[test]
 fn an_account_record_that_is_not_the_names_is_refused() {
     let mut world = World::with(610, &["alice", "bob"]);
-    let others = world.relay.records[&world.relay.names[&"alice".parse_name()]].clone();
+    let others = world.relay.store.records[&world.relay.store.names[&"alice".parse_name()]].clone();
     for wrong in [others, b"junk".to_vec()] {
         world.relay.bend = Some(Box::new(move |_, frame| match frame {
             RelayFrame::Account { username, .. } => {
@@ -178,9 +180,9 @@ fn somebody_who_is_gone_leaves_messages_unsent() {
     world.start(ALICE, "bob");
     world.send(ALICE, "bob", "one");
     world.set_network(BOB, false);
-    world.relay.names.remove(&"bob".parse_name());
+    world.relay.store.names.remove(&"bob".parse_name());
     let recipient = world.relay.submitted[0].recipient;
-    world.relay.boxes.remove(&recipient);
+    world.relay.store.boxes.remove(&recipient);
     world.send(ALICE, "bob", "two");
     assert_eq!(world.statuses(ALICE, "bob")[1], MessageStatus::NotSent);
     // Alice's two messages, and Bob's receipt for the first.
@@ -209,10 +211,10 @@ fn a_message_altered_on_its_way_comes_again_and_what_follows_is_shown() {
     world.set_network(BOB, false);
     world.send(ALICE, "bob", "two");
     world.send(ALICE, "bob", "three");
-    for mailbox in world.relay.boxes.values_mut() {
-        if let Some((_, _, envelope)) = mailbox.mail.front_mut() {
-            let last = envelope.len() - 1;
-            envelope[last] ^= 1;
+    for mailbox in world.relay.store.boxes.values_mut() {
+        if let Some(letter) = mailbox.mail.front_mut() {
+            let last = letter.envelope.len() - 1;
+            letter.envelope[last] ^= 1;
         }
     }
     world.set_network(BOB, true);

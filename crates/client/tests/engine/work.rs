@@ -4,13 +4,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::support::relay::AUTHORITY;
 use crate::support::{Crash, START, World, effects};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 use pawl_client::{
     Command, CommandError, Config, Connection, Engine, Event, Input, Phase, SocketRequest, Step,
 };
+use pawl_sim::relay::AUTHORITY;
 use pawl_wire::limits::{FRAME_VERSION, MAX_WORK_BITS, WORK_TIMEOUT_MS};
 use pawl_wire::work::Puzzle;
 use pawl_wire::{

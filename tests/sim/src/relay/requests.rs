@@ -14,7 +14,7 @@ use crate::law::{Failure, Law};
 /// A number that far beyond the last one was never given.
 const FAR: u64 = 1 << 32;
 /// The largest number that a relay takes from a device.
-pub(super) const MAX_SEQ: u64 = 1 << 53;
+pub const MAX_SEQ: u64 = 1 << 53;
 /// The one code that lets somebody in where invites are needed.
 const INVITE: &str = "welcome";
 

@@ -46,9 +46,8 @@ impl Host for Hosted<'_> {
     }
 
     fn send(&mut self, frames: Vec<Vec<u8>>) -> Result<(), Died> {
-        let client = &mut self.world.clients[self.i];
-        if client.socket.is_some() {
-            client.up.extend(frames);
+        if let Some(id) = self.world.clients[self.i].socket {
+            self.world.relay.send(id, frames);
         }
         Ok(())
     }

@@ -6,11 +6,11 @@ use pawl_protocol::{
     AccountKeyPair, AccountRecord, DeviceId, DeviceKeyPair, KemPreKey, LocalDevice, OneTimePreKey,
     PreKeyBundle, Session, SignedPreKey,
 };
-use pawl_wire::{AccountId, DeviceAddress, MessageId, PublishedKeys, SigningKeyBytes, Username};
+use pawl_wire::{AccountId, DeviceAddress, MessageId, SigningKeyBytes, Username};
 use prost::Message;
 
 use super::World;
-use super::relay::Mailbox;
+use crate::relay::Mailbox;
 
 /// An account and a device, without an engine.
 pub struct Stranger {
@@ -124,8 +124,8 @@ impl Stranger {
     pub fn register(&self, name: &str, world: &mut World) {
         let username = Username::parse(name).expect("a username");
         let record = self.record.clone();
-        world.relay.names.insert(username, self.account());
-        world.relay.records.insert(self.account(), record);
+        world.relay.store.names.insert(username, self.account());
+        world.relay.store.records.insert(self.account(), record);
     }
 
     /// The first envelope of a new session, with the newest keys that the relay has of a device, and a
@@ -137,9 +137,10 @@ impl Stranger {
         text: &str,
         one_time: bool,
     ) -> Vec<u8> {
-        let record = AccountRecord::decode(&world.relay.records[&to.account]).expect("a record");
+        let record =
+            AccountRecord::decode(&world.relay.store.records[&to.account]).expect("a record");
         let record = record.verify().expect("signed");
-        let mailbox = world.relay.boxes.get_mut(&to).expect("registered");
+        let mailbox = world.relay.store.boxes.get_mut(&to).expect("registered");
         let keys = &mailbox.keys;
         let kem = one_time.then(|| mailbox.kems.pop_front()).flatten();
         let kem = kem.as_ref().or(keys.last_resort_kem.as_ref());
@@ -230,10 +231,11 @@ impl Stranger {
             account: self.account(),
             device: 1,
         };
-        world.relay.boxes.insert(
-            address,
-            Mailbox::new(SigningKeyBytes([0; 32]), PublishedKeys::default()),
-        );
+        world
+            .relay
+            .store
+            .boxes
+            .insert(address, Mailbox::without_keys(SigningKeyBytes([0; 32])));
         address
     }
 
@@ -241,7 +243,7 @@ impl Stranger {
     pub fn post(world: &mut World, to: DeviceAddress, envelope: Vec<u8>) {
         let id = world.next_id();
         let id = u128::from_str_radix(&id, 16).expect("a number");
-        let mailbox = world.relay.boxes.get_mut(&to).expect("registered");
+        let mailbox = world.relay.store.boxes.get_mut(&to).expect("registered");
         mailbox.store(MessageId(id.to_be_bytes()), envelope);
     }
 }

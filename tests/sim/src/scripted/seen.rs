@@ -1,0 +1,64 @@
+//! What clients were told, and what their stores have.
+
+use pawl_client::{AlertCode, CommandError, Event, MessageStatus, MessageView, Table};
+
+use super::World;
+
+impl World {
+    /// The last answer to a command.
+    pub fn answer(&self, i: usize, id: &str) -> Option<Option<CommandError>> {
+        self.clients[i]
+            .events
+            .iter()
+            .rev()
+            .find_map(|event| match event {
+                Event::CommandDone { id: done, error } if done == id => Some(error.clone()),
+                _ => None,
+            })
+    }
+
+    /// Every alert that was shown.
+    pub fn alerts(&self, i: usize) -> Vec<AlertCode> {
+        let alert = |event: &Event| match event {
+            Event::Alert { alert } => Some(alert.clone()),
+            _ => None,
+        };
+        self.clients[i].events.iter().filter_map(alert).collect()
+    }
+
+    /// All lines of a conversation as the store has them.
+    pub fn history(&self, i: usize, conversation: &str) -> Vec<MessageView> {
+        let client = &self.clients[i];
+        let Ok((from, to)) = client.engine.history_range(conversation, None) else {
+            return Vec::new();
+        };
+        let range = (Table::Messages, from)..(Table::Messages, to);
+        client
+            .disk
+            .range(range)
+            .map(|((_, key), value)| client.engine.message_view(key, Some(value)))
+            .collect()
+    }
+
+    /// Texts received in a conversation, in order.
+    pub fn received(&self, i: usize, conversation: &str) -> Vec<String> {
+        let lines = self.history(i, conversation).into_iter();
+        let texts = lines.filter(|line| !line.mine && line.notice.is_none());
+        texts.map(|line| line.text).collect()
+    }
+
+    /// Texts that wait for a changed identity to be accepted, as its review shows them.
+    pub fn review(&self, i: usize, conversation: &str) -> Vec<String> {
+        let number = self.clients[i].engine.safety_number(conversation);
+        let messages = number.expect("a conversation").messages.into_iter();
+        messages.map(|message| message.text).collect()
+    }
+
+    /// Statuses of the own texts of a conversation, in order.
+    pub fn statuses(&self, i: usize, conversation: &str) -> Vec<MessageStatus> {
+        self.history(i, conversation)
+            .iter()
+            .filter_map(|line| line.status)
+            .collect()
+    }
+}
