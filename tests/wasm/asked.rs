@@ -1,7 +1,7 @@
 //! Whatever a page can ask arrives as it was meant, and nothing else arrives at all.
 
 use pawl_client::{Command, Query};
-use pawl_wasm::asked;
+use pawl_wasm::page::decode;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -90,10 +90,10 @@ fn queries() -> Vec<Query> {
 #[wasm_bindgen_test]
 fn every_command_and_query_arrives_as_it_was_meant() {
     for command in commands() {
-        assert!(asked::command(&to_js(&command)) == Some(command));
+        assert!(decode::command(&to_js(&command)) == Some(command));
     }
     for query in queries() {
-        assert_eq!(asked::query(&to_js(&query)), Some(query));
+        assert_eq!(decode::query(&to_js(&query)), Some(query));
     }
 }
 
@@ -113,12 +113,12 @@ fn what_no_page_can_mean_is_not_guessed() {
         r#"{"type":"markVerified","conversation":"bob","verified":true}"#,
         r#"{"type":"acceptIdentity","conversation":"bob","number":"1"}"#,
     ] {
-        assert!(asked::command(&parse(json)).is_none(), "{json}");
+        assert!(decode::command(&parse(json)).is_none(), "{json}");
     }
     for json in [
         "{}",
         r#"{"type":"history","conversation":"bob","limit":4294967296}"#,
     ] {
-        assert!(asked::query(&parse(json)).is_none(), "{json}");
+        assert!(decode::query(&parse(json)).is_none(), "{json}");
     }
 }

@@ -6,7 +6,7 @@ use js_sys::Function;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsError, JsValue};
 
-use crate::tab::{Tab as Inner, TabConfig};
+use crate::tabs::{Tab as Inner, TabConfig};
 
 /// One tab. Everything that it has to say goes to `on_message`.
 #[wasm_bindgen]

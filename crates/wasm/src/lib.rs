@@ -5,19 +5,14 @@
 #![forbid(unsafe_code)]
 
 mod api;
-pub mod asked;
 mod clock;
 mod driver;
 mod errors;
-mod leader;
-mod page;
+mod js;
+pub mod page;
 mod random;
-mod socket;
 pub mod store;
-mod tab;
 mod tabs;
-mod values;
-mod work;
 
 pub use api::Tab;
 pub use tabs::VERSION as TABS_VERSION;

@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 use super::commit::{detached, finish};
 use super::fault::{CommitError, OpenError, ReadError};
 use super::schema::{Connection, KEYS};
+use crate::js::object;
 use crate::random;
-use crate::values::object;
 
 /// Bytes of AES-GCM's nonce, in front of the wrapped key.
 const NONCE: usize = 12;
@@ -135,7 +135,7 @@ async fn settled(promise: Result<Promise, JsValue>) -> Result<JsValue, OpenError
 }
 
 fn crypto_error(error: &JsValue) -> OpenError {
-    OpenError::Crypto(crate::values::describe(error))
+    OpenError::Crypto(crate::js::describe(error))
 }
 
 fn gcm(nonce: &[u8; NONCE]) -> Object {

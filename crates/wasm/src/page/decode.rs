@@ -6,7 +6,7 @@ use js_sys::{Array, Uint8Array};
 use pawl_client::{Command, Hint, Query};
 use wasm_bindgen::JsValue;
 
-use crate::values::field;
+use crate::js::field;
 
 /// Largest whole number that JavaScript tells from its neighbours.
 const MAX_SAFE: f64 = 9_007_199_254_740_991.0;

@@ -1,4 +1,4 @@
-//! The one place where Rust's values become JavaScript's (asked.rs is the way back): one function for
+//! The one place where Rust's values become JavaScript's (page/decode.rs is the way back): one function for
 //! the engine's types, and plain objects for what is only passed on.
 
 use js_sys::{Object, Reflect};

@@ -8,9 +8,9 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use pawl_client::{Command, CommandId, FrameBatch, Hint, Query};
 
+use super::socket::SocketEvent;
 use crate::clock::sleep;
-use crate::socket::SocketEvent;
-use crate::tab::Asker;
+use crate::tabs::Asker;
 
 /// Milliseconds without a frame, up to twice as many, after which the rest of a window is waited for no longer while
 /// the relay still gives what waited there. It comes sooner wherever a network is not standing still.

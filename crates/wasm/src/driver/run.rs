@@ -12,13 +12,13 @@ use pawl_client::{
 };
 use pawl_driver::{EngineHost, Host};
 
+use super::queue::{Work, Works};
+use super::socket::{Socket, SocketEvent};
 use crate::clock::{Alarm, now, sleep, within};
 use crate::errors::{StartError, StartErrorCode};
 use crate::random;
-use crate::socket::{Socket, SocketEvent};
 use crate::store::{CommitError, OpenError, ReadError, Store};
-use crate::tab::Tab;
-use crate::work::{Work, Works};
+use crate::tabs::Tab;
 
 /// Failed steps in a row after which the store is given up.
 const MAX_FAILURES: u32 = 3;

@@ -13,16 +13,15 @@ use rand_core::Rng;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::asked::{self, text};
+use super::channel::{Channel, Heard, TabMessage};
+use super::web_lock::{How, Lock, Request};
 use crate::clock::{now, sleep};
-use crate::driver::{Ended, lead};
+use crate::driver::{Ended, Work, lead};
 use crate::errors::{StartError, StartErrorCode};
-use crate::leader::{How, Lock, Request};
+use crate::js::{field, to_js};
 use crate::page::Page;
+use crate::page::decode::{self, text};
 use crate::random;
-use crate::tabs::{Channel, Heard, TabMessage};
-use crate::values::{field, to_js};
-use crate::work::Work;
 
 /// What waits for the driver at most: a relay's window of frames and what some hundred tabs ask.
 const MAX_WORK: usize = 4_096;
@@ -332,7 +331,7 @@ impl Tab {
     }
 
     fn queue_command(&self, works: &mut mpsc::Sender<Work>, id: CommandId, command: JsValue) {
-        let Some(command) = understood(asked::command(&command)) else {
+        let Some(command) = understood(decode::command(&command)) else {
             return;
         };
         let work = Work::Command {
@@ -346,7 +345,7 @@ impl Tab {
     }
 
     fn queue_query(&self, works: &mut mpsc::Sender<Work>, asker: Asker, query: JsValue) {
-        let Some(query) = understood(asked::query(&query)) else {
+        let Some(query) = understood(decode::query(&query)) else {
             return;
         };
         if let Err(refused) = works.try_send(Work::Query { asker, query })
@@ -364,7 +363,7 @@ impl Tab {
 
 /// None is needed: where too much waits, it is dropped.
 fn queue_hint(works: &mut mpsc::Sender<Work>, hint: &str) {
-    if let Some(hint) = understood(asked::hint(hint)) {
+    if let Some(hint) = understood(decode::hint(hint)) {
         let _ = works.try_send(Work::Hint(hint));
     }
 }
@@ -402,7 +401,7 @@ fn check_browser() -> Result<(), StartError> {
         let detail = "there is no crypto.subtle";
         return Err(StartError::new(StartErrorCode::NoWebCrypto, detail));
     }
-    if !crate::leader::available() {
+    if !super::web_lock::available() {
         let detail = "there is no navigator.locks";
         return Err(StartError::new(StartErrorCode::NoLocks, detail));
     }

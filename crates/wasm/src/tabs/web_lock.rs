@@ -10,7 +10,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::AbortController;
 
-use crate::values::{field, object};
+use crate::js::{field, object};
 
 // web-sys has these behind a flag of the compiler that everybody who builds would have to set.
 #[wasm_bindgen]

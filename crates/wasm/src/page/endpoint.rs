@@ -4,7 +4,7 @@ use js_sys::Function;
 use wasm_bindgen::JsValue;
 
 use crate::errors::StartError;
-use crate::values::{object, to_js};
+use crate::js::{object, to_js};
 
 /// The page of this tab.
 pub(crate) struct Page(Function);
