@@ -6,11 +6,12 @@ use js_sys::Function;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsError, JsValue};
 
-use crate::tabs::{Tab as Inner, TabConfig};
+use crate::page::decode;
+use crate::tabs::Coordinator;
 
 /// One tab. Everything that it has to say goes to `on_message`.
 #[wasm_bindgen]
-pub struct Tab(Option<Rc<Inner>>);
+pub struct Tab(Option<Rc<Coordinator>>);
 
 #[wasm_bindgen]
 impl Tab {
@@ -25,8 +26,8 @@ impl Tab {
             web_sys::console::error_1(&format!("the engine stopped at {place}").into());
         }));
         let fault = "a tab is started with its authority and wsUrl";
-        let config = TabConfig::from_js(&config).ok_or_else(|| JsError::new(fault))?;
-        Ok(Self(Inner::start(config, on_message)))
+        let config = decode::config(&config).ok_or_else(|| JsError::new(fault))?;
+        Ok(Self(Coordinator::start(config, on_message)))
     }
 
     /// A command, answered by an event `commandDone` with the same id.

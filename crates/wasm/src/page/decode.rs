@@ -6,10 +6,23 @@ use js_sys::{Array, Uint8Array};
 use pawl_client::{Command, Hint, Query};
 use wasm_bindgen::JsValue;
 
+use crate::driver::Config;
 use crate::js::field;
+
+/// The database's name; tests have their own.
+const DATABASE: &str = "pawl";
 
 /// Largest whole number that JavaScript tells from its neighbours.
 const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+
+/// Where the engine runs, from `{ authority, wsUrl, dbName? }`.
+pub(crate) fn config(asked: &JsValue) -> Option<Config> {
+    Some(Config {
+        authority: text(asked, "authority")?,
+        ws_url: text(asked, "wsUrl")?,
+        db_name: text(asked, "dbName").unwrap_or_else(|| DATABASE.into()),
+    })
+}
 
 /// A command; nothing where it is not one.
 #[must_use]

@@ -100,10 +100,10 @@ impl TabMessage {
 }
 
 /// What was heard on the channel.
-pub(crate) enum Heard {
+pub(crate) enum ChannelMessage {
     /// From a tab of this version. `epoch` is the number of its engine, where it leads and has one: an
     /// older one than was heard before is of a tab that leads no longer and has not noticed.
-    Message {
+    Current {
         epoch: Option<f64>,
         message: TabMessage,
     },
@@ -121,7 +121,7 @@ pub(crate) struct Channel {
 
 impl Channel {
     /// Joins the channel `name`.
-    pub(crate) fn join(name: &str, listen: Rc<dyn Fn(Heard)>) -> Result<Self, JsValue> {
+    pub(crate) fn join(name: &str, listen: Rc<dyn Fn(ChannelMessage)>) -> Result<Self, JsValue> {
         let inner = BroadcastChannel::new(name)?;
         let listener = Closure::new(move |event: MessageEvent| {
             if let Some(heard) = read(&event.data()) {
@@ -157,14 +157,14 @@ impl Drop for Channel {
 }
 
 /// Reads the version before anything else: another version's messages mean nothing here.
-fn read(message: &JsValue) -> Option<Heard> {
+fn read(message: &JsValue) -> Option<ChannelMessage> {
     let version = field(message, "version")?.as_f64()?;
     if version > f64::from(VERSION) {
-        return Some(Heard::Newer);
+        return Some(ChannelMessage::Newer);
     }
     if version < f64::from(VERSION) {
-        return Some(Heard::Older);
+        return Some(ChannelMessage::Older);
     }
     let epoch = field(message, "epoch").and_then(|epoch| epoch.as_f64());
-    TabMessage::from_js(message).map(|message| Heard::Message { epoch, message })
+    TabMessage::from_js(message).map(|message| ChannelMessage::Current { epoch, message })
 }

@@ -5,4 +5,4 @@ mod coordinator;
 mod web_lock;
 
 pub use self::channel::VERSION;
-pub(crate) use self::coordinator::{Asker, Tab, TabConfig};
+pub(crate) use self::coordinator::Coordinator;

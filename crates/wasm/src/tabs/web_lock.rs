@@ -23,7 +23,7 @@ extern "C" {
 
 /// Whether to wait for the lock or to take it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum How {
+pub(crate) enum LockMode {
     /// In turn.
     Wait,
     /// From whoever holds it, who then hears that it is lost.
@@ -47,7 +47,7 @@ pub(crate) struct Lock {
 
 impl Request {
     /// Asks for the lock `name`; nothing where the browser has no locks.
-    pub(crate) fn new(name: &str, how: How) -> Option<Self> {
+    pub(crate) fn new(name: &str, mode: LockMode) -> Option<Self> {
         let manager = manager()?;
         let abort = AbortController::new().ok()?;
         let (held, release) = open_promise();
@@ -59,7 +59,7 @@ impl Request {
         });
         let request = manager.request(
             name,
-            &options(how, &abort),
+            &options(mode, &abort),
             callback.as_ref().unchecked_ref(),
         );
         spawn_local(async move {
@@ -114,10 +114,10 @@ fn manager() -> Option<LockManager> {
 }
 
 /// `steal` and `signal` exclude each other.
-fn options(how: How, abort: &AbortController) -> Object {
-    object(&[match how {
-        How::Wait => ("signal", abort.signal().into()),
-        How::Steal => ("steal", JsValue::TRUE),
+fn options(mode: LockMode, abort: &AbortController) -> Object {
+    object(&[match mode {
+        LockMode::Wait => ("signal", abort.signal().into()),
+        LockMode::Steal => ("steal", JsValue::TRUE),
     }])
 }
 
