@@ -3,6 +3,7 @@
 
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::support::{Database, fail_put_after};
@@ -10,20 +11,45 @@ use crate::tabs::{Window, at, object};
 use crate::time::Held;
 
 #[wasm_bindgen(inline_js = r#"
-// One kind of call is never answered until the function that comes back is called.
-export function hang(kind) {
-  const prototype = kind === 'decrypt' ? SubtleCrypto.prototype : IDBObjectStore.prototype;
-  const call = prototype[kind];
-  prototype[kind] = () => (kind === 'decrypt' ? new Promise(() => {}) : {});
-  return () => { prototype[kind] = call; };
+// One kind of call is not answered. `reached`: one was made, and what its transaction was asked before is answered.
+export class Hang {
+  constructor(kind) {
+    this.kind = kind;
+    this.prototype = kind === 'decrypt' ? SubtleCrypto.prototype : IDBObjectStore.prototype;
+    this.call = this.prototype[kind];
+    this.reached = new Promise((reached) => {
+      this.prototype[kind] = function () {
+        if (kind !== 'decrypt') {
+          this.count().onsuccess = reached;
+          return {};
+        }
+        reached();
+        return new Promise(() => {});
+      };
+    });
+  }
+
+  // Calls are answered from now on.
+  end() {
+    this.prototype[this.kind] = this.call;
+  }
 }
 "#)]
 extern "C" {
-    fn hang(kind: &str) -> js_sys::Function;
+    type Hang;
+    #[wasm_bindgen(constructor)]
+    fn new(kind: &str) -> Hang;
+    #[wasm_bindgen(method, getter)]
+    fn reached(this: &Hang) -> js_sys::Promise;
+    #[wasm_bindgen(method)]
+    fn end(this: &Hang);
 }
 
-fn call(function: &js_sys::Function) {
-    let _ = function.call0(&JsValue::NULL);
+impl Hang {
+    /// Time must not fly before: the store would be given up while it works, and answer nobody.
+    async fn is_reached(&self) {
+        JsFuture::from(self.reached()).await.expect("it is reached");
+    }
 }
 
 /// Changes something, so that it needs a commit; nobody answers it while there is no relay.
@@ -46,14 +72,15 @@ async fn a_store_that_hangs_at_the_start_is_told() {
     drop(database.open().await);
     for kind in ["get", "getAll", "decrypt"] {
         let time = Held::new();
-        let answer = hang(kind);
+        let hang = Hang::new(kind);
         let window = Window::open(&database);
+        hang.is_reached().await;
         assert_eq!(
             time.flies_until(fails(&window)).await,
             "storeFailed",
             "{kind}"
         );
-        call(&answer);
+        hang.end();
     }
 }
 
@@ -66,10 +93,11 @@ async fn a_leader_whose_commit_hangs_says_so_and_lets_another_lead() {
     follower.is_ready().await;
 
     let time = Held::new();
-    let answer = hang("put");
+    let hang = Hang::new("put");
     create_account(&follower, "0a");
+    hang.is_reached().await;
     assert_eq!(time.flies_until(fails(&leader)).await, "storeFailed");
-    call(&answer);
+    hang.end();
     // What the follower asked is asked anew by its page when it is told of the next engine.
     follower.is_ready().await;
     let reply = follower.asks_for_the_snapshot(1).await;

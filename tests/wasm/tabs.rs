@@ -57,8 +57,10 @@ export class FakeLeader {
       else this.heard.push(data);
     };
     const held = new Promise((resolve) => { this.release = resolve; });
-    this.leads = new Promise((resolve) => {
-      navigator.locks.request(`${name}-leader`, () => { resolve(); return held; }).catch(() => {});
+    this.leads = new Promise((leads) => {
+      this.isReplaced = new Promise((replaced) => {
+        navigator.locks.request(`${name}-leader`, () => { leads(); return held; }).catch(replaced);
+      });
     });
   }
 
@@ -104,6 +106,8 @@ extern "C" {
     fn new(name: &str, version: u32) -> FakeLeader;
     #[wasm_bindgen(method, getter)]
     fn leads(this: &FakeLeader) -> Promise;
+    #[wasm_bindgen(method, getter, js_name = isReplaced)]
+    fn is_replaced(this: &FakeLeader) -> Promise;
     #[wasm_bindgen(method)]
     fn hears(this: &FakeLeader, kind: &str) -> Promise;
     #[wasm_bindgen(method)]
@@ -295,7 +299,10 @@ async fn a_leader_that_never_answers_is_replaced() {
         .expect("the lock is free");
     let time = Held::new();
     let window = Window::open(&database);
-    time.flies_until(window.is_ready()).await;
+    let replaced = time.flies_until(JsFuture::from(leader.is_replaced()));
+    replaced.await.expect("its lock is taken");
+    // Time stands still while the store is opened, which would be given up after half a minute.
+    window.is_ready().await;
     let reply = window.asks_for_the_snapshot(1).await;
     assert_eq!(at(&reply, "reply.snapshot.phase.type"), "noAccount");
 }
