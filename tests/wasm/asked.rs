@@ -1,6 +1,6 @@
 //! Whatever a page can ask arrives as it was meant, and nothing else arrives at all.
 
-use pawl_client::{Command, Query};
+use pawl_client::{Command, FromFields, Hint, Malformed, Query};
 use pawl_wasm::page::decode;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::JsValue;
@@ -90,35 +90,93 @@ fn queries() -> Vec<Query> {
 #[wasm_bindgen_test]
 fn every_command_and_query_arrives_as_it_was_meant() {
     for command in commands() {
-        assert!(decode::command(&to_js(&command)) == Some(command));
+        assert!(decode::question(&to_js(&command)) == Ok(command));
     }
     for query in queries() {
-        assert_eq!(decode::query(&to_js(&query)), Some(query));
+        assert_eq!(decode::question(&to_js(&query)), Ok(query));
     }
 }
 
 #[wasm_bindgen_test]
-fn what_no_page_can_mean_is_not_guessed() {
-    let parse = |json: &str| js_sys::JSON::parse(json).expect("a JSON text");
-    for json in [
-        "null",
-        "7",
-        r#"{"type":"noSuchThing"}"#,
-        r#"{"type":"sendText","conversation":"bob"}"#,
-        r#"{"type":"sendText","conversation":7,"text":"x"}"#,
-        r#"{"type":"markRead","conversation":"bob","through":-1}"#,
-        r#"{"type":"markRead","conversation":"bob","through":1.5}"#,
-        r#"{"type":"markRead","conversation":"bob","through":9007199254740992}"#,
-        r#"{"type":"markVerified","conversation":"bob","verified":"yes","number":[1]}"#,
-        r#"{"type":"markVerified","conversation":"bob","verified":true}"#,
-        r#"{"type":"acceptIdentity","conversation":"bob","number":"1"}"#,
+fn every_hint_arrives_as_it_was_meant() {
+    for (name, hint) in [
+        ("networkUp", Hint::NetworkUp),
+        ("networkDown", Hint::NetworkDown),
+        ("watched", Hint::Watched),
+        ("nudged", Hint::Nudged),
+        ("tryNow", Hint::TryNow),
     ] {
-        assert!(decode::command(&parse(json)).is_none(), "{json}");
+        assert_eq!(decode::hint(name), Ok(hint));
     }
-    for json in [
-        "{}",
-        r#"{"type":"history","conversation":"bob","limit":4294967296}"#,
+    assert_eq!(decode::hint("tryLater"), Err(Malformed { field: "type" }));
+}
+
+/// The field that is named where a question of this kind is not understood.
+fn named<T: FromFields>(json: &str) -> Option<&'static str> {
+    let asked = js_sys::JSON::parse(json).expect("a JSON text");
+    let malformed = decode::question::<T>(&asked).err();
+    malformed.map(|malformed| malformed.field)
+}
+
+#[wasm_bindgen_test]
+fn what_no_page_can_mean_is_not_guessed() {
+    for (field, json) in [
+        ("type", "null"),
+        ("type", "7"),
+        ("type", r#"{"type":7}"#),
+        ("type", r#"{"type":"noSuchThing"}"#),
+        (
+            "type",
+            r#"{"type":"SendText","conversation":"bob","text":"x"}"#,
+        ),
+        ("username", r#"{"type":"createAccount","invite":null}"#),
+        (
+            "invite",
+            r#"{"type":"createAccount","username":"alice","invite":7}"#,
+        ),
+        ("text", r#"{"type":"sendText","conversation":"bob"}"#),
+        (
+            "conversation",
+            r#"{"type":"sendText","conversation":7,"text":"x"}"#,
+        ),
+        (
+            "through",
+            r#"{"type":"markRead","conversation":"bob","through":-1}"#,
+        ),
+        (
+            "through",
+            r#"{"type":"markRead","conversation":"bob","through":1.5}"#,
+        ),
+        (
+            "through",
+            r#"{"type":"markRead","conversation":"bob","through":9007199254740992}"#,
+        ),
+        (
+            "verified",
+            r#"{"type":"markVerified","conversation":"bob","verified":"yes","number":[1]}"#,
+        ),
+        (
+            "number",
+            r#"{"type":"markVerified","conversation":"bob","verified":true}"#,
+        ),
+        (
+            "number",
+            r#"{"type":"acceptIdentity","conversation":"bob","number":"1"}"#,
+        ),
     ] {
-        assert!(decode::query(&parse(json)).is_none(), "{json}");
+        assert_eq!(named::<Command>(json), Some(field), "{json}");
+    }
+    for (field, json) in [
+        ("type", "{}"),
+        (
+            "limit",
+            r#"{"type":"history","conversation":"bob","limit":4294967296}"#,
+        ),
+        (
+            "before",
+            r#"{"type":"history","conversation":"bob","before":"7","limit":1}"#,
+        ),
+    ] {
+        assert_eq!(named::<Query>(json), Some(field), "{json}");
     }
 }

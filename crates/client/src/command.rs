@@ -1,13 +1,14 @@
 //! What a person (or a bot) asks of the engine. Every command has an id chosen by the asker; the id
 //! is kept with the commit, so that asking again after a crash does nothing twice.
 
-use serde::{Deserialize, Serialize};
+use pawl_derive::FromFields;
+use serde::Serialize;
 
 /// 32 hexadecimal digits, random, chosen once per command and kept on a retry.
 pub type CommandId = String;
 
 /// A change that is asked for; answered once by `Event::CommandDone`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, FromFields)]
 #[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(
     tag = "type",
@@ -76,7 +77,7 @@ pub enum Command {
 }
 
 /// A question about what is on this device; changes nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromFields)]
 #[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(
     tag = "type",

@@ -20,6 +20,7 @@ mod content_vectors;
 mod conversations;
 mod counters;
 mod damage;
+mod decode;
 mod devices;
 mod engine;
 mod error;
@@ -58,6 +59,7 @@ mod turn;
 mod views;
 
 pub use command::{Command, CommandId, Query};
+pub use decode::{Fields, FromFields, Malformed, whole};
 pub use engine::{Config, Engine, LoadedRecord};
 pub use error::{AlertCode, CommandError, StoreError};
 pub use event::{

@@ -1,5 +1,7 @@
 //! One step of the engine: what goes in, and what comes out to be committed, sent and shown.
 
+use pawl_derive::FromFields;
+
 use crate::command::{Command, CommandId};
 use crate::event::Event;
 use crate::limits::RECEIVE_WINDOW;
@@ -34,7 +36,7 @@ pub enum Input {
 
 /// What a machine or a person says that bears on the connection. None is believed further than it can be
 /// checked, and none is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromFields)]
 pub enum Hint {
     /// The machine says that it has a network again: try now rather than at the next attempt.
     NetworkUp,

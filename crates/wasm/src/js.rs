@@ -31,6 +31,11 @@ pub(crate) fn field(object: &JsValue, name: &str) -> Option<JsValue> {
     (!value.is_undefined()).then_some(value)
 }
 
+/// A field that is a string.
+pub(crate) fn text(object: &JsValue, name: &str) -> Option<String> {
+    field(object, name)?.as_string()
+}
+
 /// What a thrown value says of itself.
 pub(crate) fn describe(error: &JsValue) -> String {
     error

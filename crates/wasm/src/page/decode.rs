@@ -1,118 +1,64 @@
-//! What a page asks, read from JavaScript by hand: web/src/generated/types.ts holds pages to these
-//! shapes. serde's decoders for tagged enums would be a tenth of what a first visit loads, and most
-//! of what they tell apart cannot occur here.
+//! What a page says, read from JavaScript. Which questions there are is written in `pawl-client` alone;
+//! web/src/generated/types.ts holds pages to their shapes.
 
 use js_sys::{Array, Uint8Array};
-use pawl_client::{Command, Hint, Query};
+use pawl_client::{Fields, FromFields, Hint, Malformed};
 use wasm_bindgen::JsValue;
 
 use crate::driver::Config;
-use crate::js::field;
+use crate::js::{field, text};
 
 /// The database's name; tests have their own.
 const DATABASE: &str = "pawl";
 
-/// Largest whole number that JavaScript tells from its neighbours.
-const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
-
 /// Where the engine runs, from `{ authority, wsUrl, dbName? }`.
-pub(crate) fn config(asked: &JsValue) -> Option<Config> {
+pub(crate) fn config(given: &JsValue) -> Option<Config> {
     Some(Config {
-        authority: text(asked, "authority")?,
-        ws_url: text(asked, "wsUrl")?,
-        db_name: text(asked, "dbName").unwrap_or_else(|| DATABASE.into()),
+        authority: text(given, "authority")?,
+        ws_url: text(given, "wsUrl")?,
+        db_name: text(given, "dbName").unwrap_or_else(|| DATABASE.into()),
     })
 }
 
-/// A command; nothing where it is not one.
-#[must_use]
-pub fn command(asked: &JsValue) -> Option<Command> {
-    let conversation = || text(asked, "conversation");
-    Some(match text(asked, "type")?.as_str() {
-        "createAccount" => Command::CreateAccount {
-            username: text(asked, "username")?,
-            invite: text(asked, "invite"),
-        },
-        "startConversation" => Command::StartConversation {
-            username: text(asked, "username")?,
-        },
-        "sendText" => Command::SendText {
-            conversation: conversation()?,
-            text: text(asked, "text")?,
-        },
-        "retryMessage" => Command::RetryMessage {
-            conversation: conversation()?,
-            position: whole(asked, "position")?,
-        },
-        "saveDraft" => Command::SaveDraft {
-            conversation: conversation()?,
-            text: text(asked, "text")?,
-        },
-        "markRead" => Command::MarkRead {
-            conversation: conversation()?,
-            through: whole(asked, "through")?,
-        },
-        "markVerified" => Command::MarkVerified {
-            conversation: conversation()?,
-            verified: field(asked, "verified")?.as_bool()?,
-            number: bytes(asked, "number")?,
-        },
-        "acceptIdentity" => Command::AcceptIdentity {
-            conversation: conversation()?,
-            number: bytes(asked, "number")?,
-        },
-        _ => return None,
-    })
+/// A command or a query.
+///
+/// # Errors
+/// [`Malformed`] where it is none.
+pub fn question<T: FromFields>(asked: &JsValue) -> Result<T, Malformed> {
+    let kind = text(asked, "type").ok_or(Malformed { field: "type" })?;
+    T::from_fields(&kind, &Object(asked))
 }
 
-/// A query; nothing where it is not one.
-#[must_use]
-pub fn query(asked: &JsValue) -> Option<Query> {
-    Some(match text(asked, "type")?.as_str() {
-        "snapshot" => Query::Snapshot,
-        "history" => Query::History {
-            conversation: text(asked, "conversation")?,
-            before: whole(asked, "before"),
-            limit: u32::try_from(whole(asked, "limit")?).ok()?,
-        },
-        "safetyNumber" => Query::SafetyNumber {
-            conversation: text(asked, "conversation")?,
-        },
-        _ => return None,
-    })
+/// What bears on the connection.
+///
+/// # Errors
+/// [`Malformed`] where no hint has that name.
+pub fn hint(name: &str) -> Result<Hint, Malformed> {
+    Hint::from_fields(name, &Object(&JsValue::NULL))
 }
 
-/// What bears on the connection; nothing where it is not known.
-#[must_use]
-pub fn hint(name: &str) -> Option<Hint> {
-    Some(match name {
-        "networkUp" => Hint::NetworkUp,
-        "networkDown" => Hint::NetworkDown,
-        "watched" => Hint::Watched,
-        "nudged" => Hint::Nudged,
-        "tryNow" => Hint::TryNow,
-        _ => return None,
-    })
-}
+/// An object of JavaScript.
+struct Object<'a>(&'a JsValue);
 
-/// A field that is a string.
-pub(crate) fn text(object: &JsValue, name: &str) -> Option<String> {
-    field(object, name)?.as_string()
-}
+impl Fields for Object<'_> {
+    fn has(&self, name: &str) -> bool {
+        field(self.0, name).is_some_and(|value| !value.is_null())
+    }
 
-/// A field that is an array of numbers, each taken as a byte.
-fn bytes(object: &JsValue, name: &str) -> Option<Vec<u8>> {
-    let array = field(object, name)?;
-    Array::is_array(&array).then(|| Uint8Array::new(&array).to_vec())
-}
+    fn text(&self, name: &str) -> Option<String> {
+        text(self.0, name)
+    }
 
-/// A field that is a whole number, not below zero.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked to be whole and in range"
-)]
-pub(crate) fn whole(object: &JsValue, name: &str) -> Option<u64> {
-    let number = field(object, name)?.as_f64()?;
-    (number.fract() == 0.0 && (0.0..=MAX_SAFE).contains(&number)).then_some(number as u64)
+    fn number(&self, name: &str) -> Option<f64> {
+        field(self.0, name)?.as_f64()
+    }
+
+    fn truth(&self, name: &str) -> Option<bool> {
+        field(self.0, name)?.as_bool()
+    }
+
+    fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        let array = field(self.0, name)?;
+        Array::is_array(&array).then(|| Uint8Array::new(&array).to_vec())
+    }
 }

@@ -5,13 +5,12 @@
 
 use std::rc::Rc;
 
-use pawl_client::CommandId;
+use pawl_client::{CommandId, whole};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BroadcastChannel, MessageEvent};
 
-use crate::js::{field, object};
-use crate::page::decode::{text, whole};
+use crate::js::{field, object, text};
 
 /// Rises with every change to [`TabMessage`], to the engine's commands, queries and events or to the
 /// store's schema: a tab that hears a higher one steps aside and says that it is outdated.
@@ -70,7 +69,7 @@ impl TabMessage {
     fn from_js(message: &JsValue) -> Option<Self> {
         let get = |name| field(message, name);
         let text = |name| text(message, name);
-        let number = || u32::try_from(whole(message, "id")?).ok();
+        let number = || u32::try_from(whole(get("id")?.as_f64()?)?).ok();
         Some(match text("type")?.as_str() {
             "hello" => Self::Hello,
             "leader" => Self::Leader,

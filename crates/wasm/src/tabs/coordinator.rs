@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
 use js_sys::Function;
-use pawl_client::{CommandError, CommandId, Event, QueryReply};
+use pawl_client::{CommandError, CommandId, Event, Malformed, QueryReply};
 use rand_core::Rng;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
@@ -228,7 +228,7 @@ impl Coordinator {
     }
 
     fn queue_command(&self, entrance: &Entrance, id: CommandId, command: JsValue) {
-        let Some(command) = understood(decode::command(&command)) else {
+        let Some(command) = understood(decode::question(&command)) else {
             return;
         };
         let input = DriverInput::Command {
@@ -242,7 +242,7 @@ impl Coordinator {
     }
 
     fn queue_query(&self, entrance: &Entrance, requester: Requester, query: JsValue) {
-        let Some(query) = understood(decode::query(&query)) else {
+        let Some(query) = understood(decode::question(&query)) else {
             return;
         };
         if let Err(DriverInput::Query { requester, .. }) =
@@ -311,11 +311,13 @@ fn queue_hint(entrance: &Entrance, hint: &str) {
 
 /// What a page asks. The generated types hold pages to it, so anything else is a fault of ours: it is
 /// reported, and does nothing.
-fn understood<T>(asked: Option<T>) -> Option<T> {
-    if asked.is_none() {
-        web_sys::console::error_1(&"a page asks what the engine does not know".into());
-    }
+fn understood<T>(asked: Result<T, Malformed>) -> Option<T> {
     asked
+        .inspect_err(|error| {
+            let report = format!("a page asks what the engine does not know: {error}");
+            web_sys::console::error_1(&report.into());
+        })
+        .ok()
 }
 
 fn busy() -> CommandError {

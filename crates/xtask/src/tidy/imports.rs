@@ -8,10 +8,14 @@ use crate::context::Context;
 use crate::manifest::{Member, members};
 
 /// A package, and those of ours that it may know.
-const MAY_KNOW: [(&str, &[&str]); 14] = [
+const MAY_KNOW: [(&str, &[&str]); 15] = [
     ("pawl-protocol", &[]),
     ("pawl-wire", &[]),
-    ("pawl-client", &["pawl-protocol", "pawl-wire"]),
+    ("pawl-derive", &[]),
+    (
+        "pawl-client",
+        &["pawl-protocol", "pawl-wire", "pawl-derive"],
+    ),
     ("pawl-driver", &["pawl-client"]),
     ("pawl-wasm", &["pawl-client", "pawl-driver"]),
     ("pawl-module", &["pawl-wasm"]),
