@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use pawl_client::Table;
-use pawl_sim::scripted::{World, send, try_load};
+use pawl_sim::scripted::{World, try_load};
 
 use crate::BODY_BYTES;
 
@@ -83,7 +83,7 @@ fn write(world: &mut World, from: usize, to: &str, count: u32) {
     let text = "x".repeat(BODY_BYTES);
     for _ in 0..count {
         let id = world.next_id();
-        world.ask_as(from, &id, send(to, &text));
+        world.send_as(from, &id, to, &text);
     }
     world.settle();
 }

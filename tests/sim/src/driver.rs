@@ -8,6 +8,7 @@ use pawl_driver::{Host, at_once, carry_out, finish};
 use pawl_protocol::Envelope;
 use pawl_wire::{ClientFrame, RelayFrame};
 
+use crate::conversation::other_in;
 use crate::fault::{Fault, as_line, sealed_bytes};
 use crate::law::{Failure, Law};
 use crate::people::{Person, Tab, Wish, number_of};
@@ -350,8 +351,10 @@ impl World {
                     let theirs = messages
                         .into_iter()
                         .filter(|it| !it.mine && it.notice.is_none());
+                    let engine = &self.people[who].tabs[tab].engine;
+                    let other = other_in(engine, &conversation).to_owned();
                     for line in theirs {
-                        self.show_line(who, &conversation, &line.text, line.position)?;
+                        self.show_line(who, &other, &line.text, line.position)?;
                     }
                 }
                 Event::Alert { alert } => self.hear_alert(who, &alert)?,

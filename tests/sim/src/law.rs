@@ -9,6 +9,7 @@ use pawl_client::{AlertCode, Key, MessageStatus, MessageView, Table};
 use pawl_protocol::Envelope;
 use pawl_wire::{ClientFrame, KeyRecord, digest};
 
+use crate::conversation::conversation_with;
 use crate::people::{Person, number_of};
 use crate::plan::Kind;
 use crate::world::{Ran, World};
@@ -133,7 +134,8 @@ impl World {
         let Some(engine) = person.tabs.last().map(|tab| &tab.engine) else {
             return Vec::new();
         };
-        let Ok((from, to)) = engine.history_range(self.people[of].name, None) else {
+        let conversation = conversation_with(engine, self.people[of].name);
+        let Ok((from, to)) = engine.history_range(&conversation, None) else {
             return Vec::new();
         };
         let range = (Table::Messages, from)..(Table::Messages, to);

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod act;
+mod conversation;
 mod driver;
 mod fault;
 mod hostile;
@@ -22,6 +23,7 @@ mod shrink;
 mod trace;
 mod world;
 
+pub use conversation::{conversation_with, other_in, sending};
 pub use fault::Fault;
 pub use law::{Failure, Law};
 pub use plan::{Kind, Plan, Size};

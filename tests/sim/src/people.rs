@@ -7,6 +7,7 @@ use std::rc::Rc;
 use chacha20::ChaCha8Rng;
 use pawl_client::{Command, CommandError, Config, Engine, Input, Key, LoadedRecord, Table};
 
+use crate::conversation::{conversation_with, sending};
 use crate::fault::Fault;
 use crate::law::{Failure, Law};
 use crate::plan::Point;
@@ -184,7 +185,7 @@ impl Page {
     }
 
     /// What it asks now.
-    pub(crate) fn ask(&mut self, name: &str, texts: &[Text]) -> Option<Input> {
+    pub(crate) fn ask(&mut self, name: &str, texts: &[Text], engine: &Engine) -> Option<Input> {
         let asking = self.wishes.front_mut()?;
         asking.is_asked = true;
         let command = match asking.wish {
@@ -195,16 +196,13 @@ impl Page {
             Wish::Start(with) => Command::StartConversation {
                 username: NAMES[with].to_owned(),
             },
-            Wish::Say(text) => Command::SendText {
-                conversation: NAMES[texts[text].to].to_owned(),
-                text: texts[text].words(text),
-            },
+            Wish::Say(text) => sending(engine, NAMES[texts[text].to], &texts[text].words(text)),
             Wish::Retry(of, position) => Command::RetryMessage {
-                conversation: NAMES[of].to_owned(),
+                conversation: conversation_with(engine, NAMES[of]),
                 position,
             },
             Wish::Read(of) => Command::MarkRead {
-                conversation: NAMES[of].to_owned(),
+                conversation: conversation_with(engine, NAMES[of]),
                 through: u64::MAX / 2,
             },
         };

@@ -21,6 +21,7 @@ use pawl_driver::{at_once, carry_out};
 use pawl_wire::{ConnectionError, DeviceAddress, RelayFrame, close_code};
 use told::Told;
 
+use crate::conversation::sending;
 use crate::relay::{AUTHORITY, Relay, Store};
 
 /// A Monday in 2026, milliseconds since 1970.
@@ -201,7 +202,14 @@ impl World {
 
     /// Asks to send a text; see [`World::ask`].
     pub fn send(&mut self, i: usize, to: &str, text: &str) -> Option<CommandError> {
-        self.ask(i, send(to, text))
+        let command = sending(&self.clients[i].engine, to, text);
+        self.ask(i, command)
+    }
+
+    /// Asks to send a text, under this id, and lets nothing else happen.
+    pub fn send_as(&mut self, i: usize, id: &str, to: &str, text: &str) {
+        let command = sending(&self.clients[i].engine, to, text);
+        self.ask_as(i, id, command);
     }
 
     /// Where mail for a name goes.
@@ -437,14 +445,5 @@ impl World {
         for client in &self.clients {
             client.told.compare(&client.engine);
         }
-    }
-}
-
-/// The command that sends a text.
-#[must_use]
-pub fn send(to: &str, text: &str) -> Command {
-    Command::SendText {
-        conversation: to.into(),
-        text: text.into(),
     }
 }

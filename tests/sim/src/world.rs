@@ -186,7 +186,11 @@ impl World {
             }
             Chance::Page(who) => {
                 let person = &mut self.people[who];
-                if let Some(input) = person.page.ask(person.name, &self.texts) {
+                let Some(leader) = person.tabs.last() else {
+                    return Ok(true);
+                };
+                let asked = person.page.ask(person.name, &self.texts, &leader.engine);
+                if let Some(input) = asked {
                     self.step(who, self.people[who].tabs.len() - 1, input)?;
                 }
             }

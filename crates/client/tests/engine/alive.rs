@@ -1,6 +1,6 @@
 //! How soon a line that is dead without a word is known to be dead, and that a slow one is not taken for it.
 
-use crate::support::{World, effects, send};
+use crate::support::{World, effects};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 use pawl_client::{Connection, Effects, Event, Hint, Input, SocketRequest};
@@ -87,7 +87,7 @@ impl Dead {
 
     fn send(&mut self, text: &str) {
         let id = self.world.next_id();
-        let command = send("bob", text);
+        let command = pawl_sim::sending(&self.world.clients[ALICE].engine, "bob", text);
         self.input(Input::Command { id, command });
     }
 }

@@ -14,19 +14,19 @@ fn name() -> Username {
 }
 
 fn identity(world: &World) -> IdentityState {
-    let identity = world.clients[ALICE].engine.identity("bob");
+    let identity = world.identity(ALICE, "bob");
     identity.expect("a conversation")
 }
 
 fn number(world: &World) -> Vec<u8> {
-    let number = world.clients[ALICE].engine.safety_number("bob");
-    number.expect("a conversation").qr
+    let number = world.safety_number(ALICE, "bob");
+    number.qr
 }
 
 fn accept(world: &mut World) {
     let number = number(world);
     let accepting = Command::AcceptIdentity {
-        conversation: "bob".into(),
+        conversation: world.conversation(ALICE, "bob"),
         number,
     };
     assert_eq!(world.ask(ALICE, accepting), None);
@@ -35,7 +35,7 @@ fn accept(world: &mut World) {
 fn mark(world: &mut World, verified: bool) {
     let number = number(world);
     let marking = Command::MarkVerified {
-        conversation: "bob".into(),
+        conversation: world.conversation(ALICE, "bob"),
         verified,
         number,
     };

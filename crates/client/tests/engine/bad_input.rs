@@ -1,6 +1,6 @@
 //! Bad input, full stores, unfriendly relays: each gets its own clear answer, and nothing else is lost.
 
-use crate::support::{World, send};
+use crate::support::World;
 use pawl_client::{
     AlertCode, Command, CommandError, Connection, Event, Input, MAX_TEXT, MessageStatus, Phase,
 };
@@ -141,7 +141,7 @@ fn a_full_outbox_says_so_and_empties_by_itself() {
     world.settle();
     for i in 0..1_000 {
         let id = world.next_id();
-        world.ask_as(ALICE, &id, send("bob", &format!("{i}")));
+        world.send_as(ALICE, &id, "bob", &format!("{i}"));
         assert_eq!(world.answer(ALICE, &id), Some(None));
         world.clients[ALICE].events.clear();
     }

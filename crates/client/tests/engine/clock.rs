@@ -45,7 +45,7 @@ fn receipts_and_what_was_refused_for_now_do_not_wait_longer() {
     world.run_for(60_000);
     assert_eq!(world.received(BOB, "alice"), ["a0", "refused for now"]);
     let id = world.next_id();
-    world.ask_as(BOB, &id, crate::support::send("alice", "b1"));
+    world.send_as(BOB, &id, "alice", "b1");
     while world.received(ALICE, "bob").len() < 2 {
         world.run_for(1);
     }

@@ -1,6 +1,6 @@
 //! Two people talk: the ordinary road, in the order and with the statuses that the page promises.
 
-use crate::support::{World, send};
+use crate::support::World;
 use pawl_client::{
     Command, CommandError, Connection, Event, IdentityState, Input, MessageStatus, Phase,
     RegistrationPolicy,
@@ -36,7 +36,7 @@ fn alice_writes_to_bob_who_is_online_and_sees_that_he_read_it() {
     assert_eq!(view.identity, IdentityState::Unverified);
 
     let read = Command::MarkRead {
-        conversation: "alice".into(),
+        conversation: world.conversation(BOB, "alice"),
         through: 1,
     };
     assert_eq!(world.ask(BOB, read), None);
@@ -55,7 +55,7 @@ fn hello_is_read(world: &mut World) {
     world.clients[ALICE].events.clear();
     world.send(ALICE, "bob", "hello");
     let read = Command::MarkRead {
-        conversation: "alice".into(),
+        conversation: world.conversation(BOB, "alice"),
         through: 1,
     };
     world.ask(BOB, read);
@@ -130,7 +130,7 @@ fn bob_who_was_offline_gets_all_of_it_in_order() {
     let texts: Vec<String> = (0..150).map(|i| format!("message {i}")).collect();
     for text in &texts {
         let id = world.next_id();
-        world.ask_as(ALICE, &id, send("bob", text));
+        world.send_as(ALICE, &id, "bob", text);
     }
     world.settle();
     assert!(
@@ -174,7 +174,7 @@ fn both_write_first_at_once_and_end_on_one_session() {
     for (i, other) in [(ALICE, "bob"), (BOB, "alice")] {
         world.start(i, other);
         let id = world.next_id();
-        world.ask_as(i, &id, send(other, "first"));
+        world.send_as(i, &id, other, "first");
     }
     world.settle();
     for round in 0..4 {
@@ -210,7 +210,7 @@ fn a_draft_survives_a_reload_and_goes_with_the_message() {
     let mut world = World::with(7, &["alice", "bob"]);
     world.start(ALICE, "bob");
     let draft = Command::SaveDraft {
-        conversation: "bob".into(),
+        conversation: world.conversation(ALICE, "bob"),
         text: "dear B".into(),
     };
     assert_eq!(world.ask(ALICE, draft), None);
@@ -248,18 +248,13 @@ fn both_see_the_same_safety_number_and_can_mark_it() {
     let mut world = World::with(9, &["alice", "bob"]);
     world.start(ALICE, "bob");
     world.send(ALICE, "bob", "hi");
-    let number = |world: &World, i: usize, other| {
-        world.clients[i]
-            .engine
-            .safety_number(other)
-            .expect("a conversation")
-    };
+    let number = |world: &World, i: usize, other| world.safety_number(i, other);
     let (alices, bobs) = (number(&world, ALICE, "bob"), number(&world, BOB, "alice"));
     assert!(alices.groups == bobs.groups && alices.qr == bobs.qr);
     assert_eq!(alices.groups.len(), 12);
     assert!(alices.groups.iter().all(|group| group.len() == 5));
     let mark = Command::MarkVerified {
-        conversation: "bob".into(),
+        conversation: world.conversation(ALICE, "bob"),
         verified: true,
         number: bobs.qr,
     };
@@ -279,7 +274,7 @@ fn receipts_are_gathered_and_cause_none() {
     world.relay.submitted.clear();
     for i in 0..20 {
         let id = world.next_id();
-        world.ask_as(ALICE, &id, send("bob", &format!("{i}")));
+        world.send_as(ALICE, &id, "bob", &format!("{i}"));
     }
     world.run_for(60 * 60 * 1_000);
     let receipts = world.relay.submitted.len() - 20;

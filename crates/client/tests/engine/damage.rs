@@ -117,8 +117,8 @@ fn a_damaged_conversation_keeps_its_lines() {
 fn a_damaged_contact_keeps_its_pin() {
     let mut world = talking(803);
     let number = |world: &World| {
-        let number = world.clients[ALICE].engine.safety_number("bob");
-        number.expect("a conversation").groups
+        let number = world.safety_number(ALICE, "bob");
+        number.groups
     };
     let before = number(&world);
     damage(&mut world, Table::Contacts, |length| length / 2);
@@ -163,7 +163,7 @@ fn a_damaged_outbox_record_is_a_message_not_sent() {
     let lost = world.history(ALICE, "bob");
     let lost = lost.iter().find(|line| line.text == "three");
     let retry = Command::RetryMessage {
-        conversation: "bob".into(),
+        conversation: world.conversation(ALICE, "bob"),
         position: lost.expect("a line").position,
     };
     assert_eq!(world.ask(ALICE, retry.clone()), None);

@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::support::{Crash, World, send};
+use crate::support::{Crash, World};
 use chacha20::rand_core::Rng;
 use pawl_client::{Command, Input, MessageStatus};
+use pawl_sim::sending;
 use pawl_wire::{MessageId, RelayFrame};
 
 const ALICE: usize = 0;
@@ -18,13 +19,13 @@ const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 struct Asked {
     client: usize,
     id: String,
-    make: Box<dyn Fn() -> Command>,
+    command: Command,
 }
 
 fn repeat_unanswered(world: &mut World, asked: &mut Vec<Asked>) {
     asked.retain(|asked| world.answer(asked.client, &asked.id).is_none());
     for asked in asked.iter() {
-        world.ask_as(asked.client, &asked.id, (asked.make)());
+        world.ask_as(asked.client, &asked.id, asked.command.clone());
     }
 }
 
@@ -45,12 +46,12 @@ fn chaotic_run(seed: u64, chaos: u32) -> u32 {
         let text = format!("{from} to {to}, {round}");
         sent.entry((from, to)).or_default().push(text.clone());
         let id = world.next_id();
-        let make = Box::new(move || send(NAMES[to], &text));
-        world.ask_as(from, &id, make());
+        let command = sending(&world.clients[from].engine, NAMES[to], &text);
+        world.ask_as(from, &id, command.clone());
         asked.push(Asked {
             client: from,
             id,
-            make,
+            command,
         });
         let pause = u64::from(world.rng.next_u32() % 400);
         world.run_for(pause);
@@ -102,11 +103,11 @@ fn a_crash_between_any_two_steps_loses_and_repeats_nothing() {
             let id = world.next_id();
             let input = Input::Command {
                 id: id.clone(),
-                command: send("bob", "once"),
+                command: sending(&world.clients[ALICE].engine, "bob", "once"),
             };
             crash_at(&mut world, input, at, crash);
             if world.answer(ALICE, &id).is_none() {
-                world.ask_as(ALICE, &id, send("bob", "once"));
+                world.send_as(ALICE, &id, "bob", "once");
             }
             world.run_for(60_000);
             assert_eq!(
@@ -280,12 +281,12 @@ fn a_command_asked_twice_is_done_once() {
     world.start(ALICE, "bob");
     let id = world.next_id();
     for _ in 0..3 {
-        world.ask_as(ALICE, &id, send("bob", "once"));
+        world.send_as(ALICE, &id, "bob", "once");
         world.crash(ALICE);
     }
     world.settle();
     world.clients[ALICE].events.clear();
-    world.ask_as(ALICE, &id, send("bob", "once"));
+    world.send_as(ALICE, &id, "bob", "once");
     assert_eq!(world.answer(ALICE, &id), Some(None));
     world.settle();
     assert_eq!(world.received(BOB, "alice"), ["once"]);

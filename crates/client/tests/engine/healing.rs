@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::support::{Crash, Disk, World, send};
+use crate::support::{Crash, Disk, World};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use pawl_client::{Command, MessageStatus, Table};
@@ -71,19 +71,21 @@ impl Storm {
     fn say(&mut self, from: usize, to: usize) {
         self.texts += 1;
         let text = format!("{}{}", NAMES[from], self.texts);
-        for command in [
-            Command::StartConversation {
-                username: NAMES[to].into(),
-            },
-            send(NAMES[to], &text),
-        ] {
-            let id = self.world.next_id();
-            self.world.ask_as(from, &id, command);
-            if self.world.answer(from, &id).is_none() {
-                self.world.run_for(50);
-            }
-        }
+        let username = NAMES[to].to_owned();
+        let id = self.world.next_id();
+        let start = Command::StartConversation { username };
+        self.world.ask_as(from, &id, start);
+        self.wait_for(from, &id);
+        let id = self.world.next_id();
+        self.world.send_as(from, &id, NAMES[to], &text);
+        self.wait_for(from, &id);
         self.log.push(format!("{text} to {}", NAMES[to]));
+    }
+
+    fn wait_for(&mut self, who: usize, id: &str) {
+        if self.world.answer(who, id).is_none() {
+            self.world.run_for(50);
+        }
     }
 
     /// Hours pass without anything but what is due at their end.

@@ -51,20 +51,20 @@ fn changes(world: &World) -> usize {
 
 /// The payload of the number that Alice's page would show now.
 fn shown(world: &World) -> Vec<u8> {
-    let number = world.clients[ALICE].engine.safety_number("bob");
-    number.expect("a conversation").qr
+    let number = world.safety_number(ALICE, "bob");
+    number.qr
 }
 
-fn accepting(number: Vec<u8>) -> Command {
+fn accepting(world: &World, number: Vec<u8>) -> Command {
     Command::AcceptIdentity {
-        conversation: "bob".into(),
+        conversation: world.conversation(ALICE, "bob"),
         number,
     }
 }
 
-fn marking(number: Vec<u8>, verified: bool) -> Command {
+fn marking(world: &World, number: Vec<u8>, verified: bool) -> Command {
     Command::MarkVerified {
-        conversation: "bob".into(),
+        conversation: world.conversation(ALICE, "bob"),
         verified,
         number,
     }
@@ -72,13 +72,13 @@ fn marking(number: Vec<u8>, verified: bool) -> Command {
 
 fn accept(world: &mut World) {
     let number = shown(world);
-    assert_eq!(world.ask(ALICE, accepting(number)), None);
+    assert_eq!(world.ask(ALICE, accepting(world, number)), None);
     assert_eq!(identity(world, "bob"), IdentityState::Unverified);
 }
 
 fn mark(world: &mut World) {
     let number = shown(world);
-    assert_eq!(world.ask(ALICE, marking(number, true)), None);
+    assert_eq!(world.ask(ALICE, marking(world, number, true)), None);
     assert_eq!(identity(world, "bob"), IdentityState::Verified);
 }
 
@@ -152,7 +152,7 @@ fn a_name_that_is_given_back_needs_no_look_and_what_waited_goes_out() {
     assert_eq!(last, Some(NoticeCause::ReturnedAndDropped));
     // What was looked at before is nobody's number any more, and the other is a stranger again.
     let refusal = Some(CommandError::SafetyNumberDiffers);
-    assert_eq!(world.ask(ALICE, accepting(looked_at)), refusal);
+    assert_eq!(world.ask(ALICE, accepting(&world, looked_at)), refusal);
     thief.go_on(&mut world, alice, "still me");
     world.settle();
     assert!(world.received(ALICE, "bob").is_empty());
@@ -276,7 +276,7 @@ fn what_did_not_reach_the_old_account_cannot_be_tried_again_with_the_new_one() {
     world.send(ALICE, "bob", "for the new account");
     accept(&mut world);
     let retry = Command::RetryMessage {
-        conversation: "bob".into(),
+        conversation: world.conversation(ALICE, "bob"),
         position: 2,
     };
     let refusal = Some(CommandError::UnknownMessage);
@@ -303,9 +303,9 @@ fn a_swap_between_look_and_click_accepts_nothing_and_verifies_nothing() {
     let before = world.relay.submitted.len();
     for stale in [&looked_at, &trusted] {
         for command in [
-            accepting(stale.clone()),
-            marking(stale.clone(), true),
-            marking(stale.clone(), false),
+            accepting(&world, stale.clone()),
+            marking(&world, stale.clone(), true),
+            marking(&world, stale.clone(), false),
         ] {
             let refusal = Some(CommandError::SafetyNumberDiffers);
             assert_eq!(world.ask(ALICE, command), refusal);
@@ -329,7 +329,7 @@ fn a_swap_before_the_first_look_is_not_verified_either() {
     bob_begins_anew(&mut world);
     world.send(ALICE, "bob", "two");
     assert_eq!(
-        world.ask(ALICE, marking(looked_at, true)),
+        world.ask(ALICE, marking(&world, looked_at, true)),
         Some(CommandError::SafetyNumberDiffers)
     );
     assert_eq!(identity(&world, "bob"), IdentityState::Changed);
@@ -354,11 +354,11 @@ fn what_is_no_safety_number_verifies_nobody_and_says_why() {
         (longer, CommandError::NotASafetyNumber),
         (newer, CommandError::SafetyNumberVersion),
     ] {
-        assert_eq!(world.ask(ALICE, marking(number, true)), Some(error));
+        assert_eq!(world.ask(ALICE, marking(&world, number, true)), Some(error));
         assert_eq!(identity(&world, "bob"), IdentityState::Unverified);
     }
     let elsewhere = Command::AcceptIdentity {
-        conversation: "carol".into(),
+        conversation: world.conversation(ALICE, "carol"),
         number: shown(&world),
     };
     let refusal = Some(CommandError::UnknownConversation);
@@ -378,7 +378,7 @@ fn every_change_is_a_line_also_right_after_one_that_was_accepted() {
         // What she accepts is gone already, as the relay says once the message is to go out.
         let number = shown(&world);
         bob_begins_anew(&mut world);
-        assert_eq!(world.ask(ALICE, accepting(number)), None);
+        assert_eq!(world.ask(ALICE, accepting(&world, number)), None);
         world.crash(ALICE);
     }
     accept(&mut world);

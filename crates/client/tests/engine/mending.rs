@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use crate::support::{World, send};
+use crate::support::World;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use pawl_client::{Command, MessageStatus, NoticeCause, Table};
@@ -22,7 +22,7 @@ const DAY: u64 = 24 * 60 * MINUTE;
 fn assert_mended(world: &mut World, what: &str) {
     for (i, other) in [(ALICE, "bob"), (BOB, "alice")] {
         let id = world.next_id();
-        world.ask_as(i, &id, send(other, &format!("still there, {other}?")));
+        world.send_as(i, &id, other, &format!("still there, {other}?"));
     }
     world.run_for(20 * MINUTE);
     for (from, to) in [(ALICE, BOB), (BOB, ALICE)] {
@@ -86,7 +86,7 @@ fn both_begin_at_once_while_messages_get_lost_and_repeated() {
             world.start(i, other);
             for text in 0..4 {
                 let id = world.next_id();
-                world.ask_as(i, &id, send(other, &format!("{text}")));
+                world.send_as(i, &id, other, &format!("{text}"));
             }
         }
         world.run_for(MINUTE);
@@ -146,7 +146,7 @@ fn a_store_that_went_back_in_time_loses_only_its_own_later_lines() {
             world.send(other, NAMES[who], &format!("again {round}"));
         }
         let read = Command::MarkRead {
-            conversation: NAMES[other].into(),
+            conversation: world.conversation(who, NAMES[other]),
             through: u64::MAX / 2,
         };
         world.ask(who, read);
@@ -398,7 +398,7 @@ fn what_five_tries_did_not_bring_is_not_sent_and_can_be_tried_again() {
     assert_eq!(world.relay.submitted.iter().filter(long).count(), 6);
     *is_lost.borrow_mut() = false;
     let retry = Command::RetryMessage {
-        conversation: "bob".into(),
+        conversation: world.conversation(ALICE, "bob"),
         position: line(&world).position,
     };
     assert_eq!(world.ask(ALICE, retry), None);

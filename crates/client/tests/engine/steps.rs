@@ -73,7 +73,7 @@ fn receipts_for_hundreds_of_people_are_written_in_several_steps() {
     for name in &names {
         let id = world.next_id();
         let read = Command::MarkRead {
-            conversation: name.clone(),
+            conversation: world.conversation(ALICE, name),
             through: u64::MAX / 2,
         };
         world.ask_as(ALICE, &id, read);

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::support::stranger::Stranger;
-use crate::support::{Disk, World, send};
+use crate::support::{Disk, World};
 use pawl_client::{Input, NoticeCause, Table};
 use pawl_wire::{MessageId, RelayFrame};
 
@@ -96,7 +96,7 @@ fn assert_over(world: &mut World, what: &str) {
     }
     for who in [ALICE, BOB] {
         let id = world.next_id();
-        world.ask_as(who, &id, send(NAMES[1 - who], "all well?"));
+        world.send_as(who, &id, NAMES[1 - who], "all well?");
     }
     world.run_for(HOUR);
     for who in [ALICE, BOB] {
@@ -269,7 +269,7 @@ fn somebody_who_says_over_and_over_that_nothing_arrived_gets_a_thousand_texts_a_
     let texts = 1_200;
     for text in 0..texts {
         let id = world.next_id();
-        world.ask_as(ALICE, &id, send("bob", &format!("{text}")));
+        world.send_as(ALICE, &id, "bob", &format!("{text}"));
         if text % 400 == 0 {
             world.settle();
         }

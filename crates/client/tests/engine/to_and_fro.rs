@@ -18,11 +18,11 @@ fn verified(seed: u64) -> (World, Stranger, AccountId) {
     let mut world = World::with(seed, &["alice", "bob"]);
     world.start(ALICE, "bob");
     world.start(BOB, "alice");
-    let number = world.clients[ALICE].engine.safety_number("bob");
+    let number = world.safety_number(ALICE, "bob");
     let marking = Command::MarkVerified {
-        conversation: "bob".into(),
+        conversation: world.conversation(ALICE, "bob"),
         verified: true,
-        number: number.expect("a conversation").qr,
+        number: number.qr,
     };
     assert_eq!(world.ask(ALICE, marking), None);
     let owner = world.address("bob").account;
@@ -30,7 +30,7 @@ fn verified(seed: u64) -> (World, Stranger, AccountId) {
 }
 
 fn identity(world: &World) -> Option<IdentityState> {
-    world.clients[ALICE].engine.identity("bob")
+    world.identity(ALICE, "bob")
 }
 
 fn newest(world: &World) -> Option<NoticeCause> {
@@ -139,10 +139,10 @@ fn whoever_accepts_the_other_after_many_flips_learns_what_was_dropped_and_hears_
     to_and_fro(&mut world, &mut thief, owner, 5);
     thief.register("bob", &mut world);
     go(&mut world, &mut thief);
-    let number = world.clients[ALICE].engine.safety_number("bob");
+    let number = world.safety_number(ALICE, "bob");
     let accepting = Command::AcceptIdentity {
-        conversation: "bob".into(),
-        number: number.expect("a conversation").qr,
+        conversation: world.conversation(ALICE, "bob"),
+        number: number.qr,
     };
     assert_eq!(world.ask(ALICE, accepting), None);
     assert_eq!(world.received(ALICE, "bob"), ["trust me"]);

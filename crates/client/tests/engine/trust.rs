@@ -76,7 +76,7 @@ fn keys_that_bobs_account_did_not_sign_are_refused_and_nothing_is_sent() {
         // Once the relay is honest, the user's retry goes through.
         world.relay.bend = None;
         let retry = Command::RetryMessage {
-            conversation: "bob".into(),
+            conversation: world.conversation(ALICE, "bob"),
             position: 1,
         };
         assert_eq!(world.ask(ALICE, retry), None);
@@ -157,7 +157,7 @@ fn what_comes_behind_a_stranger_waits_for_the_name_and_survives_a_crash() {
     }));
     for i in 0..100 {
         let id = world.next_id();
-        world.ask_as(ALICE, &id, crate::support::send("bob", &format!("{i}")));
+        world.send_as(ALICE, &id, "bob", &format!("{i}"));
     }
     world.settle();
     assert!(
@@ -191,8 +191,9 @@ fn somebody_who_is_gone_leaves_messages_unsent() {
         3,
         "it is not sent again and again"
     );
+    let conversation = world.conversation(ALICE, "bob");
     let retry = |position| Command::RetryMessage {
-        conversation: "bob".into(),
+        conversation: conversation.clone(),
         position,
     };
     assert_eq!(
