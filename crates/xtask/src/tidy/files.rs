@@ -45,6 +45,16 @@ const AMBIENT: [&str; 7] = [
     "SystemTime",
 ];
 
+/// A folder, and the modules above it that it must not know.
+const ABOVE: [(&str, &[&str]); 3] = [
+    ("crates/wasm/src/page/", &["crate::tabs"]),
+    ("crates/wasm/src/driver/", &["crate::tabs", "crate::page"]),
+    (
+        "crates/wasm/src/store/",
+        &["crate::tabs", "crate::page", "crate::driver"],
+    ),
+];
+
 const MAP: &str = "docs/ARCHITECTURE.md";
 
 /// Folders that the map names besides the packages.
@@ -126,6 +136,13 @@ fn look(name: &str, text: &str) -> Vec<Finding> {
                 format!("{word:?}: clock, randomness and I/O are parameters here"),
             );
         }
+        if let Some(module) = above(name, line) {
+            say(
+                Some(number),
+                "upward import",
+                format!("{module:?} knows this folder, and must not be known here"),
+            );
+        }
     }
     findings
 }
@@ -149,6 +166,14 @@ fn ambient(name: &str, line: &str) -> Option<&'static str> {
         return None;
     }
     AMBIENT.into_iter().find(|word| line.contains(word))
+}
+
+fn above(name: &str, line: &str) -> Option<&'static str> {
+    let (_, modules) = ABOVE.iter().find(|(folder, _)| name.starts_with(folder))?;
+    modules
+        .iter()
+        .find(|module| line.contains(**module))
+        .copied()
 }
 
 /// The code map names every package's folder and the top folders.
@@ -248,5 +273,17 @@ mod tests {
         assert_eq!(rules("crates/client/src/a.rs", text), ["sans-I/O"]);
         assert!(rules("server/src/a.rs", text).is_empty());
         assert!(rules("crates/client/src/a.rs", "//! A.\n// no std::time here\n").is_empty());
+    }
+
+    #[test]
+    fn the_browsers_driver_knows_the_store_and_no_tab() {
+        let tabs = "//! A.\nuse crate::tabs::Coordinator;\n";
+        let store = "//! A.\nuse crate::store::Store;\n";
+        assert_eq!(
+            rules("crates/wasm/src/driver/a.rs", tabs),
+            ["upward import"]
+        );
+        assert!(rules("crates/wasm/src/driver/a.rs", store).is_empty());
+        assert!(rules("crates/wasm/src/api.rs", tabs).is_empty());
     }
 }
