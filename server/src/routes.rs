@@ -46,7 +46,8 @@ pub(crate) fn serve(
     let per_worker = relay.limits.connections.div_ceil(workers) + FILE_CONNECTIONS;
     let (files, unsent) = (config.web, config.limits.unsent_timeout);
     let sockets = Arc::new(Places::new(&of_sockets(&config.limits)));
-    let notice = web::Data::new(Notice::new(config));
+    let notice = Notice::new(&config.security_contacts, &config.public_origins);
+    let notice = web::Data::new(notice);
     let relay = Arc::clone(relay);
     let server = Server::build()
         .workers(workers)

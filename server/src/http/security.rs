@@ -12,7 +12,6 @@ use time::format_description::well_known::Rfc3339;
 use url::Url;
 
 use crate::clock::{self, DAY_MS};
-use crate::config::Config;
 use crate::http::assets;
 use crate::http::origin::PublicOrigin;
 
@@ -69,10 +68,10 @@ pub(crate) struct Notice {
 }
 
 impl Notice {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(contacts: &[SecurityContact], origins: &[PublicOrigin]) -> Self {
         Self {
-            contacts: config.security_contacts.clone(),
-            origins: config.public_origins.clone(),
+            contacts: contacts.to_vec(),
+            origins: origins.to_vec(),
         }
     }
 
