@@ -4,17 +4,17 @@
 //! opened, and whose disk has just taken a write; a write is tried at most every two seconds, whoever asks. Reading is
 //! tried also when nobody asks, so that the log says what is wrong.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use actix_web::web;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::clock;
-use crate::metrics;
-use crate::process::Process;
-use crate::state::Relay;
+use crate::limits::bans::Bans;
+use crate::routing::hub::Hub;
+use crate::store::Store;
 
 /// How long one look at the disk counts.
 const FRESH: Duration = Duration::from_secs(2);
@@ -25,8 +25,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A disk that takes longer for one small read or write serves nobody.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-#[derive(Default)]
 pub(crate) struct Health {
+    store: Arc<Store>,
+    bans: Arc<Bans>,
+    hub: Arc<Hub>,
     is_leaving: AtomicBool,
     /// The last look at the store failed, which was said.
     is_unreadable: AtomicBool,
@@ -35,18 +37,27 @@ pub(crate) struct Health {
 }
 
 impl Health {
+    pub(crate) fn new(store: Arc<Store>, bans: Arc<Bans>, hub: Arc<Hub>) -> Self {
+        Self {
+            store,
+            bans,
+            hub,
+            is_leaving: AtomicBool::default(),
+            is_unreadable: AtomicBool::default(),
+            last: Mutex::default(),
+        }
+    }
+
     /// The relay is about to go down: who asks is told to go elsewhere.
     pub(crate) fn leave(&self) {
         self.is_leaving.store(true, Ordering::Release);
     }
-}
 
-impl Relay {
     pub(crate) async fn is_ready(&self) -> bool {
-        if self.health.is_leaving.load(Ordering::Acquire) {
+        if self.is_leaving.load(Ordering::Acquire) {
             return false;
         }
-        let mut last = self.health.last.lock().await;
+        let mut last = self.last.lock().await;
         if let Some((until, was_ready)) = *last
             && clock::now() < until
         {
@@ -71,10 +82,7 @@ impl Relay {
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some("it takes too long".to_owned()),
         };
-        let was_said = self
-            .health
-            .is_unreadable
-            .swap(fault.is_some(), Ordering::AcqRel);
+        let was_said = self.is_unreadable.swap(fault.is_some(), Ordering::AcqRel);
         match &fault {
             Some(fault) if !was_said => tracing::error!(
                 %fault,
@@ -92,15 +100,5 @@ impl Relay {
             tokio::time::sleep(LOOK_EVERY).await;
             self.look().await;
         }
-    }
-
-    pub(crate) async fn levels(&self) -> metrics::Levels {
-        let mut levels = self.store.levels().await.unwrap_or_default();
-        levels.is_ready = self.is_ready().await;
-        levels.connections = self.open_connections();
-        levels.followed_pairs = self.rates.followed_pairs();
-        // On a thread that may wait for the system.
-        levels.process = web::block(Process::look).await.unwrap_or_default();
-        levels
     }
 }

@@ -4,6 +4,7 @@
 //! `pawl-wire` and nothing of the protocol inside an envelope. docs/OPERATIONS.md says how it is run.
 #![forbid(unsafe_code)]
 
+mod admission;
 pub mod cli;
 mod clock;
 mod config;

@@ -14,14 +14,15 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{App, Error, HttpRequest, HttpServer, web};
 use socket2::SockRef;
 
+use crate::admission::Admission;
 use crate::config::{Config, Limits};
 use crate::connection;
+use crate::health::Health;
 use crate::http::gated::Gated;
 use crate::http::listen::{bound, listen, prepare};
 use crate::http::security::{self, Notice};
-use crate::http::{assets, headers, health};
+use crate::http::{assets, headers, health as pages};
 use crate::limits::places::Places;
-use crate::serve::StartError;
 use crate::state::Relay;
 
 /// Threads that serve sockets; more than this many cores are better used by the store.
@@ -36,6 +37,7 @@ pub(crate) const FILE_CONNECTIONS_PER_ADDRESS: usize = 128;
 /// Serves WebSockets and the page on this port.
 pub(crate) fn serve(
     relay: &Arc<Relay>,
+    health: &Arc<Health>,
     config: &Config,
     listener: TcpListener,
 ) -> std::io::Result<Server> {
@@ -43,12 +45,12 @@ pub(crate) fn serve(
     let address = listener.local_addr()?;
     let workers =
         std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_WORKERS));
-    let per_worker = relay.limits.connections.div_ceil(workers) + FILE_CONNECTIONS;
+    let per_worker = config.limits.connections.div_ceil(workers) + FILE_CONNECTIONS;
     let (files, unsent) = (config.web, config.limits.unsent_timeout);
     let sockets = Arc::new(Places::new(&of_sockets(&config.limits)));
     let notice = Notice::new(&config.security_contacts, &config.public_origins);
     let notice = web::Data::new(notice);
-    let relay = Arc::clone(relay);
+    let (relay, health) = (Arc::clone(relay), Arc::clone(health));
     let server = Server::build()
         .workers(workers)
         .max_concurrent_connections(per_worker)
@@ -58,13 +60,14 @@ pub(crate) fn serve(
     let make = move || {
         let app = App::new()
             .app_data(web::Data::from(Arc::clone(&relay)))
+            .app_data(web::Data::from(Arc::clone(&health)))
             .app_data(notice.clone())
             .wrap(headers::middleware())
             .route("/api/ws", web::get().to(connection::open))
-            .route("/live", web::get().to(health::live))
-            .route("/live", web::head().to(health::live))
-            .route("/ready", web::get().to(health::ready))
-            .route("/ready", web::head().to(health::ready))
+            .route("/live", web::get().to(pages::live))
+            .route("/live", web::head().to(pages::live))
+            .route("/ready", web::get().to(pages::ready))
+            .route("/ready", web::head().to(pages::ready))
             .route(security::PATH, web::get().to(security::show))
             .route(security::PATH, web::head().to(security::show))
             .default_service(web::to(move |request: HttpRequest| async move {
@@ -88,7 +91,8 @@ pub(crate) fn serve(
             // Its host and address nobody asks for: what counts is what a request says.
             .finish(map_config(app, |()| AppConfig::default()));
         let (relay, sockets) = (Arc::clone(&relay), Arc::clone(&sockets));
-        fn_service(move |stream: TcpStream| ready(let_in(&relay, &sockets, stream))).and_then(http)
+        fn_service(move |stream: TcpStream| ready(let_in(relay.admission(), &sockets, stream)))
+            .and_then(http)
     };
     Ok(server.listen("pawl", listener, make)?.run())
 }
@@ -109,15 +113,18 @@ fn of_sockets(limits: &Limits) -> Limits {
 type Let = (Gated, Http, Option<SocketAddr>);
 
 /// Lets a socket in, unless its address has too many. Who comes through a trusted proxy is not limited here.
-fn let_in(relay: &Relay, sockets: &Places, stream: TcpStream) -> Result<Let, DispatchError> {
+fn let_in(
+    admission: &Admission,
+    sockets: &Places,
+    stream: TcpStream,
+) -> Result<Let, DispatchError> {
     let peer = stream.peer_addr().ok();
     let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    let proxies = &relay.trusted_proxies;
-    let place = if proxies.iter().any(|proxy| proxy.has(address)) {
+    let place = if admission.is_proxy(address) {
         None
     } else {
         let place = sockets.take(address).map_err(|why| {
-            relay.turn_away(address, why);
+            admission.turn_away(address, why);
             DispatchError::Io(std::io::ErrorKind::ConnectionRefused.into())
         });
         Some(place?)
@@ -126,19 +133,22 @@ fn let_in(relay: &Relay, sockets: &Places, stream: TcpStream) -> Result<Let, Dis
 }
 
 /// Serves the metrics, on an address of their own.
-pub(crate) fn watched(relay: &Arc<Relay>, address: SocketAddr) -> Result<ServerHandle, StartError> {
-    let fail = |source| StartError::Listen { address, source };
-    let relay = Arc::clone(relay);
+pub(crate) fn serve_metrics(
+    relay: &Arc<Relay>,
+    health: &Arc<Health>,
+    address: SocketAddr,
+) -> std::io::Result<ServerHandle> {
+    let (relay, health) = (Arc::clone(relay), Arc::clone(health));
     let make = move || {
         App::new()
             .app_data(web::Data::from(Arc::clone(&relay)))
-            .route("/metrics", web::get().to(health::metrics))
+            .app_data(web::Data::from(Arc::clone(&health)))
+            .route("/metrics", web::get().to(pages::metrics))
     };
     let server = HttpServer::new(make)
         .workers(1)
         .disable_signals()
-        .listen(listen(address).map_err(fail)?)
-        .map_err(fail)?
+        .listen(listen(address)?)?
         .run();
     let handle = server.handle();
     actix_web::rt::spawn(server);

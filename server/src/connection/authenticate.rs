@@ -19,7 +19,6 @@ use super::requests::{FULL_RETRY_MS, are_keys};
 use super::socket::Socket;
 use crate::limits::bans;
 use crate::limits::places::Place;
-use crate::metrics::TurnedAway;
 use crate::random;
 use crate::routing::delivery::Delivery;
 use crate::routing::hub::Live;
@@ -59,37 +58,42 @@ pub(super) async fn admit(
     place: &mut Place,
 ) -> Result<Admitted, End> {
     let nonce = fresh_nonce()?;
-    let work_bits = relay.work_bits();
+    let work_bits = relay.registrations().work_bits();
     let challenge = RelayFrame::Challenge {
         versions: (FRAME_VERSION, FRAME_VERSION),
         nonce,
-        epoch: relay.store.epoch(),
-        registration: relay.registration,
+        epoch: relay.store().epoch(),
+        registration: relay.registrations().mode(),
         work_bits,
     };
     socket.out.send(&challenge).await?;
     let patience = match work_bits {
-        0 => relay.limits.auth_timeout,
-        _ => relay.limits.work_timeout,
+        0 => relay.limits().auth_timeout,
+        _ => relay.limits().work_timeout,
     };
     let first = tokio::time::timeout(patience, first_frame(socket)).await;
     let (address, (device, last_seq, window)) =
         match first.map_err(|_| ConnectionError::TimedOut)?? {
             ClientFrame::Auth(auth) => {
                 let known = known(relay, peer, nonce, &auth).await?;
-                settle(relay, peer, place, relay.was_there_before(known.0))?;
+                settle(
+                    relay,
+                    peer,
+                    place,
+                    relay.admission().was_there_before(known.0),
+                )?;
                 (auth.device, known)
             }
             ClientFrame::Register(register) => {
-                relay.top.registered(peer.ip);
+                relay.top().registered(peer.ip);
                 settle(relay, peer, place, false)?;
                 (register.device, new(relay, peer, nonce, *register).await?)
             }
             _ => return Err(ConnectionError::Malformed.into()),
         };
-    let live = relay.hub.connect(device);
+    let live = relay.hub().connect(device);
     let opened = relay
-        .store
+        .store()
         .open_mailbox(Whose::device(peer.ip, device), device, last_seq)
         .await?
         .ok_or(ConnectionError::UnknownDevice)?;
@@ -103,17 +107,15 @@ pub(super) async fn admit(
     })
 }
 
-/// Who is there on trial stays if they were there before, or if there is room for everybody again.
 fn settle(
     relay: &Relay,
     peer: &Peer,
     place: &mut Place,
     was_there_before: bool,
 ) -> Result<(), End> {
-    if place.settle(was_there_before) {
+    if relay.admission().settle(peer.ip, place, was_there_before) {
         return Ok(());
     }
-    relay.turn_away(peer.ip, TurnedAway::Full);
     let wait = u64::from(PLACE_RETRY_SECONDS) * 1_000;
     Err(End::Error(ConnectionError::Unavailable, wait))
 }
@@ -152,7 +154,7 @@ async fn known(
         return Err(ConnectionError::Malformed.into());
     }
     let known = relay
-        .store
+        .store()
         .find_device(Whose::stranger(peer.ip), auth.device)
         .await?;
     let known = known.ok_or(ConnectionError::UnknownDevice)?;
@@ -163,7 +165,7 @@ async fn known(
     if !proved {
         return Err(ConnectionError::AuthFailed.into());
     }
-    if relay.bans.is_device_banned(peer.ip, known.id) {
+    if relay.bans().is_device_banned(peer.ip, known.id) {
         return Err(End::Error(ConnectionError::Banned, bans::RETRY_MS));
     }
     Ok((known.id, auth.last_seq, auth.receive_window))
@@ -185,15 +187,19 @@ async fn new(
         return Err(ConnectionError::Malformed.into());
     }
     // What costs least comes first; and who does not work uses up nobody's registrations.
-    let puzzle = work::Puzzle::new(relay.work_bits(), &nonce, &register.device.account);
+    let puzzle = work::Puzzle::new(
+        relay.registrations().work_bits(),
+        &nonce,
+        &register.device.account,
+    );
     if !puzzle.is_solved_by(register.work) {
         return Err(ConnectionError::WorkNeeded.into());
     }
-    if let Err(wait) = relay.rates.register(peer.ip) {
+    if let Err(wait) = relay.rates().register(peer.ip) {
         return Err(End::Error(ConnectionError::RateLimited, wait.0));
     }
     if relay
-        .bans
+        .bans()
         .is_name_banned(peer.ip, register.username.as_str())
     {
         return Err(End::Error(ConnectionError::Banned, bans::RETRY_MS));
@@ -216,7 +222,7 @@ async fn new(
     }
     let window = register.receive_window;
     let whose = Whose::stranger(peer.ip);
-    match relay.store.register(whose, register).await? {
+    match relay.store().register(whose, register).await? {
         Registered::Done(device) => Ok((device, 0, window)),
         Registered::UsernameTaken => Err(ConnectionError::UsernameTaken.into()),
         Registered::OtherRecord => Err(ConnectionError::AuthFailed.into()),
@@ -224,7 +230,7 @@ async fn new(
         Registered::InviteNeeded => Err(ConnectionError::InviteNeeded.into()),
         Registered::NoRoom => Err(End::Error(ConnectionError::Unavailable, FULL_RETRY_MS)),
         Registered::Capped(capped) => {
-            relay.capped(capped);
+            relay.registrations().capped(capped);
             Err(ConnectionError::RegistrationClosed.into())
         }
         Registered::Closed => Err(ConnectionError::RegistrationClosed.into()),
@@ -242,7 +248,7 @@ fn statements<'a>(
         write(&statement::Connection {
             authority,
             nonce,
-            epoch: relay.store.epoch(),
+            epoch: relay.store().epoch(),
         })
     })
 }

@@ -40,13 +40,15 @@ impl Connection<'_> {
             return Err(ConnectionError::Malformed.into());
         }
         let message_id = submit.message_id;
-        self.relay.top.submitted(self.device, submit.envelope.len());
+        self.relay
+            .top()
+            .submitted(self.device, submit.envelope.len());
         let refused = move |cause, retry_after_ms| RelayFrame::Refused {
             message_id,
             cause,
             retry_after_ms,
         };
-        if submit.envelope.len() > self.relay.limits.message_bytes {
+        if submit.envelope.len() > self.relay.limits().message_bytes {
             let frame = refused(SubmitRefusal::TooLarge, 0);
             self.answer(std::future::ready(Ok(Some(frame))));
             return Ok(());
@@ -58,7 +60,7 @@ impl Connection<'_> {
         }
         let stored = self
             .relay
-            .store
+            .store()
             .submit(self.whose(), &self.lane, self.device, submit)
             .await?;
         self.answer(async move {
@@ -85,7 +87,7 @@ impl Connection<'_> {
             .acknowledge(through)
             .map_err(|_| ConnectionError::Malformed)?;
         if is_new {
-            let store = &self.relay.store;
+            let store = self.relay.store();
             store
                 .acknowledge(self.whose(), self.device, through)
                 .await?;
@@ -95,12 +97,12 @@ impl Connection<'_> {
 
     /// A look-up has no refusal of its own: one that comes too fast ends the connection.
     async fn look_up(&mut self, username: Username) -> Result<(), End> {
-        if let Err(wait) = self.relay.rates.look_up(self.ip) {
+        if let Err(wait) = self.relay.rates().look_up(self.ip) {
             return Err(End::Error(ConnectionError::RateLimited, wait.0));
         }
         let record = self
             .relay
-            .store
+            .store()
             .look_up(self.whose(), username.clone())
             .await?;
         self.answer(async move {
@@ -111,7 +113,7 @@ impl Connection<'_> {
     }
 
     async fn claim(&mut self, claim: ClaimId, device: DeviceAddress) -> Result<(), End> {
-        if let Err(wait) = self.relay.rates.claim(self.ip, self.device, device) {
+        if let Err(wait) = self.relay.rates().claim(self.ip, self.device, device) {
             let frame = RelayFrame::NoBundle {
                 claim,
                 cause: BundleRefusal::RateLimited,
@@ -120,11 +122,11 @@ impl Connection<'_> {
             self.answer(std::future::ready(Ok(Some(frame))));
             return Ok(());
         }
-        let hub = Arc::clone(&self.relay.hub);
+        let hub = Arc::clone(self.relay.hub());
         let low = move |device| hub.keys_low(device);
         let claimed = self
             .relay
-            .store
+            .store()
             .claim(self.whose(), claim, device, low)
             .await?;
         self.answer(async move {
@@ -146,12 +148,12 @@ impl Connection<'_> {
         if !are_keys(&keys) {
             return Err(ConnectionError::Malformed.into());
         }
-        if let Err(wait) = self.relay.rates.upload(self.device) {
+        if let Err(wait) = self.relay.rates().upload(self.device) {
             return Err(End::Error(ConnectionError::RateLimited, wait.0));
         }
         let published = self
             .relay
-            .store
+            .store()
             .publish(self.whose(), self.device, keys)
             .await?;
         self.answer(async move {

@@ -15,11 +15,11 @@ pub(super) async fn serve(
     mut socket: Box<Socket>,
     mut place: Place,
 ) {
-    let mut drain = relay.drain.subscribe();
+    let mut closing = relay.admission().closing();
     // What is needed for a moment only does not lie in a connection's memory for hours.
     let admitted = tokio::select! {
         admitted = Box::pin(authenticate::admit(&relay, &peer, &mut socket, &mut place)) => admitted,
-        _ = drain.wait_for(|draining| *draining) => Err(End::Restart),
+        _ = closing.wait_for(|closing| *closing) => Err(End::Restart),
     };
     let end = match admitted {
         Ok(admitted) => {

@@ -57,7 +57,7 @@ pub(super) struct Connection<'a> {
     listening: bool,
     /// The store was told that this connection is not read before it is answered.
     hurried: bool,
-    drain: watch::Receiver<bool>,
+    closing: watch::Receiver<bool>,
 }
 
 /// What happened next.
@@ -84,14 +84,14 @@ impl<'a> Connection<'a> {
             address: admitted.address,
             delivery: admitted.delivery,
             answers: FuturesOrdered::new(),
-            submits: SubmitRate::new(relay.limits.submits_per_second),
+            submits: SubmitRate::new(relay.limits().submits_per_second),
             lane: Lane::default(),
             socket,
             live: admitted.live,
             reading: None,
             listening: false,
             hurried: false,
-            drain: relay.drain.subscribe(),
+            closing: relay.admission().closing(),
         }
     }
 
@@ -101,14 +101,14 @@ impl<'a> Connection<'a> {
         // Without this word the store would find out when the window is full.
         let _ = self
             .relay
-            .store
+            .store()
             .leave(self.whose(), self.device, self.live.outlet())
             .await;
         end
     }
 
     async fn serve(&mut self) -> End {
-        let idle = self.relay.limits.idle_timeout;
+        let idle = self.relay.limits().idle_timeout;
         let mut quiet_until = clock::deadline(idle);
         // Set again only when it fires: a timer costs more than most frames.
         let alarm = tokio::time::sleep_until(quiet_until);
@@ -154,7 +154,7 @@ impl<'a> Connection<'a> {
         };
         tokio::select! {
             biased;
-            _ = self.drain.wait_for(|draining| *draining) => Ok(Event::Drain),
+            _ = self.closing.wait_for(|closing| *closing) => Ok(Event::Drain),
             hints = self.live.hints() => Ok(Event::Hints(hints)),
             Some(answer) = self.answers.next(), if !self.answers.is_empty() => {
                 Ok(Event::Answer(answer))
@@ -186,7 +186,7 @@ impl<'a> Connection<'a> {
         if hints.erased() {
             return Err(ConnectionError::UnknownDevice.into());
         }
-        if hints.bans() && self.relay.bans.is_device_banned(self.ip, self.device) {
+        if hints.bans() && self.relay.bans().is_device_banned(self.ip, self.device) {
             return Err(End::Error(ConnectionError::Banned, bans::RETRY_MS));
         }
         if hints.letters() {
@@ -199,7 +199,7 @@ impl<'a> Connection<'a> {
             self.listening = false;
         }
         if hints.keys_low() {
-            let stock = Box::pin(self.relay.store.stock(self.whose(), self.device)).await?;
+            let stock = Box::pin(self.relay.store().stock(self.whose(), self.device)).await?;
             self.answer(async move { Ok(Some(RelayFrame::KeysLow(stock.await?))) });
         }
         Ok(())
@@ -223,7 +223,7 @@ impl<'a> Connection<'a> {
             && let Some((messages, bytes)) = self.delivery.begin_read()
         {
             let cursor = self.delivery.cursor();
-            let store = &self.relay.store;
+            let store = self.relay.store();
             let read =
                 Box::pin(store.read_mail(self.whose(), self.device, cursor, messages, bytes))
                     .await?;
@@ -238,7 +238,7 @@ impl<'a> Connection<'a> {
                 cursor: self.delivery.cursor(),
                 window: self.delivery.window(),
             };
-            Box::pin(self.relay.store.listen(self.whose(), listener)).await?;
+            Box::pin(self.relay.store().listen(self.whose(), listener)).await?;
         }
         Ok(())
     }
@@ -259,7 +259,7 @@ impl<'a> Connection<'a> {
             self.hurried = false;
         } else if !self.hurried && self.delivery.awaits_acknowledgement() {
             self.hurried = true;
-            Box::pin(self.relay.store.hurry(self.whose(), &self.lane)).await?;
+            Box::pin(self.relay.store().hurry(self.whose(), &self.lane)).await?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The handshake: who may open a WebSocket, and what is told to others in plain text.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,9 +19,8 @@ use super::pipe;
 use super::reader::Reader;
 use super::serve::serve;
 use super::socket::Socket;
-use crate::http::forwarded;
+use crate::admission::Admission;
 use crate::http::gated::Gate;
-use crate::http::origin::{self, Refusal};
 use crate::metrics::TurnedAway;
 use crate::state::Relay;
 
@@ -32,19 +31,19 @@ pub(crate) async fn open(
     relay: web::Data<Relay>,
 ) -> HttpResponse {
     let relay = relay.into_inner();
-    let ip = peer_address(&request, &relay);
+    let admission = relay.admission();
+    let ip = admission.client(&request);
     if may_have_body(&request) {
-        return refuse(&relay, ip, TurnedAway::Body);
+        return refuse(admission, ip, TurnedAway::Body);
     }
-    let authorities = match origin::check(&request, &relay.public_origins) {
+    let authorities = match admission.authorities(&request) {
         Ok(authorities) => authorities,
-        Err(Refusal::NoHost) => return refuse(&relay, ip, TurnedAway::Host),
-        Err(Refusal::Foreign) => return refuse(&relay, ip, TurnedAway::Origin),
+        Err(why) => return refuse(admission, ip, why),
     };
     let peer = Peer { ip, authorities };
-    let place = match relay.take_place(ip) {
+    let place = match admission.take_place(ip) {
         Ok(place) => place,
-        Err(why) => return refuse(&relay, ip, why),
+        Err(why) => return refuse(admission, ip, why),
     };
     // The handshake is actix-ws's. What comes in afterwards is read by our own reader, and what goes out lies in our
     // own pipe: actix-ws's channel keeps its 32 places for as long as a connection lives.
@@ -56,11 +55,11 @@ pub(crate) async fn open(
         Err(error) => return error.error_response(),
     };
     let (sender, outgoing) = pipe::pipe();
-    let visit = relay.top.connected(ip);
+    let visit = relay.top().connected(ip);
     let socket = Socket {
         reader: Reader::new(body.into_inner(), MAX_UNAUTHENTICATED_FRAME)
             .behind(request.conn_data::<Rc<Gate>>().cloned()),
-        out: Outgoing::new(sender, Arc::clone(&relay.metrics), visit),
+        out: Outgoing::new(sender, Arc::clone(relay.metrics()), visit),
     };
     actix_web::rt::spawn(serve(relay, Box::new(peer), Box::new(socket), place));
     response.set_body(outgoing.boxed())
@@ -77,15 +76,8 @@ fn may_have_body(request: &HttpRequest) -> bool {
         || !headers.get_all(CONTENT_LENGTH).all(is_empty)
 }
 
-fn peer_address(request: &HttpRequest, relay: &Relay) -> IpAddr {
-    let peer = request
-        .peer_addr()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    forwarded::client(peer, request, &relay.trusted_proxies)
-}
-
-fn refuse(relay: &Relay, peer: IpAddr, why: TurnedAway) -> HttpResponse {
-    relay.turn_away(peer, why);
+fn refuse(admission: &Admission, peer: IpAddr, why: TurnedAway) -> HttpResponse {
+    admission.turn_away(peer, why);
     let (status, text) = match why {
         TurnedAway::Full => (StatusCode::SERVICE_UNAVAILABLE, "the relay is full"),
         TurnedAway::Closing => (StatusCode::SERVICE_UNAVAILABLE, "the relay is closing"),

@@ -22,8 +22,9 @@ use super::{
     ANSWER_TIME, Line, MAX_CONNECTIONS, MAX_REQUEST, MAX_ROWS, REQUEST_TIME, Request, TooLong,
     address, look,
 };
-use crate::state::Relay;
-use crate::store::{CopyState, Copying, StoreError};
+use crate::routing::hub::Hub;
+use crate::store::{CopyState, Copying, Store, StoreError};
+use crate::top::Top;
 
 /// Connections that wait to be taken.
 const BACKLOG: i32 = 16;
@@ -49,11 +50,19 @@ impl Stop {
     }
 }
 
+/// What is answered out of.
+struct Sources {
+    store: Arc<Store>,
+    hub: Arc<Hub>,
+    top: Arc<Top>,
+}
+
 /// Serves on the socket in this folder.
-pub(crate) fn start(relay: Arc<Relay>, folder: PathBuf) -> Stop {
+pub(crate) fn start(store: Arc<Store>, hub: Arc<Hub>, top: Arc<Top>, folder: PathBuf) -> Stop {
+    let sources = Sources { store, hub, top };
     let first = OwnSocket::make(&folder);
     Stop(actix_web::rt::spawn(async move {
-        keep_serving(&relay, &folder, first).await;
+        keep_serving(&sources, &folder, first).await;
     }))
 }
 
@@ -67,12 +76,12 @@ enum SocketError {
     Io(#[from] io::Error),
 }
 
-async fn keep_serving(relay: &Relay, folder: &Path, first: Result<OwnSocket, SocketError>) {
+async fn keep_serving(sources: &Sources, folder: &Path, first: Result<OwnSocket, SocketError>) {
     let mut was_said = false;
     let mut made = first;
     loop {
         match made {
-            Ok(socket) => socket.serve(relay).await,
+            Ok(socket) => socket.serve(sources).await,
             Err(error) => {
                 if !was_said {
                     was_said = true;
@@ -119,12 +128,12 @@ impl OwnSocket {
     }
 
     /// Serves until the socket fails.
-    async fn serve(&self, relay: &Relay) {
+    async fn serve(&self, sources: &Sources) {
         let mut open = FuturesUnordered::new();
         loop {
             tokio::select! {
                 taken = self.listener.accept(), if open.len() < MAX_CONNECTIONS => match taken {
-                    Ok((stream, _)) => open.push(attend(relay, stream)),
+                    Ok((stream, _)) => open.push(attend(sources, stream)),
                     Err(error) => {
                         tracing::warn!(%error, "a command cannot be taken");
                         return;
@@ -145,7 +154,7 @@ impl Drop for OwnSocket {
 }
 
 /// One request, answered and done. Whoever asks and is gone hears nothing.
-async fn attend(relay: &Relay, mut stream: UnixStream) {
+async fn attend(sources: &Sources, mut stream: UnixStream) {
     let last = match timeout(REQUEST_TIME, read(&mut stream)).await {
         Err(_) => Line::Refused(format!(
             "no request came within {} seconds",
@@ -155,7 +164,7 @@ async fn attend(relay: &Relay, mut stream: UnixStream) {
         Ok(Ok(request)) => {
             // A copy has bounds of its own.
             let is_copy = matches!(request, Request::Copy {});
-            let answer = answer(relay, request, &mut stream);
+            let answer = answer(sources, request, &mut stream);
             let answered = match is_copy {
                 true => Ok(answer.await),
                 false => timeout(ANSWER_TIME, answer).await,
@@ -207,7 +216,7 @@ impl From<StoreError> for AnswerError {
 
 /// Does what is asked; gives the last line.
 async fn answer(
-    relay: &Relay,
+    sources: &Sources,
     request: Request,
     stream: &mut UnixStream,
 ) -> Result<Line, AnswerError> {
@@ -215,7 +224,7 @@ async fn answer(
         Request::ListAccounts {} => {
             let mut after = 0;
             loop {
-                let page = relay.store.accounts(after).await?;
+                let page = sources.store.accounts(after).await?;
                 let Some(last) = page.last() else {
                     return Ok(Line::Done {});
                 };
@@ -226,31 +235,31 @@ async fn answer(
             }
         }
         Request::Top { rows } => {
-            let sight = look::look(relay, rows.min(MAX_ROWS)).await?;
+            let sight = look::look(&sources.store, &sources.top, rows.min(MAX_ROWS)).await?;
             say(stream, &Line::Top(sight)).await?;
             Ok(Line::Done {})
         }
         Request::EraseAccount { name } => {
-            let hub = Arc::clone(&relay.hub);
+            let hub = Arc::clone(&sources.hub);
             let gone = move |device| hub.erased(device);
-            match relay.store.erase_account(name, gone).await? {
+            match sources.store.erase_account(name, gone).await? {
                 true => Ok(Line::Done {}),
                 false => Ok(Line::NoAccount {}),
             }
         }
-        Request::EraseMail { name } => match relay.store.erase_mail(name).await? {
+        Request::EraseMail { name } => match sources.store.erase_mail(name).await? {
             None => Ok(Line::NoAccount {}),
             Some(erased) => {
                 say(stream, &Line::Erased(erased.into())).await?;
                 Ok(Line::Done {})
             }
         },
-        Request::Copy {} => copy(relay, stream).await,
+        Request::Copy {} => copy(sources, stream).await,
     }
 }
 
-async fn copy(relay: &Relay, stream: &mut UnixStream) -> Result<Line, AnswerError> {
-    let copying = match relay.store.copy() {
+async fn copy(sources: &Sources, stream: &mut UnixStream) -> Result<Line, AnswerError> {
+    let copying = match sources.store.copy() {
         Ok(Some(copying)) => copying,
         Ok(None) => {
             return Ok(Line::Refused(

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use super::{Cause, Sight};
 use crate::limits::network::Network;
-use crate::state::Relay;
-use crate::store::{AccountRow, DeviceId, StoreError};
+use crate::store::{AccountRow, DeviceId, Store, StoreError};
+use crate::top::Top;
 
-pub(super) async fn look(relay: &Relay, rows: usize) -> Result<Sight, StoreError> {
-    let heaviest = relay.top.heaviest(rows);
+pub(super) async fn look(store: &Store, top: &Top, rows: usize) -> Result<Sight, StoreError> {
+    let heaviest = top.heaviest(rows);
     let devices = heaviest.messages.iter().chain(&heaviest.bytes);
     let devices = devices.map(|(device, _)| *device).collect();
-    let names = relay.store.names(devices).await?;
-    let full = relay.store.fullest(rows).await?;
+    let names = store.names(devices).await?;
+    let full = store.fullest(rows).await?;
     Ok(Sight {
         seconds: heaviest.seconds,
         accounts_by_messages: accounts(&names, &heaviest.messages),

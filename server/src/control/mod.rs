@@ -24,9 +24,9 @@ use crate::store::{AccountRow, Erased};
 #[cfg(unix)]
 pub(crate) use self::link::Link;
 #[cfg(unix)]
-pub(crate) use self::listener::start;
+pub(crate) use self::listener::{Stop, start};
 #[cfg(not(unix))]
-pub(crate) use self::nowhere::{Link, start};
+pub(crate) use self::nowhere::{Link, Stop, start};
 
 /// Beside the store.
 const SOCKET: &str = "relay.sock";

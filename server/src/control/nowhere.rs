@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Line, LinkError, Request};
-use crate::state::Relay;
+use crate::routing::hub::Hub;
+use crate::store::Store;
+use crate::top::Top;
 
 pub(crate) struct Stop;
 
@@ -12,7 +14,7 @@ impl Stop {
     pub(crate) async fn stop(self) {}
 }
 
-pub(crate) fn start(_relay: Arc<Relay>, _folder: PathBuf) -> Stop {
+pub(crate) fn start(_store: Arc<Store>, _hub: Arc<Hub>, _top: Arc<Top>, _folder: PathBuf) -> Stop {
     Stop
 }
 

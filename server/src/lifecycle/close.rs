@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use futures_util::{Stream, StreamExt};
 
-use crate::state::Relay;
+use crate::admission::Admission;
 
 /// How long connections may take to say goodbye; then they are cut.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(8);
@@ -16,13 +16,13 @@ const CLOSE_POLL: Duration = Duration::from_millis(20);
 
 /// Ends all connections and the server; one more of `signals` cuts the goodbyes short.
 pub(crate) async fn close(
-    relay: &Relay,
+    admission: &Admission,
     server: &ServerHandle,
     mut signals: Pin<&mut impl Stream<Item = ()>>,
 ) {
-    relay.drain.send_replace(true);
+    admission.close();
     let all_gone = async {
-        while relay.open_connections() > 0 {
+        while admission.open_connections() > 0 {
             tokio::time::sleep(CLOSE_POLL).await;
         }
     };

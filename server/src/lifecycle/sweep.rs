@@ -23,17 +23,17 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 pub(crate) async fn sweep(relay: Arc<Relay>) {
     let mut has_days = false;
     for look in 0_u64.. {
-        if let Err(error) = relay.store.go_on().await {
+        if let Err(error) = relay.store().go_on().await {
             tracing::error!(%error, "the relay's time does not go on");
         }
         if look > 0 && look.is_multiple_of(LOOKS_PER_HALF_DAY) {
-            relay.look_at_newest(false).await;
+            relay.admission().look_at_newest(relay.store(), false).await;
         }
         if look > 0 && look.is_multiple_of(LOOKS_PER_TURN) {
-            relay.top.turn();
+            relay.top().turn();
         }
         if look.is_multiple_of(LOOKS_PER_SWEEP) {
-            relay.rates.forget_quiet();
+            relay.rates().forget_quiet();
             has_days = has_days || begin_days(&relay).await;
             erase(&relay).await;
         }
@@ -43,7 +43,7 @@ pub(crate) async fn sweep(relay: Arc<Relay>) {
 
 /// Whether the store keeps the days of accounts' last use as the settings want it.
 async fn begin_days(relay: &Relay) -> bool {
-    let begun = relay.store.begin_days().await;
+    let begun = relay.store().begin_days().await;
     if let Err(error) = &begun {
         tracing::error!(%error, "cannot note the days on which accounts are used");
     }
@@ -53,8 +53,8 @@ async fn begin_days(relay: &Relay) -> bool {
 /// What is past its time, all of it.
 async fn erase(relay: &Relay) {
     loop {
-        let swept = match relay.store.sweep().await {
-            Ok(false) => relay.store.sweep_accounts(relay.hub.devices()).await,
+        let swept = match relay.store().sweep().await {
+            Ok(false) => relay.store().sweep_accounts(relay.hub().devices()).await,
             other => other,
         };
         match swept {

@@ -6,4 +6,5 @@ pub(crate) mod buckets;
 pub(crate) mod network;
 pub(crate) mod places;
 pub(crate) mod rates;
+pub(crate) mod registrations;
 pub(crate) mod seldom;

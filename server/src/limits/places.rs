@@ -1,6 +1,6 @@
 //! How many connections there are, in all and from one network address, and when one has its end.
 //!
-//! A tenth of the places is kept for devices that were there before (`Relay::was_there_before`). Who a connection is shows
+//! A tenth of the places is kept for devices that were there before (`Admission::was_there_before`). Who a connection is shows
 //! when it authenticates: until then one that finds only such places left is there on trial. A network is followed only
 //! while it has a connection, so there are three for each connection at most. Nothing here is logged.
 
