@@ -19,6 +19,7 @@ mod limits;
 mod metrics;
 mod process;
 mod random;
+mod requests;
 mod routes;
 mod routing;
 mod serve;

@@ -266,15 +266,16 @@ fn constants_of_folder(folder: &str) -> Rows {
 #[test]
 fn every_limit_stands_in_the_document_with_its_value() {
     let (wire, connection) = ("crates/wire/src/limits.rs", "server/src/connection");
-    let delivery = "server/src/routing/delivery.rs";
+    let (requests, delivery) = ("server/src/requests", "server/src/routing/delivery.rs");
     let code = BTreeMap::from([
         (wire.to_owned(), constants(wire)),
         (connection.to_owned(), constants_of_folder(connection)),
+        (requests.to_owned(), constants_of_folder(requests)),
         (delivery.to_owned(), constants(delivery)),
     ]);
     assert_eq!(
         code.values().map(BTreeSet::len).collect::<Vec<_>>(),
-        [25, 15, 1]
+        [25, 11, 4, 1]
     );
     let mut written = tables(section(&document(), "Limits"), 2);
     for rows in written.values_mut() {

@@ -1,13 +1,12 @@
 //! `GET /api/ws`: from an HTTP request to a served connection.
 //!
 //! Owns who may connect (shape of the handshake, origin, number of connections) and the life of a connection; the frames are
-//! `pawl_wire`'s, the answers are the store's.
+//! `pawl_wire`'s, the answers are those of `crate::requests`.
 
 mod authenticate;
 mod outgoing;
 mod pipe;
 mod reader;
-mod requests;
 mod serve;
 mod session;
 mod socket;

@@ -9,10 +9,9 @@ use pawl_wire::{ConnectionError, RelayFrame, close_code};
 use super::pipe::Sender;
 use super::reader::ReadError;
 use crate::metrics::Metrics;
+use crate::requests::Rejected;
+use crate::store::StoreError;
 use crate::top::Visit;
-
-/// After a fault of the store: time for a full disk to be noticed, not for a crowd to come at once.
-pub(crate) const STORE_RETRY_MS: u64 = 2_000;
 
 /// A peer that takes nothing for so long is given up, so that it cannot hold its connection.
 pub(crate) const SEND_TIMEOUT: Duration = Duration::from_secs(20);
@@ -47,10 +46,15 @@ impl From<ReadError> for End {
     }
 }
 
-impl From<crate::store::StoreError> for End {
-    fn from(error: crate::store::StoreError) -> Self {
-        tracing::error!(%error, "a connection ends because of the store");
-        Self::Error(ConnectionError::Unavailable, STORE_RETRY_MS)
+impl From<Rejected> for End {
+    fn from(rejected: Rejected) -> Self {
+        Self::Error(rejected.error, rejected.retry_after_ms)
+    }
+}
+
+impl From<StoreError> for End {
+    fn from(error: StoreError) -> Self {
+        Rejected::from(error).into()
     }
 }
 

@@ -23,9 +23,8 @@ pub(super) async fn serve(
     };
     let end = match admitted {
         Ok(admitted) => {
-            let ip = peer.ip;
             drop(peer);
-            session::Connection::new(&relay, ip, &mut socket, admitted)
+            session::Connection::new(&relay, &mut socket, admitted)
                 .run()
                 .await
         }

@@ -4,15 +4,13 @@
 //! Requests go to the store as they come and are answered when they are durable, so that one group
 //! commit serves many. Everything is bounded: answers on their way, deliveries, time.
 
-use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use pawl_wire::{ClientFrame, ConnectionError, DeviceAddress, RelayFrame};
+use pawl_wire::{ClientFrame, ConnectionError, RelayFrame};
 use tokio::sync::watch;
 use tokio::time::Sleep;
 
@@ -21,13 +19,12 @@ use super::outgoing::End;
 use super::reader::Incoming;
 use super::socket::Socket;
 use crate::clock;
-use crate::limits::bans;
-use crate::limits::rates::SubmitRate;
 use crate::random;
+use crate::requests::{self, Answer, Asker, Rejected, Sending};
 use crate::routing::delivery::Delivery;
 use crate::routing::hub::{Hints, Live};
 use crate::state::Relay;
-use crate::store::{DeviceId, Lane, Letter, Listener, MailRead, Pending, StoreError, Whose};
+use crate::store::{Letter, Listener, MailRead, Pending, StoreError};
 
 /// Requests of one connection that may be on their way to the disk; then its socket is not read.
 pub(crate) const MAX_UNANSWERED: usize = 64;
@@ -38,18 +35,12 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Clients come back spread over this many milliseconds after a restart.
 const RECONNECT_SPREAD_MS: u64 = 2_000;
 
-/// An answer on its way; `None` for a request that has none.
-pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Option<RelayFrame>, End>>>>;
-
 pub(super) struct Connection<'a> {
-    pub(super) relay: Arc<Relay>,
-    pub(super) ip: IpAddr,
-    pub(super) device: DeviceId,
-    pub(super) address: DeviceAddress,
-    pub(super) delivery: Delivery,
-    pub(super) answers: FuturesOrdered<Answer>,
-    pub(super) submits: SubmitRate,
-    pub(super) lane: Lane,
+    relay: Arc<Relay>,
+    asker: Asker,
+    sending: Sending,
+    delivery: Delivery,
+    answers: FuturesOrdered<Answer>,
     socket: &'a mut Socket,
     live: Live,
     reading: Option<Pending<MailRead>>,
@@ -63,7 +54,7 @@ pub(super) struct Connection<'a> {
 /// What happened next.
 enum Event {
     Hints(Hints),
-    Answer(Result<Option<RelayFrame>, End>),
+    Answer(Result<RelayFrame, Rejected>),
     Mail(Result<MailRead, StoreError>),
     Incoming(Incoming),
     Alarm,
@@ -71,21 +62,13 @@ enum Event {
 }
 
 impl<'a> Connection<'a> {
-    pub(super) fn new(
-        relay: &Arc<Relay>,
-        ip: IpAddr,
-        socket: &'a mut Socket,
-        admitted: Admitted,
-    ) -> Self {
+    pub(super) fn new(relay: &Arc<Relay>, socket: &'a mut Socket, admitted: Admitted) -> Self {
         Self {
             relay: Arc::clone(relay),
-            ip,
-            device: admitted.device,
-            address: admitted.address,
+            asker: admitted.asker,
+            sending: Sending::new(relay.limits().submits_per_second),
             delivery: admitted.delivery,
             answers: FuturesOrdered::new(),
-            submits: SubmitRate::new(relay.limits().submits_per_second),
-            lane: Lane::default(),
             socket,
             live: admitted.live,
             reading: None,
@@ -99,10 +82,9 @@ impl<'a> Connection<'a> {
     pub(super) async fn run(&mut self) -> End {
         let end = self.serve().await;
         // Without this word the store would find out when the window is full.
-        let _ = self
-            .relay
-            .store()
-            .leave(self.whose(), self.device, self.live.outlet())
+        let (store, asker) = (self.relay.store(), self.asker);
+        let _ = store
+            .leave(asker.whose(), asker.device, self.live.outlet())
             .await;
         end
     }
@@ -168,10 +150,7 @@ impl<'a> Connection<'a> {
     async fn handle(&mut self, event: Event) -> Result<(), End> {
         match event {
             Event::Hints(hints) => self.follow(hints).await,
-            Event::Answer(answer) => match answer? {
-                Some(frame) => self.socket.out.send(&frame).await,
-                None => Ok(()),
-            },
+            Event::Answer(answer) => self.socket.out.send(&answer?).await,
             Event::Mail(read) => self.deliver(read?).await,
             Event::Incoming(incoming) => self.incoming(incoming).await,
             Event::Alarm => Err(ConnectionError::TimedOut.into()),
@@ -186,8 +165,9 @@ impl<'a> Connection<'a> {
         if hints.erased() {
             return Err(ConnectionError::UnknownDevice.into());
         }
-        if hints.bans() && self.relay.bans().is_device_banned(self.ip, self.device) {
-            return Err(End::Error(ConnectionError::Banned, bans::RETRY_MS));
+        let asker = self.asker;
+        if hints.bans() && self.relay.bans().is_device_banned(asker.ip, asker.device) {
+            return Err(Rejected::BANNED.into());
         }
         if hints.letters() {
             while let Some(letter) = self.live.letter() {
@@ -199,8 +179,10 @@ impl<'a> Connection<'a> {
             self.listening = false;
         }
         if hints.keys_low() {
-            let stock = Box::pin(self.relay.store().stock(self.whose(), self.device)).await?;
-            self.answer(async move { Ok(Some(RelayFrame::KeysLow(stock.await?))) });
+            let stock = self.relay.store().stock(asker.whose(), asker.device);
+            let stock = Box::pin(stock).await?;
+            let answer = async move { Ok(RelayFrame::KeysLow(stock.await?)) };
+            self.answers.push_back(Box::pin(answer));
         }
         Ok(())
     }
@@ -209,7 +191,11 @@ impl<'a> Connection<'a> {
         match incoming {
             Incoming::Message(bytes) => {
                 let frame = ClientFrame::decode(&bytes).map_err(|_| ConnectionError::Malformed)?;
-                self.request(frame).await
+                let (sending, delivery) = (&self.sending, &mut self.delivery);
+                let answer =
+                    requests::take(frame, &self.relay, self.asker, sending, delivery).await?;
+                self.answers.extend(answer);
+                Ok(())
             }
             Incoming::Ping(payload) => self.socket.out.pong(&payload).await,
             Incoming::Pong => Ok(()),
@@ -223,29 +209,22 @@ impl<'a> Connection<'a> {
             && let Some((messages, bytes)) = self.delivery.begin_read()
         {
             let cursor = self.delivery.cursor();
-            let store = self.relay.store();
-            let read =
-                Box::pin(store.read_mail(self.whose(), self.device, cursor, messages, bytes))
-                    .await?;
-            self.reading = Some(read);
+            let (store, asker) = (self.relay.store(), self.asker);
+            let read = store.read_mail(asker.whose(), asker.device, cursor, messages, bytes);
+            self.reading = Some(Box::pin(read).await?);
         }
         if self.reading.is_none() && !self.listening && self.delivery.has_everything() {
             self.listening = true;
             let listener = Listener {
-                device: self.device,
-                address: self.address,
+                device: self.asker.device,
+                address: self.asker.address,
                 outlet: self.live.outlet(),
                 cursor: self.delivery.cursor(),
                 window: self.delivery.window(),
             };
-            Box::pin(self.relay.store().listen(self.whose(), listener)).await?;
+            Box::pin(self.relay.store().listen(self.asker.whose(), listener)).await?;
         }
         Ok(())
-    }
-
-    /// In whose turn its requests are.
-    pub(super) fn whose(&self) -> Whose {
-        Whose::device(self.ip, self.device)
     }
 
     fn may_read(&self) -> bool {
@@ -259,7 +238,8 @@ impl<'a> Connection<'a> {
             self.hurried = false;
         } else if !self.hurried && self.delivery.awaits_acknowledgement() {
             self.hurried = true;
-            Box::pin(self.relay.store().hurry(self.whose(), &self.lane)).await?;
+            let (whose, lane) = (self.asker.whose(), self.sending.lane());
+            Box::pin(self.relay.store().hurry(whose, lane)).await?;
         }
         Ok(())
     }
@@ -287,13 +267,6 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
-    pub(super) fn answer(
-        &mut self,
-        answer: impl Future<Output = Result<Option<RelayFrame>, End>> + 'static,
-    ) {
-        self.answers.push_back(Box::pin(answer));
-    }
-
     /// The relay goes down: what was asked is still answered, nothing more is read.
     async fn say_goodbye(&mut self) -> End {
         let drain = RelayFrame::Drain {
@@ -302,9 +275,7 @@ impl<'a> Connection<'a> {
         let finish = async {
             self.socket.out.send(&drain).await?;
             while let Some(answer) = self.answers.next().await {
-                if let Some(frame) = answer? {
-                    self.socket.out.send(&frame).await?;
-                }
+                self.socket.out.send(&answer?).await?;
             }
             Ok(())
         };

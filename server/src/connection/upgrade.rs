@@ -13,7 +13,7 @@ use actix_web::http::{ConnectionType, StatusCode, Version};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use pawl_wire::limits::MAX_UNAUTHENTICATED_FRAME;
 
-use super::authenticate::{PLACE_RETRY_SECONDS, Peer};
+use super::authenticate::Peer;
 use super::outgoing::Outgoing;
 use super::pipe;
 use super::reader::Reader;
@@ -22,6 +22,7 @@ use super::socket::Socket;
 use crate::admission::Admission;
 use crate::http::gated::Gate;
 use crate::metrics::TurnedAway;
+use crate::requests::PLACE_RETRY_SECONDS;
 use crate::state::Relay;
 
 /// Opens a WebSocket, or says in plain text why not.
