@@ -64,7 +64,7 @@ impl Admin {
         if !path.try_exists().map_err(OpenError::Unreadable)? {
             return Err(OpenError::NoStore);
         }
-        let lock = super::lock(&folder.join("relay.lock"))?;
+        let lock = super::folder::lock(&folder.join("relay.lock"))?;
         let room = Room::new(folder, &Limits::default());
         let open = || schema::open_writer(&path, fresh, clock::wall_ms());
         Ok(Self {

@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 use pawl_wire::Epoch;
 use rusqlite::Connection;
 
+use super::OpenError;
 use super::copying::{GivenUp, LogWatch};
 use super::examine::one_line;
+use super::folder::{folder_of, lock, make_folder, make_private, missing, rename_new};
 use super::rows::{self, Filling, RowsError};
 use super::schema::{self, APPLICATION_ID, COPY_ID, SCHEMA_VERSION};
 use super::streams::{HEAD, Incoming, Outgoing};
-use super::{OpenError, folder_of, lock, make_folder, make_private, missing, rename_new};
 use crate::clock;
 
 /// Why a copy is not made or not taken. Each text is one line for the operator.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::cell::RefCell;
 
 use pawl_wire::{ClaimId, DeviceAddress, MessageId, Submit, Username};
+use rusqlite::Connection;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
 use super::one_device::{ADDRESS, store};

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
-use super::{OpenError, private, schema};
+use super::folder::private;
+use super::{OpenError, schema};
 use crate::config::Limits;
 use crate::limits::seldom::Seldom;
 

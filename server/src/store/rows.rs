@@ -10,7 +10,7 @@ use std::path::Path;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Statement, params_from_iter};
 
-use super::folder_of;
+use super::folder::folder_of;
 
 /// Bytes of a piece, and one record more.
 const PIECE: usize = 64 * 1_024;

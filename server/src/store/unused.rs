@@ -4,45 +4,11 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{DeviceId, Store, StoreError, Whose, erased};
+use super::{DeviceId, StoreError, erased};
 use crate::clock::DAY_MS;
 
-impl Store {
-    /// The day, where the last use of accounts is kept.
-    pub(super) fn today(&self) -> Option<i64> {
-        let is_kept = self.limits.account_days.is_some();
-        is_kept.then(|| day(self.time.now()))
-    }
-
-    /// Begins to keep the days of accounts' last use, or forgets those that were kept.
-    pub(crate) async fn begin_days(&self) -> Result<(), StoreError> {
-        let today = self.today();
-        self.write(Whose::OWN, move |conn| begin(conn, today))
-            .await?
-            .await
-    }
-
-    /// Erases accounts that nobody used for `--account-days`, a bounded slice; true when there may be more. Whoever is
-    /// `connected` uses theirs.
-    pub(crate) async fn sweep_accounts(
-        &self,
-        connected: Vec<DeviceId>,
-    ) -> Result<bool, StoreError> {
-        let (Some(today), Some(days)) = (self.today(), self.limits.account_days) else {
-            return Ok(false);
-        };
-        let op = move |conn: &Connection| {
-            for device in connected {
-                note(conn, device, today)?;
-            }
-            sweep(conn, today.saturating_sub(i64::from(days.get())))
-        };
-        self.write(Whose::OWN, op).await?.await
-    }
-}
-
 /// The day of a time, as the store has it.
-fn day(now: u64) -> i64 {
+pub(super) fn day(now: u64) -> i64 {
     i64::try_from(now / DAY_MS).unwrap_or(i64::MAX)
 }
 
