@@ -1,10 +1,48 @@
 //! The data folder and the files in it: made for the relay's user alone, and locked by one relay at a time.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::OpenError;
+
+/// A running relay's folder.
+pub(super) struct OwnFolder {
+    /// Held until the relay ends, also by a crash: two relays on one folder would lose wake-ups.
+    pub(super) lock: File,
+    /// The store's file, which is there now.
+    pub(super) path: PathBuf,
+    pub(super) opened: Metadata,
+    /// The file was made just now.
+    pub(super) is_new: bool,
+    /// So were the folder and the one above it.
+    pub(super) is_new_above: bool,
+}
+
+impl OwnFolder {
+    /// Makes it where it is missing, and takes it, so that no other relay can.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub(super) fn take(folder: &Path) -> Result<Self, OpenError> {
+        let made = make_folder(folder).map_err(OpenError::Unwritable)?;
+        let lock = lock(&folder.join("relay.lock"))?;
+        let path = folder.join("relay.db");
+        let is_new = !path.exists();
+        // SQLite would make it for whoever may look into the folder; the files beside it take after it.
+        let opened = private()
+            .open(&path)
+            .and_then(|file| file.metadata())
+            .map_err(OpenError::Unwritable)?;
+        Ok(Self {
+            lock,
+            path,
+            opened,
+            is_new,
+            is_new_above: made > 1,
+        })
+    }
+}
 
 /// Makes the folder, and what leads to it. Folders that got a new name in them are flushed: a loss of power would take
 /// that name, and all that is under it. Gives how many were made.

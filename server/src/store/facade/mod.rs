@@ -16,7 +16,7 @@ use pawl_wire::{Epoch, Registration};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
-use super::folder::{lock, make_folder, private};
+use super::folder::OwnFolder;
 use super::{
     OpenError, Pending, StoreError, Wake, Whose, inbox, place, readers, room, schema, time, unused,
 };
@@ -39,7 +39,6 @@ pub(crate) struct Store {
     room: Arc<room::Room>,
     /// One copy is made at a time.
     copies: Arc<Semaphore>,
-    /// Held until the relay ends, also by a crash: two relays on one folder would lose wake-ups.
     lock: File,
 }
 
@@ -55,20 +54,12 @@ impl Store {
         metrics: Arc<Metrics>,
         wake: Wake,
     ) -> Result<Self, OpenError> {
-        let folder = config.data.as_path();
-        let made = make_folder(folder).map_err(OpenError::Unwritable)?;
-        let lock = lock(&folder.join("relay.lock"))?;
-        let path = folder.join("relay.db");
-        let is_new = !path.exists();
-        // SQLite would make it for whoever may look into the folder; the files beside it take after it.
-        let opened = private()
-            .open(&path)
-            .and_then(|file| file.metadata())
-            .map_err(OpenError::Unwritable)?;
-        let room = Arc::new(room::Room::new(folder, &config.limits));
-        let (conn, epoch) = room.open(|| schema::open_writer(&path, fresh, clock::wall_ms()))?;
+        let folder = OwnFolder::take(&config.data)?;
+        let room = Arc::new(room::Room::new(&config.data, &config.limits));
+        let (conn, epoch) =
+            room.open(|| schema::open_writer(&folder.path, fresh, clock::wall_ms()))?;
         room.look(&conn)?;
-        if is_new && made > 1 {
+        if folder.is_new && folder.is_new_above {
             tracing::warn!(
                 "a new store was made, and the folder above its own too: look whether --data is right and its disk is there"
             );
@@ -83,19 +74,19 @@ impl Store {
             wake,
         );
         Ok(Self {
-            readers: readers::Readers::start(&path, Arc::clone(&metrics))?,
+            readers: readers::Readers::start(&folder.path, Arc::clone(&metrics))?,
             writer: writer.map_err(OpenError::Thread)?,
             time,
             metrics,
             epoch,
             limits: config.limits.clone(),
             registration: config.registration,
-            place: Arc::new(place::Place::new(&path, opened)),
+            place: Arc::new(place::Place::new(&folder.path, folder.opened)),
             room,
             copies: Arc::new(Semaphore::new(1)),
-            path,
-            is_new,
-            lock,
+            path: folder.path,
+            is_new: folder.is_new,
+            lock: folder.lock,
         })
     }
 
