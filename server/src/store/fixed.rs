@@ -1,6 +1,6 @@
 //! The store's limits that are not settings, in the manual's words.
 
-use super::{bans, copying, inbox, invites, readers, sweep, time, writer};
+use super::{bans, copying, invites, message, readers, sweep, time, writer};
 use crate::clock;
 use crate::fixed::grouped;
 
@@ -12,7 +12,7 @@ pub(crate) fn fixed_limits() -> [(&'static str, String); 8] {
             "store queue",
             format!(
                 "{} writes and {} reads; beyond that a connection waits until its own are done",
-                inbox::QUEUE,
+                message::QUEUE,
                 readers::QUEUE
             ),
         ),
@@ -21,7 +21,7 @@ pub(crate) fn fixed_limits() -> [(&'static str, String); 8] {
             format!(
                 "{} requests at most, {} of one network while others wait",
                 writer::GROUP,
-                inbox::PART
+                message::PART
             ),
         ),
         ("open invites", number(invites::MOST)),

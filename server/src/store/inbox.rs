@@ -7,43 +7,17 @@ use pawl_wire::Submit;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::jobs::{self, Job, Reply};
+use super::jobs;
 use super::live::{Listener, Outlet, Submission};
+use super::message::{Message, PART, QUEUE, Taker};
 use super::people::Erased;
 use super::room::Room;
 use super::time::Time;
 use super::turns::{Turns, Whose};
 use super::writer::{Thread, Wake};
-use super::{DeviceId, Pending, StoreError, Submitted};
+use super::{DeviceId, Lane, Pending, StoreError, Submitted};
 use crate::config::Limits;
 use crate::metrics::Metrics;
-
-/// Messages that may wait: more than a group, so that the thread is never starved, and a bound on memory
-/// (each holds one frame at most). A full queue holds back the connections that fill it.
-pub(super) const QUEUE: usize = 512;
-
-/// Messages of one network in a round while others wait, so that theirs are not behind all of its.
-pub(super) const PART: usize = 32;
-
-pub(super) enum Message {
-    Job(Box<dyn Job>),
-    Mail(Box<Submission>),
-    Acknowledge(DeviceId, u64),
-    Open(Vec<DeviceId>, Box<dyn Job>),
-    Listen(Listener),
-    Leave(DeviceId, Arc<dyn Outlet>),
-    Hurry(super::Lane),
-    Erase(DeviceId, u64, Reply<Erased>),
-}
-
-/// The thread's end of the queue: when it is gone nobody waits for it.
-pub(super) struct Taker(pub(super) Arc<Turns<Message>>);
-
-impl Drop for Taker {
-    fn drop(&mut self) {
-        self.0.abandon();
-    }
-}
 
 pub(super) struct Writer {
     queue: Arc<Turns<Message>>,
@@ -93,7 +67,7 @@ impl Writer {
         whose: Whose,
         from: DeviceId,
         submit: Submit,
-        lane: super::Lane,
+        lane: Lane,
     ) -> Result<Pending<Submitted>, StoreError> {
         let (reply, answer) = oneshot::channel();
         let submission = Submission {
@@ -149,7 +123,7 @@ impl Writer {
     }
 
     /// What came on this lane is written now.
-    pub(super) async fn hurry(&self, whose: Whose, lane: super::Lane) -> Result<(), StoreError> {
+    pub(super) async fn hurry(&self, whose: Whose, lane: Lane) -> Result<(), StoreError> {
         self.send(whose, Message::Hurry(lane)).await
     }
 

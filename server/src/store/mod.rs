@@ -25,6 +25,7 @@ mod keys;
 mod lane;
 mod live;
 mod mail;
+mod message;
 mod pending;
 mod people;
 mod place;

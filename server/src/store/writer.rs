@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pawl_wire::Submit;
 use rusqlite::Connection;
 
-use super::inbox::{Message, QUEUE, Taker};
 use super::jobs::{self, Job, Reply};
 use super::live::{Listener, LiveMail, OnDisk, Submission, Taken, Write};
+use super::message::{Message, QUEUE, Taker};
 use super::people::{self, Erased};
 use super::room::Room;
 use super::shares::Shares;
