@@ -81,14 +81,6 @@ pub(super) fn newest_device(conn: &Connection) -> Result<DeviceId, StoreError> {
     Ok(newest)
 }
 
-/// How many there are.
-pub(super) fn count(conn: &Connection) -> Result<u64, StoreError> {
-    let count: i64 = conn
-        .prepare_cached("SELECT count(*) FROM account")?
-        .query_row([], |row| row.get(0))?;
-    Ok(count.unsigned_abs())
-}
-
 pub(super) fn look_up(
     conn: &Connection,
     username: &Username,

@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{StoreError, accounts, mail};
+use super::{StoreError, mail, people};
 use crate::clock;
 use crate::config::Limits;
 
@@ -71,7 +71,7 @@ fn has_accounts(conn: &Connection, most: u64) -> Result<bool, StoreError> {
     if last.unsigned_abs() < most {
         return Ok(false);
     }
-    Ok(accounts::count(conn)? >= most)
+    Ok(people::count(conn)? >= most)
 }
 
 fn made_today(conn: &Connection, now: u64) -> Result<u64, StoreError> {

@@ -83,6 +83,14 @@ pub(super) fn fullest(conn: &Connection, most: usize) -> Result<Vec<AccountRow>,
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// How many accounts there are.
+pub(super) fn count(conn: &Connection) -> Result<u64, StoreError> {
+    let count: i64 = conn
+        .prepare_cached("SELECT count(*) FROM account")?
+        .query_row([], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
 /// The accounts behind this row, a page of them at most.
 pub(super) fn list(conn: &Connection, after: i64) -> Result<Vec<AccountRow>, StoreError> {
     let mut select = conn.prepare_cached(

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::metrics::Levels;
 use crate::store::folder::folder_of;
 use crate::store::{
-    BanList, Copying, DeviceId, StoreError, Whose, accounts, bans, copying, mail, room, schema,
+    BanList, Copying, DeviceId, StoreError, Whose, bans, copying, mail, people, room, schema,
     sweep, time, unused,
 };
 
@@ -28,7 +28,7 @@ impl Store {
         // The disk too is asked on a thread that may wait for it.
         let read = move |conn: &Connection| {
             let [devices, waiting_messages, waiting_bytes] = mail::waiting(conn)?;
-            let accounts = accounts::count(conn)?;
+            let accounts = people::count(conn)?;
             let file = std::fs::metadata(&path).map_or(0, |file| file.len());
             let log_bytes = room::log_length(folder_of(&path));
             Ok(Levels {
