@@ -2,6 +2,12 @@
 //!
 //! Owns accounts' names, public keys and mailboxes; sees no plaintext and no private key. Knows
 //! `pawl-wire` and nothing of the protocol inside an envelope. docs/OPERATIONS.md says how it is run.
+//!
+//! From the top: `cli` is what an operator types. `serve` begins and ends a relay, `routes` says who
+//! answers which path. `connection` is the life of a WebSocket, `requests` what a client asks on it.
+//! `state` is what all of them share, each part with its own fields: `admission` says who may
+//! connect, `limits` who may do how much, `routing` how mail reaches who is there, `store` what is
+//! kept. `control` answers an operator's commands.
 #![forbid(unsafe_code)]
 
 mod admission;
