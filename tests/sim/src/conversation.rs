@@ -1,5 +1,5 @@
-//! How the engine's interface names a conversation: the one place of the harness that knows. Worlds,
-//! laws and texts name it by the other's username.
+//! How the engine's interface names a conversation: the one place of the harness that knows.
+//! Worlds, laws and texts name it by the other's username.
 
 use pawl_client::{Command, Engine};
 

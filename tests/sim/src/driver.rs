@@ -4,15 +4,17 @@
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use pawl_client::{Change, Effects, Event, Input, Key, SocketRequest, Step, Table};
-use pawl_driver::{Host, at_once, carry_out, finish};
+use pawl_driver::{Host, at_once, finish};
 use pawl_protocol::Envelope;
 use pawl_wire::{ClientFrame, RelayFrame};
 
 use crate::conversation::other_in;
+use crate::disk;
 use crate::fault::{Fault, as_line, sealed_bytes};
+use crate::host::{Died, Machine, Mortal, Point};
 use crate::law::{Failure, Law};
 use crate::people::{Person, Tab, Wish, number_of};
-use crate::plan::{Kind, Point};
+use crate::plan::Kind;
 use crate::trace;
 use crate::world::World;
 
@@ -40,55 +42,43 @@ impl From<Failure> for End {
 
 type Carried = Result<(), Failure>;
 
-/// A tab's step, and where its process dies.
+impl From<Died> for End {
+    fn from(_: Died) -> Self {
+        Self::Died
+    }
+}
+
+/// What a tab's step is carried out on.
 struct Hosted<'a> {
     world: &'a mut World,
     who: usize,
     tab: usize,
-    point: Option<Point>,
 }
 
-impl Hosted<'_> {
-    fn dies_at(&self, point: Point) -> Result<(), End> {
-        if self.point == Some(point) {
-            return Err(End::Died);
+impl Machine for Hosted<'_> {
+    fn tear(&mut self, mut changes: Vec<Change>) -> Result<(), End> {
+        if self.world.fault == Some(Fault::TornCommit) {
+            changes.truncate(changes.len() / 2);
+            self.world.write(self.who, changes)?;
         }
         Ok(())
     }
 
-    /// As a driver does that is wrong by the world's fault.
-    fn carry_out_wrongly(&mut self, step: Step) -> Result<Vec<Key>, End> {
-        let (changes, uncommitted) = step.into_changes();
-        let mut effects = uncommitted.committed();
-        self.world.take_early(self.who, self.tab, &mut effects)?;
-        if !changes.is_empty() {
-            at_once(self.commit(changes))?;
-        }
-        finish(self, effects)
+    fn sends_of(&mut self, frames: usize) -> usize {
+        self.world.roll(frames + 1)
     }
 }
 
 impl Host for Hosted<'_> {
     type Error = End;
 
-    async fn commit(&mut self, mut changes: Vec<Change>) -> Result<(), End> {
-        if self.point == Some(Point::BeforeCommit) && self.world.fault == Some(Fault::TornCommit) {
-            changes.truncate(changes.len() / 2);
-            self.world.write(self.who, changes)?;
-            return Err(End::Died);
-        }
-        self.dies_at(Point::BeforeCommit)?;
-        self.world.commit(self.who, self.tab, changes)?;
-        self.dies_at(Point::AfterCommit)
+    async fn commit(&mut self, changes: Vec<Change>) -> Result<(), End> {
+        self.world.commit(self.who, self.tab, changes)
     }
 
-    fn send(&mut self, mut frames: Vec<Vec<u8>>) -> Result<(), End> {
-        if self.point == Some(Point::AmidSending) {
-            let sent = self.world.roll(frames.len() + 1);
-            frames.truncate(sent);
-        }
+    fn send(&mut self, frames: Vec<Vec<u8>>) -> Result<(), End> {
         self.world.send(self.who, self.tab, frames);
-        self.dies_at(Point::AmidSending)
+        Ok(())
     }
 
     fn serve(&mut self, request: SocketRequest) -> Result<(), End> {
@@ -96,9 +86,7 @@ impl Host for Hosted<'_> {
         Ok(())
     }
 
-    /// What comes first when all is sent.
     fn wake_at(&mut self, at: Option<u64>) -> Result<(), End> {
-        self.dies_at(Point::AfterSending)?;
         self.world.set_alarm(self.who, self.tab, at);
         Ok(())
     }
@@ -106,6 +94,18 @@ impl Host for Hosted<'_> {
     fn show(&mut self, events: Vec<Event>) -> Result<(), End> {
         Ok(self.world.show(self.who, self.tab, events)?)
     }
+}
+
+/// Carries out a step as a driver does that is wrong by the world's fault.
+fn carry_out_wrongly(mortal: &mut Mortal<Hosted<'_>>, step: Step) -> Result<Vec<Key>, End> {
+    let (changes, uncommitted) = step.into_changes();
+    let mut effects = uncommitted.committed();
+    let Hosted { world, who, tab } = &mut mortal.machine;
+    world.take_early(*who, *tab, &mut effects)?;
+    if !changes.is_empty() {
+        at_once(mortal.commit(changes))?;
+    }
+    finish(mortal, effects)
 }
 
 impl World {
@@ -144,21 +144,22 @@ impl World {
     }
 
     fn carry_out(&mut self, who: usize, tab: usize, step: Step, point: Option<Point>) -> Carried {
-        let dies_about_a_commit = matches!(point, Some(Point::BeforeCommit | Point::AfterCommit));
-        if dies_about_a_commit && step.changes().is_empty() {
-            return self.die_without_a_commit(who, tab, step);
-        }
-        let mut hosted = Hosted {
-            world: self,
-            who,
-            tab,
+        let mut mortal = Mortal {
+            machine: Hosted {
+                world: self,
+                who,
+                tab,
+            },
             point,
         };
-        let ended = match hosted.world.fault {
+        if mortal.dies_without_a_commit(&step) {
+            return self.die_without_a_commit(who, tab, step);
+        }
+        let ended = match mortal.machine.world.fault {
             Some(
                 Fault::SendBeforeCommit | Fault::AcknowledgeBeforeCommit | Fault::ShowBeforeCommit,
-            ) => hosted.carry_out_wrongly(step),
-            _ => at_once(carry_out(&mut hosted, step)),
+            ) => carry_out_wrongly(&mut mortal, step),
+            _ => mortal.carry_out(step),
         };
         let reads = match ended {
             Ok(reads) => reads,
@@ -170,10 +171,7 @@ impl World {
         };
         if !reads.is_empty() {
             let person = &mut self.people[who];
-            let read = |key| person.disk.get(&(Table::Messages, key));
-            let rows = reads.into_iter().map(read);
-            let rows = rows.map(|row| row.map(|row| row.to_vec().into()));
-            let lines = Input::Lines(rows.collect());
+            let lines = Input::Lines(disk::read(&person.disk, reads));
             person.tabs[tab].inputs.push_front(lines);
         }
         Ok(())

@@ -5,6 +5,7 @@
 use pawl_client::{Change, Key, Table};
 
 use crate::law::Law;
+use crate::record::{field, varint, without_fields};
 
 /// What is wrong on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,10 +113,8 @@ impl Fault {
     /// What an engine is loaded with where this is on disk.
     pub(crate) fn read(self, table: Table, key: &Key, record: &[u8]) -> Option<Vec<u8>> {
         match (self, table) {
-            (Self::SealedAnew, Table::Outbox) => Some(without_fields(record, &SEALED)),
-            (Self::DedupeForgotten, Table::Conversations) => {
-                Some(without_fields(record, &RECEIVED))
-            }
+            (Self::SealedAnew, Table::Outbox) => without_fields(record, &SEALED),
+            (Self::DedupeForgotten, Table::Conversations) => without_fields(record, &RECEIVED),
             (Self::DedupeForgotten, Table::Meta) if key.0.starts_with(b"seen") => None,
             _ => Some(record.to_vec()),
         }
@@ -148,42 +147,6 @@ const FINGERPRINT: u8 = 4;
 const SEALED: [u64; 4] = [4, 5, 6, 7];
 /// Of a conversation: what was received, what was seen.
 const RECEIVED: [u64; 2] = [16, 18];
-
-/// A stored record without some fields of its protobuf message: one byte of version, four of length, the message.
-fn without_fields(record: &[u8], fields: &[u64]) -> Vec<u8> {
-    const HEAD: usize = 5;
-    let Some((head, mut rest)) = record.split_at_checked(HEAD) else {
-        return record.to_vec();
-    };
-    let mut kept = Vec::new();
-    while let Some((field, length)) = field(rest) {
-        if !fields.contains(&field) {
-            kept.extend_from_slice(&rest[..length]);
-        }
-        rest = &rest[length..];
-    }
-    let length = u32::try_from(kept.len()).unwrap_or(u32::MAX);
-    [&head[..1], &length.to_be_bytes(), &kept].concat()
-}
-
-/// Number and whole length of the first field.
-fn field(message: &[u8]) -> Option<(u64, usize)> {
-    let (tag, at) = varint(message)?;
-    let (value, after) = varint(message.get(at..)?)?;
-    // All fields of these records are numbers, or have a length.
-    let length = match tag & 7 {
-        2 => at + after + usize::try_from(value).ok()?,
-        _ => at + after,
-    };
-    (length <= message.len()).then_some((tag >> 3, length))
-}
-
-fn varint(bytes: &[u8]) -> Option<(u64, usize)> {
-    let end = bytes.iter().position(|byte| byte & 0x80 == 0)?;
-    let groups = bytes[..=end].iter().rev();
-    let value = groups.fold(0, |value: u64, byte| (value << 7) | u64::from(byte & 0x7f));
-    Some((value, end + 1))
-}
 
 /// Which message an outbox entry is sealed to: its id and its envelope's bytes; nothing where it is not sealed.
 pub(crate) fn sealed_bytes(record: &[u8]) -> Option<&[u8]> {

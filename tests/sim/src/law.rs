@@ -7,9 +7,9 @@ use std::fmt;
 
 use pawl_client::{AlertCode, Key, MessageStatus, MessageView, Table};
 use pawl_protocol::Envelope;
-use pawl_wire::{ClientFrame, KeyRecord, digest};
+use pawl_wire::PublishedKeys;
 
-use crate::conversation::conversation_with;
+use crate::disk;
 use crate::people::{Person, number_of};
 use crate::plan::Kind;
 use crate::world::{Ran, World};
@@ -83,32 +83,22 @@ const MOST_META: usize = 2 + 5 + 32;
 const A_NIGHT: u64 = 6;
 /// One-time keys of a kind at the relay.
 const ONE_TIME_KEYS: std::ops::RangeInclusive<usize> = 25..=100;
-/// Kinds of private keys, as they stand in their keys on disk.
+/// The kind of a private one-time prekey, as it stands in its key on disk.
 const ONE_TIME: u8 = 2;
 
 /// A frame that the relay is about to hear: whose private halves must be on disk.
 pub(crate) fn private_halves(person: &Person, frame: &[u8]) -> Ran {
-    let keys = match ClientFrame::decode(frame) {
-        Ok(ClientFrame::Publish { keys, .. }) => keys,
-        Ok(ClientFrame::Register(register)) => register.keys,
-        _ => return Ok(()),
-    };
-    let signed = keys.signed_prekey.iter().map(|key| (0, key));
-    let last_resort = keys.last_resort_kem.iter().map(|key| (1, key));
-    let one_time = keys.one_time_prekeys.iter().map(|key| (ONE_TIME, key));
-    let kems = keys.one_time_kems.iter().map(|key| (ONE_TIME + 1, key));
-    let mut all = signed.chain(last_resort).chain(one_time).chain(kems);
-    all.try_for_each(|(kind, key)| private_half(person, kind, key))
+    match disk::keys_in(frame) {
+        Some(keys) => private_halves_of(person, &keys),
+        None => Ok(()),
+    }
 }
 
-fn private_half(person: &Person, kind: u8, key: &KeyRecord) -> Ran {
-    let stored = [&[kind], key.id.to_be_bytes().as_slice()].concat();
-    let record = person.disk.get(&(Table::Prekeys, Key(stored)));
-    let digest = digest::of_key(key).to_le_bytes();
-    match record.is_some_and(|record| record.windows(8).any(|it| it == digest)) {
-        true => Ok(()),
-        false => {
-            let what = format!("{}: kind {kind}, id {}", person.name, key.id);
+fn private_halves_of(person: &Person, keys: &PublishedKeys) -> Ran {
+    match disk::lacking(&person.disk, keys).first() {
+        None => Ok(()),
+        Some((kind, id)) => {
+            let what = format!("{}: kind {kind}, id {id}", person.name);
             Err(Failure::new(Law::PrivateHalf, what))
         }
     }
@@ -134,15 +124,7 @@ impl World {
         let Some(engine) = person.tabs.last().map(|tab| &tab.engine) else {
             return Vec::new();
         };
-        let conversation = conversation_with(engine, self.people[of].name);
-        let Ok((from, to)) = engine.history_range(&conversation, None) else {
-            return Vec::new();
-        };
-        let range = (Table::Messages, from)..(Table::Messages, to);
-        let lines = person.disk.range(range);
-        lines
-            .map(|((_, key), value)| engine.message_view(key, Some(value)))
-            .collect()
+        disk::history(engine, &person.disk, self.people[of].name)
     }
 
     /// The texts that somebody has written and still has.
@@ -325,21 +307,12 @@ impl World {
             let what = format!("{}: {} wait", person.name, mailbox.mail.len());
             return Err(Failure::new(Law::Bounded, what));
         }
-        let signed = mailbox.keys.signed_prekey.iter().map(|key| (0, key));
-        let last_resort = mailbox.keys.last_resort_kem.iter().map(|key| (1, key));
-        let mut both = signed.chain(last_resort);
-        both.try_for_each(|(kind, key)| private_half(person, kind, key))?;
-        for (stock, kind) in [&mailbox.one_time, &mailbox.kems]
-            .into_iter()
-            .zip(ONE_TIME..)
-        {
+        for stock in [&mailbox.one_time, &mailbox.kems] {
             if !ONE_TIME_KEYS.contains(&stock.len()) {
                 let what = format!("{}: {} one-time keys", person.name, stock.len());
                 return Err(Failure::new(Law::Bounded, what));
             }
-            let mut keys = stock.iter();
-            keys.try_for_each(|key| private_half(person, kind, key))?;
         }
-        Ok(())
+        private_halves_of(person, &mailbox.held())
     }
 }

@@ -7,14 +7,17 @@
 
 mod act;
 mod conversation;
+pub mod disk;
 mod driver;
 mod fault;
+mod host;
 mod hostile;
 mod impostor;
 mod law;
 mod nursery;
 mod people;
 mod plan;
+mod record;
 pub mod relay;
 mod run;
 pub mod scripted;
@@ -25,6 +28,7 @@ mod world;
 
 pub use conversation::{conversation_with, other_in, sending};
 pub use fault::Fault;
+pub use host::Point;
 pub use law::{Failure, Law};
 pub use plan::{Kind, Plan, Size};
 pub use run::{Report, run};

@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use chacha20::ChaCha8Rng;
-use pawl_client::{Command, CommandError, Config, Engine, Input, Key, LoadedRecord, Table};
+use pawl_client::{Command, CommandError, Engine, Input, Key, Table};
 
 use crate::conversation::{conversation_with, sending};
+use crate::disk;
 use crate::fault::Fault;
+use crate::host::Point;
 use crate::law::{Failure, Law};
-use crate::plan::Point;
 use crate::relay::AUTHORITY;
 
 /// What a client's disk holds. Records are shared, since copies of disks are many.
-pub(crate) type Disk = BTreeMap<(Table, Key), Rc<[u8]>>;
+pub(crate) type Disk = disk::Disk<Rc<[u8]>>;
 
 pub(crate) const NAMES: [&str; 12] = [
     "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "kim",
@@ -104,22 +105,11 @@ impl Person {
 
     /// An engine as the disk has it.
     pub(crate) fn load(&self, fault: Option<Fault>) -> Result<Engine, Failure> {
-        let loaded = self.disk.iter().filter(|((table, _), _)| table.is_loaded());
-        let record = |((table, key), value): (&(Table, Key), &Rc<[u8]>)| {
-            let value = match fault {
-                Some(fault) => fault.read(*table, key, value)?,
-                None => value.to_vec(),
-            };
-            Some(LoadedRecord {
-                table: *table,
-                key: key.clone(),
-                value: Some(value.into()),
-            })
+        let read = |table, key: &Key, record: &[u8]| match fault {
+            Some(fault) => fault.read(table, key, record),
+            None => Some(record.to_vec()),
         };
-        let config = Config {
-            authority: AUTHORITY.to_owned(),
-        };
-        Engine::load(config, loaded.filter_map(record).collect())
+        disk::load(&self.disk, AUTHORITY, read)
             .map_err(|error| Failure::new(Law::Loads, format!("{}: {error}", self.name)))
     }
 

@@ -6,6 +6,8 @@ use std::fmt;
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
+use crate::host::Point;
+
 pub(crate) const SECOND: u64 = 1_000;
 pub(crate) const MINUTE: u64 = 60 * SECOND;
 pub(crate) const HOUR: u64 = 60 * MINUTE;
@@ -18,15 +20,6 @@ pub enum Kind {
     Weather,
     /// Disks go back or lose what they had, the relay lies, contacts are hostile: it mends itself in days.
     Damage,
-}
-
-/// Where in a step a process dies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Point {
-    BeforeCommit,
-    AfterCommit,
-    AmidSending,
-    AfterSending,
 }
 
 /// What a disk loses.

@@ -2,44 +2,32 @@
 //! applies changes, and crashes at any point of the order commit, send, show.
 
 mod hosted;
-pub mod private;
 mod seen;
 pub mod store;
 pub mod stranger;
 pub mod told;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
-use hosted::{Died, Hosted};
+use hosted::Hosted;
 use pawl_client::{
-    Command, CommandError, Config, Effects, Engine, Event, FrameBatch, Hint, Input, Key,
-    LoadedRecord, Step, Table,
+    Command, CommandError, Effects, Engine, Event, FrameBatch, Hint, Input, Key, Step,
 };
-use pawl_driver::{at_once, carry_out};
 use pawl_wire::{ConnectionError, DeviceAddress, RelayFrame, close_code};
 use told::Told;
 
 use crate::conversation::sending;
+use crate::disk;
+use crate::host::{Died, Mortal, Point};
 use crate::relay::{AUTHORITY, Relay, Store};
 
 /// A Monday in 2026, milliseconds since 1970.
 pub const START: u64 = 1_790_000_000_000;
 
 /// What a client's disk holds.
-pub type Disk = BTreeMap<(Table, Key), Vec<u8>>;
-
-/// Where a process may die in a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Crash {
-    /// Nothing is on disk.
-    BeforeCommit,
-    /// Nothing is sent.
-    AfterCommit,
-    /// Nothing is shown.
-    AfterSend,
-}
+pub type Disk = disk::Disk<Vec<u8>>;
 
 /// A device with its engine.
 pub struct Client {
@@ -82,7 +70,7 @@ pub struct World {
     /// Chance in a thousand that a step ends in a crash, and that a connection breaks.
     pub chaos: u32,
     /// A crash after so many more steps.
-    pub crash_in: Option<(u64, Crash)>,
+    pub crash_in: Option<(u64, Point)>,
     /// How often a process died so far.
     pub crashes: u32,
     /// What is read from a store is handed over only by [`World::hand_over`].
@@ -101,14 +89,7 @@ fn load(disk: &Disk) -> Engine {
 /// # Errors
 /// As [`Engine::load`].
 pub fn try_load(disk: &Disk) -> Result<Engine, pawl_client::StoreError> {
-    let records = disk.iter().filter(|((table, _), _)| table.is_loaded());
-    let records = records.map(|((table, key), value)| LoadedRecord {
-        table: *table,
-        key: key.clone(),
-        value: Some(value.clone().into()),
-    });
-    let authority = AUTHORITY.to_owned();
-    Engine::load(Config { authority }, records.collect())
+    disk::load(disk, AUTHORITY, |_, _, record| Some(record.to_vec()))
 }
 
 /// What a step does outside, as if its changes were committed: for tests that have no store.
@@ -244,7 +225,7 @@ impl World {
         self.carry_out(i, step, crash);
     }
 
-    fn planned_crash(&mut self) -> Option<Crash> {
+    fn planned_crash(&mut self) -> Option<Point> {
         let (steps, crash) = self.crash_in.take()?;
         if steps == 0 {
             return Some(crash);
@@ -253,24 +234,20 @@ impl World {
         None
     }
 
-    fn random_crash(&mut self) -> Option<Crash> {
+    fn random_crash(&mut self) -> Option<Point> {
         let is_chaotic = self.chaos > 0 && self.rng.next_u32() % 1_000 < self.chaos;
-        let crashes = [Crash::BeforeCommit, Crash::AfterCommit, Crash::AfterSend];
-        is_chaotic.then(|| crashes[self.rng.next_u32() as usize % 3])
+        let points = [Point::BeforeCommit, Point::AfterCommit, Point::AfterSending];
+        is_chaotic.then(|| points[self.rng.next_u32() as usize % 3])
     }
 
     /// Carries out a step, as far as the process lives.
-    pub fn carry_out(&mut self, i: usize, step: Step, crash: Option<Crash>) {
-        let dies_about_a_commit = matches!(crash, Some(Crash::BeforeCommit | Crash::AfterCommit));
-        if dies_about_a_commit && step.changes().is_empty() {
-            return self.crash(i);
-        }
-        let mut hosted = Hosted {
-            world: self,
-            i,
-            crash,
+    pub fn carry_out(&mut self, i: usize, step: Step, crash: Option<Point>) {
+        let machine = Hosted { world: self, i };
+        let mut mortal = Mortal {
+            machine,
+            point: crash,
         };
-        match at_once(carry_out(&mut hosted, step)) {
+        match mortal.carry_out(step) {
             Ok(reads) => self.read(i, reads),
             Err(Died) => self.crash(i),
         }
@@ -281,9 +258,7 @@ impl World {
             return;
         }
         let client = &mut self.clients[i];
-        let read = |key| client.disk.get(&(Table::Messages, key)).cloned();
-        let rows = reads.into_iter().map(|key| read(key).map(Into::into));
-        let lines = Input::Lines(rows.collect());
+        let lines = Input::Lines(disk::read(&client.disk, reads));
         if self.holds_lines {
             client.held.push(lines);
         } else {
@@ -363,7 +338,10 @@ impl World {
         let Some(frame) = self.under_way(i).next() else {
             return false;
         };
-        private::are_on_disk(frame, &self.clients[i].disk);
+        if let Some(keys) = disk::keys_in(frame) {
+            let lacking = disk::lacking(&self.clients[i].disk, &keys);
+            assert_eq!(lacking, [], "kinds and ids of keys without a private half");
+        }
         let id = self.clients[i].socket.expect("it has sent something");
         let heard = self.relay.hear(id);
         heard.unwrap_or_else(|failure| panic!("{failure}"));

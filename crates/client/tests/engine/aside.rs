@@ -1,9 +1,10 @@
 //! What others write under a pinned person's name: never a line of the conversation, whoever flips the
 //! name how often; it waits aside, and goes or stays with what the user decides.
 
+use crate::support::World;
 use crate::support::stranger::Stranger;
-use crate::support::{Crash, World};
 use pawl_client::{Command, Event, IdentityState, MessageStatus, MessageView, NoticeCause, Table};
+use pawl_sim::Point;
 use pawl_wire::{AccountId, RelayFrame, Username};
 
 const ALICE: usize = 0;
@@ -245,7 +246,7 @@ fn whoever_fills_the_room_loses_what_they_wrote_and_others_keep_theirs() {
 /// What waits is acknowledged once it is on disk: a process that dies anywhere loses none and doubles none.
 #[test]
 fn a_process_that_dies_at_any_point_neither_loses_nor_doubles_what_waits() {
-    for point in [Crash::BeforeCommit, Crash::AfterCommit, Crash::AfterSend] {
+    for point in [Point::BeforeCommit, Point::AfterCommit, Point::AfterSending] {
         for steps in 0..8 {
             let (mut world, owner) = verified(646 + steps);
             let alice = world.address("alice");

@@ -5,9 +5,10 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::support::{Crash, World};
+use crate::support::World;
 use chacha20::rand_core::Rng;
 use pawl_client::{Command, Input, MessageStatus};
+use pawl_sim::Point;
 use pawl_sim::sending;
 use pawl_wire::{MessageId, RelayFrame};
 
@@ -96,7 +97,7 @@ fn everything_accepted_is_shown_exactly_once_under_frequent_faults() {
 /// Crashes once, at each step of a conversation in turn, at each point of the step.
 #[test]
 fn a_crash_between_any_two_steps_loses_and_repeats_nothing() {
-    for crash in [Crash::BeforeCommit, Crash::AfterCommit, Crash::AfterSend] {
+    for crash in [Point::BeforeCommit, Point::AfterCommit, Point::AfterSending] {
         for at in 0..14 {
             let mut world = World::with(300 + at, &["alice", "bob"]);
             world.start(ALICE, "bob");
@@ -121,7 +122,7 @@ fn a_crash_between_any_two_steps_loses_and_repeats_nothing() {
 }
 
 /// Runs, and lets both crash at the step of this number.
-fn crash_at(world: &mut World, input: Input, at: u64, crash: Crash) {
+fn crash_at(world: &mut World, input: Input, at: u64, crash: Point) {
     world.crash_in = Some((at, crash));
     world.input(ALICE, input);
     world.settle();
@@ -130,7 +131,7 @@ fn crash_at(world: &mut World, input: Input, at: u64, crash: Crash) {
 
 #[test]
 fn an_account_is_made_once_however_often_its_making_is_interrupted() {
-    for crash in [Crash::BeforeCommit, Crash::AfterCommit, Crash::AfterSend] {
+    for crash in [Point::BeforeCommit, Point::AfterCommit, Point::AfterSending] {
         for at in 0..5 {
             let mut world = World::new(400 + at, 1);
             world.settle();

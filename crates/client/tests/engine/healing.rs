@@ -6,10 +6,11 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::support::{Crash, Disk, World};
+use crate::support::{Disk, World};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use pawl_client::{Command, MessageStatus, Table};
+use pawl_sim::Point;
 use pawl_wire::{MessageId, RelayFrame};
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
@@ -179,7 +180,7 @@ impl Storm {
                 self.world.set_network(who, network);
             }
             15 => {
-                let crashes = [Crash::BeforeCommit, Crash::AfterCommit, Crash::AfterSend];
+                let crashes = [Point::BeforeCommit, Point::AfterCommit, Point::AfterSending];
                 let crash = (self.rng.next_u64() % 20, crashes[self.roll(3)]);
                 self.log.push(format!("crash {crash:?}"));
                 self.world.crash_in = Some(crash);

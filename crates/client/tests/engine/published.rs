@@ -1,9 +1,11 @@
 //! What the relay has and what the device gave it: each way in which the two can come apart is noticed and
 //! mended, whatever is lost or cut off on the way, and no relay can make a device upload without end.
 
+use crate::support::World;
 use crate::support::stranger::Stranger;
-use crate::support::{Crash, World, private};
 use pawl_client::{AlertCode, Input, Table};
+use pawl_sim::Point;
+use pawl_sim::disk::lacking;
 use pawl_sim::relay::Stock;
 use pawl_wire::{ConnectionError, DeviceAddress, KeyRecord, PublishedKeys, RelayFrame};
 
@@ -66,13 +68,14 @@ fn assert_well(world: &mut World, of: DeviceAddress, what: &str) {
         ..
     } = copy(world, of);
     assert!(one_time.len() >= 25 && kems.len() >= 25, "{what}");
-    private::look(&keys, &world.clients[ALICE].disk);
+    let disk = &world.clients[ALICE].disk;
+    assert_eq!(lacking(disk, &keys), [], "{what}");
     let one_time = PublishedKeys {
         one_time_prekeys: one_time.iter().cloned().collect(),
         one_time_kems: kems.iter().cloned().collect(),
         ..PublishedKeys::default()
     };
-    private::look(&one_time, &world.clients[ALICE].disk);
+    assert_eq!(lacking(disk, &one_time), [], "{what}");
     let uploads = world.relay.published.len();
     reconnect(world);
     assert_eq!(world.relay.published.len(), uploads, "{what}");
@@ -184,7 +187,7 @@ fn a_device_that_went_back_in_time_publishes_keys_that_it_has() {
 }
 
 /// The relay runs low and says so; the step that refills ends as told.
-fn refill(world: &mut World, of: DeviceAddress, crash: Option<Crash>) {
+fn refill(world: &mut World, of: DeviceAddress, crash: Option<Point>) {
     let mailbox = world.relay.store.boxes.get_mut(&of).expect("registered");
     let left = mailbox.one_time.len().saturating_sub(20);
     mailbox.one_time.drain(..left);
@@ -198,7 +201,7 @@ fn refill(world: &mut World, of: DeviceAddress, crash: Option<Crash>) {
 fn an_upload_that_was_lost_goes_again_with_the_same_keys() {
     let mut world = World::with(1_004, &["alice"]);
     let alice = world.address("alice");
-    refill(&mut world, alice, Some(Crash::AfterCommit));
+    refill(&mut world, alice, Some(Point::AfterCommit));
     let lost = on_disk(&world);
     assert_eq!(lost[0], (1..=150).collect::<Vec<_>>());
     world.settle();
@@ -269,7 +272,7 @@ fn all_uploads(world: &mut World) {
 #[test]
 fn a_crash_at_any_point_leaves_no_public_key_without_its_private_half() {
     let mut points = 0;
-    for crash in [Crash::BeforeCommit, Crash::AfterCommit, Crash::AfterSend] {
+    for crash in [Point::BeforeCommit, Point::AfterCommit, Point::AfterSending] {
         for steps in 0.. {
             let mut world = World::new(1_010, 1);
             world.crash_in = Some((steps, crash));

@@ -4,9 +4,10 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use crate::support::World;
 use crate::support::stranger::Stranger;
-use crate::support::{Crash, World};
 use pawl_client::{AlertCode, Table};
+use pawl_sim::Point;
 use pawl_wire::RelayFrame;
 
 const ALICE: usize = 0;
@@ -81,7 +82,7 @@ fn a_contacts_mail_does_not_wait_behind_strangers_whose_names_the_relay_never_co
 
 #[test]
 fn a_crash_at_any_step_loses_and_repeats_nothing_of_a_stranger() {
-    for crash in [Crash::BeforeCommit, Crash::AfterCommit, Crash::AfterSend] {
+    for crash in [Point::BeforeCommit, Point::AfterCommit, Point::AfterSending] {
         for at in 0..10 {
             let mut world = friends(1_010);
             let bob = world.address("bob");

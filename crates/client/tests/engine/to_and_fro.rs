@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::support::World;
 use crate::support::stranger::Stranger;
-use crate::support::{Crash, World};
 use pawl_client::{Command, Event, IdentityState, MessageView, NoticeCause, Table};
+use pawl_sim::Point;
 use pawl_wire::{AccountId, RelayFrame, Username};
 
 const ALICE: usize = 0;
@@ -198,7 +199,7 @@ fn a_crash_at_any_point_leaves_the_line_as_right_as_it_was() {
     let (mut world, mut thief, owner) = verified(684);
     to_and_fro(&mut world, &mut thief, owner, 3);
     for round in 0..12 {
-        let crashes = [Crash::BeforeCommit, Crash::AfterCommit, Crash::AfterSend];
+        let crashes = [Point::BeforeCommit, Point::AfterCommit, Point::AfterSending];
         world.crash_in = Some((round / 3, crashes[round as usize % 3]));
         to_and_fro(&mut world, &mut thief, owner, 1);
         world.crash(ALICE);

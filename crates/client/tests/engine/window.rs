@@ -1,8 +1,9 @@
 //! Waiting mail is taken by the window: what came together is one transaction, one acknowledgement, and still
 //! commit, then send, then show.
 
-use crate::support::{Crash, World};
+use crate::support::World;
 use pawl_client::{FrameBatch, Table};
+use pawl_sim::Point;
 
 const ALICE: usize = 0;
 const FRIENDS: [&str; 4] = ["bob", "carol", "dave", "erin"];
@@ -68,7 +69,7 @@ fn a_window_of_waiting_mail_is_one_transaction_and_two_puts_a_message() {
 
 #[test]
 fn a_crash_at_any_point_of_a_window_loses_and_repeats_nothing() {
-    for crash in [Crash::BeforeCommit, Crash::AfterCommit, Crash::AfterSend] {
+    for crash in [Point::BeforeCommit, Point::AfterCommit, Point::AfterSending] {
         for after in [2, 4, 7, 11] {
             let mut world = mail_waits(9_200 + after);
             world.crash_in = Some((after, crash));

@@ -4,12 +4,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::support::{Crash, START, World, effects};
+use crate::support::{START, World, effects};
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
 use pawl_client::{
     Command, CommandError, Config, Connection, Engine, Event, Input, Phase, SocketRequest, Step,
 };
+use pawl_sim::Point;
 use pawl_sim::relay::AUTHORITY;
 use pawl_wire::limits::{FRAME_VERSION, MAX_WORK_BITS, WORK_TIMEOUT_MS};
 use pawl_wire::work::Puzzle;
@@ -101,7 +102,7 @@ fn a_process_that_dies_at_work_begins_it_anew_and_registers_all_the_same() {
             username: "alice".into(),
             invite: None,
         };
-        world.crash_in = Some((steps, Crash::AfterSend));
+        world.crash_in = Some((steps, Point::AfterSending));
         world.ask_as(ALICE, &id, create);
         world.settle();
         assert_eq!(said.borrow()[..3], [MAX_WORK_BITS, 12, 0]);

@@ -189,6 +189,16 @@ impl Mailbox {
         kinds.any(|stock| stock.len() < LOW_ONE_TIME_KEYS)
     }
 
+    /// All the keys that it has.
+    #[must_use]
+    pub fn held(&self) -> PublishedKeys {
+        PublishedKeys {
+            one_time_prekeys: self.one_time.iter().cloned().collect(),
+            one_time_kems: self.kems.iter().cloned().collect(),
+            ..self.keys.clone()
+        }
+    }
+
     /// What the relay says that it has.
     pub fn stock(&mut self) -> KeyStock {
         let of_key = |key: &Option<KeyRecord>| key.as_ref().map_or(0, digest::of_key);

@@ -1,27 +1,22 @@
-//! What a step of a client is carried out on: its disk in memory, its connection to the model relay, and a process that
-//! may die.
+//! What a step of a client is carried out on: its disk in memory and its connection to the relay.
 
+use chacha20::rand_core::Rng;
 use pawl_client::{Change, Event, Input, SocketRequest};
 use pawl_driver::Host;
 
-use super::{Crash, World};
+use super::World;
+use crate::disk;
+use crate::host::{Died, Machine};
 
-/// A client's step, and where its process dies.
+/// One client of a world.
 pub(super) struct Hosted<'a> {
     pub(super) world: &'a mut World,
     pub(super) i: usize,
-    pub(super) crash: Option<Crash>,
 }
 
-/// The process died in the midst of a step.
-pub(super) struct Died;
-
-impl Hosted<'_> {
-    fn dies_at(&self, crash: Crash) -> Result<(), Died> {
-        if self.crash == Some(crash) {
-            return Err(Died);
-        }
-        Ok(())
+impl Machine for Hosted<'_> {
+    fn sends_of(&mut self, frames: usize) -> usize {
+        self.world.rng.next_u32() as usize % (frames + 1)
     }
 }
 
@@ -29,20 +24,12 @@ impl Host for Hosted<'_> {
     type Error = Died;
 
     async fn commit(&mut self, changes: Vec<Change>) -> Result<(), Died> {
-        self.dies_at(Crash::BeforeCommit)?;
         let client = &mut self.world.clients[self.i];
         client.changes += changes.len();
         client.commits += 1;
         client.largest_step = client.largest_step.max(changes.len());
-        for change in changes {
-            match change {
-                Change::Put { table, key, value } => {
-                    client.disk.insert((table, key), value.to_vec());
-                }
-                Change::Delete { table, key } => drop(client.disk.remove(&(table, key))),
-            }
-        }
-        self.dies_at(Crash::AfterCommit)
+        disk::commit(&mut client.disk, changes);
+        Ok(())
     }
 
     fn send(&mut self, frames: Vec<Vec<u8>>) -> Result<(), Died> {
@@ -70,9 +57,7 @@ impl Host for Hosted<'_> {
         Ok(())
     }
 
-    /// What comes first when all is sent.
     fn wake_at(&mut self, at: Option<u64>) -> Result<(), Died> {
-        self.dies_at(Crash::AfterSend)?;
         self.world.clients[self.i].wake_at = at;
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use pawl_client::{
     AlertCode, CommandError, Event, IdentityState, MessageStatus, MessageView, SafetyNumberView,
-    Table,
 };
 
 use super::World;
 use crate::conversation::conversation_with;
+use crate::disk;
 
 impl World {
     /// What commands call a client's conversation with somebody.
@@ -52,16 +52,7 @@ impl World {
     /// All lines of a conversation as the store has them.
     pub fn history(&self, i: usize, with: &str) -> Vec<MessageView> {
         let client = &self.clients[i];
-        let conversation = self.conversation(i, with);
-        let Ok((from, to)) = client.engine.history_range(&conversation, None) else {
-            return Vec::new();
-        };
-        let range = (Table::Messages, from)..(Table::Messages, to);
-        client
-            .disk
-            .range(range)
-            .map(|((_, key), value)| client.engine.message_view(key, Some(value)))
-            .collect()
+        disk::history(&client.engine, &client.disk, with)
     }
 
     /// Texts received in a conversation, in order.

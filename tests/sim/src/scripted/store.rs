@@ -1,9 +1,9 @@
 //! What can happen to what a client has stored, and between its reading and its writing.
 
 use pawl_client::{Key, Table};
-use prost::encoding::decode_varint;
 
 use super::{Disk, World};
+use crate::record::without_fields;
 
 impl World {
     /// Hands over lines that were read and held; how many times there were some.
@@ -30,7 +30,7 @@ impl World {
     fn lose_fields(&mut self, i: usize, fields: &[u64]) {
         for ((table, _), value) in &mut self.clients[i].disk {
             if *table == Table::Conversations {
-                *value = without_fields(value, fields);
+                *value = without_fields(value, fields).expect("a record");
             }
         }
         self.break_connection(i, None);
@@ -44,30 +44,7 @@ impl World {
         const SEEN: u64 = 18;
         self.lose_fields(i, &[RECEIVED, SEEN]);
     }
-}
 
-/// A stored record without some fields of its protobuf message.
-fn without_fields(record: &[u8], fields: &[u64]) -> Vec<u8> {
-    const HEAD: usize = 5;
-    let mut rest = &record[HEAD..];
-    let mut kept = Vec::new();
-    while !rest.is_empty() {
-        let whole = rest;
-        let tag = decode_varint(&mut rest).expect("a tag");
-        let value = decode_varint(&mut rest).expect("a number or a length");
-        // All fields of these records are numbers or have a length.
-        if tag & 7 == 2 {
-            rest = &rest[usize::try_from(value).expect("small")..];
-        }
-        if !fields.contains(&(tag >> 3)) {
-            kept.extend_from_slice(&whole[..whole.len() - rest.len()]);
-        }
-    }
-    let length = u32::try_from(kept.len()).expect("small");
-    [&record[..1], &length.to_be_bytes(), &kept].concat()
-}
-
-impl World {
     /// The client begins again from what its disk held once, as after a restored backup.
     pub fn roll_back(&mut self, i: usize, disk: Disk) {
         self.clients[i].disk = disk;
