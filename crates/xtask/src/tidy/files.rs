@@ -46,12 +46,30 @@ const AMBIENT: [&str; 7] = [
 ];
 
 /// A folder, and the modules above it that it must not know.
-const ABOVE: [(&str, &[&str]); 3] = [
+const ABOVE: [(&str, &[&str]); 7] = [
     ("crates/wasm/src/page/", &["crate::tabs"]),
     ("crates/wasm/src/driver/", &["crate::tabs", "crate::page"]),
     (
         "crates/wasm/src/store/",
         &["crate::tabs", "crate::page", "crate::driver"],
+    ),
+    ("server/src/requests/", &["crate::connection"]),
+    (
+        "server/src/limits/",
+        &["crate::connection", "crate::requests", "crate::state"],
+    ),
+    (
+        "server/src/routing/",
+        &["crate::connection", "crate::requests", "crate::state"],
+    ),
+    (
+        "server/src/store/",
+        &[
+            "crate::connection",
+            "crate::requests",
+            "crate::state",
+            "crate::routing",
+        ],
     ),
 ];
 
@@ -285,5 +303,20 @@ mod tests {
         );
         assert!(rules("crates/wasm/src/driver/a.rs", store).is_empty());
         assert!(rules("crates/wasm/src/api.rs", tabs).is_empty());
+    }
+
+    #[test]
+    fn the_relays_connections_know_requests_and_requests_no_connection() {
+        let connection = "//! A.\nuse crate::connection::End;\n";
+        let requests = "//! A.\nuse crate::requests::Rejected;\n";
+        assert_eq!(
+            rules("server/src/requests/a.rs", connection),
+            ["upward import"]
+        );
+        assert_eq!(
+            rules("server/src/store/facade/a.rs", requests),
+            ["upward import"]
+        );
+        assert!(rules("server/src/connection/a.rs", requests).is_empty());
     }
 }
