@@ -10,8 +10,8 @@ use std::time::Duration;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::{Rng, SeedableRng, TryCryptoRng, TryRng};
 use pawl_client::{
-    Change, Command, CommandError, Config, Engine, Event, Input, Key, MessageStatus, Records,
-    SocketRequest, Step, Table,
+    Change, Command, CommandError, Config, ConversationId, Engine, Event, Input, Key,
+    MessageStatus, Records, SocketRequest, Step, Table,
 };
 use pawl_driver::{EngineHost, Host, at_once};
 use tungstenite::protocol::WebSocket;
@@ -97,6 +97,12 @@ impl Device {
         id
     }
 
+    /// The conversation with somebody, which there is.
+    pub(crate) fn with(&self, name: &str) -> ConversationId {
+        let known = self.engine.conversation_with(name);
+        known.expect("a conversation")
+    }
+
     pub(crate) fn answer(&self, asked: &str) -> Option<&Option<CommandError>> {
         self.events.iter().find_map(|event| match event {
             Event::CommandDone { id, error } if id == asked => Some(error),
@@ -106,7 +112,9 @@ impl Device {
 
     /// Texts received in a conversation, in order, and the statuses of the own ones.
     pub(crate) fn conversation(&self, with: &str) -> (Vec<String>, Vec<MessageStatus>) {
-        let Ok((from, to)) = self.engine.history_range(with, None) else {
+        let known = self.engine.conversation_with(with);
+        let range = known.and_then(|id| self.engine.history_range(id, None).ok());
+        let Some((from, to)) = range else {
             return (Vec::new(), Vec::new());
         };
         let lines = self

@@ -46,7 +46,7 @@ fn a_device_uploads_what_its_relay_lacks_and_nothing_twice() {
     }
     let username = "bob".to_owned();
     ask(&mut alice, Command::StartConversation { username });
-    let (conversation, text) = ("bob".to_owned(), "hi".to_owned());
+    let (conversation, text) = (alice.with("bob"), "hi".to_owned());
     ask(&mut alice, Command::SendText { conversation, text });
     until(&mut [&mut alice, &mut bob], "Bob has it", |d| {
         d[1].conversation("alice").0.len() == 1

@@ -7,7 +7,7 @@ use crate::published::uploads;
 use crate::secrecy::{Relay, ask, until};
 
 fn send(device: &mut Device, to: &str, text: &str) {
-    let (conversation, text) = (to.to_owned(), text.to_owned());
+    let (conversation, text) = (device.with(to), text.to_owned());
     ask(device, Command::SendText { conversation, text });
 }
 

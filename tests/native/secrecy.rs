@@ -86,7 +86,7 @@ fn text(from: &str, n: usize) -> String {
 }
 
 fn send(device: &mut Device, from: &str, to: &str, n: usize) {
-    let conversation = to.to_owned();
+    let conversation = device.with(to);
     let text = text(from, n);
     ask(device, Command::SendText { conversation, text });
 }

@@ -1,6 +1,6 @@
 //! Whatever a page can ask arrives as it was meant, and nothing else arrives at all.
 
-use pawl_client::{Command, FromFields, Hint, Malformed, Query};
+use pawl_client::{Command, ConversationId, FromFields, Hint, Malformed, Query};
 use pawl_wasm::page::decode;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::JsValue;
@@ -12,9 +12,14 @@ fn to_js(value: &impl serde::Serialize) -> JsValue {
     value.serialize(&serializer).expect("a plain type")
 }
 
+fn conversation() -> ConversationId {
+    let id = "AAAQEAYEAUDAOCAJBIFQYDIOB4".parse();
+    id.expect("an id")
+}
+
 /// One of each kind. A new kind must be added here: the match does not compile without it.
 fn commands() -> Vec<Command> {
-    let conversation = String::from("bob");
+    let conversation = conversation();
     let text = String::from("hé 👋");
     let all = vec![
         Command::CreateAccount {
@@ -29,23 +34,20 @@ fn commands() -> Vec<Command> {
             username: String::new(),
         },
         Command::SendText {
-            conversation: conversation.clone(),
+            conversation,
             text: text.clone(),
         },
         Command::RetryMessage {
-            conversation: conversation.clone(),
+            conversation,
             position: 0,
         },
-        Command::SaveDraft {
-            conversation: conversation.clone(),
-            text,
-        },
+        Command::SaveDraft { conversation, text },
         Command::MarkRead {
-            conversation: conversation.clone(),
+            conversation,
             through: (1 << 53) - 1,
         },
         Command::MarkVerified {
-            conversation: conversation.clone(),
+            conversation,
             verified: true,
             number: vec![0, 1, 255],
         },
@@ -69,7 +71,7 @@ fn commands() -> Vec<Command> {
 
 fn queries() -> Vec<Query> {
     let history = |before| Query::History {
-        conversation: "bob".into(),
+        conversation: conversation(),
         before,
         limit: 100,
     };
@@ -78,7 +80,7 @@ fn queries() -> Vec<Query> {
         history(None),
         history(Some(7)),
         Query::SafetyNumber {
-            conversation: "bob".into(),
+            conversation: conversation(),
         },
     ];
     all.iter().for_each(|query| match query {
@@ -127,41 +129,52 @@ fn what_no_page_can_mean_is_not_guessed() {
         ("type", r#"{"type":"noSuchThing"}"#),
         (
             "type",
-            r#"{"type":"SendText","conversation":"bob","text":"x"}"#,
+            r#"{"type":"SendText","conversation":"AAAQEAYEAUDAOCAJBIFQYDIOB4","text":"x"}"#,
         ),
         ("username", r#"{"type":"createAccount","invite":null}"#),
         (
             "invite",
             r#"{"type":"createAccount","username":"alice","invite":7}"#,
         ),
-        ("text", r#"{"type":"sendText","conversation":"bob"}"#),
+        (
+            "text",
+            r#"{"type":"sendText","conversation":"AAAQEAYEAUDAOCAJBIFQYDIOB4"}"#,
+        ),
         (
             "conversation",
             r#"{"type":"sendText","conversation":7,"text":"x"}"#,
         ),
         (
-            "through",
-            r#"{"type":"markRead","conversation":"bob","through":-1}"#,
+            "conversation",
+            r#"{"type":"sendText","conversation":"bob","text":"x"}"#,
+        ),
+        (
+            "conversation",
+            r#"{"type":"sendText","conversation":"aaaqeayeaudaocajbifqydiob4","text":"x"}"#,
         ),
         (
             "through",
-            r#"{"type":"markRead","conversation":"bob","through":1.5}"#,
+            r#"{"type":"markRead","conversation":"AAAQEAYEAUDAOCAJBIFQYDIOB4","through":-1}"#,
         ),
         (
             "through",
-            r#"{"type":"markRead","conversation":"bob","through":9007199254740992}"#,
+            r#"{"type":"markRead","conversation":"AAAQEAYEAUDAOCAJBIFQYDIOB4","through":1.5}"#,
+        ),
+        (
+            "through",
+            r#"{"type":"markRead","conversation":"AAAQEAYEAUDAOCAJBIFQYDIOB4","through":9007199254740992}"#,
         ),
         (
             "verified",
-            r#"{"type":"markVerified","conversation":"bob","verified":"yes","number":[1]}"#,
+            r#"{"type":"markVerified","conversation":"AAAQEAYEAUDAOCAJBIFQYDIOB4","verified":"yes","number":[1]}"#,
         ),
         (
             "number",
-            r#"{"type":"markVerified","conversation":"bob","verified":true}"#,
+            r#"{"type":"markVerified","conversation":"AAAQEAYEAUDAOCAJBIFQYDIOB4","verified":true}"#,
         ),
         (
             "number",
-            r#"{"type":"acceptIdentity","conversation":"bob","number":"1"}"#,
+            r#"{"type":"acceptIdentity","conversation":"AAAQEAYEAUDAOCAJBIFQYDIOB4","number":"1"}"#,
         ),
     ] {
         assert_eq!(named::<Command>(json), Some(field), "{json}");
@@ -170,11 +183,11 @@ fn what_no_page_can_mean_is_not_guessed() {
         ("type", "{}"),
         (
             "limit",
-            r#"{"type":"history","conversation":"bob","limit":4294967296}"#,
+            r#"{"type":"history","conversation":"AAAQEAYEAUDAOCAJBIFQYDIOB4","limit":4294967296}"#,
         ),
         (
             "before",
-            r#"{"type":"history","conversation":"bob","before":"7","limit":1}"#,
+            r#"{"type":"history","conversation":"AAAQEAYEAUDAOCAJBIFQYDIOB4","before":"7","limit":1}"#,
         ),
     ] {
         assert_eq!(named::<Query>(json), Some(field), "{json}");

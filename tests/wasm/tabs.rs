@@ -169,7 +169,7 @@ impl Window {
     async fn asks_in_vain(&self, id: &str) -> JsValue {
         let command = object(&[
             ("type", "sendText".into()),
-            ("conversation", "bob".into()),
+            ("conversation", "AAAQEAYEAUDAOCAJBIFQYDIOB4".into()),
             ("text", "hello".into()),
         ]);
         self.tab.command(id.into(), command.into());

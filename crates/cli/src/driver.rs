@@ -5,8 +5,9 @@
 use std::collections::VecDeque;
 
 use pawl_client::{
-    AlertCode, Change, Command, CommandError, CommandId, Config, Connection, Engine, Event,
-    FrameBatch, Hint, Input, Key, MessageView, Records, SocketRequest, Step, StoreError,
+    AlertCode, Change, Command, CommandError, CommandId, Config, Connection, ConversationId,
+    Engine, Event, FrameBatch, Hint, Input, Key, MessageView, Phase, Records, SocketRequest, Step,
+    StoreError,
 };
 use pawl_driver::{EngineHost, Host, at_once};
 use rand_core::Rng;
@@ -53,6 +54,11 @@ pub(crate) struct Driver {
     is_elsewhere: bool,
 }
 
+/// What to do with a store that cannot be read any more.
+const OLDER: &str = "the store was written by an older version of Pawl, which this one cannot read: \
+    `pawl export` of that version writes down what is in it; to start over, move the store away and \
+    register again";
+
 /// Keeps the relay's address in a store.
 pub(crate) fn keep_relay(store: &mut Store, relay: &RelayAddress) -> Result<(), Failure> {
     store.keep_own(RELAY, relay.to_string().as_bytes())
@@ -75,6 +81,7 @@ impl Driver {
             authority: relay.authority().to_owned(),
         };
         let engine = Engine::load(config, store.load()?).map_err(|error| match error {
+            StoreError::Older => Failure::new(Code::Older, OLDER),
             StoreError::Newer => Failure::new(
                 Code::Newer,
                 "the store was written by a newer version of Pawl; use that one",
@@ -114,10 +121,20 @@ impl Driver {
         &mut self.store
     }
 
+    /// The conversation with a person.
+    pub(crate) fn conversation(&self, name: &str) -> Result<ConversationId, CommandError> {
+        let is_ready = matches!(self.engine.phase(), Phase::Ready { .. });
+        match self.engine.conversation_with(name) {
+            Some(conversation) => Ok(conversation),
+            None if is_ready => Err(CommandError::UnknownConversation),
+            None => Err(CommandError::NoAccount),
+        }
+    }
+
     /// A conversation's lines from a position on, the oldest first, `limit` at most.
     pub(crate) fn lines(
         &self,
-        conversation: &str,
+        conversation: ConversationId,
         from: u64,
         limit: u32,
     ) -> Result<Vec<MessageView>, Failure> {
@@ -180,20 +197,17 @@ impl Driver {
     /// Writes a text to disk, from where it goes out as soon as it can; gives its position.
     pub(crate) fn write(
         &mut self,
-        conversation: &str,
+        conversation: ConversationId,
         text: String,
     ) -> Result<Result<u64, CommandError>, Failure> {
-        let asked = self.ask(Command::SendText {
-            conversation: conversation.to_owned(),
-            text,
-        })?;
+        let asked = self.ask(Command::SendText { conversation, text })?;
         let mut written = 0;
         for event in &self.events {
             match event {
                 Event::MessagesChanged {
                     conversation: shown,
                     messages,
-                } if shown == conversation => {
+                } if *shown == conversation => {
                     let own = messages.iter().filter(|message| message.mine);
                     written = own.map(|own| own.position).fold(written, u64::max);
                 }

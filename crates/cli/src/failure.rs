@@ -18,6 +18,7 @@ pub(crate) enum Code {
     Newer = 10,
     StoreFailed = 11,
     NotSent = 12,
+    Older = 13,
     Interrupted = 130,
     BrokenPipe = 141,
     Terminated = 143,
@@ -25,7 +26,7 @@ pub(crate) enum Code {
 
 impl Code {
     /// Every code and what it means.
-    pub(crate) const ALL: [(Self, &'static str); 15] = [
+    pub(crate) const ALL: [(Self, &'static str); 16] = [
         (Self::Other, "anything not listed here"),
         (
             Self::Usage,
@@ -55,6 +56,10 @@ impl Code {
         (
             Self::NotSent,
             "the message could not be delivered and is shown as not sent",
+        ),
+        (
+            Self::Older,
+            "a store of an older version of Pawl, which this one cannot read",
         ),
         (
             Self::Interrupted,
@@ -87,8 +92,8 @@ impl Failure {
     /// Whether the program cannot go on, whatever else it does.
     pub(crate) fn is_final(&self) -> bool {
         use Code as C;
-        let finals = [C::Other, C::Busy, C::NotAStore, C::Newer, C::StoreFailed];
-        finals.contains(&self.code)
+        let stores = [C::Busy, C::NotAStore, C::Newer, C::Older, C::StoreFailed];
+        self.code == C::Other || stores.contains(&self.code)
     }
 
     /// What a script or a person asked cannot be done.

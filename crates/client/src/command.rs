@@ -4,6 +4,8 @@
 use pawl_derive::FromFields;
 use serde::Serialize;
 
+use crate::ids::ConversationId;
+
 /// 32 hexadecimal digits, random, chosen once per command and kept on a retry.
 pub type CommandId = String;
 
@@ -23,44 +25,45 @@ pub enum Command {
         /// Where the relay asks for one.
         invite: Option<String>,
     },
-    /// Finds a person and opens a conversation; done when the relay has answered.
+    /// Finds a person and opens a conversation, whose id `Event::ConversationChanged` says; done when
+    /// the relay has answered.
     StartConversation {
         /// As typed.
         username: String,
     },
     /// Sends a text; done when it is on this device's disk, sent or not, and clears the draft.
     SendText {
-        /// The other's username.
-        conversation: String,
+        /// Which.
+        conversation: ConversationId,
         /// 1 to [`crate::MAX_TEXT`] bytes of UTF-8, not only white space.
         text: String,
     },
     /// Tries a message that was not sent once more.
     RetryMessage {
-        /// The other's username.
-        conversation: String,
+        /// Which.
+        conversation: ConversationId,
         /// Its position.
         position: u64,
     },
     /// Keeps what is being written.
     SaveDraft {
-        /// The other's username.
-        conversation: String,
+        /// Which.
+        conversation: ConversationId,
         /// May be empty.
         text: String,
     },
     /// The person has seen everything up to a position; tells the other.
     MarkRead {
-        /// The other's username.
-        conversation: String,
+        /// Which.
+        conversation: ConversationId,
         /// Position of the newest message seen.
         through: u64,
     },
     /// The safety number was compared (or is no longer trusted). Where the identity has changed, this
     /// accepts it, too.
     MarkVerified {
-        /// The other's username.
-        conversation: String,
+        /// Which.
+        conversation: ConversationId,
         /// Whether it matched.
         verified: bool,
         /// What was looked at: the payload of the number that was shown, or of the code that was
@@ -69,8 +72,8 @@ pub enum Command {
     },
     /// The changed identity is accepted; held messages go out to it.
     AcceptIdentity {
-        /// The other's username.
-        conversation: String,
+        /// Which.
+        conversation: ConversationId,
         /// Payload of the number that was shown, as for `MarkVerified`.
         number: Vec<u8>,
     },
@@ -89,8 +92,8 @@ pub enum Query {
     Snapshot,
     /// A page of messages, newest last.
     History {
-        /// The other's username.
-        conversation: String,
+        /// Which.
+        conversation: ConversationId,
         /// Only what is older than this position; nothing for the newest page.
         before: Option<u64>,
         /// 1 to 200.
@@ -98,7 +101,7 @@ pub enum Query {
     },
     /// The safety number with one person.
     SafetyNumber {
-        /// The other's username.
-        conversation: String,
+        /// Which.
+        conversation: ConversationId,
     },
 }

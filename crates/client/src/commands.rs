@@ -11,6 +11,7 @@ use crate::content::{Content, Text};
 use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::event::{MessageStatus, NoticeCause};
+use crate::ids::ConversationId;
 use crate::limits::PREVIEW_CHARS;
 use crate::lines::{self, Line};
 use crate::records::Record;
@@ -52,30 +53,30 @@ impl Engine {
             Command::StartConversation { username } => {
                 return self.start_conversation(id, &username, turn);
             }
-            Command::SendText { conversation, text } => self.send_text(&conversation, text, turn),
+            Command::SendText { conversation, text } => self.send_text(conversation, text, turn),
             Command::RetryMessage {
                 conversation,
                 position,
-            } => self.retry(&conversation, position, turn),
-            Command::SaveDraft { conversation, text } => self.save_draft(&conversation, text, turn),
+            } => self.retry(conversation, position, turn),
+            Command::SaveDraft { conversation, text } => self.save_draft(conversation, text, turn),
             Command::MarkRead {
                 conversation,
                 through,
             } => self
-                .peer(&conversation)
+                .peer(conversation)
                 .map(|peer| self.mark_read(peer, through, turn)),
             Command::MarkVerified {
                 conversation,
                 verified,
                 number,
             } => self
-                .looked_at(&conversation, &number)
+                .looked_at(conversation, &number)
                 .map(|peer| self.mark_verified(peer, verified, turn)),
             Command::AcceptIdentity {
                 conversation,
                 number,
             } => self
-                .looked_at(&conversation, &number)
+                .looked_at(conversation, &number)
                 .map(|peer| self.accept_identity(peer, turn)),
         };
         self.done(id, result, turn);
@@ -94,18 +95,18 @@ impl Engine {
         turn.done.push((id, result.err()));
     }
 
-    pub(crate) fn peer(&self, conversation: &str) -> Result<PeerId, CommandError> {
+    pub(crate) fn peer(&self, conversation: ConversationId) -> Result<PeerId, CommandError> {
         if self.account.get().ready().is_none() {
             return Err(CommandError::NoAccount);
         }
         self.contacts
-            .named(conversation)
+            .in_conversation(conversation)
             .ok_or(CommandError::UnknownConversation)
     }
 
     fn send_text(
         &mut self,
-        conversation: &str,
+        conversation: ConversationId,
         text: String,
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {
@@ -157,7 +158,7 @@ impl Engine {
 
     fn retry(
         &mut self,
-        conversation: &str,
+        conversation: ConversationId,
         position: u64,
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {
@@ -183,7 +184,7 @@ impl Engine {
 
     fn save_draft(
         &mut self,
-        conversation: &str,
+        conversation: ConversationId,
         text: String,
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {

@@ -7,6 +7,7 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::event::IdentityState;
+use crate::ids::ConversationId;
 use crate::limits::MAX_KNOWN_TAGS;
 use crate::records::{self, Record, RecordError};
 use crate::sessions::{tags_from_bytes, tags_to_bytes};
@@ -33,6 +34,8 @@ impl RecordKey for PeerId {
 /// What is known of a person.
 pub(crate) struct Contact {
     pub(crate) username: Username,
+    /// The conversation with them, which stays when their account changes.
+    pub(crate) conversation: ConversationId,
     /// The pinned account: the first one seen, or the last one that the user accepted.
     pub(crate) account: AccountKey,
     /// The account's newest signed device list; empty where it was lost to damage.
@@ -83,12 +86,19 @@ struct ContactRecord {
     tags: Vec<u8>,
     #[prost(uint64, tag = "12")]
     least_version: u64,
+    #[prost(bytes = "vec", tag = "13")]
+    conversation: Vec<u8>,
 }
 
 impl Contact {
-    pub(crate) fn new(username: Username, account: AccountKey) -> Self {
+    pub(crate) fn new(
+        username: Username,
+        account: AccountKey,
+        conversation: ConversationId,
+    ) -> Self {
         Self {
             username,
+            conversation,
             account,
             record: Vec::new(),
             verified: false,
@@ -193,6 +203,7 @@ impl Record for Contact {
             claim: self.claim.map_or_else(Vec::new, |claim| claim.0.to_vec()),
             tags: tags_to_bytes(&self.tags),
             least_version: self.least_version,
+            conversation: self.conversation.as_bytes().to_vec(),
         })
     }
 
@@ -219,6 +230,7 @@ impl Record for Contact {
             claim: records::fixed_or_none(&record.claim)?.map(ClaimId),
             tags: tags_from_bytes(&record.tags, MAX_KNOWN_TAGS)?,
             least_version: record.least_version,
+            conversation: ConversationId::from_bytes(records::fixed(&record.conversation)?),
         })
     }
 }
@@ -233,6 +245,13 @@ impl Contacts {
     pub(crate) fn named(&self, username: &str) -> Option<PeerId> {
         self.iter()
             .find(|(_, contact)| contact.username.as_str() == username)
+            .map(|(peer, _)| peer)
+    }
+
+    /// Whose conversation this is.
+    pub(crate) fn in_conversation(&self, id: ConversationId) -> Option<PeerId> {
+        self.iter()
+            .find(|(_, contact)| contact.conversation == id)
             .map(|(peer, _)| peer)
     }
 

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::contacts::{PeerId, account_key};
 use crate::event::{MessageStatus, NoticeCause};
+use crate::ids::ConversationId;
 use crate::lines;
 use crate::mending::Mending;
 use crate::number_map::NumberMap;
@@ -17,6 +18,7 @@ use crate::tracked::Tracked;
 
 /// One conversation.
 pub(crate) struct Conversation {
+    pub(crate) id: ConversationId,
     pub(crate) username: Username,
     /// The account pinned for it, so that a damaged contact record does not lose the pin.
     pub(crate) account: AccountKey,
@@ -124,6 +126,8 @@ struct ConversationRecord {
     /// Nothing where an older version wrote this.
     #[prost(uint32, tag = "28")]
     handovers: u32,
+    #[prost(bytes = "vec", tag = "29")]
+    id: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -137,8 +141,14 @@ struct UnacceptedRecord {
 impl Conversation {
     /// An empty one, whose numbers begin at `first`: 1, or where an earlier record of it was lost, a
     /// number above all that it can have used.
-    pub(crate) fn new(username: Username, account: AccountKey, first: u64) -> Self {
+    pub(crate) fn new(
+        id: ConversationId,
+        username: Username,
+        account: AccountKey,
+        first: u64,
+    ) -> Self {
         Self {
+            id,
             username,
             account,
             list_version: 0,
@@ -268,6 +278,7 @@ impl Conversation {
 impl Record for Conversation {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         records::write(&ConversationRecord {
+            id: self.id.as_bytes().to_vec(),
             username: self.username.as_str().to_owned(),
             account: self.account.as_bytes().to_vec(),
             next_position: self.next_position,
@@ -332,6 +343,7 @@ impl Record for Conversation {
             _ => return Err(RecordError::Damaged),
         };
         Ok(Self {
+            id: ConversationId::from_bytes(records::fixed(&record.id)?),
             username: Username::from_canonical(&record.username)
                 .map_err(|_| RecordError::Damaged)?,
             account: account_key(&records::fixed(&record.account)?)?,
@@ -379,6 +391,7 @@ mod tests {
         let mut rng = chacha20::ChaCha20Rng::from_seed([7; 32]);
         let account = pawl_protocol::AccountKeyPair::generate(&mut rng).public();
         let old = ConversationRecord {
+            id: vec![7; 16],
             username: "bob".into(),
             account: account.as_bytes().to_vec(),
             next_position: 9,
@@ -399,7 +412,7 @@ mod tests {
         );
         let again = Conversation::decode(&conversation.encode()).expect("decodes");
         assert!(again.mending.amnesia && again.known == conversation.known);
-        let new = Conversation::new(conversation.username, account, 1);
+        let new = Conversation::new(conversation.id, conversation.username, account, 1);
         let new = Conversation::decode(&new.encode()).expect("decodes");
         assert!(!new.mending.amnesia);
     }

@@ -42,10 +42,11 @@ impl Engine {
             match taken {
                 Ok(()) => {}
                 Err(RecordError::Newer) => return Err(StoreError::Newer),
-                Err(RecordError::Damaged) if table == Table::Meta => {
+                Err(RecordError::Older) if table == Table::Meta => return Err(StoreError::Older),
+                Err(_) if table == Table::Meta => {
                     return Err(StoreError::Corrupted(table));
                 }
-                Err(RecordError::Damaged) => self.damage.push(Damage { table, key }),
+                Err(_) => self.damage.push(Damage { table, key }),
             }
         }
         // An account without its counters could use an id twice.
@@ -140,7 +141,8 @@ impl Engine {
             (Some(contact), None) => {
                 // No position and no number so far can be as high as the time.
                 let username = contact.username.clone();
-                let mut conversation = Conversation::new(username, contact.account, turn.now);
+                let mut conversation =
+                    Conversation::new(contact.conversation, username, contact.account, turn.now);
                 conversation.mending.amnesia = true;
                 self.conversations.insert(peer, conversation);
                 self.note_version(peer);
@@ -148,7 +150,8 @@ impl Engine {
                 self.drop_all_aside(peer);
             }
             (None, Some(conversation)) => {
-                let mut contact = Contact::new(conversation.username.clone(), conversation.account);
+                let Conversation { id, account, .. } = *conversation;
+                let mut contact = Contact::new(conversation.username.clone(), account, id);
                 contact.least_version = conversation.list_version;
                 contact.active = self.sessions.newest_of(&contact.account);
                 contact.replied = contact.active.is_some();

@@ -4,6 +4,8 @@
 
 use thiserror::Error;
 
+use crate::ids::ConversationId;
+
 /// Largest whole number that JavaScript tells from its neighbours.
 const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
 
@@ -47,6 +49,14 @@ pub(crate) trait FromField: Sized {
 impl FromField for String {
     fn from_field(fields: &impl Fields, field: &'static str) -> Result<Self, Malformed> {
         fields.text(field).ok_or(Malformed { field })
+    }
+}
+
+impl FromField for ConversationId {
+    fn from_field(fields: &impl Fields, field: &'static str) -> Result<Self, Malformed> {
+        let text = fields.text(field);
+        let id = text.and_then(|text| text.parse().ok());
+        id.ok_or(Malformed { field })
     }
 }
 

@@ -242,7 +242,10 @@ impl Engine {
                 events.push(Event::ConversationChanged { conversation });
             }
         }
-        events.extend(turn.message_events(|peer| self.username_of(peer)));
+        events.extend(turn.message_events(|peer| {
+            let contact = self.contacts.get(peer);
+            contact.map(|contact| contact.conversation)
+        }));
         let done = std::mem::take(&mut turn.done);
         events.extend(
             done.into_iter()

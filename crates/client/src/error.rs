@@ -193,4 +193,7 @@ pub enum StoreError {
     /// Written by a newer version of Pawl.
     #[error("the store was written by a newer version")]
     Newer,
+    /// Written by a version of Pawl whose stores are not read any more: 0.2 or older.
+    #[error("the store was written by an older version of Pawl, which this one cannot read")]
+    Older,
 }

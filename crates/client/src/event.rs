@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::CommandId;
 use crate::error::{AlertCode, CommandError};
+use crate::ids::ConversationId;
 
 /// Something to show.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,15 +34,15 @@ pub enum Event {
     /// Lines that are new, or whose status changed, or the newest one where another notice stands in it now;
     /// in order of position.
     MessagesChanged {
-        /// The other's username.
-        conversation: String,
+        /// Which.
+        conversation: ConversationId,
         /// Each whole.
         messages: Vec<MessageView>,
     },
     /// All own messages up to these positions have at least that status, receipts being many.
     StatusChanged {
-        /// The other's username.
-        conversation: String,
+        /// Which.
+        conversation: ConversationId,
         /// Positions of own messages whose status changed, with the new one.
         changes: Vec<(u64, MessageStatus)>,
     },
@@ -116,7 +117,9 @@ pub enum Connection {
 #[cfg_attr(feature = "types", derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct ConversationView {
-    /// The other's username, which also names the conversation.
+    /// Names it in commands, queries and addresses.
+    pub id: ConversationId,
+    /// The other's username.
     pub username: String,
     /// Received messages that the person has not seen.
     pub unread: u32,

@@ -29,6 +29,7 @@ mod event;
 pub mod fuzzing;
 mod housekeeping;
 mod idle;
+mod ids;
 mod inbox;
 mod limits;
 mod lines;
@@ -66,6 +67,7 @@ pub use event::{
     Connection, ConversationView, Event, IdentityState, MessageStatus, MessageView, NoticeCause,
     Phase, QueryReply, RegistrationPolicy, SafetyNumberView, Snapshot,
 };
+pub use ids::{ConversationId, NotAConversationId};
 pub use pawl_protocol::DrawAhead;
 pub use seal::{DataKey, Sealer};
 pub use step::{Effects, FrameBatch, Hint, Input, SocketRequest, Step, Uncommitted};

@@ -1,7 +1,7 @@
 //! Asking the relay who has a name: to start a conversation, to confirm a stranger's name, to see
 //! whether somebody's devices or account changed. The answer is believed only where it is signed.
 
-use pawl_protocol::{AccountRecord, VerifiedAccountRecord};
+use pawl_protocol::{AccountKey, AccountRecord, VerifiedAccountRecord};
 use pawl_wire::{ClientFrame, Username};
 
 use crate::bundles::Claims;
@@ -10,6 +10,7 @@ use crate::contacts::{Contact, PeerId};
 use crate::conversations::Conversation;
 use crate::engine::Engine;
 use crate::error::CommandError;
+use crate::ids::ConversationId;
 use crate::limits::{MAX_LOOKUPS, MAX_OWN_CONVERSATIONS, MAX_WAITING_COMMANDS};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::turn::Turn;
@@ -199,15 +200,28 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) -> PeerId {
         let peer = self.counters.edit().next_peer();
-        let mut conversation = Conversation::new(username.clone(), record.account(), 1);
+        let id = self.free_id(&record.account());
+        let mut conversation = Conversation::new(id, username.clone(), record.account(), 1);
         conversation.active_at = turn.now;
-        let mut contact = Contact::new(username, record.account());
+        let mut contact = Contact::new(username, record.account(), id);
         contact.record = record.record().encode();
         conversation.list_version = record.version();
         self.contacts.insert(peer, contact);
         self.conversations.insert(peer, conversation);
         turn.shown.insert(peer);
         peer
+    }
+
+    /// The id of a conversation with somebody new. It is taken where they are the account that a
+    /// contact had before that one's identity changed; then it is the next one.
+    fn free_id(&self, account: &AccountKey) -> ConversationId {
+        let own = self.account.get().0.as_deref();
+        let own = own.map_or(*account, |own| own.keys.public());
+        let mut id = ConversationId::of_two(&own, account);
+        while self.contacts.in_conversation(id).is_some() {
+            id = id.next();
+        }
+        id
     }
 
     fn on_refreshed(&mut self, peer: PeerId, answer: &Answer, turn: &mut Turn<'_>) {

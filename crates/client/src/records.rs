@@ -4,8 +4,8 @@
 use prost::Message;
 use zeroize::Zeroizing;
 
-/// Version of every record of this crate; a migration reads the older ones.
-const VERSION: u8 = 1;
+/// Version of every record of this crate. Those of version 1, which Pawl 0.2 wrote, are not read.
+const VERSION: u8 = 2;
 const HEAD: usize = 5;
 
 /// Why bytes are not a record.
@@ -17,6 +17,9 @@ pub(crate) enum RecordError {
     /// Written by a newer version of Pawl.
     #[error("the record was written by a newer version")]
     Newer,
+    /// Written by a version of Pawl whose records are not read any more.
+    #[error("the record was written by an older version")]
+    Older,
 }
 
 /// Something that stands in the store as one record.
@@ -46,9 +49,12 @@ pub(crate) fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, RecordError>
     if *version > VERSION {
         return Err(RecordError::Newer);
     }
+    if *version < VERSION {
+        return Err(RecordError::Older);
+    }
     let (length, body) = rest.split_first_chunk().ok_or(RecordError::Damaged)?;
     let length = usize::try_from(u32::from_be_bytes(*length)).expect("usize has 32 bits at least");
-    if *version != VERSION || length != body.len() {
+    if length != body.len() {
         return Err(RecordError::Damaged);
     }
     M::decode(body).map_err(|_| RecordError::Damaged)

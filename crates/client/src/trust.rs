@@ -8,6 +8,7 @@ use crate::contacts::PeerId;
 use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::event::{NoticeCause, SafetyNumberView};
+use crate::ids::ConversationId;
 use crate::limits::{MAX_HANDOVER_LINES, MAX_UNACCEPTED};
 use crate::lines::Line;
 use crate::turn::Turn;
@@ -179,7 +180,7 @@ impl Engine {
     /// their look and their click the relay may have put another key there: that one was never looked at.
     pub(crate) fn looked_at(
         &self,
-        conversation: &str,
+        conversation: ConversationId,
         number: &[u8],
     ) -> Result<PeerId, CommandError> {
         let peer = self.peer(conversation)?;
@@ -221,7 +222,10 @@ impl Engine {
     ///
     /// # Errors
     /// [`CommandError::NoAccount`], [`CommandError::UnknownConversation`].
-    pub fn safety_number(&self, conversation: &str) -> Result<SafetyNumberView, CommandError> {
+    pub fn safety_number(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<SafetyNumberView, CommandError> {
         let peer = self.peer(conversation)?;
         let number = self.number_with(peer)?;
         let contact = self

@@ -9,6 +9,7 @@ use crate::command::CommandId;
 use crate::contacts::PeerId;
 use crate::error::{AlertCode, CommandError};
 use crate::event::{Event, MessageStatus, MessageView};
+use crate::ids::ConversationId;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::step::SocketRequest;
 use crate::store::{Change, Key};
@@ -101,19 +102,22 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Lines and statuses as events, by username.
-    pub(crate) fn message_events(&mut self, name: impl Fn(PeerId) -> Option<String>) -> Vec<Event> {
+    /// Lines and statuses as events.
+    pub(crate) fn message_events(
+        &mut self,
+        id_of: impl Fn(PeerId) -> Option<ConversationId>,
+    ) -> Vec<Event> {
         let lines = std::mem::take(&mut self.lines)
             .into_iter()
             .filter_map(|(peer, lines)| {
                 Some(Event::MessagesChanged {
-                    conversation: name(peer)?,
+                    conversation: id_of(peer)?,
                     messages: lines.into_iter().map(|(_, line)| line).collect(),
                 })
             });
         let mut events: Vec<Event> = lines.collect();
         for (peer, changes) in std::mem::take(&mut self.statuses) {
-            if let Some(conversation) = name(peer) {
+            if let Some(conversation) = id_of(peer) {
                 let changes = changes.into_iter().collect();
                 events.push(Event::StatusChanged {
                     conversation,

@@ -9,6 +9,7 @@ use crate::error::CommandError;
 use crate::event::{
     ConversationView, IdentityState, MessageStatus, MessageView, NoticeCause, Phase, Snapshot,
 };
+use crate::ids::ConversationId;
 use crate::lines::{self, Line};
 use crate::records::Record;
 use crate::store::Key;
@@ -32,10 +33,23 @@ impl Engine {
         }
     }
 
+    /// The conversation with a person.
+    #[must_use]
+    pub fn conversation_with(&self, username: &str) -> Option<ConversationId> {
+        let peer = self.contacts.named(username)?;
+        self.contacts.get(peer).map(|contact| contact.conversation)
+    }
+
+    /// The username of the other of a conversation.
+    #[must_use]
+    pub fn username(&self, conversation: ConversationId) -> Option<String> {
+        self.username_of(self.contacts.in_conversation(conversation)?)
+    }
+
     /// What is known of the identity of the other of a conversation; nothing where there is none.
     #[must_use]
-    pub fn identity(&self, conversation: &str) -> Option<IdentityState> {
-        let peer = self.contacts.named(conversation)?;
+    pub fn identity(&self, conversation: ConversationId) -> Option<IdentityState> {
+        let peer = self.contacts.in_conversation(conversation)?;
         self.contacts.get(peer).map(Contact::identity)
     }
 
@@ -46,12 +60,12 @@ impl Engine {
     /// [`CommandError::UnknownConversation`].
     pub fn history_range(
         &self,
-        conversation: &str,
+        conversation: ConversationId,
         before: Option<u64>,
     ) -> Result<(Key, Key), CommandError> {
         let peer = self
             .contacts
-            .named(conversation)
+            .in_conversation(conversation)
             .ok_or(CommandError::UnknownConversation)?;
         Ok((
             lines::key(peer, 0),
@@ -84,7 +98,9 @@ impl Engine {
         }
     }
 
-    pub(crate) fn phase(&self) -> Phase {
+    /// Whether there is an account, and whose.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
         match self.account.get().0.as_deref() {
             None => Phase::NoAccount {
                 registration: self.relay.registration,
@@ -104,6 +120,7 @@ impl Engine {
         let identity = contact.identity();
         let set_aside = self.aside.count(peer, contact.newest_account());
         Some(ConversationView {
+            id: contact.conversation,
             username: conversation.username.as_str().to_owned(),
             unread: u32::try_from(conversation.unseen.count()).unwrap_or(u32::MAX),
             unread_from: conversation.unseen.first_position(),

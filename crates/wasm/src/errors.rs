@@ -19,6 +19,8 @@ pub(crate) enum StartErrorCode {
     StoreDamaged,
     /// What is stored was written by a newer version.
     StoreNewer,
+    /// What is stored was written by a version whose stores are not read any more.
+    StoreOlder,
     /// The store keeps refusing to write.
     StoreFailed,
     /// No room left.
@@ -65,6 +67,7 @@ impl From<pawl_client::StoreError> for StartError {
         let code = match error {
             pawl_client::StoreError::Corrupted(_) => StartErrorCode::StoreDamaged,
             pawl_client::StoreError::Newer => StartErrorCode::StoreNewer,
+            pawl_client::StoreError::Older => StartErrorCode::StoreOlder,
         };
         Self::new(code, error.to_string())
     }

@@ -55,7 +55,7 @@ pub fn read<V: AsRef<[u8]>>(disk: &Disk<V>, keys: Vec<Key>) -> Records {
 /// All lines of an engine's conversation with somebody.
 pub fn history<V: AsRef<[u8]>>(engine: &Engine, disk: &Disk<V>, with: &str) -> Vec<MessageView> {
     let conversation = conversation_with(engine, with);
-    let Ok((from, to)) = engine.history_range(&conversation, None) else {
+    let Ok((from, to)) = engine.history_range(conversation, None) else {
         return Vec::new();
     };
     let lines = disk.range((Table::Messages, from)..(Table::Messages, to));

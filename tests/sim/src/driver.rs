@@ -113,7 +113,7 @@ impl World {
     pub(crate) fn step(&mut self, who: usize, tab: usize, input: Input) -> Carried {
         self.steps += 1;
         if self.trace.is_some() {
-            let line = trace::input(&input);
+            let line = trace::input(&input, &self.people[who].tabs[tab].engine);
             self.note(who, tab, &line);
         }
         let person = &mut self.people[who];
@@ -350,7 +350,7 @@ impl World {
                         .into_iter()
                         .filter(|it| !it.mine && it.notice.is_none());
                     let engine = &self.people[who].tabs[tab].engine;
-                    let other = other_in(engine, &conversation).to_owned();
+                    let other = other_in(engine, conversation);
                     for line in theirs {
                         self.show_line(who, &other, &line.text, line.position)?;
                     }

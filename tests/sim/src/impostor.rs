@@ -9,7 +9,6 @@ use pawl_protocol::{
 };
 use pawl_wire::{DeviceAddress, Username};
 
-use crate::conversation::conversation_with;
 use crate::world::{Ran, World};
 
 /// What the relay says to one person about one name.
@@ -87,7 +86,7 @@ impl World {
         let name = self.people[of].name;
         // Who does not know the real one yet cannot tell: keys are trusted on first use.
         let engine = self.people[to].load(self.fault)?;
-        let is_known = engine.identity(&conversation_with(&engine, name)).is_some();
+        let is_known = engine.conversation_with(name).is_some();
         let address = self.relay.store.address(self.people[to].name);
         let Some((address, username)) = address.zip(Username::parse(name).ok()) else {
             return Ok(());

@@ -1,7 +1,9 @@
 //! What a traced run says, in words: what goes into an engine, what it sends and shows.
 
-use pawl_client::{Command, Event, Input};
+use pawl_client::{Command, Engine, Event, Input};
 use pawl_wire::{ClientFrame, MessageId, RelayFrame};
+
+use crate::conversation::other_in;
 
 fn short(id: MessageId) -> String {
     id.0[..3].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -15,13 +17,15 @@ fn kind(envelope: &[u8]) -> &'static str {
     }
 }
 
-pub(crate) fn input(input: &Input) -> String {
+pub(crate) fn input(input: &Input, engine: &Engine) -> String {
     match input {
         Input::Command { command, .. } => match command {
             Command::CreateAccount { .. } => "asks for an account".into(),
             Command::StartConversation { username } => format!("begins to write to {username}"),
             Command::SendText { text, .. } => format!("sends text {text:?}"),
-            Command::MarkRead { conversation, .. } => format!("has read {conversation}"),
+            Command::MarkRead { conversation, .. } => {
+                format!("has read {}", other_in(engine, *conversation))
+            }
             _ => "asks for something".into(),
         },
         Input::SocketOpened => "is connected".into(),

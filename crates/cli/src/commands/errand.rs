@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use pawl_client::{Command, CommandError, CommandId, Event, IdentityState, MessageStatus};
+use pawl_client::{
+    Command, CommandError, CommandId, ConversationId, Event, IdentityState, MessageStatus,
+};
 
 use crate::driver::{Driver, is_an_end};
 use crate::failure::{Code, Failure};
@@ -115,7 +117,7 @@ impl Errand {
             Event::StatusChanged {
                 conversation,
                 changes,
-            } if *conversation == self.to => {
+            } if self.is_about(driver, *conversation) => {
                 for (position, status) in changes {
                     self.on_status(*position, *status)?;
                 }
@@ -123,7 +125,7 @@ impl Errand {
             Event::MessagesChanged {
                 conversation,
                 messages,
-            } if *conversation == self.to => {
+            } if self.is_about(driver, *conversation) => {
                 for message in messages {
                     if let Some(status) = message.status {
                         self.on_status(message.position, status)?;
@@ -189,7 +191,9 @@ impl Errand {
 
     /// A text is written to disk; the engine sends it as soon as it can.
     fn write(&mut self, driver: &mut Driver, text: String) -> Result<(), Failure> {
-        let written = driver.write(&self.to, text)?;
+        let conversation = driver.conversation(&self.to);
+        let conversation = conversation.map_err(|error| self.about(error))?;
+        let written = driver.write(conversation, text)?;
         let position = written.map_err(|error| self.about(error))?;
         self.under_way.insert(position);
         self.news.push((position, News::Written));
@@ -197,7 +201,12 @@ impl Errand {
     }
 
     fn identity(&self, driver: &Driver) -> Option<IdentityState> {
-        driver.engine().identity(&self.to)
+        let engine = driver.engine();
+        engine.identity(engine.conversation_with(&self.to)?)
+    }
+
+    fn is_about(&self, driver: &Driver, conversation: ConversationId) -> bool {
+        driver.engine().conversation_with(&self.to) == Some(conversation)
     }
 
     /// Nothing is written to somebody whose identity has changed: it would go to whom the user has not looked at.

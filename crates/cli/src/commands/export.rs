@@ -91,6 +91,7 @@ async fn export(
         Phase::NoAccount { .. } => String::new(),
     };
     let ConversationView {
+        id,
         username,
         identity,
         draft,
@@ -111,7 +112,7 @@ async fn export(
             let line = format!("interrupted; {username} was not exported");
             Failure::new(failure.code, line)
         })?;
-        let page = driver.lines(username, from, PAGE)?;
+        let page = driver.lines(*id, from, PAGE)?;
         for line in &page {
             json.line(line).map_err(failed(as_json))?;
             text.line(line).map_err(failed(as_text))?;

@@ -15,7 +15,7 @@ pub(super) fn run(
     let driver = place.driver()?;
     let name = username.trim_matches(' ').to_ascii_lowercase();
     let engine = driver.engine();
-    let (lower, upper) = engine.history_range(&name, None)?;
+    let (lower, upper) = engine.history_range(driver.conversation(&name)?, None)?;
     let own = match engine.snapshot().phase {
         Phase::Ready { username } | Phase::Registering { username } => username,
         Phase::NoAccount { .. } => String::new(),

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pawl_client::{Command, Event, MessageView};
+use pawl_client::{Command, ConversationId, Event, MessageView};
 
 use super::desk::Desk;
 use crate::args::Place;
@@ -91,7 +91,7 @@ struct Printer<'a> {
     /// Whether senders are told.
     tell: bool,
     /// The last line that was printed, by conversation.
-    printed: BTreeMap<String, Printed>,
+    printed: BTreeMap<ConversationId, Printed>,
 }
 
 /// A line's position, and how many it stands for: the newest may be replaced by one that stands for more.
@@ -106,9 +106,8 @@ impl Printer<'_> {
     fn backlog(&mut self, driver: &mut Driver) -> Result<(), Failure> {
         let conversations = driver.engine().snapshot().conversations;
         for conversation in conversations.iter().rev() {
-            let name = &conversation.username;
-            while let Some(lines) = self.unprinted(driver, name)? {
-                self.print(driver, name, &lines)?;
+            while let Some(lines) = self.unprinted(driver, conversation.id)? {
+                self.print(driver, conversation.id, &lines)?;
             }
         }
         Ok(())
@@ -119,7 +118,7 @@ impl Printer<'_> {
             Event::MessagesChanged {
                 conversation,
                 messages,
-            } => self.print(driver, conversation, messages),
+            } => self.print(driver, *conversation, messages),
             _ => Ok(()),
         }
     }
@@ -128,7 +127,7 @@ impl Printer<'_> {
     fn unprinted(
         &mut self,
         driver: &Driver,
-        conversation: &str,
+        conversation: ConversationId,
     ) -> Result<Option<Vec<MessageView>>, Failure> {
         let printed = self.printed(driver, conversation)?;
         let mut lines = driver.lines(conversation, printed.0, PAGE)?;
@@ -140,14 +139,15 @@ impl Printer<'_> {
     fn print(
         &mut self,
         driver: &mut Driver,
-        conversation: &str,
+        conversation: ConversationId,
         lines: &[MessageView],
     ) -> Result<(), Failure> {
         let before = self.printed(driver, conversation)?;
+        let from = driver.engine().username(conversation).unwrap_or_default();
         let (mut through, mut seen, mut failed) = (before, 0, Ok(()));
         for line in lines.iter().filter(|line| standing(line) > before) {
             if !line.mine {
-                failed = self.output.message(conversation, line);
+                failed = self.output.message(&from, line);
                 if failed.is_err() {
                     break;
                 }
@@ -158,32 +158,36 @@ impl Printer<'_> {
         if through > before {
             let name = record_name(conversation);
             driver.store_mut().keep_own(&name, &to_bytes(through))?;
-            self.printed.insert(conversation.to_owned(), through);
+            self.printed.insert(conversation, through);
         }
         if seen > 0 && self.tell {
             driver.ask(Command::MarkRead {
-                conversation: conversation.to_owned(),
+                conversation,
                 through: seen,
             })?;
         }
         failed
     }
 
-    fn printed(&mut self, driver: &Driver, conversation: &str) -> Result<Printed, Failure> {
-        if let Some(printed) = self.printed.get(conversation) {
+    fn printed(
+        &mut self,
+        driver: &Driver,
+        conversation: ConversationId,
+    ) -> Result<Printed, Failure> {
+        if let Some(printed) = self.printed.get(&conversation) {
             return Ok(*printed);
         }
         let kept = driver.store().own(&record_name(conversation))?;
         let printed = kept
             .and_then(|bytes| from_bytes(&bytes))
             .unwrap_or_default();
-        self.printed.insert(conversation.to_owned(), printed);
+        self.printed.insert(conversation, printed);
         Ok(printed)
     }
 }
 
 /// Where a store remembers what of a conversation was printed.
-fn record_name(conversation: &str) -> String {
+fn record_name(conversation: ConversationId) -> String {
     format!("printed {conversation}")
 }
 

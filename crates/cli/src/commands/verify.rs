@@ -34,17 +34,22 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     let mut driver = place.driver()?;
     let name = username.trim_matches(' ').to_ascii_lowercase();
-    if driver.engine().identity(&name).is_none() {
+    if driver.engine().conversation_with(&name).is_none() {
         meet(&mut driver, &name, place.timeout).await?;
     }
-    let known = driver.engine().safety_number(&name)?;
+    let conversation = driver.conversation(&name)?;
+    let known = driver.engine().safety_number(conversation)?;
     if number.is_some() || undo {
         if let Some(number) = number {
             compare(&known, &number)?;
         }
-        mark(&mut driver, &name, !undo, known.qr)?;
+        driver.carry_out(Command::MarkVerified {
+            conversation,
+            verified: !undo,
+            number: known.qr,
+        })?;
     }
-    let known = driver.engine().safety_number(&name)?;
+    let known = driver.engine().safety_number(conversation)?;
     show(output, &name, &known)?;
     driver.finish().await;
     Ok(())
@@ -53,13 +58,12 @@ pub(super) async fn run(
 /// The changed identity is the one to write to from now on.
 pub(super) fn accept(place: &Place, username: &str, number: &str) -> Result<(), Failure> {
     let mut driver = place.driver()?;
-    let conversation = username.trim_matches(' ').to_ascii_lowercase();
-    let known = driver.engine().safety_number(&conversation)?;
+    let name = username.trim_matches(' ').to_ascii_lowercase();
+    let conversation = driver.conversation(&name)?;
+    let known = driver.engine().safety_number(conversation)?;
     compare(&known, number)?;
     if known.identity != IdentityState::Changed {
-        return Err(Failure::usage(format!(
-            "{conversation}'s identity has not changed"
-        )));
+        return Err(Failure::usage(format!("{name}'s identity has not changed")));
     }
     driver.carry_out(Command::AcceptIdentity {
         conversation,
@@ -79,14 +83,6 @@ async fn meet(driver: &mut Driver, name: &str, timeout: u64) -> Result<(), Failu
         }
     }
     Ok(())
-}
-
-fn mark(driver: &mut Driver, name: &str, verified: bool, number: Vec<u8>) -> Result<(), Failure> {
-    driver.carry_out(Command::MarkVerified {
-        conversation: name.to_owned(),
-        verified,
-        number,
-    })
 }
 
 fn compare(known: &SafetyNumberView, given: &str) -> Result<(), Failure> {

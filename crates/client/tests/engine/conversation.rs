@@ -2,8 +2,8 @@
 
 use crate::support::World;
 use pawl_client::{
-    Command, CommandError, Connection, Event, IdentityState, Input, MessageStatus, Phase,
-    RegistrationPolicy,
+    Command, CommandError, Connection, ConversationId, Event, IdentityState, Input, MessageStatus,
+    Phase, RegistrationPolicy,
 };
 
 const ALICE: usize = 0;
@@ -330,4 +330,36 @@ fn what_waited_says_when_it_was_sent_and_when_it_came_and_never_the_one_after_th
     world.settle();
     let line = world.history(BOB, "alice").pop().expect("it came");
     assert_eq!((line.text.as_str(), line.sent_at), ("tomorrow", line.at));
+}
+
+#[test]
+fn both_sides_and_all_that_names_it_have_one_id_for_a_conversation() {
+    let mut world = World::with(19, &["alice", "bob"]);
+    world.start(ALICE, "bob");
+    world.clients[ALICE].events.clear();
+    world.send(ALICE, "bob", "hello");
+    let id = world.conversation(ALICE, "bob");
+    assert_eq!(world.conversation(BOB, "alice"), id);
+    let engine = &world.clients[ALICE].engine;
+    assert_eq!(engine.snapshot().conversations[0].id, id);
+    assert_eq!(engine.username(id).as_deref(), Some("bob"));
+    let named = world.clients[ALICE].events.iter().map(|event| match event {
+        Event::MessagesChanged { conversation, .. } | Event::StatusChanged { conversation, .. } => {
+            Some(*conversation)
+        }
+        Event::ConversationChanged { conversation } => Some(conversation.id),
+        _ => None,
+    });
+    let named: Vec<_> = named.flatten().collect();
+    assert!(named.len() > 2 && named.iter().all(|it| *it == id));
+    let other = ConversationId::from_bytes([7; ConversationId::LEN]);
+    let text = "x".to_owned();
+    let sending = Command::SendText {
+        conversation: other,
+        text,
+    };
+    assert_eq!(
+        world.ask(ALICE, sending),
+        Some(CommandError::UnknownConversation)
+    );
 }

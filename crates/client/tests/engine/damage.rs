@@ -222,6 +222,19 @@ fn a_damaged_account_is_no_engine_and_a_newer_store_says_so() {
 }
 
 #[test]
+fn a_store_of_an_older_version_is_recognised_by_its_number() {
+    let world = talking(812);
+    let disk = &world.clients[ALICE].disk;
+    for (key, value) in disk {
+        let mut disk = disk.clone();
+        assert_eq!(value[0], 2, "the version of every record");
+        disk.get_mut(key).expect("it is there")[0] = 1;
+        let expected = (key.0 == Table::Meta).then_some(StoreError::Older);
+        assert_eq!(try_load(&disk).err(), expected, "{key:?}");
+    }
+}
+
+#[test]
 fn every_truncation_of_every_record_is_noticed() {
     let mut world = talking(808);
     world.set_network(BOB, false);

@@ -287,7 +287,7 @@ fn take_over(world: &mut World, client: usize, of: usize) {
     mine.command = world.next_id();
     let body = mine.encode_to_vec();
     let length = u32::try_from(body.len()).expect("short").to_be_bytes();
-    let record = [&[1][..], &length, &body].concat();
+    let record = [&[2][..], &length, &body].concat();
     world.clients[client].disk.insert(own_account(), record);
     world.crash(client);
     world.set_network(of, false);

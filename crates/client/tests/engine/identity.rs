@@ -458,3 +458,18 @@ fn what_one_wrote_is_none_of_anothers_who_has_taken_the_name_since() {
     assert_eq!(world.review(ALICE, "bob"), ["0", "late"]);
     assert_eq!(changes(&world), 1);
 }
+
+#[test]
+fn a_conversation_keeps_its_id_when_a_new_identity_is_accepted() {
+    let mut world = World::talking(521, 1);
+    let id = world.conversation(ALICE, "bob");
+    bob_begins_anew(&mut world);
+    world.start(BOB, "alice");
+    world.send(BOB, "alice", "new here");
+    accept(&mut world);
+    assert_eq!(world.conversation(ALICE, "bob"), id);
+    assert_ne!(world.conversation(BOB, "alice"), id, "he has another key");
+    world.crash(ALICE);
+    assert_eq!(world.conversation(ALICE, "bob"), id);
+    assert_eq!(world.received(ALICE, "bob"), ["b0", "new here"]);
+}

@@ -41,7 +41,7 @@ struct Fingerprint {
 fn record(message: &impl Message) -> Vec<u8> {
     let message = message.encode_to_vec();
     let length = u32::try_from(message.len()).expect("short");
-    [&[1][..], &length.to_be_bytes(), &message].concat()
+    [&[2][..], &length.to_be_bytes(), &message].concat()
 }
 
 fn newest(keys: &PublishedKeys) -> (u32, u32) {
@@ -172,13 +172,26 @@ fn there_is_an_end_to_what_waits_and_one_account_has_little_of_it() {
     assert_eq!(left.count(), 0);
 }
 
-/// A contact and its conversation: fields of the same numbers in both.
+/// As much of a contact as there must be.
 #[derive(Message)]
-struct Person {
+struct Contact {
     #[prost(string, tag = "1")]
     username: String,
     #[prost(bytes = "vec", tag = "2")]
     account: Vec<u8>,
+    #[prost(bytes = "vec", tag = "13")]
+    conversation: Vec<u8>,
+}
+
+/// As much of a conversation.
+#[derive(Message)]
+struct Conversation {
+    #[prost(string, tag = "1")]
+    username: String,
+    #[prost(bytes = "vec", tag = "2")]
+    account: Vec<u8>,
+    #[prost(bytes = "vec", tag = "29")]
+    id: Vec<u8>,
 }
 
 fn is_request((table, key): &(Table, Key)) -> bool {
@@ -200,14 +213,22 @@ fn friends(world: &mut World, whose: usize, numbers: std::ops::Range<u64>) {
     let mut rng = ChaCha20Rng::seed_from_u64(numbers.end);
     for number in numbers {
         let account = AccountKeyPair::generate(&mut rng).public();
-        let person = Person {
-            username: format!("friend-{number}"),
+        let username = format!("friend-{number}");
+        let id = u128::from(number).to_be_bytes().to_vec();
+        let contact = Contact {
+            username: username.clone(),
             account: account.as_bytes().to_vec(),
+            conversation: id.clone(),
+        };
+        let conversation = Conversation {
+            username,
+            account: account.as_bytes().to_vec(),
+            id,
         };
         let disk = &mut world.clients[whose].disk;
-        for table in [Table::Contacts, Table::Conversations] {
-            disk.insert((table, place_of_friend(number)), record(&person));
-        }
+        let place = place_of_friend(number);
+        disk.insert((Table::Contacts, place.clone()), record(&contact));
+        disk.insert((Table::Conversations, place), record(&conversation));
     }
     world.break_connection(whose, None);
     world.crash(whose);

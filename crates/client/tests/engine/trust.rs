@@ -193,7 +193,7 @@ fn somebody_who_is_gone_leaves_messages_unsent() {
     );
     let conversation = world.conversation(ALICE, "bob");
     let retry = |position| Command::RetryMessage {
-        conversation: conversation.clone(),
+        conversation,
         position,
     };
     assert_eq!(

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use pawl_client::{
-    Change, CommandError, CommandId, Engine, Event, Input, Key, MessageView, Query, QueryReply,
-    Records, SocketRequest, Step,
+    Change, CommandError, CommandId, ConversationId, Engine, Event, Input, Key, MessageView, Query,
+    QueryReply, Records, SocketRequest, Step,
 };
 use pawl_driver::{EngineHost, Host};
 
@@ -140,14 +140,14 @@ impl<'a> Driver<'a> {
             }),
             Query::SafetyNumber { conversation } => self
                 .engine
-                .safety_number(&conversation)
+                .safety_number(conversation)
                 .map(|safety_number| QueryReply::SafetyNumber { safety_number }),
             Query::History {
                 conversation,
                 before,
                 limit,
             } => self
-                .history(&conversation, before, limit.clamp(1, MAX_HISTORY))
+                .history(conversation, before, limit.clamp(1, MAX_HISTORY))
                 .await
                 .map(|(messages, more)| QueryReply::History { messages, more }),
         };
@@ -157,7 +157,7 @@ impl<'a> Driver<'a> {
     /// A page of messages, oldest first, and whether there are older ones.
     async fn history(
         &self,
-        conversation: &str,
+        conversation: ConversationId,
         before: Option<u64>,
         limit: u32,
     ) -> Result<(Vec<MessageView>, bool), CommandError> {

@@ -1,7 +1,8 @@
 //! What clients were told, and what their stores have.
 
 use pawl_client::{
-    AlertCode, CommandError, Event, IdentityState, MessageStatus, MessageView, SafetyNumberView,
+    AlertCode, CommandError, ConversationId, Event, IdentityState, MessageStatus, MessageView,
+    SafetyNumberView,
 };
 
 use super::World;
@@ -10,21 +11,21 @@ use crate::disk;
 
 impl World {
     /// What commands call a client's conversation with somebody.
-    pub fn conversation(&self, i: usize, with: &str) -> String {
+    pub fn conversation(&self, i: usize, with: &str) -> ConversationId {
         conversation_with(&self.clients[i].engine, with)
     }
 
     /// Whether a client believes that somebody is who they were.
     pub fn identity(&self, i: usize, of: &str) -> Option<IdentityState> {
         let conversation = self.conversation(i, of);
-        self.clients[i].engine.identity(&conversation)
+        self.clients[i].engine.identity(conversation)
     }
 
     /// # Panics
     /// Where there is no such conversation.
     pub fn safety_number(&self, i: usize, of: &str) -> SafetyNumberView {
         let conversation = self.conversation(i, of);
-        let number = self.clients[i].engine.safety_number(&conversation);
+        let number = self.clients[i].engine.safety_number(conversation);
         number.expect("a conversation")
     }
 
