@@ -76,11 +76,11 @@ pub(crate) fn kept_relay(store: &Store) -> Result<Option<RelayAddress>, Failure>
 
 impl Driver {
     /// Loads the engine; nothing is connected before [`Self::next`].
-    pub(crate) fn load(store: Store, relay: RelayAddress) -> Result<Self, Failure> {
+    pub(crate) fn load(mut store: Store, relay: RelayAddress) -> Result<Self, Failure> {
         let config = Config {
             authority: relay.authority().to_owned(),
         };
-        let engine = Engine::load(config, store.load()?).map_err(|error| match error {
+        let refused = |error| match error {
             StoreError::Older => Failure::new(Code::Older, OLDER),
             StoreError::Newer => Failure::new(
                 Code::Newer,
@@ -90,7 +90,9 @@ impl Driver {
                 Code::NotAStore,
                 "the store is damaged: the account's own record cannot be read",
             ),
-        })?;
+        };
+        let load = |records| Engine::load(config, records).map_err(refused);
+        let engine = store.begin(load)?;
         Ok(Self {
             engine,
             store,

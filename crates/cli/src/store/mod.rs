@@ -77,11 +77,10 @@ impl Closed {
     /// Opens it, for reading and writing.
     pub(crate) fn unlock(self, secret: &Secret, kind: Kind) -> Result<Store, Failure> {
         let data_key = self.wrapped.unwrap(secret)?;
-        if kind == Kind::Backup {
-            return Ok(Store::with(self.connection, &data_key, self.lock, 0));
+        if kind == Kind::Store {
+            schema::journal(&self.connection, kind).map_err(|error| failed(&error))?;
         }
-        schema::journal(&self.connection, kind).map_err(|error| failed(&error))?;
-        Store::begin(self.connection, &data_key, self.lock)
+        Ok(Store::with(self.connection, &data_key, self.lock))
     }
 }
 
@@ -99,24 +98,40 @@ impl Store {
         schema::create(&mut connection, kind, |connection| {
             wrapped.write(connection)
         })?;
-        Self::begin(connection, &data_key, lock)
+        Ok(Self::with(connection, &data_key, lock))
     }
 
-    /// Raises the fence: whoever wrote before can no longer.
-    fn begin(
-        connection: Connection,
-        data_key: &DataKey,
-        lock: Option<File>,
-    ) -> Result<Self, Failure> {
+    /// Raises the fence, so that whoever wrote before can no longer, and gives what is stored to `load`.
+    /// Where that fails nothing was written: an engine of another version leaves a store as it was.
+    pub(crate) fn begin<T>(
+        &mut self,
+        load: impl FnOnce(Vec<LoadedRecord>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let run = |connection: &Connection, statement: &str| {
+            let done = connection.execute_batch(statement);
+            done.map_err(|error| failed(&error))
+        };
+        run(&self.connection, "BEGIN IMMEDIATE")?;
         let raise = "UPDATE fence SET epoch = epoch + 1 WHERE id = 1 RETURNING epoch";
-        let epoch = connection.query_row(raise, [], |row| row.get(0));
-        let epoch = epoch.map_err(|error| failed(&error))?;
-        Ok(Self::with(connection, data_key, lock, epoch))
+        let epoch = self.connection.query_row(raise, [], |row| row.get(0));
+        let epoch = epoch.map_err(|error| failed(&error));
+        let loaded = epoch.and_then(|epoch| Ok((epoch, load(self.load()?)?)));
+        match loaded {
+            Ok((epoch, loaded)) => {
+                run(&self.connection, "COMMIT")?;
+                self.epoch = epoch;
+                Ok(loaded)
+            }
+            Err(failure) => {
+                run(&self.connection, "ROLLBACK")?;
+                Err(failure)
+            }
+        }
     }
 
-    fn with(connection: Connection, data_key: &DataKey, lock: Option<File>, epoch: i64) -> Self {
+    fn with(connection: Connection, data_key: &DataKey, lock: Option<File>) -> Self {
         Self {
-            epoch,
+            epoch: 0,
             sealer: Sealer::new(data_key),
             own: Sealer::new(&data_key.beside(OWN_PURPOSE)),
             connection,
