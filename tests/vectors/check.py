@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from pawl import content, envelope, identity, prekeys, primitives, ratchet, session, statements
+from pawl import content, conversation, envelope, identity, prekeys, primitives, ratchet, session, statements
 from pawl.encoding import LABELS, Refused
 from prove import prove
 
@@ -396,6 +396,28 @@ def check_contents(file):
     )
 
 
+def check_conversation_ids(file):
+    def stated(found, case):
+        same("id", found, raw(case["id"]))
+        same("text", conversation.text(found), case["text"])
+        same("read", conversation.read(case["text"]), found)
+
+    def two(case):
+        accounts = [raw(case[name]) for name in ("account", "other_account")]
+        for account in accounts:
+            primitives.ed25519_check(account)
+        stated(conversation.of_two(*accounts), case)
+
+    yield "ids of two people", each(file["of_two"], two)
+    yield "ids after one that is taken", each(
+        file["taken"], lambda case: stated(conversation.after(raw(case["taken"])), case)
+    )
+    yield "texts", each(file["texts"], lambda case: stated(raw(case["id"]), case))
+    yield "refused texts", refusals(
+        file["refused_texts"], lambda case: conversation.read(case["text"])
+    )
+
+
 CHECKS = {
     "keys": check_keys,
     "identity": check_identity,
@@ -407,6 +429,7 @@ CHECKS = {
     "safety_numbers": check_safety_numbers,
     "statements": check_statements,
     "contents": check_contents,
+    "conversation_ids": check_conversation_ids,
 }
 
 

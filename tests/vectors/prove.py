@@ -4,7 +4,7 @@ import copy
 import random
 import sys
 
-from pawl import content, identity, ratchet, session
+from pawl import content, conversation, identity, ratchet, session
 from pawl.encoding import LABELS
 
 # Lists of valid vectors. (In a refused one many bytes may change and the reason stay.)
@@ -19,6 +19,7 @@ VALID = {
     "safety_numbers": ["numbers"],
     "statements": ["device", "auth", "register"],
     "contents": ["contents"],
+    "conversation_ids": ["of_two", "taken"],
 }
 
 # Where each label is used by a valid vector, besides in the list of them.
@@ -81,6 +82,20 @@ MISREADINGS = [
     ),
     ("~ is in no username", "identity", identity, "USERNAME_BYTES", range(0x21, 0x7E)),
     ("a record's version begins at 1", "identity", identity, "LEAST_VERSION", 1),
+    (
+        "the own account stands first in an id",
+        "conversation_ids",
+        conversation,
+        "ordered",
+        lambda one, other: (one, other),
+    ),
+    (
+        "an id's label ends with a zero byte",
+        "conversation_ids",
+        conversation,
+        "LABEL",
+        b"Pawl conversation of two v1\0",
+    ),
 ]
 
 

@@ -28,6 +28,8 @@ mod event;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod housekeeping;
+#[cfg(test)]
+mod id_vectors;
 mod idle;
 mod ids;
 mod inbox;
