@@ -60,6 +60,8 @@ export const words = {
     `Everything that Pawl keeps in this browser is deleted: your keys, your conversations and ${name === null ? 'the account' : `the account “${name}”`}. You can create a new account afterwards; people who wrote to you will see a new safety number.`,
   startOverNoWayBack: 'This can’t be undone, and no one can bring it back.',
   notHereText: 'Start a conversation, or go back to the list.',
+  noSuchConversation: 'This conversation isn’t on this device',
+  noSuchConversationText: 'The address is wrong, or it belongs to another account. Go back to the list.',
   messages: 'Messages',
   message: 'Message',
   messagePlaceholder: 'Write a message',

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { Exports } from '../src/model/exports';
 import { fileName, Transcript } from '../src/model/transcript';
 import { TooLarge, Zip } from '../src/model/zip';
-import { conversation, history, message, own, settled, TestEngine } from './support';
+import { conversation, history, idOf, message, own, settled, TestEngine } from './support';
 
 const NOW = new Date(Date.UTC(2026, 10, 30, 12, 34, 56, 789));
 const said = (cause: string, name: string, times: number) => `${cause} ${name} ${times}`;
@@ -118,10 +118,10 @@ describe('an export', () => {
 
   it('reads each conversation page by page, and puts it in its order', async () => {
     const { engine, exports, result } = await made();
-    expect(engine.queries[0]?.asked).toEqual({ type: 'history', conversation: 'bob', before: null, limit: 200 });
+    expect(engine.queries[0]?.asked).toEqual({ type: 'history', conversation: idOf('bob'), before: null, limit: 200 });
     await engine.reply(history([message(3), message(4)], true));
     expect(exports.state.value).toEqual({ state: 'working', messages: 2 });
-    expect(engine.queries[1]?.asked).toMatchObject({ conversation: 'bob', before: 3 });
+    expect(engine.queries[1]?.asked).toMatchObject({ conversation: idOf('bob'), before: 3 });
     await engine.reply(history([message(1), message(2)]));
     await until(() => engine.queries.length === 3);
     await engine.reply(history([]));

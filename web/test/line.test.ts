@@ -4,7 +4,7 @@ import type { ComponentChild, VNode } from 'preact';
 import type { MessageView, NoticeCause } from '../src/generated/types';
 import { Row } from '../src/view/message';
 import { noticeText } from '../src/words';
-import { message } from './support';
+import { idOf, message } from './support';
 
 /** What stands on the page, without a browser: element names and texts, in order. */
 function drawn(child: unknown): string[] {
@@ -18,7 +18,7 @@ function drawn(child: unknown): string[] {
 }
 
 function row(one: MessageView): string[] {
-  return drawn(h(Row, { message: one, at: one.at, conversation: 'bob', newDay: false, unread: false, first: true, timed: true, onRetry: () => undefined }));
+  return drawn(h(Row, { message: one, at: one.at, conversation: idOf('bob'), name: 'bob', newDay: false, unread: false, first: true, timed: true, onRetry: () => undefined }));
 }
 
 test('what could not be opened is one plain line with its cause, and no message', () => {

@@ -3,7 +3,9 @@ import { beforeEach, expect, test, vi } from 'vitest';
 import type { ConversationView, Phase } from '../src/generated/types';
 import type { EngineListener } from '../src/model/engine';
 import { Model } from '../src/model/model';
-import { conversation, history, message, own, settled, TestEngine } from './support';
+import { conversation, history, idOf, message, own, settled, TestEngine } from './support';
+
+const BOB = idOf('bob');
 
 let engine: TestEngine;
 let model: Model;
@@ -62,44 +64,56 @@ test('the address opens a conversation, also before it is there', async () => {
   await begin();
   expect(model.current.value).toBeUndefined();
   said.events([{ type: 'conversationChanged', conversation: conversation('bob') }]);
-  expect(model.timeline.value?.conversation).toBe('bob');
-  expect(engine.queries.at(-1)?.asked).toMatchObject({ type: 'history', conversation: 'bob', before: null });
+  expect(model.timeline.value?.conversation).toBe(BOB);
+  expect(engine.queries.at(-1)?.asked).toMatchObject({ type: 'history', conversation: BOB, before: null });
+});
+
+test('a conversation is known by its id, and a name leads to it', async () => {
+  await begin(conversation('bob'), conversation('carol'));
+  for (const asked of [BOB, 'bob', '@Bob', 'bob ']) {
+    model.route.read(`#/c/${asked}`);
+    expect(model.current.value?.id, asked).toBe(BOB);
+  }
+  model.route.read(`#/c/${BOB.toLowerCase()}`);
+  expect([model.route.conversation.value, model.current.value]).toEqual([BOB.toLowerCase(), undefined]);
+  said.events([{ type: 'conversationChanged', conversation: conversation('robert', { id: BOB }) }]);
+  expect(model.conversations.list.value.map((one) => one.username)).toEqual(['carol', 'robert']);
 });
 
 test('what is seen is marked as read once, and only with the page in view', async () => {
   await begin(conversation('bob', { unread: 1, unreadFrom: 4 }));
-  model.route.read('#/c/bob');
+  model.route.read(`#/c/${BOB}`);
   await engine.reply(history([message(4), own(5, 'sent')]));
   landed(5);
   expect(engine.ofType('markRead')).toEqual([]);
   model.reading.attentive.value = true;
   model.timeline.value!.atEnd.value = false;
   model.timeline.value!.atEnd.value = true;
-  expect(engine.ofType('markRead')).toEqual([{ type: 'markRead', conversation: 'bob', through: 4 }]);
+  expect(engine.ofType('markRead')).toEqual([{ type: 'markRead', conversation: BOB, through: 4 }]);
 });
 
 test('what is unread becomes read as it comes into view, not all at once', async () => {
   await begin(conversation('bob', { unread: 5, unreadFrom: 2 }));
   model.reading.attentive.value = true;
-  model.route.read('#/c/bob');
+  model.route.read(`#/c/${BOB}`);
   await engine.reply(history([1, 2, 3, 4, 5, 6].map((position) => message(position))));
   model.timeline.value!.atEnd.value = false;
   model.timeline.value!.seen.value = 6; // Before the view has gone to the first unread one, this means nothing.
   expect(engine.ofType('markRead')).toEqual([]);
   landed(3);
-  expect(engine.ofType('markRead')).toEqual([{ type: 'markRead', conversation: 'bob', through: 3 }]);
+  expect(engine.ofType('markRead')).toEqual([{ type: 'markRead', conversation: BOB, through: 3 }]);
   for (const seen of [4, 5, 6, 5]) model.timeline.value!.seen.value = seen;
   expect(engine.ofType('markRead')).toHaveLength(1);
   await engine.done();
-  expect(engine.ofType('markRead').slice(1)).toEqual([{ type: 'markRead', conversation: 'bob', through: 6 }]);
+  expect(engine.ofType('markRead').slice(1)).toEqual([{ type: 'markRead', conversation: BOB, through: 6 }]);
 });
 
 test('a line stands before the first message that came while nobody looked, and before none that was read as it came', async () => {
   await begin(conversation('bob'));
-  model.route.read('#/c/bob');
+  model.route.read(`#/c/${BOB}`);
   await engine.reply(history([message(1)]));
   const come = (position: number) => {
-    said.events([{ type: 'messagesChanged', conversation: 'bob', messages: [message(position)] }]);
+    said.events([{ type: 'messagesChanged', conversation: BOB, messages: [message(position)] }]);
     said.events([{ type: 'conversationChanged', conversation: conversation('bob', { unread: 1, unreadFrom: position }) }]);
   };
   model.reading.attentive.value = true;
@@ -120,28 +134,28 @@ function landed(seen: number): void {
 
 test('a message that comes while one looks on is marked as read, one in another conversation is not', async () => {
   await begin(conversation('bob'), conversation('carol'));
-  model.route.read('#/c/bob');
+  model.route.read(`#/c/${BOB}`);
   model.reading.attentive.value = true;
   await engine.reply(history([]));
   landed(1);
   for (const username of ['carol', 'bob']) {
-    said.events([{ type: 'messagesChanged', conversation: username, messages: [message(1)] }]);
+    said.events([{ type: 'messagesChanged', conversation: idOf(username), messages: [message(1)] }]);
     said.events([{ type: 'conversationChanged', conversation: conversation(username, { unread: 1 }) }]);
   }
-  expect(engine.ofType('markRead')).toEqual([{ type: 'markRead', conversation: 'bob', through: 1 }]);
+  expect(engine.ofType('markRead')).toEqual([{ type: 'markRead', conversation: BOB, through: 1 }]);
 });
 
 test('leaving a conversation saves what was being written in it', async () => {
   await begin(conversation('bob'));
-  model.route.read('#/c/bob');
+  model.route.read(`#/c/${BOB}`);
   model.drafts.of(model.current.value!).edit('half a');
   model.route.read('#/');
-  expect(engine.ofType('saveDraft')).toEqual([{ type: 'saveDraft', conversation: 'bob', text: 'half a' }]);
+  expect(engine.ofType('saveDraft')).toEqual([{ type: 'saveDraft', conversation: BOB, text: 'half a' }]);
 });
 
 test('after another engine took over, everything is asked for again and what was typed stays', async () => {
   await begin(conversation('bob', { draft: 'old' }));
-  model.route.read('#/c/bob');
+  model.route.read(`#/c/${BOB}`);
   await engine.reply(history([message(1)]));
   model.drafts.of(model.current.value!).edit('newer');
   said.state({ state: 'ready' });

@@ -3,7 +3,7 @@ import type { MessageView, NoticeCause } from '../src/generated/types';
 import type { EngineListener } from '../src/model/engine';
 import { Model } from '../src/model/model';
 import { MAX_READ, STANDS, type News } from '../src/model/news';
-import { conversation, history, message, own, TestEngine } from './support';
+import { conversation, history, idOf, message, own, TestEngine } from './support';
 
 let engine: TestEngine;
 let model: Model;
@@ -21,7 +21,7 @@ beforeEach(async () => {
   said.state({ state: 'ready' });
   const conversations = [conversation('bob'), conversation('carol', { unread: 1 })];
   await engine.reply({ type: 'snapshot', snapshot: { phase: { type: 'ready', username: 'alice' }, connection: 'online', conversations } });
-  model.route.read('#/c/bob');
+  model.route.read(`#/c/${idOf('bob')}`);
   model.reading.attentive.value = true;
   await engine.reply(history([message(7), own(8, 'sent')], true));
 });
@@ -32,7 +32,7 @@ const now = (username: string, unread: number) => {
   said.events([{ type: 'conversationChanged', conversation: conversation(username, { unread }) }]);
 };
 
-const came = (...messages: MessageView[]) => { said.events([{ type: 'messagesChanged', conversation: 'bob', messages }]); };
+const came = (...messages: MessageView[]) => { said.events([{ type: 'messagesChanged', conversation: idOf('bob'), messages }]); };
 
 const news = (): News | undefined => model.news.said.value?.news;
 
@@ -106,7 +106,7 @@ test('steady chatter does not put the number off for ever', () => {
 });
 
 test('that an own message was not sent is said, and nothing of its other steps', () => {
-  const step = (status: 'sent' | 'notSent') => { said.events([{ type: 'statusChanged', conversation: 'bob', changes: [[8, status]] }]); };
+  const step = (status: 'sent' | 'notSent') => { said.events([{ type: 'statusChanged', conversation: idOf('bob'), changes: [[8, status]] }]); };
   step('sent');
   expect(news()).toBeUndefined();
   step('notSent');

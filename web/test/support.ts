@@ -60,8 +60,13 @@ export function own(position: number, status: MessageStatus): MessageView {
   return message(position, { mine: true, status });
 }
 
+/** The id that a test gives to the conversation with somebody: their name's letters, then A. */
+export function idOf(username: string): string {
+  return username.toUpperCase().padEnd(26, 'A');
+}
+
 export function conversation(username: string, more: Partial<ConversationView> = {}): ConversationView {
-  return { username, unread: 0, unreadFrom: null, preview: '', previewStatus: null, activeAt: 0, draft: '', identity: 'unverified', wasVerified: false, setAside: 0, ...more };
+  return { id: idOf(username), username, unread: 0, unreadFrom: null, preview: '', previewStatus: null, activeAt: 0, draft: '', identity: 'unverified', wasVerified: false, setAside: 0, ...more };
 }
 
 export function history(messages: MessageView[], more = false): QueryReply {

@@ -72,6 +72,9 @@ test('an address names a conversation, however it was written', () => {
   };
   expect(read(hrefOf('bob.the-1st_'))).toBe('bob.the-1st_');
   expect(read('#/c/%42ob')).toBe('bob');
+  const id = 'AAAQEAYEAUDAOCAJBIFQYDIOB4';
+  expect(read(hrefOf(id))).toBe(id);
+  for (const name of [id.toLowerCase(), id.slice(1), `${id}A`, `${id.slice(1)}1`]) expect(read(hrefOf(name))).toBe(name.toLowerCase());
   for (const hash of ['', '#', '#/', '#/c/', '#/c/%', '#/x/bob']) expect(read(hash), hash).toBeNull();
 });
 

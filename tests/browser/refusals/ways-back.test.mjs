@@ -15,18 +15,19 @@ const focusOn = (tab, name) => until(`the focus is on "${name}"`, async () => (a
 scenario('ways back: Back closes a dialog first, and leaves what is behind it', {}, async (world) => {
   const { alice } = await aliceAndBob(world);
   await alice.tab.startConversation('bob');
+  const address = await alice.tab.address();
   for (const [opener, dialog] of [['Safety number', 'Safety number'], ['Settings', 'Settings'], ['New conversation', 'New conversation']]) {
     await alice.tab.press('button', opener);
     await alice.tab.find('dialog', dialog);
     await alice.tab.page.evaluate(() => { history.back(); });
     await alice.tab.gone('dialog', dialog);
-    assert.equal(await alice.tab.page.evaluate(() => location.hash), '#/c/bob', dialog);
+    assert.equal(await alice.tab.address(), address, dialog);
   }
   await alice.tab.press('button', 'Settings');
   await alice.tab.press('button', 'Close', await alice.tab.find('dialog', 'Settings'));
   await alice.tab.gone('dialog', 'Settings');
   await alice.tab.page.evaluate(() => { history.back(); });
-  await until('the list', () => alice.tab.page.evaluate(() => location.hash !== '#/c/bob'));
+  await until('the list', () => alice.tab.address().then((now) => now !== address));
 });
 
 scenario('ways back: the focus is where one goes on, and never nowhere', {}, async (world) => {
@@ -95,6 +96,7 @@ scenario('ways back: a conversation that begins after its dialog was closed lead
   const { alice } = await aliceAndBob(world);
   await world.person('carol');
   await alice.tab.startConversation('carol');
+  const address = await alice.tab.address();
   world.proxy.hold('up', () => true);
   const dialog = await alice.tab.openNewConversation('bob');
   await alice.tab.press('button', 'Cancel', dialog);
@@ -102,5 +104,5 @@ scenario('ways back: a conversation that begins after its dialog was closed lead
   world.proxy.release();
   await alice.tab.waitForConversation('bob');
   await alice.tab.focusMessage();
-  assert.equal(await alice.tab.page.evaluate(() => location.hash), '#/c/carol');
+  assert.equal(await alice.tab.address(), address);
 });

@@ -90,6 +90,11 @@ export class Tab {
     await this.page.goto(`${this.url}/${hash}`, { waitUntil: 'domcontentloaded' });
   }
 
+  /** The part of it behind the site's own address. */
+  async address() {
+    return this.page.evaluate(() => location.hash);
+  }
+
   async reload() {
     await this.page.reload({ waitUntil: 'domcontentloaded' });
   }

@@ -6,7 +6,7 @@ import type { CommandError, ConversationView, Event, MessageStatus, MessageView,
 import type { Command } from '../generated/types';
 import type { PageToWorker, WorkerToPage } from '../worker/messages';
 import type { WorkerLike } from '../worker/rpc';
-import { conversations, history, reply, scene, START } from './scenes';
+import { conversations, history, idOf, reply, scene, START } from './scenes';
 
 /** Milliseconds between two steps of a made-up message on its way. */
 const STEP = 400;
@@ -21,8 +21,8 @@ export class FakeWorker implements WorkerLike {
   constructor() {
     this.#phase = scene.phase;
     for (const one of conversations()) {
-      this.#all.set(one.username, one);
-      this.#messages.set(one.username, history(one.username));
+      this.#all.set(one.id, one);
+      this.#messages.set(one.id, history(one.username));
     }
     if (scene.start !== 'starting') setTimeout(() => { this.#post({ type: 'state', ...START[scene.start] }); });
     if (scene.alerts) setTimeout(() => { scene.alerts?.forEach((alert) => { this.#event({ type: 'alert', alert }); }); }, STEP);
@@ -89,7 +89,7 @@ export class FakeWorker implements WorkerLike {
 
   #begin(username: string): CommandError | null {
     if (username === 'nobody') return { code: 'unknownRecipient' };
-    this.#update({ username, unread: 0, unreadFrom: null, preview: '', previewStatus: null, activeAt: Date.now(), draft: '', identity: 'unverified', wasVerified: false, setAside: 0 });
+    this.#update({ id: idOf(username), username, unread: 0, unreadFrom: null, preview: '', previewStatus: null, activeAt: Date.now(), draft: '', identity: 'unverified', wasVerified: false, setAside: 0 });
     return null;
   }
 
@@ -136,7 +136,7 @@ export class FakeWorker implements WorkerLike {
   }
 
   #update(conversation: ConversationView): void {
-    this.#all.set(conversation.username, conversation);
+    this.#all.set(conversation.id, conversation);
     this.#event({ type: 'conversationChanged', conversation });
   }
 }

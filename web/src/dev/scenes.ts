@@ -38,9 +38,17 @@ export const START = new Proxy({} as Record<StartName, WorkerState>, {
 const HOUR = 3_600_000;
 const now = Date.now();
 
+const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+
+/** One that looks like an id, and another one for each name here. */
+export function idOf(username: string): string {
+  const letters = Array.from(username, (letter) => BASE32.charAt((letter.codePointAt(0) ?? 0) % 32));
+  return letters.join('').slice(0, 25).padEnd(26, 'A');
+}
+
 export function conversations(): ConversationView[] {
   const one = (username: string, hours: number, more: Partial<ConversationView> = {}): ConversationView => ({
-    username, unread: 0, unreadFrom: null, preview: 'See you there.', previewStatus: null, activeAt: now - hours * HOUR, draft: '', identity: 'unverified', wasVerified: false, setAside: 0, ...more,
+    id: idOf(username), username, unread: 0, unreadFrom: null, preview: 'See you there.', previewStatus: null, activeAt: now - hours * HOUR, draft: '', identity: 'unverified', wasVerified: false, setAside: 0, ...more,
   });
   return [
     one('bob', 0.02, { unread: 2, preview: 'It only ever turns one way, that is the whole point of it', identity: 'verified' }),

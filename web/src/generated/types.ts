@@ -47,41 +47,41 @@ invite: string | null, } | { "type": "startConversation",
  */
 username: string, } | { "type": "sendText",
 /**
- * The other's username.
+ * Which.
  */
-conversation: string,
+conversation: ConversationId,
 /**
  * 1 to [`crate::MAX_TEXT`] bytes of UTF-8, not only white space.
  */
 text: string, } | { "type": "retryMessage",
 /**
- * The other's username.
+ * Which.
  */
-conversation: string,
+conversation: ConversationId,
 /**
  * Its position.
  */
 position: number, } | { "type": "saveDraft",
 /**
- * The other's username.
+ * Which.
  */
-conversation: string,
+conversation: ConversationId,
 /**
  * May be empty.
  */
 text: string, } | { "type": "markRead",
 /**
- * The other's username.
+ * Which.
  */
-conversation: string,
+conversation: ConversationId,
 /**
  * Position of the newest message seen.
  */
 through: number, } | { "type": "markVerified",
 /**
- * The other's username.
+ * Which.
  */
-conversation: string,
+conversation: ConversationId,
 /**
  * Whether it matched.
  */
@@ -92,9 +92,9 @@ verified: boolean,
  */
 number: Array<number>, } | { "type": "acceptIdentity",
 /**
- * The other's username.
+ * Which.
  */
-conversation: string,
+conversation: ConversationId,
 /**
  * Payload of the number that was shown, as for `MarkVerified`.
  */
@@ -139,11 +139,21 @@ retryAfterMs: number, } | { "code": "relayUnavailable" } | { "code": "keysRefuse
 export type Connection = "online" | "connecting" | "offline";
 
 /**
+ * Names a conversation: 16 bytes, the same on all of a user's devices. In addresses, commands and
+ * events it is 26 upper-case characters of Base32 (RFC 4648, section 6) without padding.
+ */
+export type ConversationId = string;
+
+/**
  * A conversation as a list shows it.
  */
 export type ConversationView = {
 /**
- * The other's username, which also names the conversation.
+ * Names it in commands, queries and addresses.
+ */
+id: ConversationId,
+/**
+ * The other's username.
  */
 username: string,
 /**
@@ -200,17 +210,17 @@ connection: Connection, } | { "type": "conversationChanged",
  */
 conversation: ConversationView, } | { "type": "messagesChanged",
 /**
- * The other's username.
+ * Which.
  */
-conversation: string,
+conversation: ConversationId,
 /**
  * Each whole.
  */
 messages: Array<MessageView>, } | { "type": "statusChanged",
 /**
- * The other's username.
+ * Which.
  */
-conversation: string,
+conversation: ConversationId,
 /**
  * Positions of own messages whose status changed, with the new one.
  */
@@ -305,9 +315,9 @@ username: string, };
  */
 export type Query = { "type": "snapshot" } | { "type": "history",
 /**
- * The other's username.
+ * Which.
  */
-conversation: string,
+conversation: ConversationId,
 /**
  * Only what is older than this position; nothing for the newest page.
  */
@@ -317,9 +327,9 @@ before: number | null,
  */
 limit: number, } | { "type": "safetyNumber",
 /**
- * The other's username.
+ * Which.
  */
-conversation: string, };
+conversation: ConversationId, };
 
 /**
  * Answer to a query.

@@ -19,20 +19,25 @@ export class Conversations {
   }
 
   changed(conversation: ConversationView): void {
-    const others = this.list.value.filter((other) => other.username !== conversation.username);
+    const others = this.list.value.filter((other) => other.id !== conversation.id);
     this.list.value = [...others, conversation].sort(newestFirst);
   }
 
-  find(username: string): ConversationView | undefined {
-    return this.list.value.find((one) => one.username === username);
+  find(id: string): ConversationView | undefined {
+    return this.list.value.find((one) => one.id === id);
+  }
+
+  /** By what stands in an address: its id, or the other's username. */
+  asked(idOrName: string): ConversationView | undefined {
+    return this.list.value.find((one) => one.id === idOrName || one.username === idOrName);
   }
 
   start(username: string): Promise<CommandError | null> {
     return this.#engine().command({ type: 'startConversation', username: withoutAt(username) });
   }
 
-  compare(username: string): Comparison {
-    return new Comparison(this.#engine, username);
+  compare(conversation: string): Comparison {
+    return new Comparison(this.#engine, conversation);
   }
 }
 

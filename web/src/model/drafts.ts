@@ -13,15 +13,15 @@ export class Drafts {
   }
 
   of(conversation: ConversationView): Draft {
-    const held = this.#all.get(conversation.username);
+    const held = this.#all.get(conversation.id);
     if (held) return held;
-    const draft = new Draft(this.#engine, conversation.username, conversation.draft);
-    this.#all.set(conversation.username, draft);
+    const draft = new Draft(this.#engine, conversation.id, conversation.draft);
+    this.#all.set(conversation.id, draft);
     return draft;
   }
 
   changed(conversation: ConversationView): void {
-    this.#all.get(conversation.username)?.adopt(conversation.draft);
+    this.#all.get(conversation.id)?.adopt(conversation.draft);
   }
 
   /** Everything that was written is on disk when this comes back, as a draft or as a message. */

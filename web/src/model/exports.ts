@@ -41,7 +41,7 @@ export class Exports {
       const zip = new Zip(now);
       for (const conversation of conversations) {
         const transcript = new Transcript(account, conversation, describe, now);
-        await this.#read(conversation.username, transcript);
+        await this.#read(conversation.id, transcript);
         const name = fileName(conversation.username);
         await zip.add(`${name}.json`, transcript.json());
         await zip.add(`${name}.txt`, transcript.text());

@@ -41,27 +41,27 @@ export class Model {
   readonly exports = new Exports(this.#asked);
   readonly news = new Announcer();
 
-  /** The open conversation, where there is one of that name. */
+  /** The open conversation, where it is there. */
   readonly current = computed(() => {
-    const username = this.route.conversation.value;
-    return username === null ? undefined : this.conversations.find(username);
+    const asked = this.route.conversation.value;
+    return asked === null ? undefined : this.conversations.asked(asked);
   });
 
   /** Its messages. */
   readonly timeline = signal<Timeline | undefined>(undefined);
-  readonly #currentName = computed(() => this.current.value?.username);
+  readonly #currentId = computed(() => this.current.value?.id);
 
   constructor() {
     effect(() => {
       if (this.phase.value) this.settings.remember(this.phase.value.type === 'ready');
     });
     effect(() => {
-      const name = this.#currentName.value;
-      untracked(() => { this.#open(name); });
+      const id = this.#currentId.value;
+      untracked(() => { this.#open(id); });
     });
     effect(() => {
       const [conversation, timeline] = [this.current.value, this.timeline.value];
-      if (conversation && conversation.username === timeline?.conversation) this.reading.look(conversation, timeline);
+      if (conversation && conversation.id === timeline?.conversation) this.reading.look(conversation, timeline);
     });
   }
 
@@ -135,22 +135,21 @@ export class Model {
   }
 
   #tell(now: ConversationView): void {
-    const { username } = now;
-    const isSeen = this.reading.attentive.value && this.current.value?.username === username;
-    this.news.changed(this.conversations.find(username), now, isSeen);
+    const isSeen = this.reading.attentive.value && this.current.value?.id === now.id;
+    this.news.changed(this.conversations.find(now.id), now, isSeen);
   }
 
   /** What comes into the conversation that is looked at. What was there when it was opened is no news. */
   #readOut(event: TimelineEvent): void {
-    const { conversation } = event;
-    const timeline = this.timeline.value;
-    if (!this.reading.attentive.value || timeline?.conversation !== conversation || timeline.state.value !== 'loaded') return;
+    const [timeline, current] = [this.timeline.value, this.current.value];
+    const isOpen = current?.id === event.conversation && timeline?.conversation === event.conversation;
+    if (!this.reading.attentive.value || !isOpen || timeline.state.value !== 'loaded') return;
     if (event.type === 'statusChanged') {
       if (event.changes.some(([, status]) => status === 'notSent')) this.news.notSent();
       return;
     }
     const newest = timeline.messages.value.at(-1);
-    this.news.came(conversation, event.messages.filter((one) => !one.mine && isNews(one, newest)));
+    this.news.came(current.username, event.messages.filter((one) => !one.mine && isNews(one, newest)));
   }
 
   /** Forgets everything; this page is of no use afterwards, whatever came of it. */

@@ -1,13 +1,17 @@
 /**
- * The address: `#/c/USERNAME` is that conversation, `#/i/CODE` brings an invite code for a new account,
- * anything else is the list.
+ * The address: `#/c/ID` is that conversation, `#/c/USERNAME` leads to the one with that person, `#/i/CODE`
+ * brings an invite code for a new account, anything else is the list.
  */
 import { signal } from '@preact/signals';
 
 const PREFIX = '#/c/';
 const INVITE = '#/i/';
 
+/** `ConversationId` in crates/client. Usernames are lower case, so none is one. */
+const ID = /^[A-Z2-7]{26}$/;
+
 export class Route {
+  /** The conversation that is asked for: its id, or the other's username. */
   readonly conversation = signal<string | null>(null);
 
   /** What a link brought; it stays when the address goes on. */
@@ -15,13 +19,19 @@ export class Route {
 
   /** Reads the part of the address after and with `#`. */
   read(hash: string): void {
-    this.conversation.value = canonical(part(hash, PREFIX)) || null;
+    const asked = part(hash, PREFIX).trim();
+    this.conversation.value = (isId(asked) ? asked : canonical(asked)) || null;
     this.invite.value = part(hash, INVITE).trim() || this.invite.value;
   }
 }
 
-export function hrefOf(username: string): string {
-  return PREFIX + encodeURIComponent(username);
+/** Where a conversation is: by its id, or for the time being by the other's username. */
+export function hrefOf(conversation: string): string {
+  return PREFIX + encodeURIComponent(conversation);
+}
+
+export function isId(asked: string): boolean {
+  return ID.test(asked);
 }
 
 export const HOME = '#/';

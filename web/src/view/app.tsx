@@ -1,7 +1,7 @@
 /** Which of the page's screens is shown. */
 import { useSignal } from '@preact/signals';
 import type { CommandError } from '../generated/types';
-import { hrefOf } from '../model/route';
+import { hrefOf, isId } from '../model/route';
 import type { News } from '../model/news';
 import { commandErrorText, moreMessages, noticeText, says, words } from '../words';
 import { Alerts } from './alerts';
@@ -40,7 +40,7 @@ function Messenger({ username }: { username: string }) {
       <Alerts />
       <TopBar isNew={isNew} />
       <ConversationList />
-      {current.value ? <Conversation key={current.value.username} conversation={current.value} /> : isNew ? <Begin username={username} /> : <Empty username={username} asked={asked} />}
+      {current.value ? <Conversation key={current.value.id} conversation={current.value} /> : isNew ? <Begin username={username} /> : <Empty username={username} asked={asked} />}
       <Dialogs />
       <Announcement />
     </div>
@@ -114,29 +114,46 @@ function Begin({ username }: { username: string }) {
   );
 }
 
+/** `asked`: the id or the name of a conversation that is not there. */
 function Empty({ username, asked }: { username: string; asked: string | null }) {
+  if (asked === null) return <Nothing title={words.hello(username)} text={words.helloText(username)} />;
+  return isId(asked) ? <Nothing title={words.noSuchConversation} text={words.noSuchConversationText} back /> : <NotHere asked={asked} />;
+}
+
+function Nothing({ title, text, back = false }: { title: string; text: string; back?: boolean }) {
+  return (
+    <main class="empty">
+      <Logo />
+      <h1>{title}</h1>
+      <p class="muted">{text}</p>
+      {back && <p class="empty-actions"><a class="button" href="#/">{words.back}</a></p>}
+    </main>
+  );
+}
+
+/** Somebody whom one has not written to. */
+function NotHere({ asked }: { asked: string }) {
   const { conversations } = useModel();
   const error = useSignal<CommandError | null>(null);
   const start = async (name: string) => { error.value = await conversations.start(name); };
   return (
     <main class="empty">
       <Logo />
-      <h1>{asked === null ? words.hello(username) : words.notHere(asked)}</h1>
-      <p class="muted">{asked === null ? words.helloText(username) : words.notHereText}</p>
-      {asked !== null && error.value && <p class="error" role="alert">{commandErrorText(error.value)}</p>}
-      {asked !== null && (
-        <p class="empty-actions">
-          <a class="button" href="#/">{words.back}</a>
-          <button type="button" class="primary" onClick={() => { void start(asked); }}>{words.start}</button>
-        </p>
-      )}
+      <h1>{words.notHere(asked)}</h1>
+      <p class="muted">{words.notHereText}</p>
+      {error.value && <p class="error" role="alert">{commandErrorText(error.value)}</p>}
+      <p class="empty-actions">
+        <a class="button" href="#/">{words.back}</a>
+        <button type="button" class="primary" onClick={() => { void start(asked); }}>{words.start}</button>
+      </p>
     </main>
   );
 }
 
 function Dialogs() {
-  const { dialog, current, route } = useModel();
+  const { dialog, current, conversations, route } = useModel();
   const open = dialog.value;
+  const asked = route.conversation.value ?? '';
   const close = () => { if (dialog.value === open) dialog.value = null; };
   switch (open) {
     case null:
@@ -144,17 +161,17 @@ function Dialogs() {
     case 'settings':
       return <Settings onClose={close} />;
     case 'safetyNumber':
-      return current.value ? <SafetyNumber key={current.value.username} conversation={current.value} onClose={close} /> : null;
+      return current.value ? <SafetyNumber key={current.value.id} conversation={current.value} onClose={close} /> : null;
     case 'startOver':
       return <StartOver onClose={close} />;
     case 'newConversation':
       return (
         <NewConversation
-          suggestion={current.value ? '' : (route.conversation.value ?? '')}
+          suggestion={current.value || isId(asked) ? '' : asked}
           onClose={close}
           onStarted={(username) => {
             // In the place of the dialog's entry in the history, and at once: WebKit replaces `location` only later.
-            history.replaceState(null, '', hrefOf(username));
+            history.replaceState(null, '', hrefOf(conversations.asked(username)?.id ?? username));
             route.read(location.hash);
             close();
           }}

@@ -15,7 +15,7 @@ export function Conversation({ conversation }: { conversation: ConversationView 
     <main class="conversation">
       <Head conversation={conversation} />
       {conversation.identity === 'changed' && <Changed conversation={conversation} />}
-      {timeline.value?.conversation === conversation.username && <Log timeline={timeline.value} />}
+      {timeline.value?.conversation === conversation.id && <Log timeline={timeline.value} name={conversation.username} />}
       <Composer conversation={conversation} />
     </main>
   );

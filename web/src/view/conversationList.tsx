@@ -11,15 +11,15 @@ import { previewOf, type Preview } from './preview';
 import { shortTime } from './time';
 
 export function ConversationList() {
-  const { conversations, route } = useModel();
-  const open = route.conversation.value;
+  const { conversations, current, route } = useModel();
+  const open = current.value?.id ?? route.conversation.value;
   const list = useRef<HTMLElement>(null);
   useFocus(list, open);
   return (
     <nav ref={list} class="conversations" aria-label={words.conversations}>
       <ul role="list">
         {conversations.list.value.map((one) => (
-          <Item key={one.username} conversation={one} current={one.username === open} />
+          <Item key={one.id} conversation={one} current={one.id === open} />
         ))}
       </ul>
       {conversations.list.value.length === 0 && <p class="muted nobody">{words.noConversations}</p>}
@@ -45,13 +45,13 @@ function useFocus(list: { current: HTMLElement | null }, open: string | null) {
 type ItemProps = { conversation: ConversationView; current: boolean };
 
 const Item = memo(({ conversation, current }: ItemProps) => {
-  const { username, activeAt, identity } = conversation;
+  const { id, username, activeAt, identity } = conversation;
   const news = conversation.unread > 0 ? unread(conversation.unread) : null;
-  const text = `preview-${username}`;
+  const text = `preview-${id}`;
   return (
     <li class={news ? 'item unread' : 'item'} data-current={current}>
       <Avatar name={username} />
-      <a class="item-name" href={hrefOf(username)} aria-describedby={text} aria-current={current ? 'page' : undefined}>
+      <a class="item-name" href={hrefOf(id)} aria-describedby={text} aria-current={current ? 'page' : undefined}>
         {username}
         {news && <span class="unseen">{` (${news})`}</span>}
       </a>

@@ -29,7 +29,8 @@ function drawnOf(timeline: Timeline): readonly MessageView[] {
   return timeline.reaching.value ? NONE : timeline.messages.value;
 }
 
-export function Log({ timeline }: { timeline: Timeline }) {
+/** `name`: the other's. */
+export function Log({ timeline, name }: { timeline: Timeline; name: string }) {
   const box = useRef<HTMLDivElement>(null);
   const end = timeline.atEnd;
   const messages = drawnOf(timeline);
@@ -72,8 +73,8 @@ export function Log({ timeline }: { timeline: Timeline }) {
         }}
       >
         <div class="room">
-          <Beginning timeline={timeline} />
-          <div class="rows"><Rows timeline={timeline} /></div>
+          <Beginning timeline={timeline} name={name} />
+          <div class="rows"><Rows timeline={timeline} name={name} /></div>
         </div>
       </div>
       {!end.value && <ToEnd onClick={toEnd} />}
@@ -181,7 +182,7 @@ function heightAfter(log: HTMLElement, position: number): number {
   return height;
 }
 
-function Beginning({ timeline }: { timeline: Timeline }) {
+function Beginning({ timeline, name }: { timeline: Timeline; name: string }) {
   switch (timeline.state.value) {
     case 'failed':
       return <p role="alert" class="error">{words.loadFailed}</p>;
@@ -191,13 +192,13 @@ function Beginning({ timeline }: { timeline: Timeline }) {
           <p class="beginning">{words.loading}</p>
           <p class="print-only" aria-hidden="true">{words.notPrinted}</p>
         </>
-      ) : <p class="beginning">{words.emptyLog(timeline.conversation)}</p>;
+      ) : <p class="beginning">{words.emptyLog(name)}</p>;
     default:
       return <p class="beginning">{words.loading}</p>;
   }
 }
 
-function Rows({ timeline }: { timeline: Timeline }) {
+function Rows({ timeline, name }: { timeline: Timeline; name: string }) {
   const { timelines, alerts } = useModel();
   const messages = drawnOf(timeline);
   const retry = useSignal((position: number) => {
@@ -206,7 +207,7 @@ function Rows({ timeline }: { timeline: Timeline }) {
   return (
     <>
       {place(messages, timeline.more.value, timeline.divider.value).map((one) => (
-        <Row key={one.message.position} {...one} conversation={timeline.conversation} onRetry={retry} />
+        <Row key={one.message.position} {...one} conversation={timeline.conversation} name={name} onRetry={retry} />
       ))}
     </>
   );

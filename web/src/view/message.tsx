@@ -14,7 +14,8 @@ import { memo } from './memo';
 import { RichText } from './richText';
 import { clockTime, dayName, fullTime } from './time';
 
-export type RowProps = Placed & { conversation: string; onRetry: (position: number) => void };
+/** `conversation` is its id, `name` the other's. */
+export type RowProps = Placed & { conversation: string; name: string; onRetry: (position: number) => void };
 
 export const Row = memo((props: RowProps) => {
   const { message, at, newDay, unread, first } = props;
@@ -27,8 +28,8 @@ export const Row = memo((props: RowProps) => {
   );
 });
 
-function Notice({ message, conversation }: RowProps) {
-  return message.notice && <p class="notice"><Icon name="warning" /><span>{noticeText(message.notice, conversation, message.times)}</span></p>;
+function Notice({ message, name }: RowProps) {
+  return message.notice && <p class="notice"><Icon name="warning" /><span>{noticeText(message.notice, name, message.times)}</span></p>;
 }
 
 function Line(props: RowProps) {
@@ -60,7 +61,7 @@ function LongLine(props: RowProps) {
 }
 
 /** `end`: of what is drawn of the text, where that is not all of it. */
-function Whole({ message, at, conversation, timed, onRetry, end = message.text.length }: RowProps & { end?: number }) {
+function Whole({ message, at, conversation, name, timed, onRetry, end = message.text.length }: RowProps & { end?: number }) {
   const text = `message-${message.position}`;
   const status = message.mine ? message.status : null;
   const time = fullTime(at);
@@ -73,7 +74,7 @@ function Whole({ message, at, conversation, timed, onRetry, end = message.text.l
           aria-labelledby={text}
           aria-posinset={message.position}
           aria-setsize={-1}
-          aria-description={`${message.mine ? words.fromYou : words.from(conversation)}, ${time}`}
+          aria-description={`${message.mine ? words.fromYou : words.from(name)}, ${time}`}
         >
           <p id={text} class="text" dir="auto">
             <RichText text={message.text.slice(0, end)} />

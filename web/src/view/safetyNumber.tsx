@@ -14,8 +14,8 @@ type Props = { conversation: ConversationView; onClose: () => void };
 
 export function SafetyNumber({ conversation, onClose }: Props) {
   const { conversations } = useModel();
-  const { username, identity, wasVerified } = conversation;
-  const comparison = useSignal(conversations.compare(username)).value;
+  const { id, username, identity, wasVerified } = conversation;
+  const comparison = useSignal(conversations.compare(id)).value;
   // Whatever is new about somebody may be their identity.
   useEffect(() => { void comparison.look(); }, [conversation]);
   return (

@@ -14,7 +14,7 @@ use crate::js::{field, object, text};
 
 /// Rises with every change to [`TabMessage`], to the engine's commands, queries and events or to the
 /// store's schema: a tab that hears a higher one steps aside and says that it is outdated.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// A message between tabs. What pages and engine say to each other goes through it as it is.
 pub(crate) enum TabMessage {
