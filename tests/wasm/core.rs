@@ -11,7 +11,8 @@ use pawl_wasm::store::Store;
 use rand_core::UnwrapErr;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::support::{Database, commit};
+use crate::support::{Database, commit, put, records};
+use crate::tabs::{Window, at};
 
 const NOW: u64 = 1_700_000_000_000;
 
@@ -153,4 +154,31 @@ async fn a_step_that_was_never_committed_leaves_no_trace() {
         load(&store).await.snapshot().phase,
         Phase::NoAccount { .. }
     ));
+}
+
+/// As Pawl 0.2 wrote it: the first byte of each record is 1.
+#[wasm_bindgen_test]
+async fn a_store_of_an_older_version_is_told_and_left_as_it_is() {
+    let database = Database::fresh("older").await;
+    let store = database.open().await;
+    let mut engine = load(&store).await;
+    step(&mut engine, &store, create_account()).await;
+    let older = records(&store)
+        .await
+        .into_iter()
+        .map(|(table, key, value)| {
+            let mut record = value.expect("it can be read");
+            assert_eq!(record[0], 2, "the version of today's records");
+            record[0] = 1;
+            put(table, &key, &record)
+        });
+    commit(&store, older.collect()).await;
+    drop((engine, store));
+
+    let before = database.dump("meta").await;
+    assert!(!before.is_empty());
+    let window = Window::open(&database);
+    let failed = window.hears(&[("state", "failed".into())]).await;
+    assert_eq!(at(&failed, "error.code"), "storeOlder");
+    assert!(database.dump("meta").await == before);
 }

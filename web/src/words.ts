@@ -415,6 +415,11 @@ export function startFailureText(code: StartFailure): { title: string; text: str
         title: 'Saved by a newer version of Pawl',
         text: 'What is stored on this device was saved by a newer version than this page. Reload to get the newer page; if this keeps happening, ask whoever runs the server to update it.',
       };
+    case 'storeOlder':
+      return {
+        title: 'Saved by an older version of Pawl',
+        text: 'What is stored on this device was saved by an older version of Pawl, which this one can’t read. “Export” in the Settings of that version saves your conversations to a file. Nothing was deleted; you can start over with a new account.',
+      };
     case 'storeFailed':
       return {
         title: 'This browser can’t save data',

@@ -60,7 +60,7 @@ const notices: Record<NoticeCause, true> = { identityChanged: true, keysGone: tr
 
 const failures: Record<StartFailure, true> = {
   insecureContext: true, noWorker: true, noIndexedDb: true, noLocks: true, noWebCrypto: true, storeDamaged: true,
-  storeNewer: true, storeFailed: true, storeFull: true, wasmFailed: true, updatedElsewhere: true,
+  storeOlder: true, storeNewer: true, storeFailed: true, storeFull: true, wasmFailed: true, updatedElsewhere: true,
 };
 
 /** A sentence, with no code of ours and no hole in it. */

@@ -5,6 +5,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { Camera } from '../support/camera.mjs';
+import { age } from '../support/store.mjs';
 import { browserName, scenario } from '../support/world.mjs';
 
 const folder = process.env.PAWL_TEST_SCREENSHOTS;
@@ -84,5 +85,8 @@ for (const [scheme, schemeOwn] of Object.entries(SCHEMES)) {
     await alice.tab.press('button', 'Review');
     await alice.tab.find('image', 'Safety number QR code');
     await shoot(alice.tab, scheme, '8-review');
+    await age(alice.tab);
+    await alice.tab.find('button', 'Start over');
+    await shoot(alice.tab, scheme, '9-older-store');
   });
 }

@@ -50,7 +50,7 @@ type Failed = Extract<Start, { state: 'failed' }>;
 export function StartFailed({ start }: { start: Failed }) {
   const { title, text } = startFailureText(start.code);
   const asks = useSignal(false);
-  const isLost = start.code === 'storeNewer' || start.code === 'storeDamaged';
+  const isLost = start.code === 'storeOlder' || start.code === 'storeNewer' || start.code === 'storeDamaged';
   return (
     <main class="cover">
       <Logo />

@@ -14,6 +14,8 @@ export type StartErrorCode =
   | 'noWebCrypto'
   /** What is on this device cannot be read any more. */
   | 'storeDamaged'
+  /** What is on this device was written by an older version, and cannot be read by this one. */
+  | 'storeOlder'
   /** What is on this device was written by a newer version. */
   | 'storeNewer'
   /** The store keeps refusing to write. */

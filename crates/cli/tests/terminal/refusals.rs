@@ -6,7 +6,7 @@ use std::process::Command;
 
 use rusqlite::Connection;
 
-use crate::support::{Person, Relay, ended, pawl};
+use crate::support::{Person, Relay, age, ended, pawl};
 
 #[test]
 fn without_a_relay_there_is_a_line_and_the_message_goes_out_next_time() {
@@ -244,6 +244,37 @@ fn a_store_of_a_newer_version_is_left_alone() {
     assert!(before == fs::read(alice.store()).expect("a store"));
     set(1);
     alice.run(&["receive"]).good();
+}
+
+#[test]
+fn a_store_of_an_older_version_is_told_and_left_alone() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    alice.run(&["send", "bob", "before"]).good();
+    assert_eq!(bob.receive(), ["alice: before"]);
+    age(&bob);
+    let before = fs::read(bob.store()).expect("a store");
+    let out = bob.path("out").display().to_string();
+    for arguments in [
+        &["receive"][..],
+        &["contacts"],
+        &["history", "alice"],
+        &["send", "alice", "after"],
+        &["export", "--out", &out],
+    ] {
+        let said = bob.run(arguments).refused(13, "an older version of Pawl");
+        for way in ["`pawl export` of that version", "move the store away"] {
+            assert!(said.err.contains(way), "{}", said.err);
+        }
+        assert_eq!(said.out, "");
+    }
+    assert!(before == fs::read(bob.store()).expect("a store"));
+    assert!(!bob.path("out").exists());
+    // As the line says.
+    fs::rename(bob.store(), bob.path("old")).expect("it moves");
+    let register = ["register", "bob-2", "--relay", &relay.url()];
+    bob.run(&register).good();
 }
 
 #[test]

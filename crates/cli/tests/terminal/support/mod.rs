@@ -1,8 +1,10 @@
 //! A relay in this process, and `pawl` as a child process with a store of its own.
 
+mod aged;
 mod relay;
 pub(crate) mod site;
 
+pub(crate) use aged::age;
 pub(crate) use relay::Relay;
 
 use std::io::{BufRead, BufReader, Write};
