@@ -76,6 +76,7 @@ describe('a transcript', () => {
       exportedAt: '2026-11-30T12:34:56.789Z',
       account: 'alice',
       conversation: 'bob',
+      conversationId: idOf('bob'),
       identity: 'verified',
       draft: 'soon\n\u001b',
       lines: [

@@ -80,7 +80,7 @@ It asks for a new passphrase, or seals the store with the key file, which it mak
 It ends when the relay has the message. Where the relay cannot be reached in time (code 3), and after
 Ctrl-C (code 130), the message is kept and goes out with the next command that connects.")]
     Send {
-        /// To whom
+        /// To whom: a username, or the id of a conversation
         username: String,
         /// The text; without one, standard input is read to its end
         text: Option<String>,
@@ -97,7 +97,7 @@ Ctrl-C (code 130), the message is kept and goes out with the next command that c
 Every message is printed once: what was printed is remembered, also by commands that come later. A
 message whose printing was cut short (code 141) is printed again, and so is the newest notice where it
 has changed. JSON lines have `type` (message or notice), `from`, `position` (rises within a
-conversation), `at` (milliseconds since 1970) and `text` or `notice`.")]
+conversation), `conversation` (its id), `at` (milliseconds since 1970) and `text` or `notice`.")]
     Receive {
         /// Stay, and print what comes
         #[arg(long, short)]
@@ -110,7 +110,7 @@ conversation), `at` (milliseconds since 1970) and `text` or `notice`.")]
     #[command(after_help = "Example:
   pawl history bob --limit 50")]
     History {
-        /// With whom
+        /// With whom: a username, or the id of a conversation
         username: String,
         /// How many lines
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -130,7 +130,7 @@ Read the number to each other over another channel, or look at each other's scre
 the same one, nobody is in between. With --number, what the other sees is compared with what this
 store has; where it is the same, the person counts as verified, and a changed identity as accepted.")]
     Verify {
-        /// Who
+        /// Who: a username, or the id of a conversation
         username: String,
         /// The sixty digits that the other sees; spaces do not matter
         #[arg(long, value_name = "DIGITS")]
@@ -147,7 +147,7 @@ store has; where it is the same, the person counts as verified, and a changed id
 Somebody who lost their device comes back with other keys, and so does who pretends to be them. Until
 the new identity is accepted, nothing is sent to it, and `pawl verify` shows what it wrote.")]
     Accept {
-        /// Who
+        /// Who: a username, or the id of a conversation
         username: String,
         /// The sixty digits that `pawl verify` shows
         #[arg(long, value_name = "DIGITS")]
@@ -185,7 +185,7 @@ The store that the backup was made of must not be used any more: both have the s
 The files are not sealed: whoever has them can read them. They cannot be read in again; for that there
 is `pawl backup`.")]
     Export {
-        /// Whose conversations; without a name, all
+        /// Whose conversations, by username or by id; without any, all
         #[arg(value_name = "USERNAME")]
         conversations: Vec<String>,
         /// The folder, which is made where it is not there; each conversation is two files in it

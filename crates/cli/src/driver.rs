@@ -123,13 +123,26 @@ impl Driver {
         &mut self.store
     }
 
+    /// The username that is meant: as typed, or of the other of the conversation with that id.
+    pub(crate) fn username(&self, typed: &str) -> Result<String, CommandError> {
+        let typed = typed.trim_matches(' ');
+        let Ok(conversation) = typed.parse() else {
+            return Ok(typed.to_ascii_lowercase());
+        };
+        let known = self.engine.username(conversation);
+        known.ok_or_else(|| self.unknown_conversation())
+    }
+
     /// The conversation with a person.
     pub(crate) fn conversation(&self, name: &str) -> Result<ConversationId, CommandError> {
-        let is_ready = matches!(self.engine.phase(), Phase::Ready { .. });
-        match self.engine.conversation_with(name) {
-            Some(conversation) => Ok(conversation),
-            None if is_ready => Err(CommandError::UnknownConversation),
-            None => Err(CommandError::NoAccount),
+        let known = self.engine.conversation_with(name);
+        known.ok_or_else(|| self.unknown_conversation())
+    }
+
+    fn unknown_conversation(&self) -> CommandError {
+        match self.engine.phase() {
+            Phase::Ready { .. } => CommandError::UnknownConversation,
+            Phase::NoAccount { .. } | Phase::Registering { .. } => CommandError::NoAccount,
         }
     }
 

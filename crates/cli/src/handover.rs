@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::failure::{Code, Failure};
+use crate::output::Sent;
 
 /// Longest request or answer: a text, each of whose bytes JSON may write as six, and a name.
 const MAX_LINE: usize = 6 * MAX_TEXT + 1_024;
@@ -23,16 +24,17 @@ const MAX_WAITING: usize = 8;
 /// A text to send.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Request {
+    /// As typed.
     pub(crate) to: String,
     pub(crate) text: String,
     /// How long to wait for the relay, in seconds.
     pub(crate) timeout: u64,
 }
 
-/// How it ended: position, or code and line.
+/// How it ended: what was sent, or code and line.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Answer {
-    position: u64,
+    sent: Option<Sent>,
     code: u8,
     line: String,
 }
@@ -44,24 +46,24 @@ pub(crate) struct Asked {
 }
 
 impl Answer {
-    pub(crate) fn new(outcome: Result<u64, Failure>) -> Self {
+    pub(crate) fn new(outcome: Result<Sent, Failure>) -> Self {
         match outcome {
-            Ok(position) => Self {
-                position,
+            Ok(sent) => Self {
+                sent: Some(sent),
                 code: 0,
                 line: String::new(),
             },
             Err(Failure { code, line }) => Self {
-                position: 0,
+                sent: None,
                 code: code as u8,
                 line,
             },
         }
     }
 
-    fn outcome(self) -> Result<u64, Failure> {
-        if self.code == 0 {
-            return Ok(self.position);
+    fn outcome(self) -> Result<Sent, Failure> {
+        if let Some(sent) = self.sent {
+            return Ok(sent);
         }
         let mut codes = Code::ALL.into_iter().map(|(code, _)| code);
         let code = codes.find(|code| *code as u8 == self.code);
@@ -127,7 +129,7 @@ async fn take(listener: UnixListener, ask: mpsc::Sender<Asked>) {
 }
 
 /// Asks the program that has the store. `None` where there is none that takes requests.
-pub(crate) async fn ask(store: &Path, request: &Request) -> Option<Result<u64, Failure>> {
+pub(crate) async fn ask(store: &Path, request: &Request) -> Option<Result<Sent, Failure>> {
     let mut stream = UnixStream::connect(folder(store).join("socket"))
         .await
         .ok()?;

@@ -3,8 +3,8 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-use pawl_client::{MessageStatus, MessageView, NoticeCause};
-use serde::Serialize;
+use pawl_client::{ConversationId, MessageStatus, MessageView, NoticeCause};
+use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::failure::{Code, Failure};
@@ -16,11 +16,20 @@ pub(crate) struct Output {
     colour: bool,
 }
 
+/// A text of one's own that has come further.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Sent {
+    pub(crate) to: String,
+    pub(crate) conversation: ConversationId,
+    pub(crate) position: u64,
+}
+
 /// One line of somebody's, as JSON.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 enum Shown<'a> {
     Message {
+        conversation: ConversationId,
         from: &'a str,
         position: u64,
         at: u64,
@@ -30,6 +39,7 @@ enum Shown<'a> {
         status: Option<MessageStatus>,
     },
     Notice {
+        conversation: ConversationId,
         from: &'a str,
         position: u64,
         at: u64,
@@ -61,10 +71,16 @@ impl Output {
     }
 
     /// A line of somebody's.
-    pub(crate) fn message(&self, from: &str, message: &MessageView) -> Result<(), Failure> {
+    pub(crate) fn message(
+        &self,
+        conversation: ConversationId,
+        from: &str,
+        message: &MessageView,
+    ) -> Result<(), Failure> {
         let (position, at) = (message.position, message.at);
         match (self.json, message.notice) {
             (true, Some(notice)) => self.json(&Shown::Notice {
+                conversation,
                 from,
                 position,
                 at,
@@ -72,6 +88,7 @@ impl Output {
                 times: (message.times > 0).then_some(message.times),
             }),
             (true, None) => self.json(&Shown::Message {
+                conversation,
                 from,
                 position,
                 at,

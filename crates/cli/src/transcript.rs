@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use pawl_client::{IdentityState, MessageStatus, MessageView, NoticeCause};
+use pawl_client::{ConversationId, IdentityState, MessageStatus, MessageView, NoticeCause};
 use serde::Serialize;
 
 use crate::clock;
@@ -24,6 +24,7 @@ pub(crate) struct Heading<'a> {
     exported_at: String,
     account: &'a str,
     conversation: &'a str,
+    conversation_id: ConversationId,
     identity: IdentityState,
     #[serde(skip_serializing_if = "str::is_empty")]
     draft: &'a str,
@@ -33,6 +34,7 @@ impl<'a> Heading<'a> {
     pub(crate) fn new(
         account: &'a str,
         conversation: &'a str,
+        conversation_id: ConversationId,
         identity: IdentityState,
         draft: &'a str,
     ) -> Self {
@@ -42,6 +44,7 @@ impl<'a> Heading<'a> {
             exported_at: clock::exact(clock::now()),
             account,
             conversation,
+            conversation_id,
             identity,
             draft,
         }
@@ -227,6 +230,8 @@ mod tests {
         }
     }
 
+    const ID: ConversationId = ConversationId::from_bytes([0; ConversationId::LEN]);
+
     fn line(position: u64, text: &str) -> MessageView {
         MessageView {
             position,
@@ -244,7 +249,7 @@ mod tests {
     fn text_and_json_say_the_same_each_in_its_way() {
         let heading = Heading {
             exported_at: "then".to_owned(),
-            ..Heading::new("alice", "bob", IdentityState::Verified, "soon\n\u{1b}")
+            ..Heading::new("alice", "bob", ID, IdentityState::Verified, "soon\n\u{1b}")
         };
         let own = MessageView {
             mine: true,
@@ -280,7 +285,8 @@ mod tests {
         let json: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
         let expected = serde_json::json!({
             "format": "pawl-export", "version": 1, "exportedAt": "then", "account": "alice",
-            "conversation": "bob", "identity": "verified", "draft": "soon\n\u{1b}",
+            "conversation": "bob", "conversationId": "AAAAAAAAAAAAAAAAAAAAAAAAAA",
+            "identity": "verified", "draft": "soon\n\u{1b}",
             "lines": [
                 { "type": "message", "position": 1, "author": "bob", "direction": "received",
                   "at": "2026-09-21T14:13:20.123Z", "sentAt": "2026-09-21T14:13:20.000Z", "text": "hi" },
@@ -308,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_conversation_without_lines_is_whole() {
-        let heading = Heading::new("alice", "bob", IdentityState::Changed, "");
+        let heading = Heading::new("alice", "bob", ID, IdentityState::Changed, "");
         let mut json = Vec::new();
         let begun = Json::begin(&heading, &mut json).expect("it is memory");
         begun.end().expect("it is memory");

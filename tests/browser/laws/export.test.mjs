@@ -73,6 +73,9 @@ scenario('export: everything that was written comes out as it was, as JSON and a
   const fromBob = JSON.parse(files['b.o-b_2.json']);
   assert.deepEqual(said(files['b.o-b_2.json']), [...TEXTS.map((text) => ['alice', text]), ['b.o-b_2', 'an answer']]);
   assert.deepEqual([fromBob.format, fromBob.version, fromBob.account, fromBob.conversation], ['pawl-export', 1, 'alice', 'b.o-b_2']);
+  await alice.tab.page.keyboard.press('Escape');
+  await alice.tab.openConversation('b.o-b_2');
+  assert.equal(`#/c/${fromBob.conversationId}`, await alice.tab.address());
   assert.equal(fromBob.draft, 'not sent yet');
   assert.ok(fromBob.lines.slice(0, -1).every((line) => line.direction === 'sent' && line.status !== undefined));
   assert.ok(files['b.o-b_2.txt'].includes(' alice: two\n    lines, "quotes" and a \\\n'));

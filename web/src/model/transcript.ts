@@ -37,13 +37,14 @@ export class Transcript {
   }
 
   json(): Blob {
-    const { username, identity, draft } = this.#conversation;
+    const { id, username, identity, draft } = this.#conversation;
     const heading = {
       format: 'pawl-export',
       version: VERSION,
       exportedAt: this.#at.toISOString(),
       account: this.#account,
       conversation: username,
+      conversationId: id,
       identity,
       ...(draft && { draft }),
     };

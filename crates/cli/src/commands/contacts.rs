@@ -1,6 +1,6 @@
 //! Who is in this store. Asks nobody.
 
-use pawl_client::IdentityState;
+use pawl_client::{ConversationId, IdentityState};
 use serde::Serialize;
 
 use crate::args::Place;
@@ -12,6 +12,7 @@ use crate::words;
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "contact", rename_all = "camelCase")]
 struct Contact<'a> {
+    conversation: ConversationId,
     username: &'a str,
     identity: IdentityState,
     was_verified: bool,
@@ -25,6 +26,7 @@ pub(super) fn run(place: &Place, output: &Output) -> Result<(), Failure> {
     for person in driver.engine().snapshot().conversations {
         if output.is_json() {
             output.json(&Contact {
+                conversation: person.id,
                 username: &person.username,
                 identity: person.identity,
                 was_verified: person.was_verified,

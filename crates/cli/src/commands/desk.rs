@@ -16,7 +16,7 @@ mod open {
     use crate::clock;
     use crate::commands::errand::{Errand, News};
     use crate::handover::{Answer, Asked, Counter};
-    use crate::output::say;
+    use crate::output::{Sent, say};
 
     /// Requests that are carried out at once.
     const MAX_TASKS: usize = 64;
@@ -36,7 +36,7 @@ mod open {
     }
 
     impl Task {
-        fn done(&mut self, outcome: Result<u64, Failure>) {
+        fn done(&mut self, outcome: Result<Sent, Failure>) {
             if let Some(answer) = self.answer.take() {
                 // Whoever asked may have gone.
                 let _ = answer.send(Answer::new(outcome));
@@ -44,7 +44,7 @@ mod open {
         }
 
         /// Takes what came of a step; what concerns only this errand ends only it.
-        fn settle(&mut self, step: Result<(), Failure>) -> Result<(), Failure> {
+        fn settle(&mut self, driver: &Driver, step: Result<(), Failure>) -> Result<(), Failure> {
             match step {
                 Err(failure) if failure.is_final() => return Err(failure),
                 Err(failure) => self.done(Err(failure)),
@@ -52,7 +52,8 @@ mod open {
                     let news = self.errand.take_news().into_iter();
                     let mut sent = news.filter(|(_, news)| *news == News::Sent);
                     if let Some((position, _)) = sent.next() {
-                        self.done(Ok(position));
+                        let sent = self.errand.sent(driver, position);
+                        self.done(sent);
                     }
                 }
             }
@@ -114,7 +115,7 @@ mod open {
         ) -> Result<(), Failure> {
             for task in &mut self.tasks {
                 let step = task.errand.on_event(driver, event);
-                task.settle(step)?;
+                task.settle(driver, step)?;
             }
             Ok(())
         }
@@ -124,7 +125,7 @@ mod open {
             let now = clock::deadline(0);
             for task in &mut self.tasks {
                 let step = task.errand.go_on(driver);
-                task.settle(step)?;
+                task.settle(driver, step)?;
                 if task.deadline <= now {
                     let late = task.errand.too_late(driver);
                     task.done(Err(late));

@@ -9,6 +9,7 @@ use pawl_client::{
 
 use crate::driver::{Driver, is_an_end};
 use crate::failure::{Code, Failure};
+use crate::output::Sent;
 use crate::words;
 
 /// Texts of one errand that may wait for the relay: what keeps its group commit busy, and far below what an outbox
@@ -19,6 +20,7 @@ const KEPT: &str = "; the message is kept and goes out next time";
 
 /// Texts on their way to one person.
 pub(crate) struct Errand {
+    /// As typed, until it has been looked for; from then on a username.
     to: String,
     texts: VecDeque<String>,
     stage: Stage,
@@ -50,7 +52,7 @@ impl Errand {
     /// To somebody, as typed.
     pub(crate) fn new(to: &str) -> Self {
         Self {
-            to: to.trim_matches(' ').to_ascii_lowercase(),
+            to: to.to_owned(),
             texts: VecDeque::new(),
             stage: Stage::Looking,
             under_way: BTreeSet::new(),
@@ -86,6 +88,7 @@ impl Errand {
     /// Goes on as far as it can.
     pub(crate) fn go_on(&mut self, driver: &mut Driver) -> Result<(), Failure> {
         if matches!(self.stage, Stage::Looking) {
+            self.to = driver.username(&self.to)?;
             match self.identity(driver) {
                 Some(_) => self.stage = Stage::Open,
                 None if driver.is_online() => {
@@ -151,6 +154,15 @@ impl Errand {
 
     pub(crate) fn to(&self) -> &str {
         &self.to
+    }
+
+    /// A text that has come further, in words for others.
+    pub(crate) fn sent(&self, driver: &Driver, position: u64) -> Result<Sent, Failure> {
+        Ok(Sent {
+            to: self.to.clone(),
+            conversation: driver.conversation(&self.to)?,
+            position,
+        })
     }
 
     /// Why a wait had to end.

@@ -51,7 +51,7 @@ pub(super) async fn run(
                 let _ = std::fs::remove_file(unfinished(file));
             }
         }
-        tell(output, &conversation.username, lines?, &files)?;
+        tell(output, conversation, lines?, &files)?;
     }
     Ok(())
 }
@@ -59,15 +59,17 @@ pub(super) async fn run(
 /// All conversations, or those that were named.
 fn chosen(driver: &Driver, names: &[String]) -> Result<Vec<ConversationView>, Failure> {
     let mut all = driver.engine().snapshot().conversations;
-    let names = names.iter();
-    let names = names.map(|name| name.trim_matches(' ').to_ascii_lowercase());
-    let names: BTreeSet<_> = names.collect();
-    let unknown = |name: &&String| all.iter().all(|one| one.username != **name);
-    if let Some(name) = names.iter().find(unknown) {
-        let line = format!("there is no conversation with {name}");
-        return Err(Failure::new(Code::Unknown, line));
+    let mut chosen = BTreeSet::new();
+    for typed in names {
+        let known = driver.username(typed);
+        let known = known.and_then(|name| driver.conversation(&name));
+        let conversation = known.map_err(|_| {
+            let line = format!("there is no conversation with {}", typed.trim_matches(' '));
+            Failure::new(Code::Unknown, line)
+        })?;
+        chosen.insert(conversation);
     }
-    all.retain(|one| names.is_empty() || names.contains(&one.username));
+    all.retain(|one| names.is_empty() || chosen.contains(&one.id));
     Ok(all)
 }
 
@@ -97,7 +99,7 @@ async fn export(
         draft,
         ..
     } = conversation;
-    let heading = Heading::new(&account, username, *identity, draft);
+    let heading = Heading::new(&account, username, *id, *identity, draft);
     let [as_json, as_text] = files;
     let failed = |file: &'_ Path| {
         let file = file.to_owned();
@@ -133,16 +135,18 @@ async fn export(
 
 fn tell(
     output: &Output,
-    conversation: &str,
+    conversation: &ConversationView,
     lines: u64,
     files: &[PathBuf; 2],
 ) -> Result<(), Failure> {
+    let ConversationView { id, username, .. } = conversation;
     let files = files.each_ref().map(|file| file.to_string_lossy());
     if output.is_json() {
         return output.json(&json!({
-            "type": "exported", "conversation": conversation, "lines": lines, "files": files,
+            "type": "exported", "conversation": username, "conversationId": id, "lines": lines,
+            "files": files,
         }));
     }
-    let name = output.bold(conversation);
+    let name = output.bold(username);
     output.line(&format!("{name}  {lines} lines  {}", files.join("  ")))
 }

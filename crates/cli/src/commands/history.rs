@@ -13,9 +13,10 @@ pub(super) fn run(
     limit: u32,
 ) -> Result<(), Failure> {
     let driver = place.driver()?;
-    let name = username.trim_matches(' ').to_ascii_lowercase();
+    let name = driver.username(username)?;
+    let conversation = driver.conversation(&name)?;
     let engine = driver.engine();
-    let (lower, upper) = engine.history_range(driver.conversation(&name)?, None)?;
+    let (lower, upper) = engine.history_range(conversation, None)?;
     let own = match engine.snapshot().phase {
         Phase::Ready { username } | Phase::Registering { username } => username,
         Phase::NoAccount { .. } => String::new(),
@@ -24,7 +25,7 @@ pub(super) fn run(
         let record = record.as_ref().map(|record| record.as_slice());
         let line = engine.message_view(key, record);
         let from = if line.mine { &own } else { &name };
-        output.message(from, &line)?;
+        output.message(conversation, from, &line)?;
     }
     Ok(())
 }

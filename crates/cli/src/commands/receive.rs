@@ -147,7 +147,7 @@ impl Printer<'_> {
         let (mut through, mut seen, mut failed) = (before, 0, Ok(()));
         for line in lines.iter().filter(|line| standing(line) > before) {
             if !line.mine {
-                failed = self.output.message(&from, line);
+                failed = self.output.message(conversation, &from, line);
                 if failed.is_err() {
                     break;
                 }

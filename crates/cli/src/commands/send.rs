@@ -12,7 +12,7 @@ use crate::failure::{Code, Failure};
 #[cfg(unix)]
 use crate::handover::{self, Request};
 use crate::input;
-use crate::output::Output;
+use crate::output::{Output, Sent};
 
 /// Lines of standard input, as they come.
 type Lines = mpsc::Receiver<Result<String, Failure>>;
@@ -80,7 +80,7 @@ async fn hand_over(
             timeout: place.timeout,
         };
         match handover::ask(&store, &request).await {
-            Some(position) => show(output, "sent", errand.to(), position?)?,
+            Some(sent) => show(output, "sent", &sent?)?,
             None => return Err(busy),
         }
     }
@@ -114,7 +114,7 @@ async fn deliver(
 ) -> Result<(), Failure> {
     let mut deadline = after(timeout);
     errand.go_on(driver)?;
-    tell(output, errand)?;
+    tell(driver, output, errand)?;
     while lines.is_some() || !errand.is_done() {
         let is_waiting = lines.is_none() || !errand.has_room();
         let line = async {
@@ -144,7 +144,7 @@ async fn deliver(
                 return Err(errand.too_late(driver));
             }
         }
-        if tell(output, errand)? {
+        if tell(driver, output, errand)? {
             deadline = after(timeout);
         }
     }
@@ -152,21 +152,28 @@ async fn deliver(
 }
 
 /// Whether there was anything to tell.
-fn tell(output: &Output, errand: &mut Errand) -> Result<bool, Failure> {
+fn tell(driver: &Driver, output: &Output, errand: &mut Errand) -> Result<bool, Failure> {
     let all = errand.take_news();
     for (position, news) in &all {
         let what = match news {
             News::Written => "written",
             News::Sent => "sent",
         };
-        show(output, what, errand.to(), *position)?;
+        show(output, what, &errand.sent(driver, *position)?)?;
     }
     Ok(!all.is_empty())
 }
 
-fn show(output: &Output, what: &str, to: &str, position: u64) -> Result<(), Failure> {
+fn show(output: &Output, what: &str, sent: &Sent) -> Result<(), Failure> {
+    let Sent {
+        to,
+        conversation,
+        position,
+    } = sent;
     match output.is_json() {
-        true => output.json(&json!({ "type": what, "to": to, "position": position })),
+        true => output.json(&json!({
+            "type": what, "to": to, "conversation": conversation, "position": position,
+        })),
         false => Ok(()),
     }
 }

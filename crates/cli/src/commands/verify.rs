@@ -1,7 +1,9 @@
 //! Safety numbers: shown, compared, accepted. What is marked is the number that was given, and no other that may
 //! have taken its place.
 
-use pawl_client::{Command, CommandError, IdentityState, MessageView, SafetyNumberView};
+use pawl_client::{
+    Command, CommandError, ConversationId, IdentityState, MessageView, SafetyNumberView,
+};
 use serde::Serialize;
 
 use super::errand::Errand;
@@ -19,6 +21,7 @@ const GROUPS: usize = 4;
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "safetyNumber", rename_all = "camelCase")]
 struct Shown<'a> {
+    conversation: ConversationId,
     username: &'a str,
     number: String,
     identity: IdentityState,
@@ -33,7 +36,7 @@ pub(super) async fn run(
     undo: bool,
 ) -> Result<(), Failure> {
     let mut driver = place.driver()?;
-    let name = username.trim_matches(' ').to_ascii_lowercase();
+    let name = driver.username(username)?;
     if driver.engine().conversation_with(&name).is_none() {
         meet(&mut driver, &name, place.timeout).await?;
     }
@@ -50,7 +53,7 @@ pub(super) async fn run(
         })?;
     }
     let known = driver.engine().safety_number(conversation)?;
-    show(output, &name, &known)?;
+    show(output, conversation, &name, &known)?;
     driver.finish().await;
     Ok(())
 }
@@ -58,7 +61,7 @@ pub(super) async fn run(
 /// The changed identity is the one to write to from now on.
 pub(super) fn accept(place: &Place, username: &str, number: &str) -> Result<(), Failure> {
     let mut driver = place.driver()?;
-    let name = username.trim_matches(' ').to_ascii_lowercase();
+    let name = driver.username(username)?;
     let conversation = driver.conversation(&name)?;
     let known = driver.engine().safety_number(conversation)?;
     compare(&known, number)?;
@@ -101,9 +104,15 @@ fn compare(known: &SafetyNumberView, given: &str) -> Result<(), Failure> {
     }
 }
 
-fn show(output: &Output, name: &str, known: &SafetyNumberView) -> Result<(), Failure> {
+fn show(
+    output: &Output,
+    conversation: ConversationId,
+    name: &str,
+    known: &SafetyNumberView,
+) -> Result<(), Failure> {
     if output.is_json() {
         return output.json(&Shown {
+            conversation,
             username: name,
             number: known.groups.concat(),
             identity: known.identity,
@@ -121,5 +130,5 @@ fn show(output: &Output, name: &str, known: &SafetyNumberView) -> Result<(), Fai
     }
     output.line(&format!("Messages from the new key of {name}:"))?;
     let mut messages = known.messages.iter();
-    messages.try_for_each(|message| output.message(name, message))
+    messages.try_for_each(|message| output.message(conversation, name, message))
 }

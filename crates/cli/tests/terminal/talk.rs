@@ -1,8 +1,72 @@
 //! Two terminals and a relay: what one writes the other reads, once and in order.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::support::{Person, Relay, bytes_in, ended, pawl, text_of};
+
+/// An id that no conversation has.
+const NOBODYS: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// The one conversation that lines of JSON are about.
+#[track_caller]
+fn id_of(lines: &str) -> String {
+    let ids = lines.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let id = line["conversation"].as_str();
+        id.expect("an id").to_owned()
+    });
+    let ids: BTreeSet<_> = ids.collect();
+    assert_eq!(ids.len(), 1, "{lines}");
+    ids.into_iter().next().expect("one")
+}
+
+#[test]
+fn a_conversation_is_named_by_its_id_as_well() {
+    let relay = Relay::start();
+    let alice = Person::at(&relay, "alice");
+    let bob = Person::at(&relay, "bob");
+    let id = id_of(&alice.run(&["send", "bob", "hello", "--json"]).good());
+    assert_eq!(id.len(), 26);
+    let received = bob.run(&["receive", "--json"]).good();
+    assert_eq!(id_of(&received), id, "both have the same id");
+    assert_eq!(alice.run(&["send", &id, "again"]).good(), "");
+    assert_eq!(bob.receive(), ["alice: again"]);
+    for arguments in [
+        &["contacts", "--json"][..],
+        &["history", "bob", "--json"],
+        &["history", &id, "--json"],
+        &["verify", &id, "--json"],
+        &["send", &id, "once more", "--json"],
+    ] {
+        assert_eq!(id_of(&alice.run(arguments).good()), id, "{arguments:?}");
+    }
+    let shown = alice.run(&["history", &id]).good();
+    assert!(shown.contains(" alice: hello\n"), "{shown}");
+    let out = alice.path("out").display().to_string();
+    let exported = alice.run(&["export", "--out", &out, &id, "bob", "--json"]);
+    let exported = exported.good();
+    assert_eq!(exported.lines().count(), 1, "{exported}");
+    let names = format!(r#""conversation":"bob","conversationId":"{id}""#);
+    assert!(exported.contains(&names), "{exported}");
+    let file = std::fs::read_to_string(alice.path("out/bob.json")).expect("a file");
+    assert!(file.contains(&names), "{file}");
+    // An id is upper case and a username is lower case, so that no text is both.
+    for (name, said) in [
+        (NOBODYS, "no such conversation"),
+        (&id.to_ascii_lowercase(), "nobody has this username"),
+    ] {
+        alice.run(&["send", name, "x"]).refused(5, said);
+    }
+    for arguments in [
+        &["history", NOBODYS][..],
+        &["verify", NOBODYS],
+        &["accept", NOBODYS, "--number", "1"],
+        &["export", "--out", &out, NOBODYS],
+    ] {
+        alice.run(arguments).refused(5, "no");
+    }
+}
 
 #[test]
 fn two_terminals_talk() {
@@ -208,13 +272,22 @@ fn who_follows_sends_for_others_that_have_no_store() {
     assert_eq!(text_of(&follows.line()), "alice: hello");
     let sent = bob.run(&["send", "alice", "hello too", "--json"]).good();
     assert!(sent.contains(r#""type":"sent""#), "{sent}");
-    bob.run_with("one\ntwo\n", &["send", "alice", "--lines"])
+    let conversation = id_of(&sent);
+    bob.run_with("one\ntwo\n", &["send", &conversation, "--lines"])
         .good();
+    let sent = bob.run(&["send", &conversation, "three", "--json"]).good();
+    assert_eq!(id_of(&sent), conversation);
+    assert!(sent.contains(r#""to":"alice""#), "{sent}");
+    bob.run(&["send", NOBODYS, "x"])
+        .refused(5, "no such conversation");
     bob.run(&["send", "nobody", "x"])
         .refused(5, "nobody has this username");
     bob.run(&["send", "bob", "x"])
         .refused(2, "your own username");
-    assert_eq!(alice.receive(), ["bob: hello too", "bob: one", "bob: two"]);
+    assert_eq!(
+        alice.receive(),
+        ["bob: hello too", "bob: one", "bob: two", "bob: three"]
+    );
     follows.signal("-TERM");
     assert_eq!(follows.end().code, Some(143));
     assert!(!bob.path("store.run").exists());
