@@ -3,49 +3,51 @@
 //! account's again. Whom to believe is decided elsewhere (`trust.rs`).
 
 use pawl_protocol::AccountKey;
+use pawl_wire::{AccountId, DeviceAddress};
 use prost::Message;
 use zeroize::Zeroizing;
 
-use crate::contacts::{Contact, PeerId, account_key};
 use crate::content::Text;
 use crate::engine::Engine;
 use crate::event::{MessageView, NoticeCause};
+use crate::ids::{ContactId, ConversationId};
+use crate::inbox::Sender;
 use crate::limits::{ASIDE_OVERHEAD, MAX_ASIDE_ACCOUNT_BYTES, MAX_ASIDE_BYTES, MAX_ASIDE_TEXTS};
 use crate::lines::Line;
+use crate::ranges::RangeSet;
 use crate::records::{self, Record, RecordError};
+use crate::sorted::SortedSet;
 use crate::store::{Change, Key, Table};
 use crate::tracked::{RecordKey, Tracked};
 use crate::turn::Turn;
 
-/// Under whose name something came, and the order in which it came.
+/// In which conversation something would stand, and the order in which it came.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AsideId {
-    peer: PeerId,
+    conversation: ConversationId,
     order: u64,
 }
 
 impl RecordKey for AsideId {
     fn to_key(self) -> Key {
-        Key([self.peer.0, self.order].map(u64::to_be_bytes).concat())
+        Key([&self.conversation.as_bytes()[..], &self.order.to_be_bytes()].concat())
     }
 }
 
 impl AsideId {
     /// Reads the longer ones of the keys in [`Table::Conversations`].
     pub(crate) fn from_key(key: &Key) -> Option<Self> {
-        match key.0.as_chunks::<8>() {
-            ([peer, order], []) => Some(Self {
-                peer: PeerId(u64::from_be_bytes(*peer)),
-                order: u64::from_be_bytes(*order),
-            }),
-            _ => None,
-        }
+        let (conversation, order) = key.0.split_first_chunk()?;
+        Some(Self {
+            conversation: ConversationId::from_bytes(*conversation),
+            order: u64::from_be_bytes(order.try_into().ok()?),
+        })
     }
 }
 
 /// Something that waits.
 pub(crate) struct Waiting {
-    sender: AccountKey,
+    pub(crate) sender: DeviceAddress,
     /// The sender's number of the text; 0 for what is not a text.
     pub(crate) number: u64,
     pub(crate) line: Line,
@@ -65,12 +67,15 @@ struct WaitingRecord {
     number: u64,
     #[prost(bytes = "vec", tag = "3")]
     line: Vec<u8>,
+    #[prost(uint32, tag = "4")]
+    device: u32,
 }
 
 impl Record for Waiting {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         records::write(&WaitingRecord {
-            sender: self.sender.as_bytes().to_vec(),
+            sender: self.sender.account.0.to_vec(),
+            device: self.sender.device,
             number: self.number,
             line: self.line.encode().to_vec(),
         })
@@ -79,7 +84,10 @@ impl Record for Waiting {
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let record: WaitingRecord = records::read(bytes)?;
         Ok(Self {
-            sender: account_key(&records::fixed(&record.sender)?)?,
+            sender: DeviceAddress {
+                account: AccountId(records::fixed(&record.sender)?),
+                device: record.device,
+            },
             number: record.number,
             line: Line::decode(&record.line)?,
         })
@@ -102,51 +110,75 @@ impl Aside {
         self.waiting.load(id, waiting);
     }
 
-    /// Erases a damaged record from the store, and says under whose name it stood.
-    pub(crate) fn erase(&mut self, id: AsideId) -> PeerId {
+    /// Erases a damaged record from the store, and says in which conversation it would stand.
+    pub(crate) fn erase(&mut self, id: AsideId) -> ConversationId {
         self.waiting.erase(id);
-        id.peer
+        id.conversation
     }
 
     pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
         self.waiting.flush(changes);
     }
 
-    fn of_peer(&self, peer: PeerId) -> impl Iterator<Item = (AsideId, &Waiting)> {
-        self.waiting.iter().filter(move |(id, _)| id.peer == peer)
+    fn of_conversation(
+        &self,
+        conversation: ConversationId,
+    ) -> impl Iterator<Item = (AsideId, &Waiting)> {
+        let first = AsideId {
+            conversation,
+            order: 0,
+        };
+        let all = self.waiting.from(first);
+        all.take_while(move |(id, _)| id.conversation == conversation)
     }
 
-    fn of_sender(&self, peer: PeerId, sender: AccountKey) -> impl Iterator<Item = &Waiting> {
-        let all = self.of_peer(peer).map(|(_, waiting)| waiting);
-        all.filter(move |waiting| waiting.sender == sender)
+    fn of_account(
+        &self,
+        conversation: ConversationId,
+        account: AccountKey,
+    ) -> impl Iterator<Item = (AsideId, &Waiting)> {
+        let all = self.of_conversation(conversation);
+        all.filter(move |(_, waiting)| waiting.sender.account.0 == *account.as_bytes())
     }
 
     /// How much of one account waits.
-    pub(crate) fn count(&self, peer: PeerId, sender: AccountKey) -> usize {
-        self.of_sender(peer, sender).count()
+    pub(crate) fn count(&self, conversation: ConversationId, account: AccountKey) -> usize {
+        self.of_account(conversation, account).count()
     }
 
     /// As the review shows it.
-    pub(crate) fn views(&self, peer: PeerId, sender: AccountKey) -> Vec<MessageView> {
-        let all = self.of_peer(peer).filter(|(_, it)| it.sender == sender);
+    pub(crate) fn views(
+        &self,
+        conversation: ConversationId,
+        account: AccountKey,
+    ) -> Vec<MessageView> {
+        let all = self.of_account(conversation, account);
         all.map(|(id, waiting)| waiting.line.clone().view(id.order))
             .collect()
     }
 
     /// Whether one more thing of this size is within the account's share.
-    fn is_within_share(&self, peer: PeerId, sender: AccountKey, size: usize) -> bool {
-        let bytes: usize = self.of_sender(peer, sender).map(Waiting::size).sum();
-        self.count(peer, sender) < MAX_ASIDE_TEXTS && bytes + size <= MAX_ASIDE_ACCOUNT_BYTES
+    fn is_within_share(
+        &self,
+        conversation: ConversationId,
+        account: AccountKey,
+        size: usize,
+    ) -> bool {
+        let all = self.of_account(conversation, account);
+        let bytes: usize = all.map(|(_, waiting)| waiting.size()).sum();
+        self.count(conversation, account) < MAX_ASIDE_TEXTS
+            && bytes + size <= MAX_ASIDE_ACCOUNT_BYTES
     }
 
-    /// Where all that waits and one more thing of this size is too much: under whose name most of it waits.
-    fn most_over(&self, peer: PeerId, size: usize) -> Option<PeerId> {
+    /// Where all that waits and one more thing of this size is too much: the conversation in which most
+    /// of it waits.
+    fn most_over(&self, conversation: ConversationId, size: usize) -> Option<ConversationId> {
         let mut all = 0;
-        let mut most = (0, peer);
-        let mut current = (0, peer);
+        let mut most = (0, conversation);
+        let mut current = (0, conversation);
         for (id, waiting) in self.waiting.iter() {
-            if id.peer != current.1 {
-                current = (0, id.peer);
+            if id.conversation != current.1 {
+                current = (0, id.conversation);
             }
             current.0 += waiting.size();
             all += waiting.size();
@@ -155,15 +187,23 @@ impl Aside {
         (all + size > MAX_ASIDE_BYTES).then_some(most.1)
     }
 
-    fn push(&mut self, peer: PeerId, waiting: Waiting) {
-        let last = self.of_peer(peer).map(|(id, _)| id.order).last();
-        let order = last.unwrap_or(0) + 1;
-        self.waiting.insert(AsideId { peer, order }, waiting);
+    fn push(&mut self, conversation: ConversationId, waiting: Waiting) {
+        let last = self.of_conversation(conversation).last();
+        let order = last.map_or(0, |(id, _)| id.order) + 1;
+        let id = AsideId {
+            conversation,
+            order,
+        };
+        self.waiting.insert(id, waiting);
     }
 
-    /// Hands out, and erases, what an account wrote under a person's name, in its order.
-    pub(crate) fn take(&mut self, peer: PeerId, sender: AccountKey) -> Vec<Waiting> {
-        let all = self.of_peer(peer).filter(|(_, it)| it.sender == sender);
+    /// Hands out, and erases, what an account wrote in a conversation, in its order.
+    pub(crate) fn take(
+        &mut self,
+        conversation: ConversationId,
+        account: AccountKey,
+    ) -> Vec<Waiting> {
+        let all = self.of_account(conversation, account);
         let ids: Vec<_> = all.map(|(id, _)| id).collect();
         let taken = ids.into_iter().filter_map(|id| self.waiting.remove(id));
         taken.collect()
@@ -172,69 +212,73 @@ impl Aside {
 
 impl Engine {
     /// A text of an account that is not the pinned one. What there is no room for is not remembered
-    /// either: where the account is accepted, it learns that and sends it again.
+    /// either: where the account is accepted, its device learns that and sends it again.
     pub(crate) fn set_aside_text(
         &mut self,
-        peer: PeerId,
-        sender: AccountKey,
+        conversation: ConversationId,
+        sender: Sender,
         text: Text,
         turn: &mut Turn<'_>,
     ) {
-        let conversation = self.conversations.get(peer);
-        let came = conversation.and_then(|c| c.unaccepted(&sender));
-        if came.is_some_and(|came| came.contains(text.number)) {
+        let stream = self.channels.stream(sender.device, conversation);
+        if stream.is_some_and(|stream| stream.received.contains(text.number)) {
             return;
         }
         let (number, after) = (text.number, text.after);
         let waiting = Waiting {
-            sender,
+            sender: sender.device,
             number,
             line: Line::received(text, turn.now),
         };
-        if self.makes_room(peer, &waiting)
-            && let Some(conversation) = self.conversations.edit(peer)
-            && conversation
-                .unaccepted_mut(&sender)
+        if self.makes_room(conversation, sender, &waiting)
+            && let Some(channel) = self.channels.edit(sender.device)
+            && channel
+                .stream_mut(conversation)
+                .received
                 .try_insert(after + 1, number)
         {
-            self.aside.push(peer, waiting);
-            turn.shown.insert(peer);
+            self.aside.push(conversation, waiting);
+            turn.shown.insert(conversation);
         }
     }
 
     /// What such an account sent and this version cannot show.
     pub(crate) fn set_aside_notice(
         &mut self,
-        peer: PeerId,
-        sender: AccountKey,
+        conversation: ConversationId,
+        sender: Sender,
         cause: NoticeCause,
         turn: &mut Turn<'_>,
     ) {
-        let last = self.aside.of_sender(peer, sender).last();
+        let last = self.aside.of_account(conversation, sender.account).last();
+        let is_news = last.is_none_or(|(_, it)| it.line.notice != Some(cause));
         let waiting = Waiting {
-            sender,
+            sender: sender.device,
             number: 0,
             line: Line::notice(cause, turn.now),
         };
-        if last.is_none_or(|it| it.line.notice != Some(cause)) && self.makes_room(peer, &waiting) {
-            self.aside.push(peer, waiting);
-            turn.shown.insert(peer);
+        if is_news && self.makes_room(conversation, sender, &waiting) {
+            self.aside.push(conversation, waiting);
+            turn.shown.insert(conversation);
         }
     }
 
     /// Whether one more thing may wait. Where too much waits in all, the accounts that had a name first
-    /// go first, of the name under which most waits.
-    fn makes_room(&mut self, peer: PeerId, new: &Waiting) -> bool {
-        if !self.aside.is_within_share(peer, new.sender, new.size()) {
+    /// go first, of the conversation in which most waits.
+    fn makes_room(&mut self, conversation: ConversationId, sender: Sender, new: &Waiting) -> bool {
+        let account = sender.account;
+        if !(self.aside).is_within_share(conversation, account, new.size()) {
             return false;
         }
-        while let Some(most) = self.aside.most_over(peer, new.size()) {
-            let contact = self.contacts.get(most);
-            let mut holders = contact.into_iter().flat_map(|c| &c.changed);
-            let oldest = holders.find(|(it, _)| self.aside.count(most, *it) > 0);
-            match oldest.map(|(account, _)| *account) {
-                Some(account) if (most, account) != (peer, new.sender) => {
-                    self.drop_aside(most, account);
+        while let Some(most) = self.aside.most_over(conversation, new.size()) {
+            let contact = self.contacts.in_conversation(most);
+            let contact = contact.and_then(|contact| self.contacts.get(contact));
+            let mut holders = contact.into_iter().flat_map(|it| it.unaccepted());
+            let oldest = holders.find(|it| self.aside.count(most, *it) > 0);
+            drop(holders);
+            match oldest {
+                Some(oldest) if (most, oldest) != (conversation, account) => {
+                    self.drop_aside(most, oldest);
                 }
                 _ => return false,
             }
@@ -243,36 +287,47 @@ impl Engine {
     }
 
     /// An account's texts go, and that they came is forgotten with them.
-    pub(crate) fn drop_aside(&mut self, peer: PeerId, account: AccountKey) {
-        let any = !self.aside.take(peer, account).is_empty();
-        if let Some(conversation) = self.conversations.edit(peer) {
-            conversation.forget_unaccepted(&account);
-            conversation.dropped |= any;
+    pub(crate) fn drop_aside(&mut self, conversation: ConversationId, account: AccountKey) {
+        let any = !self.aside.take(conversation, account).is_empty();
+        for device in self.channels.of_account(&account) {
+            let stream = self.channels.stream(device, conversation);
+            if stream.is_some_and(|stream| !stream.received.is_empty())
+                && let Some(channel) = self.channels.edit(device)
+            {
+                channel.stream_mut(conversation).received = RangeSet::default();
+            }
+        }
+        if any && let Some(conversation) = self.conversations.edit(conversation) {
+            conversation.dropped = true;
         }
     }
 
     /// The same for all accounts that the user has not accepted.
-    pub(crate) fn drop_all_aside(&mut self, peer: PeerId) {
-        let contact = self.contacts.get(peer);
-        let all = contact.map(|c| c.changed.iter().map(|(account, _)| *account).collect());
-        let all: Vec<AccountKey> = all.unwrap_or_default();
-        for account in all {
-            self.drop_aside(peer, account);
+    pub(crate) fn drop_all_aside(&mut self, contact: ContactId) {
+        let Some(known) = self.contacts.get(contact) else {
+            return;
+        };
+        let conversation = known.conversation();
+        let accounts: Vec<_> = known.unaccepted().collect();
+        for account in accounts {
+            self.drop_aside(conversation, account);
         }
     }
 
-    /// After loading: whose texts nobody can accept any more, because a record is lost, or because an older
-    /// version did not forget them when the name was given back.
+    /// After loading: whose texts nobody can accept any more, because a record is lost.
     pub(crate) fn settle_aside(&mut self) {
         let waiting = self.aside.waiting.iter();
-        let mut all: Vec<_> = waiting.map(|(id, it)| (id.peer, it.sender)).collect();
-        for (peer, conversation) in self.conversations.iter() {
-            all.extend(conversation.unaccepted_accounts().map(|it| (peer, it)));
-        }
-        for (peer, account) in all {
-            let is_held = |c: &Contact| c.changed.iter().any(|(it, _)| *it == account);
-            if !self.contacts.get(peer).is_some_and(is_held) {
-                self.drop_aside(peer, account);
+        let all: SortedSet<_> = waiting
+            .map(|(id, it)| (id.conversation, it.sender.account.0))
+            .collect();
+        for (conversation, account) in all {
+            let contact = self.contacts.in_conversation(conversation);
+            let contact = contact.and_then(|contact| self.contacts.get(contact));
+            let mut holders = contact.into_iter().flat_map(|it| it.unaccepted());
+            let is_held = holders.any(|it| *it.as_bytes() == account);
+            drop(holders);
+            if let (false, Ok(account)) = (is_held, AccountKey::from_bytes(&account)) {
+                self.drop_aside(conversation, account);
             }
         }
     }

@@ -1,120 +1,104 @@
-//! Beginning a session with somebody: claim a prekey bundle, verify it against the pinned account, and
+//! Beginning a session with a device: claim its prekey bundle, verify it against the pinned account, and
 //! only then make a session of it. What is not signed by that account is refused, and nothing is sent.
 
 use pawl_protocol::{
-    AccountRecord, KemPreKey, OneTimePreKey, PreKeyBundle, Session, SignedPreKey,
+    AccountRecord, DeviceId, KemPreKey, OneTimePreKey, PreKeyBundle, Session, SignedPreKey,
     VerifiedAccountRecord, VerifiedPreKeyBundle,
 };
-use pawl_wire::{Bundle, BundleRefusal, ClaimId, ClientFrame, KeyRecord};
+use pawl_wire::{Bundle, BundleRefusal, ClaimId, ClientFrame, DeviceAddress, KeyRecord};
 
-use crate::account::wire_address;
-use crate::contacts::{Contact, PeerId};
+use crate::channel::sessions::Slot;
+use crate::contacts::Contact;
 use crate::engine::Engine;
 use crate::error::AlertCode;
-use crate::sessions::Slot;
+use crate::ids::ContactId;
+use crate::limits::MAX_CLAIMS;
 use crate::sorted::SortedMap;
 use crate::turn::Turn;
 
 /// Claims of this connection.
-pub(crate) type Claims = SortedMap<ClaimId, PeerId>;
+pub(crate) type Claims = SortedMap<ClaimId, DeviceAddress>;
 
 impl Engine {
-    /// Claims a bundle for everybody who is to be written to and has no session.
-    pub(crate) fn claim_bundles(&mut self, turn: &mut Turn<'_>) {
-        if !self.relay.is_online() {
-            return;
+    /// Claims a bundle of a device that is to be written to and has no session; false where so many are
+    /// asked for that answers come first.
+    pub(crate) fn claim_bundle(&mut self, device: DeviceAddress, turn: &mut Turn<'_>) -> bool {
+        let claims = &self.lookups.claims;
+        if claims.values().any(|asked| *asked == device) {
+            return true;
         }
-        let waiting: Vec<PeerId> = self
-            .outbox
-            .ids()
-            .filter(|id| {
-                self.outbox
-                    .get(*id)
-                    .is_some_and(|e| e.sealed.is_none() && !e.failed)
-            })
-            .map(|id| id.peer)
-            .collect();
-        for peer in waiting {
-            let is_asked = self.lookups.claims.values().any(|asked| *asked == peer);
-            if !is_asked && !self.lookups.is_refreshing(peer) {
-                self.claim_bundle(peer, turn);
-            }
+        if claims.len() >= MAX_CLAIMS {
+            return false;
         }
-    }
-
-    fn claim_bundle(&mut self, peer: PeerId, turn: &mut Turn<'_>) {
-        let is_held = self.sending.is_held(peer, turn.now);
-        let Some(contact) = self.contacts.get(peer) else {
-            return;
+        let Some(channel) = self.channels.get(device) else {
+            return true;
         };
-        if is_held || !contact.changed.is_empty() || contact.active.is_some() {
-            return;
-        }
-        let device = contact
-            .verified_record()
-            .map(|record| record.devices()[0].address());
-        let Some(device) = device else {
-            // The device list was lost to damage; the relay's must be of the pinned account.
-            self.refresh(peer);
-            return;
-        };
-        let claim = contact.claim.unwrap_or_else(|| ClaimId(turn.random()));
-        if contact.claim.is_none()
-            && let Some(contact) = self.contacts.edit(peer)
+        let known = channel.claim;
+        let claim = known.unwrap_or_else(|| ClaimId(turn.random()));
+        if known.is_none()
+            && let Some(channel) = self.channels.edit(device)
         {
-            contact.claim = Some(claim);
+            channel.claim = Some(claim);
         }
-        self.lookups.claims.insert(claim, peer);
-        let device = wire_address(device);
+        self.lookups.claims.insert(claim, device);
         turn.send(&ClientFrame::FetchBundle { claim, device });
+        true
     }
 
     pub(crate) fn on_bundle(&mut self, claim: ClaimId, bundle: &Bundle, turn: &mut Turn<'_>) {
-        let Some(peer) = self.lookups.claims.remove(&claim) else {
-            return;
-        };
-        let Some(contact) = self.contacts.edit(peer) else {
+        let Some(device) = self.lookups.claims.remove(&claim) else {
             return;
         };
         // What was asked for before their identity or their devices changed is no longer wanted.
-        if contact.claim != Some(claim) {
+        let Some(channel) = self.channels.edit(device) else {
             return;
+        };
+        if channel.claim != Some(claim) {
+            return self.wake(device);
         }
-        contact.claim = None;
+        channel.claim = None;
+        let has_head = channel
+            .head
+            .is_some_and(|tag| self.sessions.get(tag).is_some());
+        let Some(id) = self.contacts.pinned(&device.account.0) else {
+            return;
+        };
         // They may have written in the meantime, or changed.
-        if contact.active.is_some() || !contact.changed.is_empty() {
-            return;
-        }
-        let account = contact.account;
+        let contact = self.contacts.get(id);
+        let Some(contact) = contact.filter(|it| !has_head && !it.is_changed()) else {
+            return self.wake(device);
+        };
         let mut is_old = false;
-        let session = verify(contact, bundle).and_then(|(record, keys)| {
-            is_old = !self.take_devices(peer, &record);
+        let session = verify(contact, device, bundle).and_then(|(record, keys)| {
+            is_old = !self.take_devices(id, &record);
             (!is_old).then_some(())?;
             let own = self.account.get().ready()?;
             Session::initiate(&own.device, keys, turn.rng).ok()
         });
         let Some(session) = session else {
-            return self.refuse_keys(peer, is_old, turn);
+            return self.refuse_keys(id, is_old, turn);
         };
         let tag = session.tag();
         self.sessions.insert(tag, Slot::new(session, turn.now));
-        self.sessions.drop_surplus(&account, Some(tag));
-        if let Some(contact) = self.contacts.edit(peer) {
-            contact.active = Some(tag);
-            contact.remember(tag);
-            self.receipts.delay(turn.now);
+        self.sessions.drop_surplus(device, Some(tag));
+        if let Some(channel) = self.channels.edit(device) {
+            channel.head = Some(tag);
         }
+        self.channels.remember(device, tag);
+        self.receipts.delay(turn.now);
+        self.wake(device);
     }
 
-    /// The keys are not signed by this person, or are by an old list of their devices: say so, send nothing.
-    pub(crate) fn refuse_keys(&mut self, peer: PeerId, is_old: bool, turn: &mut Turn<'_>) {
-        if let Some(username) = self.username_of(peer) {
+    /// The keys are not signed by this person, or are by an old list of their devices: say so, send
+    /// nothing.
+    pub(crate) fn refuse_keys(&mut self, contact: ContactId, is_old: bool, turn: &mut Turn<'_>) {
+        if let Some(username) = self.contacts.username(contact) {
             turn.alert(match is_old {
                 true => AlertCode::DevicesRefused { username },
                 false => AlertCode::KeysRefused { username },
             });
         }
-        self.fail_all(peer, turn);
+        self.fail_all(contact, turn);
     }
 
     pub(crate) fn on_no_bundle(
@@ -124,13 +108,17 @@ impl Engine {
         retry_after_ms: u64,
         turn: &mut Turn<'_>,
     ) {
-        let Some(peer) = self.lookups.claims.remove(&claim) else {
+        let Some(device) = self.lookups.claims.remove(&claim) else {
             return;
         };
         match cause {
-            BundleRefusal::UnknownDevice => self.refresh(peer),
+            BundleRefusal::UnknownDevice => {
+                if let Some(contact) = self.contacts.pinned(&device.account.0) {
+                    self.refresh(contact);
+                }
+            }
             BundleRefusal::RateLimited | BundleRefusal::Unavailable => {
-                self.sending.hold(peer, retry_after_ms, turn.now);
+                self.sending.hold(device, retry_after_ms, turn.now);
             }
         }
     }
@@ -139,14 +127,14 @@ impl Engine {
 /// The bundle's device list and keys, where both are the pinned account's and the device is listed.
 fn verify(
     contact: &Contact,
+    device: DeviceAddress,
     bundle: &Bundle,
 ) -> Option<(VerifiedAccountRecord, VerifiedPreKeyBundle)> {
     let record = AccountRecord::decode(&bundle.account_record)
         .ok()?
         .verify()
         .ok()?;
-    let wanted = contact.verified_record()?.devices()[0].address();
-    let certificate = record.device(wanted.device)?.clone();
+    let certificate = record.device(DeviceId::new(device.device)?)?.clone();
     let keys = PreKeyBundle {
         certificate,
         signed_prekey: numbered(
@@ -160,7 +148,7 @@ fn verify(
             None => None,
         },
     };
-    let keys = keys.verify(&contact.account).ok()?;
+    let keys = keys.verify(&contact.account()).ok()?;
     Some((record, keys))
 }
 

@@ -1,22 +1,23 @@
 //! Commands: checked, carried out, answered once. A command that succeeded and is asked again is only
 //! answered again; one that failed has changed nothing and is tried anew.
 
-use pawl_wire::UsernameError;
 use pawl_wire::limits::MAX_USERNAME;
+use pawl_wire::{DeviceAddress, UsernameError};
 
 use crate::MAX_TEXT;
 use crate::command::{Command, CommandId};
-use crate::contacts::PeerId;
-use crate::content::{Content, Text};
+use crate::content::Text;
 use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::event::{MessageStatus, NoticeCause};
-use crate::ids::ConversationId;
+use crate::ids::{ContactId, ConversationId};
 use crate::limits::PREVIEW_CHARS;
 use crate::lines::{self, Line};
+use crate::outbox::{Part, PartState};
 use crate::records::Record;
 use crate::store::{Change, Table};
 use crate::turn::Turn;
+use crate::unread::TextOf;
 
 impl From<UsernameError> for CommandError {
     fn from(error: UsernameError) -> Self {
@@ -63,21 +64,21 @@ impl Engine {
                 conversation,
                 through,
             } => self
-                .peer(conversation)
-                .map(|peer| self.mark_read(peer, through, turn)),
+                .contact_in(conversation)
+                .map(|_| self.mark_read(conversation, through, turn)),
             Command::MarkVerified {
                 conversation,
                 verified,
                 number,
             } => self
                 .looked_at(conversation, &number)
-                .map(|peer| self.mark_verified(peer, verified, turn)),
+                .map(|contact| self.mark_verified(contact, verified, turn)),
             Command::AcceptIdentity {
                 conversation,
                 number,
             } => self
                 .looked_at(conversation, &number)
-                .map(|peer| self.accept_identity(peer, turn)),
+                .map(|contact| self.accept_identity(contact, turn)),
         };
         self.done(id, result, turn);
     }
@@ -95,7 +96,11 @@ impl Engine {
         turn.done.push((id, result.err()));
     }
 
-    pub(crate) fn peer(&self, conversation: ConversationId) -> Result<PeerId, CommandError> {
+    /// The other of a conversation.
+    pub(crate) fn contact_in(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<ContactId, CommandError> {
         if self.account.get().ready().is_none() {
             return Err(CommandError::NoAccount);
         }
@@ -106,18 +111,18 @@ impl Engine {
 
     fn send_text(
         &mut self,
-        conversation: ConversationId,
+        id: ConversationId,
         text: String,
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {
-        let peer = self.peer(conversation)?;
+        let contact = self.contact_in(id)?;
         check_text(&text)?;
         if self.outbox.is_full() {
             return Err(CommandError::OutboxFull);
         }
         let conversation = self
             .conversations
-            .edit(peer)
+            .edit(id)
             .ok_or(CommandError::UnknownConversation)?;
         // Never a number twice, not even where this store is an old copy of itself.
         let number = conversation.next_number.max(self.born_at);
@@ -147,11 +152,11 @@ impl Engine {
             id: content.id,
             sent_at: content.sent_at,
         };
-        self.enqueue(peer, number, position, false, &Content::Text(content));
-        let status = self.status(peer, number);
-        self.write_line(peer, position, line, Some(status), turn);
+        self.enqueue_text(id, position, content, turn);
+        let status = self.status(id, number);
+        self.write_line(id, position, line, Some(status), turn);
         if is_first {
-            self.retry_requests_of(peer, turn);
+            self.retry_requests_of(contact, turn);
         }
         Ok(())
     }
@@ -162,102 +167,105 @@ impl Engine {
         position: u64,
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {
-        let peer = self.peer(conversation)?;
-        let at_position = |id: &_| {
-            self.outbox
-                .get(*id)
-                .is_some_and(|e| e.position == position && e.failed)
+        let contact = self.contact_in(conversation)?;
+        let known = self.conversations.get(conversation);
+        let number = known.and_then(|it| it.own.number_at(position));
+        let text = number.and_then(|number| self.outbox.text(conversation, number));
+        let is_refused = |part: &Part| part.state == PartState::Refused;
+        let refused = text.filter(|(_, entry)| entry.parts().iter().any(is_refused));
+        let Some(id) = refused.map(|(id, _)| id) else {
+            return self.retry_lost(conversation, position, turn);
         };
-        let id = self
-            .outbox
-            .ids_of(peer)
-            .into_iter()
-            .find(|id| id.number > 0 && at_position(id));
-        let Some(id) = id else {
-            return self.retry_lost(peer, position, turn);
-        };
-        self.outbox.set_failed(id, false);
-        self.sending.release(peer);
-        turn.show_status(peer, position, self.status(peer, id.number));
+        self.outbox.change(id, |parts| {
+            for part in parts.iter_mut().filter(|part| is_refused(part)) {
+                part.state = PartState::Wanted;
+            }
+        });
+        self.release_contact(contact);
+        self.show_text(id, turn);
         Ok(())
     }
 
     fn save_draft(
         &mut self,
-        conversation: ConversationId,
+        id: ConversationId,
         text: String,
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {
-        let peer = self.peer(conversation)?;
+        self.contact_in(id)?;
         check_length(&text)?;
-        if self
-            .conversations
-            .get(peer)
-            .is_some_and(|c| c.draft != text)
-            && let Some(conversation) = self.conversations.edit(peer)
+        if self.conversations.get(id).is_some_and(|c| c.draft != text)
+            && let Some(conversation) = self.conversations.edit(id)
         {
             conversation.draft = text;
-            turn.shown.insert(peer);
+            turn.shown.insert(id);
         }
         Ok(())
     }
 
-    /// A text from the pinned account, on this disk with this step. One whose number is known came before.
-    pub(crate) fn receive_text(&mut self, peer: PeerId, text: Text, turn: &mut Turn<'_>) {
-        let Some(conversation) = self.conversations.edit(peer) else {
+    /// A text of a device of the pinned account, on this disk with this step. One whose number is known
+    /// came before.
+    pub(crate) fn receive_text(
+        &mut self,
+        id: ConversationId,
+        device: DeviceAddress,
+        text: Text,
+        turn: &mut Turn<'_>,
+    ) {
+        self.channels.set_receipt_due(device, true);
+        self.receipts.gather(turn.now);
+        let Some(channel) = self.channels.edit(device) else {
             return;
         };
-        conversation.owes = true;
-        self.receipts.gather(turn.now);
-        let received = &mut conversation.received;
-        if std::mem::take(&mut conversation.mending.amnesia) {
-            received.insert_range(1, text.number - 1);
+        let stream = channel.stream_mut(id);
+        if std::mem::take(&mut stream.received_unknown) {
+            stream.received.insert_range(1, text.number - 1);
         }
         // What there is no room to remember is not shown: its sender learns that, and sends it again.
-        if received.contains(text.number) || !received.try_insert(text.after + 1, text.number) {
+        if stream.received.contains(text.number)
+            || !stream.received.try_insert(text.after + 1, text.number)
+        {
             return;
         }
         let number = text.number;
-        self.append_received(peer, number, Line::received(text, turn.now), turn);
+        let line = Line::received(text, turn.now);
+        self.append_received(id, Some(TextOf { device, number }), line, turn);
     }
 
-    /// A line of the pinned account's; `number` is 0 for what is not a text.
+    /// A line of somebody else's; `text` is nothing for what is not a text.
     pub(crate) fn append_received(
         &mut self,
-        peer: PeerId,
-        number: u64,
+        id: ConversationId,
+        text: Option<TextOf>,
         line: Line,
         turn: &mut Turn<'_>,
     ) {
-        if let Some(conversation) = self.conversations.edit(peer) {
+        if let Some(conversation) = self.conversations.edit(id) {
             let position = conversation.take_position();
-            if number > 0 {
-                conversation.unseen.push(number, position);
+            if text.is_some() {
+                conversation.unread.push(text, position);
             }
-            self.write_line(peer, position, line, None, turn);
+            self.write_line(id, position, line, None, turn);
         }
     }
 
     /// A line that says what happened; never the same one twice in a row, however much comes.
-    pub(crate) fn notice(&mut self, peer: PeerId, cause: NoticeCause, turn: &mut Turn<'_>) {
-        if self
-            .conversations
-            .get(peer)
-            .is_some_and(|c| c.last_notice != Some(cause))
-        {
-            self.append_received(peer, 0, Line::notice(cause, turn.now), turn);
+    pub(crate) fn notice(&mut self, id: ConversationId, cause: NoticeCause, turn: &mut Turn<'_>) {
+        let conversation = self.conversations.get(id);
+        if conversation.is_some_and(|c| c.last_notice != Some(cause)) {
+            self.append_received(id, None, Line::notice(cause, turn.now), turn);
         }
     }
 
     pub(crate) fn write_line(
         &mut self,
-        peer: PeerId,
+        id: ConversationId,
         position: u64,
         line: Line,
         status: Option<MessageStatus>,
         turn: &mut Turn<'_>,
     ) {
-        if let Some(conversation) = self.conversations.edit(peer) {
+        if let Some(conversation) = self.conversations.edit(id) {
             conversation.active_at = turn.now;
             conversation.last_notice = line.notice;
             if line.notice.is_none() {
@@ -268,13 +276,13 @@ impl Engine {
         }
         turn.changes.push(Change::Put {
             table: Table::Messages,
-            key: lines::key(peer, position),
+            key: lines::key(id, position),
             value: line.encode(),
         });
-        turn.shown.insert(peer);
+        turn.shown.insert(id);
         let mut view = line.view(position);
         view.status = status;
-        turn.show_line(peer, view);
+        turn.show_line(id, view);
     }
 }
 

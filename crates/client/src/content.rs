@@ -7,9 +7,9 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::MAX_TEXT;
+use crate::channel::sessions::{tags_from_bytes, tags_to_bytes};
 use crate::limits::{MAX_RECEIPT_RANGES, MAX_UNREADABLE_TAGS, MEND_ROUNDS};
 use crate::ranges::RangeSet;
-use crate::sessions::{tags_from_bytes, tags_to_bytes};
 
 /// Field numbers. A number is never used again with another meaning.
 mod proto {
@@ -62,6 +62,9 @@ const TEXT: u32 = 1;
 const RECEIPT: u32 = 2;
 /// Was a message without content; nobody sends it any more.
 const REFRESH: u32 = 3;
+
+/// What a content counts as besides its text.
+const CONTENT_OVERHEAD: usize = 256;
 
 /// One thing that a user (or their device) says to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +119,14 @@ pub(crate) enum ContentError {
 }
 
 impl Content {
+    /// Bytes that it takes in memory, about.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => text.text.len() + CONTENT_OVERHEAD,
+            Self::Receipt(_) => CONTENT_OVERHEAD,
+        }
+    }
+
     /// The plaintext, with the sender's signed account record where the other may not know it.
     pub(crate) fn encode(&self, introduction: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
         let mut message = proto::Content {

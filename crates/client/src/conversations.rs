@@ -1,24 +1,26 @@
-//! Conversations: their lines' positions and numbers, how far own messages have come, what was not seen
-//! yet, the draft. The lines themselves stand in the store and are never all in memory (`lines.rs`).
+//! Conversations: their lines' positions, the numbers of own texts and how far these have come, what was
+//! not seen yet, the draft. The lines themselves stand in the store and are never all in memory
+//! (`lines.rs`). What one device of the other has is `channel`'s.
 
 use pawl_protocol::AccountKey;
 use pawl_wire::Username;
 use prost::Message;
 use zeroize::Zeroizing;
 
-use crate::contacts::{PeerId, account_key};
+use crate::channel::Stream;
+use crate::contacts::account_key;
 use crate::event::{MessageStatus, NoticeCause};
-use crate::ids::ConversationId;
+use crate::ids::{ContactId, ConversationId};
 use crate::lines;
-use crate::mending::Mending;
 use crate::number_map::NumberMap;
 use crate::ranges::RangeSet;
 use crate::records::{self, Record, RecordError};
 use crate::tracked::Tracked;
+use crate::unread::{RunRecord, Unread};
 
-/// One conversation.
+/// One conversation: between this person and one other.
 pub(crate) struct Conversation {
-    pub(crate) id: ConversationId,
+    pub(crate) contact: ContactId,
     pub(crate) username: Username,
     /// The account pinned for it, so that a damaged contact record does not lose the pin.
     pub(crate) account: AccountKey,
@@ -30,31 +32,18 @@ pub(crate) struct Conversation {
     pub(crate) next_number: u64,
     /// Own texts to the pinned account that are not known to be read, and the newest of the others.
     pub(crate) own: NumberMap,
-    /// Received texts that were not seen.
-    pub(crate) unseen: NumberMap,
-    /// Own texts that the other's device has.
+    pub(crate) unread: Unread,
+    /// Own texts that a device of the other has had.
     pub(crate) delivered: RangeSet,
     /// Own texts that the other has seen.
     pub(crate) read: RangeSet,
     /// Own texts to accounts that were pinned before: nobody says any more what became of them.
     pub(crate) former: RangeSet,
-    /// Own texts that are not sent again: their record is damaged, or they were tried too often, or had
-    /// arrived long ago.
+    /// Own texts that are not sent again to anybody: their record is damaged, or they were tried too
+    /// often.
     pub(crate) lost: RangeSet,
-    /// Texts of the pinned account that are on this disk. Never has a gap closed for want of room.
-    pub(crate) received: RangeSet,
-    /// Texts of accounts that are not accepted yet, which wait aside. Each account has its own numbers: nobody
-    /// can hide another's texts by using theirs.
-    unaccepted: Vec<(AccountKey, RangeSet)>,
     /// Something that waited aside was dropped, and no line has said so yet.
     pub(crate) dropped: bool,
-    /// Received texts that were seen.
-    pub(crate) seen: RangeSet,
-    /// A receipt is due.
-    pub(crate) owes: bool,
-    /// Own texts that the other had at its last word, which a device that went back in time takes back.
-    pub(crate) known: RangeSet,
-    pub(crate) mending: Mending,
     pub(crate) preview: String,
     /// Number and position of the newest text, where it is an own one.
     pub(crate) newest_own: Option<(u64, u64)>,
@@ -68,105 +57,74 @@ pub(crate) struct Conversation {
 }
 
 /// All of them.
-pub(crate) type Conversations = Tracked<PeerId, Conversation>;
+pub(crate) type Conversations = Tracked<ConversationId, Conversation>;
 
 #[derive(Clone, PartialEq, Message)]
 struct ConversationRecord {
-    #[prost(string, tag = "1")]
+    #[prost(uint64, tag = "1")]
+    contact: u64,
+    #[prost(string, tag = "2")]
     username: String,
-    #[prost(bytes = "vec", tag = "2")]
+    #[prost(bytes = "vec", tag = "3")]
     account: Vec<u8>,
-    #[prost(uint64, tag = "3")]
-    next_position: u64,
     #[prost(uint64, tag = "4")]
-    next_number: u64,
-    #[prost(uint64, repeated, tag = "5")]
-    own: Vec<u64>,
-    #[prost(uint64, repeated, tag = "6")]
-    unseen: Vec<u64>,
-    #[prost(uint64, repeated, tag = "7")]
-    delivered: Vec<u64>,
-    #[prost(uint64, repeated, tag = "8")]
-    read: Vec<u64>,
-    #[prost(uint64, repeated, tag = "9")]
-    lost: Vec<u64>,
-    #[prost(string, tag = "12")]
-    preview: String,
-    #[prost(uint64, tag = "13")]
-    active_at: u64,
-    #[prost(string, tag = "14")]
-    draft: String,
-    #[prost(uint32, tag = "15")]
-    last_notice: u32,
-    // 10 and 11 were what receipts still had to say.
-    #[prost(uint64, repeated, tag = "16")]
-    received: Vec<u64>,
-    #[prost(message, repeated, tag = "17")]
-    unaccepted: Vec<UnacceptedRecord>,
-    #[prost(uint64, repeated, tag = "18")]
-    seen: Vec<u64>,
-    #[prost(bool, tag = "19")]
-    owes: bool,
-    // 20 was what is below in 23 and 24, as a message.
-    #[prost(uint64, repeated, tag = "21")]
-    known: Vec<u64>,
-    #[prost(uint64, tag = "22")]
     list_version: u64,
-    #[prost(uint64, repeated, tag = "23")]
-    mending: Vec<u64>,
-    #[prost(bytes = "vec", tag = "24")]
-    unreadable: Vec<u8>,
-    #[prost(uint64, repeated, tag = "25")]
+    #[prost(uint64, tag = "5")]
+    next_position: u64,
+    #[prost(uint64, tag = "6")]
+    next_number: u64,
+    #[prost(uint64, repeated, tag = "7")]
+    own: Vec<u64>,
+    #[prost(message, repeated, tag = "8")]
+    unread: Vec<RunRecord>,
+    #[prost(uint64, repeated, tag = "9")]
+    delivered: Vec<u64>,
+    #[prost(uint64, repeated, tag = "10")]
+    read: Vec<u64>,
+    #[prost(uint64, repeated, tag = "11")]
     former: Vec<u64>,
-    #[prost(bool, tag = "26")]
+    #[prost(uint64, repeated, tag = "12")]
+    lost: Vec<u64>,
+    #[prost(bool, tag = "13")]
     dropped: bool,
-    /// Number and position, zeros where the newest text is not an own one; nothing where an older version wrote this.
-    #[prost(uint64, repeated, tag = "27")]
+    #[prost(string, tag = "14")]
+    preview: String,
+    /// Number and position; nothing where the newest text is not an own one.
+    #[prost(uint64, repeated, tag = "15")]
     newest_own: Vec<u64>,
-    /// Nothing where an older version wrote this.
-    #[prost(uint32, tag = "28")]
+    #[prost(uint64, tag = "16")]
+    active_at: u64,
+    #[prost(string, tag = "17")]
+    draft: String,
+    #[prost(uint32, tag = "18")]
+    last_notice: u32,
+    #[prost(uint32, tag = "19")]
     handovers: u32,
-    #[prost(bytes = "vec", tag = "29")]
-    id: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct UnacceptedRecord {
-    #[prost(bytes = "vec", tag = "1")]
-    account: Vec<u8>,
-    #[prost(uint64, repeated, tag = "2")]
-    received: Vec<u64>,
 }
 
 impl Conversation {
     /// An empty one, whose numbers begin at `first`: 1, or where an earlier record of it was lost, a
     /// number above all that it can have used.
     pub(crate) fn new(
-        id: ConversationId,
+        contact: ContactId,
         username: Username,
         account: AccountKey,
         first: u64,
     ) -> Self {
         Self {
-            id,
+            contact,
             username,
             account,
             list_version: 0,
             next_position: first,
             next_number: first,
             own: NumberMap::default(),
-            unseen: NumberMap::default(),
+            unread: Unread::default(),
             delivered: RangeSet::default(),
             read: RangeSet::default(),
             former: RangeSet::default(),
             lost: RangeSet::default(),
-            received: RangeSet::default(),
-            unaccepted: Vec::new(),
             dropped: false,
-            seen: RangeSet::default(),
-            owes: false,
-            known: RangeSet::default(),
-            mending: Mending::default(),
             preview: String::new(),
             newest_own: None,
             active_at: 0,
@@ -183,6 +141,11 @@ impl Conversation {
         position
     }
 
+    /// The newest number that an own text has had.
+    pub(crate) const fn newest_number(&self) -> u64 {
+        self.next_number - 1
+    }
+
     /// How far an own text has come that does not wait in the outbox.
     pub(crate) fn status_of_sent(&self, number: u64) -> MessageStatus {
         if self.read.contains(number) {
@@ -196,180 +159,93 @@ impl Conversation {
         }
     }
 
-    /// Another account is pinned. What was sent to the old one is never sent again to the new one, nor is
-    /// the new one believed about it: only these own texts are meant for it.
+    /// Another account is pinned. What was sent to the old one is never sent again to the new one, nor
+    /// is the new one believed about it: only these own texts are meant for it.
     pub(crate) fn begin_with(&mut self, account: AccountKey, own: NumberMap) {
         self.account = account;
         self.own = own;
-        self.former.insert_range(1, self.next_number - 1);
+        self.former.insert_range(1, self.newest_number());
         let none = RangeSet::default();
         for (number, _) in self.own.between(&self.former, &none, usize::MAX) {
             self.former.remove(number);
         }
         self.list_version = 0;
-        let unaccepted = std::mem::take(&mut self.unaccepted).into_iter();
-        let theirs = unaccepted.filter(|(sender, _)| *sender == account);
-        self.received = theirs
-            .map(|(_, received)| received)
-            .next()
-            .unwrap_or_default();
-        self.unseen.forget_numbers();
-        self.seen = RangeSet::default();
-        self.known = RangeSet::default();
-        self.owes = !self.received.is_empty();
-        self.mending = Mending::default();
+        self.unread.forget_texts();
     }
 
-    /// Which texts of an account that is not accepted wait aside.
-    pub(crate) fn unaccepted(&self, sender: &AccountKey) -> Option<&RangeSet> {
-        let mut all = self.unaccepted.iter();
-        all.find(|(account, _)| account == sender)
-            .map(|(_, received)| received)
+    /// Own texts that a device says it has not, though it has, or has said to have, what came after
+    /// them; with their positions, the oldest first. `processed`: the last one that came before its
+    /// last answer.
+    pub(crate) fn holes(&self, stream: &Stream, processed: u64, limit: usize) -> Vec<(u64, u64)> {
+        let mut settled = stream.settled();
+        settled.extend(&self.lost);
+        self.own.between(&stream.due(processed), &settled, limit)
     }
 
-    /// The same, to add to; the accounts that may write are few.
-    pub(crate) fn unaccepted_mut(&mut self, sender: &AccountKey) -> &mut RangeSet {
-        let mut all = self.unaccepted.iter();
-        let at = all.position(|(account, _)| account == sender);
-        let at = at.unwrap_or_else(|| {
-            self.unaccepted.push((*sender, RangeSet::default()));
-            self.unaccepted.len() - 1
-        });
-        &mut self.unaccepted[at].1
-    }
-
-    /// Whose texts wait aside.
-    pub(crate) fn unaccepted_accounts(&self) -> impl Iterator<Item = AccountKey> {
-        self.unaccepted.iter().map(|(account, _)| *account)
-    }
-
-    /// What an account wrote is not there any more, and may come again.
-    pub(crate) fn forget_unaccepted(&mut self, sender: &AccountKey) {
-        self.unaccepted.retain(|(account, _)| account != sender);
-    }
-
-    /// Own texts that the other says it has not, though it has, or has said to have, what came after
-    /// them; with their positions, the oldest first.
-    pub(crate) fn holes(&self, limit: usize) -> Vec<(u64, u64)> {
-        let mut due = self.delivered.clone();
-        due.insert_range(1, self.known.last().max(self.mending.processed));
-        let mut known = self.known.clone();
-        known.extend(&self.lost);
-        self.own.between(&due, &known, limit)
-    }
-
-    /// What had arrived up to this own text is not sent again, whatever the other has lost.
-    pub(crate) fn settle_delivered(&mut self, number: u64) {
-        for (first, last) in self.delivered.iter().filter(|(first, _)| *first <= number) {
-            self.lost.insert_range(first, last.min(number));
-        }
-    }
-
-    /// Whether all own texts have arrived.
-    pub(crate) fn all_arrived(&self) -> bool {
+    /// Whether all own texts that a device is owed have arrived there.
+    pub(crate) fn all_arrived(&self, stream: &Stream) -> bool {
         let mut all = RangeSet::default();
-        all.insert_range(1, self.next_number - 1);
-        let mut known = self.known.clone();
-        known.extend(&self.lost);
-        self.own.between(&all, &known, 1).is_empty()
+        all.insert_range(stream.owed_from.max(1), self.newest_number());
+        let mut settled = stream.settled();
+        settled.extend(&self.lost);
+        self.own.between(&all, &settled, 1).is_empty()
     }
 }
 
 impl Record for Conversation {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let newest_own = self.newest_own.iter();
         records::write(&ConversationRecord {
-            id: self.id.as_bytes().to_vec(),
+            contact: self.contact.0,
             username: self.username.as_str().to_owned(),
             account: self.account.as_bytes().to_vec(),
+            list_version: self.list_version,
             next_position: self.next_position,
             next_number: self.next_number,
             own: self.own.to_fields(),
-            unseen: self.unseen.to_fields(),
+            unread: self.unread.to_records(),
             delivered: self.delivered.to_fields(),
             read: self.read.to_fields(),
+            former: self.former.to_fields(),
             lost: self.lost.to_fields(),
+            dropped: self.dropped,
             preview: self.preview.clone(),
-            newest_own: self
-                .newest_own
-                .map_or_else(|| vec![0, 0], |(number, position)| vec![number, position]),
+            newest_own: newest_own
+                .flat_map(|(number, position)| [*number, *position])
+                .collect(),
             active_at: self.active_at,
             draft: self.draft.clone(),
             last_notice: self.last_notice.map_or(0, lines::notice_number),
-            received: self.received.to_fields(),
-            unaccepted: self
-                .unaccepted
-                .iter()
-                .map(|(sender, received)| UnacceptedRecord {
-                    account: sender.as_bytes().to_vec(),
-                    received: received.to_fields(),
-                })
-                .collect(),
-            seen: self.seen.to_fields(),
-            owes: self.owes,
-            mending: self.mending.to_fields(),
-            unreadable: self.mending.unreadable.clone(),
-            known: self.known.to_fields(),
-            list_version: self.list_version,
-            former: self.former.to_fields(),
-            dropped: self.dropped,
             handovers: self.handovers,
         })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let record: ConversationRecord = records::read(bytes)?;
-        // Before there was any mending, neither side's numbers were kept whole.
-        let mending = if record.mending.is_empty() {
-            Mending {
-                amnesia: true,
-                ..Mending::default()
-            }
-        } else {
-            Mending::from_fields(&record.mending, record.unreadable)?
-        };
-        let mut known = RangeSet::from_fields(&record.known)?;
-        if mending.amnesia {
-            known.extend(&RangeSet::from_fields(&record.delivered)?);
-            known.extend(&RangeSet::from_fields(&record.read)?);
-        }
-        let own = NumberMap::from_fields(&record.own)?;
-        // Before it was kept: the newest own text, where nothing stands below it.
         let newest_own = match record.newest_own.as_slice() {
-            [] => own
-                .newest()
-                .filter(|(_, position)| *position + 1 == record.next_position),
-            [0, 0] => None,
+            [] => None,
             [number, position] => Some((*number, *position)),
             _ => return Err(RecordError::Damaged),
         };
+        let is_sound = record.next_position > 0 && record.next_number > 0;
+        if !is_sound {
+            return Err(RecordError::Damaged);
+        }
         Ok(Self {
-            id: ConversationId::from_bytes(records::fixed(&record.id)?),
+            contact: ContactId(record.contact),
             username: Username::from_canonical(&record.username)
                 .map_err(|_| RecordError::Damaged)?,
             account: account_key(&records::fixed(&record.account)?)?,
             list_version: record.list_version,
             next_position: record.next_position,
             next_number: record.next_number,
-            own,
-            unseen: NumberMap::from_fields(&record.unseen)?,
+            own: NumberMap::from_fields(&record.own)?,
+            unread: Unread::from_records(&record.unread)?,
             delivered: RangeSet::from_fields(&record.delivered)?,
             read: RangeSet::from_fields(&record.read)?,
             former: RangeSet::from_fields(&record.former)?,
             lost: RangeSet::from_fields(&record.lost)?,
-            received: RangeSet::from_fields(&record.received)?,
-            unaccepted: record
-                .unaccepted
-                .iter()
-                .map(|UnacceptedRecord { account, received }| {
-                    let account = account_key(&records::fixed(account)?)?;
-                    Ok((account, RangeSet::from_fields(received)?))
-                })
-                .collect::<Result<_, _>>()?,
             dropped: record.dropped,
-            seen: RangeSet::from_fields(&record.seen)?,
-            owes: record.owes,
-            mending,
-            known,
             preview: record.preview,
             newest_own,
             active_at: record.active_at,
@@ -377,43 +253,5 @@ impl Record for Conversation {
             last_notice: lines::notice_from_number(record.last_notice)?,
             handovers: record.handovers,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use chacha20::rand_core::SeedableRng;
-
-    use super::*;
-
-    #[test]
-    fn a_record_from_before_there_was_mending_asks_for_nothing_again() {
-        let mut rng = chacha20::ChaCha20Rng::from_seed([7; 32]);
-        let account = pawl_protocol::AccountKeyPair::generate(&mut rng).public();
-        let old = ConversationRecord {
-            id: vec![7; 16],
-            username: "bob".into(),
-            account: account.as_bytes().to_vec(),
-            next_position: 9,
-            next_number: 6,
-            own: vec![1, 1, 5],
-            delivered: vec![1, 4],
-            read: vec![1, 2],
-            ..ConversationRecord::default()
-        };
-        let conversation = Conversation::decode(&records::write(&old)).expect("decodes");
-        assert!(
-            conversation.mending.amnesia,
-            "what came before is not said to be missing"
-        );
-        assert!(
-            conversation.holes(9).is_empty(),
-            "what arrived is not sent again"
-        );
-        let again = Conversation::decode(&conversation.encode()).expect("decodes");
-        assert!(again.mending.amnesia && again.known == conversation.known);
-        let new = Conversation::new(conversation.id, conversation.username, account, 1);
-        let new = Conversation::decode(&new.encode()).expect("decodes");
-        assert!(!new.mending.amnesia);
     }
 }

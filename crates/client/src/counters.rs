@@ -4,7 +4,7 @@ use pawl_wire::Epoch;
 use prost::Message;
 use zeroize::Zeroizing;
 
-use crate::contacts::PeerId;
+use crate::ids::ContactId;
 use crate::limits::{UPLOAD_BURST, UPLOAD_INTERVAL};
 use crate::records::{self, Record, RecordError};
 
@@ -18,7 +18,7 @@ pub(crate) struct Counters {
     /// The last sequence number on this disk, in that epoch.
     pub(crate) last_seq: u64,
     /// Contacts so far.
-    pub(crate) peers: u64,
+    pub(crate) contacts: u64,
     /// Outbox records so far.
     pub(crate) outbox: u64,
     /// The highest id of a prekey made so far, by kind.
@@ -38,7 +38,7 @@ struct CountersRecord {
     #[prost(uint64, tag = "2")]
     last_seq: u64,
     #[prost(uint64, tag = "3")]
-    peers: u64,
+    contacts: u64,
     #[prost(uint64, tag = "4")]
     outbox: u64,
     #[prost(uint32, repeated, tag = "5")]
@@ -52,9 +52,9 @@ struct CountersRecord {
 }
 
 impl Counters {
-    pub(crate) fn next_peer(&mut self) -> PeerId {
-        self.peers += 1;
-        PeerId(self.peers)
+    pub(crate) fn next_contact(&mut self) -> ContactId {
+        self.contacts += 1;
+        ContactId(self.contacts)
     }
 
     pub(crate) fn next_outbox(&mut self) -> u64 {
@@ -94,7 +94,7 @@ impl Record for Counters {
         records::write(&CountersRecord {
             epoch: self.epoch.map_or_else(Vec::new, |epoch| epoch.0.to_vec()),
             last_seq: self.last_seq,
-            peers: self.peers,
+            contacts: self.contacts,
             outbox: self.outbox,
             prekeys: self.prekeys.to_vec(),
             publishes: self.publishes,
@@ -108,7 +108,7 @@ impl Record for Counters {
         Ok(Self {
             epoch: records::fixed_or_none(&record.epoch)?.map(Epoch),
             last_seq: record.last_seq,
-            peers: record.peers,
+            contacts: record.contacts,
             outbox: record.outbox,
             prekeys: record
                 .prekeys

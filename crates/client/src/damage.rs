@@ -2,20 +2,23 @@
 //! everything that does not need it goes on. Contact and conversation each hold the pinned account, so
 //! that one damaged record never turns a known person into a stranger.
 
-use pawl_protocol::SessionTag;
+use pawl_protocol::{AccountKey, SessionTag};
+use pawl_wire::DeviceAddress;
 
 use crate::account::Account;
 use crate::aside::{AsideId, Waiting};
-use crate::contacts::{Contact, PeerId};
+use crate::channel::sessions::Slot;
+use crate::channel::{Channel, device_from_key};
+use crate::contacts::Contact;
 use crate::conversations::Conversation;
 use crate::counters::Counters;
 use crate::engine::{Engine, LoadedRecord};
 use crate::error::{AlertCode, StoreError};
 use crate::event::NoticeCause;
+use crate::ids::{ContactId, ConversationId};
 use crate::outbox::{Entry, EntryId};
 use crate::records::{Record, RecordError};
 use crate::requests::REQUEST;
-use crate::sessions::Slot;
 use crate::sorted::SortedSet;
 use crate::store::{Key, Table};
 use crate::strangers::WAITING;
@@ -49,6 +52,9 @@ impl Engine {
                 Err(_) => self.damage.push(Damage { table, key }),
             }
         }
+        self.contacts.index_loaded();
+        self.channels.index_loaded();
+        self.sessions.index_loaded();
         // An account without its counters could use an id twice.
         if self.account.get().0.is_some() && !meta.contains(&"counters") {
             return Err(StoreError::Corrupted(Table::Meta));
@@ -79,12 +85,13 @@ impl Engine {
     fn take_record(&mut self, table: Table, key: &Key, value: &[u8]) -> Result<(), RecordError> {
         let damaged = RecordError::Damaged;
         match table {
-            Table::Contacts => {
-                let peer = PeerId::from_bytes(&key.0).ok_or(damaged)?;
-                self.contacts.load(peer, Contact::decode(value)?);
-            }
-            Table::Conversations => match (PeerId::from_bytes(&key.0), AsideId::from_key(key)) {
-                (Some(peer), _) => self.conversations.load(peer, Conversation::decode(value)?),
+            Table::Contacts => match (ContactId::from_key(key), device_from_key(key)) {
+                (Some(contact), _) => self.contacts.load(contact, Contact::decode(value)?),
+                (_, Some(device)) => self.channels.load(device, Channel::decode(value)?),
+                (None, None) => return Err(damaged),
+            },
+            Table::Conversations => match (ConversationId::from_key(key), AsideId::from_key(key)) {
+                (Some(id), _) => self.conversations.load(id, Conversation::decode(value)?),
                 (_, Some(id)) => self.aside.load(id, Waiting::decode(value)?),
                 (None, None) => return Err(damaged),
             },
@@ -110,10 +117,15 @@ impl Engine {
     /// In the first step after loading: mends what can be mended, tells of all of it.
     pub(crate) fn mend_damage(&mut self, turn: &mut Turn<'_>) {
         for Damage { table, key } in std::mem::take(&mut self.damage) {
-            let peer = match table {
-                Table::Contacts | Table::Conversations => match AsideId::from_key(&key) {
+            let conversation = match table {
+                Table::Contacts => match (ContactId::from_key(&key), device_from_key(&key)) {
+                    (Some(contact), _) => self.mend_contact(contact),
+                    (_, Some(device)) => self.mend_channel_record(device, turn),
+                    (None, None) => None,
+                },
+                Table::Conversations => match AsideId::from_key(&key) {
                     Some(id) => Some(self.aside.erase(id)),
-                    None => self.mend_person(&key, turn),
+                    None => self.mend_conversation(&key, turn),
                 },
                 Table::Sessions => self.mend_session(&key, turn),
                 Table::Outbox => self.mend_outbox(&key),
@@ -126,64 +138,95 @@ impl Engine {
                 }
                 Table::Meta | Table::Messages => None,
             };
-            let username = peer.and_then(|peer| self.username_of(peer));
+            let username = conversation.and_then(|id| self.username(id));
             turn.alert(AlertCode::RecordCorrupted { username });
-            if let Some(peer) = peer {
-                self.notice(peer, NoticeCause::Damaged, turn);
+            if let Some(id) = conversation {
+                self.notice(id, NoticeCause::Damaged, turn);
             }
         }
     }
 
-    /// Makes contact or conversation anew from the other one; without either, the person is gone.
-    fn mend_person(&mut self, key: &Key, turn: &Turn<'_>) -> Option<PeerId> {
-        let peer = PeerId::from_bytes(&key.0)?;
-        match (self.contacts.get(peer), self.conversations.get(peer)) {
-            (Some(contact), None) => {
-                // No position and no number so far can be as high as the time.
-                let username = contact.username.clone();
-                let mut conversation =
-                    Conversation::new(contact.conversation, username, contact.account, turn.now);
-                conversation.mending.amnesia = true;
-                self.conversations.insert(peer, conversation);
-                self.note_version(peer);
-                // Which of the texts that wait aside came is lost: they come again.
-                self.drop_all_aside(peer);
+    /// Makes a contact anew from the conversation with it; without one, the person is gone.
+    fn mend_contact(&mut self, contact: ContactId) -> Option<ConversationId> {
+        let mut all = self.conversations.iter();
+        let Some((id, conversation)) = all.find(|(_, it)| it.contact == contact) else {
+            self.contacts.erase(contact);
+            return None;
+        };
+        let username = conversation.username.clone();
+        let new = Contact::new(username, conversation.account, id);
+        let new = new.with_least_version(conversation.list_version);
+        self.contacts.insert(contact, new);
+        Some(id)
+    }
+
+    /// Makes a conversation anew from the contact that has it; without one, it is gone.
+    fn mend_conversation(&mut self, key: &Key, turn: &Turn<'_>) -> Option<ConversationId> {
+        let id = ConversationId::from_key(key)?;
+        let contact = self.contacts.in_conversation(id);
+        let Some((contact, known)) = contact.and_then(|it| Some((it, self.contacts.get(it)?)))
+        else {
+            self.conversations.erase(id);
+            return None;
+        };
+        // No position and no number so far can be as high as the time.
+        let username = known.username().clone();
+        let new = Conversation::new(contact, username, known.account(), turn.now);
+        self.conversations.insert(id, new);
+        self.note_version(contact);
+        Some(id)
+    }
+
+    /// Makes a channel anew: which of the other's texts came is lost, and what it has of ours is asked.
+    fn mend_channel_record(
+        &mut self,
+        device: DeviceAddress,
+        turn: &Turn<'_>,
+    ) -> Option<ConversationId> {
+        self.channels.erase(device);
+        let contact = self.contacts.of_account(&device.account.0)?;
+        let known = self.contacts.get(contact)?;
+        let id = known.conversation();
+        if known.account().as_bytes() != &device.account.0 {
+            // What waits of it comes again.
+            if let Ok(account) = AccountKey::from_bytes(&device.account.0) {
+                self.drop_aside(id, account);
             }
-            (None, Some(conversation)) => {
-                let Conversation { id, account, .. } = *conversation;
-                let mut contact = Contact::new(conversation.username.clone(), account, id);
-                contact.least_version = conversation.list_version;
-                contact.active = self.sessions.newest_of(&contact.account);
-                contact.replied = contact.active.is_some();
-                self.contacts.insert(peer, contact);
-            }
-            (None, None) => {
-                self.contacts.erase(peer);
-                self.conversations.erase(peer);
-                return None;
-            }
-            (Some(_), Some(_)) => {}
+            return Some(id);
         }
-        Some(peer)
+        self.channels.ensure(device, id, 1);
+        for tag in self.sessions.of_device(device) {
+            self.channels.remember(device, tag);
+        }
+        let head = self.sessions.newest_of(device);
+        if let Some(channel) = self.channels.edit(device) {
+            channel.head = head;
+            channel.replied = head.is_some();
+            channel.stream_mut(id).received_unknown = true;
+            channel.repair.silent_since = turn.now;
+        }
+        self.trouble(device);
+        Some(id)
     }
 
     /// The session is gone on this side: the other is asked on another one, so that they move.
-    fn mend_session(&mut self, key: &Key, turn: &Turn<'_>) -> Option<PeerId> {
+    fn mend_session(&mut self, key: &Key, turn: &Turn<'_>) -> Option<ConversationId> {
         let tag = SessionTag::from_bytes(key.0.as_slice().try_into().ok()?);
         self.sessions.erase(tag);
-        let peer = self.contacts.of_session(tag)?;
-        self.hint(peer, tag, NoticeCause::KeysGone, turn);
-        Some(peer)
+        let device = self.channels.of_tag(tag)?;
+        let (_, conversation) = self.other_end(device)?;
+        self.hint(device, tag, NoticeCause::KeysGone, turn);
+        Some(conversation)
     }
 
-    fn mend_outbox(&mut self, key: &Key) -> Option<PeerId> {
+    fn mend_outbox(&mut self, key: &Key) -> Option<ConversationId> {
         let id = EntryId::from_key(key)?;
         self.outbox.erase(id);
-        if id.number > 0
-            && let Some(conversation) = self.conversations.edit(id.peer)
+        if id.is_text()
+            && let Some(conversation) = self.conversations.edit(id.conversation)
         {
             conversation.lost.insert(id.number);
         }
-        Some(id.peer)
+        Some(id.conversation)
     }
 }

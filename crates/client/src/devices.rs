@@ -2,10 +2,14 @@
 //! way round, and what there is with a device that it no longer lists ends in the same step. Which
 //! account is trusted is decided elsewhere (`trust.rs`).
 
-use pawl_protocol::{Envelope, Session, VerifiedAccountRecord};
+use pawl_protocol::{AccountKey, Envelope, Session, SessionTag, VerifiedAccountRecord};
+use pawl_wire::{AccountId, DeviceAddress};
 
-use crate::contacts::PeerId;
+use crate::account::wire_address;
 use crate::engine::Engine;
+use crate::ids::{ContactId, ConversationId};
+use crate::outbox::{EntryId, Part, PartState};
+use crate::sorted::SortedSet;
 
 /// Whether the other side of a session is on a device list, by its very keys.
 pub(crate) fn lists(record: &VerifiedAccountRecord, session: &Session) -> bool {
@@ -15,58 +19,173 @@ pub(crate) fn lists(record: &VerifiedAccountRecord, session: &Session) -> bool {
 impl Engine {
     /// Takes a device list of one of this person's accounts. False where it may not replace the known
     /// one, which then stays: it was rolled back or forked, or says another name.
-    pub(crate) fn take_devices(&mut self, peer: PeerId, record: &VerifiedAccountRecord) -> bool {
+    pub(crate) fn take_devices(
+        &mut self,
+        contact: ContactId,
+        record: &VerifiedAccountRecord,
+    ) -> bool {
+        let known = self.contacts.get(contact);
+        if known.is_some_and(|it| it.has_record(&record.record().encode())) {
+            self.end_unlisted(contact, record);
+            return true;
+        }
         let is_taken = self
             .contacts
-            .edit(peer)
+            .edit(contact)
             .is_some_and(|contact| contact.update(record));
         if is_taken {
-            self.note_version(peer);
-            self.end_unlisted(peer, record);
+            // What was claimed by the list before is not wanted any more.
+            for device in self.channels.of_account(&record.account()) {
+                if self
+                    .channels
+                    .get(device)
+                    .is_some_and(|it| it.claim.is_some())
+                    && let Some(channel) = self.channels.edit(device)
+                {
+                    channel.claim = None;
+                }
+            }
+            self.note_version(contact);
+            self.end_unlisted(contact, record);
         }
         is_taken
     }
 
     /// Keeps the version of the pinned account's list in the conversation, too.
-    pub(crate) fn note_version(&mut self, peer: PeerId) {
-        let contact = self.contacts.get(peer);
-        let version = contact.and_then(|contact| Some(contact.verified_record()?.version()));
-        let known = self.conversations.get(peer).map(|c| c.list_version);
-        if version > known
-            && let (Some(version), Some(conversation)) = (version, self.conversations.edit(peer))
+    pub(crate) fn note_version(&mut self, contact: ContactId) {
+        let Some(known) = self.contacts.get(contact) else {
+            return;
+        };
+        let id = known.conversation();
+        let version = known.verified_record().map(|record| record.version());
+        let noted = self.conversations.get(id).map(|c| c.list_version);
+        if version > noted
+            && let (Some(version), Some(conversation)) = (version, self.conversations.edit(id))
         {
             conversation.list_version = version;
         }
     }
 
-    /// Ends the sessions with devices that are not on the list, and says whether there were any. What waited
-    /// for them is sealed anew.
-    pub(crate) fn end_unlisted(&mut self, peer: PeerId, record: &VerifiedAccountRecord) -> bool {
+    /// Ends what there is with devices that are not on the list, and says whether there was a session.
+    /// What waits for them, and what of it nobody has said to have, goes to those that are.
+    pub(crate) fn end_unlisted(
+        &mut self,
+        contact: ContactId,
+        record: &VerifiedAccountRecord,
+    ) -> bool {
         let account = record.account();
-        let mut ended = self.sessions.of_account(&account);
-        ended.retain(|tag| {
-            let slot = self.sessions.get(*tag);
-            slot.is_some_and(|slot| !lists(record, &slot.session))
-        });
-        for tag in &ended {
-            self.sessions.remove(*tag);
+        let listed: SortedSet<DeviceAddress> = (record.devices().iter())
+            .map(|certificate| wire_address(certificate.address()))
+            .collect();
+        let mut had_session = false;
+        for device in self.sessions.devices_of(&account) {
+            for tag in self.sessions.of_device(device) {
+                let slot = self.sessions.get(tag);
+                if slot.is_some_and(|slot| !lists(record, &slot.session)) {
+                    self.end_session(device, tag);
+                    had_session = true;
+                }
+            }
         }
-        if let Some(contact) = self.contacts.edit(peer)
-            && contact.active.is_some_and(|active| ended.contains(&active))
+        for device in self.channels.of_account(&account) {
+            if !listed.contains(&device) {
+                for id in self.outbox.signals_to(device) {
+                    self.outbox.remove(id);
+                }
+                self.channels.remove(device);
+            }
+        }
+        let known = self.contacts.get(contact);
+        if let Some(known) = known.filter(|it| it.account() == account) {
+            let conversation = known.conversation();
+            self.readdress(conversation, &account, &listed);
+        }
+        had_session
+    }
+
+    /// A session whose other side is none of theirs any more. What was sealed on it is sealed anew.
+    fn end_session(&mut self, device: DeviceAddress, tag: SessionTag) {
+        self.sessions.remove(tag);
+        if let Some(channel) = self.channels.edit(device)
+            && channel.head == Some(tag)
         {
-            contact.active = None;
+            channel.head = None;
             // Another device may not know who this is.
-            contact.replied = false;
+            channel.replied = false;
         }
-        let is_listed = |device| {
-            let mut devices = record.devices().iter();
-            devices.any(|listed| listed.address().device.get() == device)
-        };
-        self.unseal_foreign(peer, |sealed| {
-            let is_ended =
-                Envelope::decode(&sealed.envelope).is_ok_and(|it| ended.contains(&it.tag()));
-            is_listed(sealed.recipient.device) && !is_ended
+        self.unseal(device, |envelope| {
+            let envelope = Envelope::decode(envelope);
+            envelope.is_ok_and(|envelope| envelope.tag() != tag)
         });
-        !ended.is_empty()
+    }
+
+    /// Parts for devices of an account that are not listed go to those that are, unless one of them has
+    /// or gets the text anyway.
+    fn readdress(
+        &mut self,
+        conversation: ConversationId,
+        account: &AccountKey,
+        listed: &SortedSet<DeviceAddress>,
+    ) {
+        let account = AccountId(*account.as_bytes());
+        let is_gone =
+            |part: &Part| part.device.account == account && !listed.contains(&part.device);
+        for id in self.outbox.texts_of(conversation) {
+            let Some(entry) = self.outbox.get(id) else {
+                continue;
+            };
+            if !entry.parts().iter().any(is_gone) {
+                continue;
+            }
+            let is_there = self.has_arrived(id)
+                || entry
+                    .parts()
+                    .iter()
+                    .any(|part| listed.contains(&part.device));
+            let was_stored = entry.is_stored();
+            let was_refused = entry.is_refused();
+            self.outbox.change(id, |parts| {
+                parts.retain(|part| !is_gone(part));
+                if !is_there {
+                    parts.extend(listed.iter().map(|device| Part {
+                        state: match was_refused {
+                            true => PartState::Refused,
+                            false => PartState::Wanted,
+                        },
+                        ..Part::wanted(*device, was_stored)
+                    }));
+                }
+            });
+            if !is_there {
+                for device in listed.iter() {
+                    self.owe(*device, id);
+                }
+            }
+        }
+        for device in listed.iter() {
+            self.wake(*device);
+        }
+    }
+
+    fn has_arrived(&self, id: EntryId) -> bool {
+        let conversation = self.conversations.get(id.conversation);
+        conversation.is_some_and(|it| it.delivered.contains(id.number))
+    }
+
+    /// A device is owed a text from before it was there, and nothing else from then.
+    fn owe(&mut self, device: DeviceAddress, id: EntryId) {
+        let next = self.conversations.get(id.conversation);
+        let next = next.map_or(1, |conversation| conversation.next_number);
+        self.channels.ensure(device, id.conversation, next);
+        if let Some(channel) = self.channels.edit(device) {
+            let stream = channel.stream_mut(id.conversation);
+            if id.number < stream.owed_from {
+                stream
+                    .given_up
+                    .insert_range(id.number + 1, stream.owed_from - 1);
+                stream.owed_from = id.number;
+            }
+            stream.given_up.remove(id.number);
+        }
     }
 }

@@ -6,6 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::account::Account;
 use crate::aside::Aside;
+use crate::channel::Channels;
+use crate::channel::sessions::Sessions;
 use crate::connection::Relay;
 use crate::contacts::Contacts;
 use crate::conversations::Conversations;
@@ -13,6 +15,8 @@ use crate::counters::Counters;
 use crate::damage::Damage;
 use crate::error::StoreError;
 use crate::event::{Connection, Event, Phase};
+use crate::housekeeping::Housekeeping;
+use crate::in_flight::Sending;
 use crate::inbox::Inbox;
 use crate::limits::{RECENT_COMMANDS, SEEN_BLOCKS, SEEN_PER_BLOCK};
 use crate::lookups::Lookups;
@@ -23,8 +27,6 @@ use crate::publishing::Publishing;
 use crate::receipts::Receipts;
 use crate::requests::Requests;
 use crate::rings::Ring;
-use crate::sending::Sending;
-use crate::sessions::Sessions;
 use crate::step::{Effects, Hint, Input, Step};
 use crate::store::{Key, Table};
 use crate::strangers::Strangers;
@@ -61,6 +63,7 @@ pub struct Engine {
     pub(crate) seen: Ring,
     pub(crate) contacts: Contacts,
     pub(crate) conversations: Conversations,
+    pub(crate) channels: Channels,
     pub(crate) sessions: Sessions,
     pub(crate) prekeys: Prekeys,
     pub(crate) outbox: Outbox,
@@ -75,6 +78,7 @@ pub struct Engine {
     pub(crate) publishing: Publishing,
     pub(crate) receipts: Receipts,
     pub(crate) mender: Mender,
+    pub(crate) housekeeping: Housekeeping,
     pub(crate) damage: Vec<Damage>,
     /// When this engine did its first step.
     pub(crate) born_at: u64,
@@ -108,9 +112,10 @@ impl Engine {
             counters: Kept::new("counters", Counters::default()),
             recent_commands: Ring::new("command", recent_blocks, COMMANDS_PER_BLOCK),
             seen: Ring::new("seen", SEEN_BLOCKS, SEEN_PER_BLOCK),
-            contacts: Tracked::new(Table::Contacts),
+            contacts: Contacts::new(),
             conversations: Tracked::new(Table::Conversations),
-            sessions: Tracked::new(Table::Sessions),
+            channels: Channels::new(),
+            sessions: Sessions::new(),
             prekeys: Prekeys::new(),
             outbox: Outbox::new(),
             strangers: Strangers::new(),
@@ -123,6 +128,7 @@ impl Engine {
             publishing: Publishing::default(),
             receipts: Receipts::default(),
             mender: Mender::default(),
+            housekeeping: Housekeeping::default(),
             damage: Vec::new(),
             born_at: 0,
             stepped_at: 0,
@@ -177,11 +183,8 @@ impl Engine {
     fn turn_back(&mut self, by: u64) {
         self.relay.turn_back(by);
         self.sending.turn_back(by);
-        for due in [
-            &mut self.receipts.due,
-            &mut self.mender.due,
-            &mut self.publishing.due,
-        ] {
+        self.mender.turn_back(by);
+        for due in [&mut self.receipts.due, &mut self.publishing.due] {
             *due = due.map(|due| due.saturating_sub(by));
         }
     }
@@ -191,7 +194,6 @@ impl Engine {
         self.mend(turn);
         self.write_receipts(turn);
         self.send_waiting(turn);
-        self.claim_bundles(turn);
         self.ask_lookups(turn);
         self.ask_strangers(turn);
         self.publish(turn);
@@ -206,6 +208,7 @@ impl Engine {
         self.seen.flush(&mut changes);
         self.contacts.flush(&mut changes);
         self.conversations.flush(&mut changes);
+        self.channels.flush(&mut changes);
         self.sessions.flush(&mut changes);
         self.prekeys.flush(&mut changes);
         self.outbox.flush(&mut changes);
@@ -237,15 +240,12 @@ impl Engine {
         let alerts = std::mem::take(&mut turn.alerts);
         events.extend(alerts.into_iter().map(|alert| Event::Alert { alert }));
         self.show_previews(turn);
-        for peer in std::mem::take(&mut turn.shown) {
-            if let Some(conversation) = self.conversation_view(peer) {
+        for id in std::mem::take(&mut turn.shown) {
+            if let Some(conversation) = self.conversation_view(id) {
                 events.push(Event::ConversationChanged { conversation });
             }
         }
-        events.extend(turn.message_events(|peer| {
-            let contact = self.contacts.get(peer);
-            contact.map(|contact| contact.conversation)
-        }));
+        events.extend(turn.message_events());
         let done = std::mem::take(&mut turn.done);
         events.extend(
             done.into_iter()
@@ -262,7 +262,7 @@ impl Engine {
         if self.relay.is_online() {
             due.push(self.receipts.due);
             due.push(self.sending.due());
-            due.push(self.mender.due);
+            due.push(self.mender.due());
             due.push(self.strangers_due());
             due.push(self.publishing.due);
         }

@@ -4,6 +4,8 @@
 use zeroize::Zeroizing;
 
 use crate::account::Account;
+use crate::channel::Channel;
+use crate::channel::sessions::Slot;
 use crate::contacts::Contact;
 use crate::content::Content;
 use crate::conversations::Conversation;
@@ -14,7 +16,6 @@ use crate::prekeys::{Fingerprint, Prekey};
 use crate::records::Record;
 use crate::requests::Request;
 use crate::rings::Block;
-use crate::sessions::Slot;
 use crate::strangers::Waiting;
 
 type Bytes = Zeroizing<Vec<u8>>;
@@ -23,6 +24,7 @@ type Again = fn(&[u8]) -> Option<Bytes>;
 const AGAIN: [Again; RECORDS] = [
     again::<Account>,
     again::<Contact>,
+    again::<Channel>,
     again::<Conversation>,
     again::<Counters>,
     again::<Line>,
@@ -36,7 +38,7 @@ const AGAIN: [Again; RECORDS] = [
 ];
 
 /// How many kinds of records there are.
-pub const RECORDS: usize = 12;
+pub const RECORDS: usize = 13;
 
 fn again<R: Record>(bytes: &[u8]) -> Option<Bytes> {
     R::decode(bytes).ok().map(|record| record.encode())

@@ -1,5 +1,6 @@
-//! The id of a conversation. Who takes part in it stands elsewhere: a username is something that a
-//! person has, and a person's account may change while the conversation stays.
+//! Ids of what this device keeps. A person is their account's key, a device an account and a number
+//! (`pawl_wire::DeviceAddress`), and a channel is named by the device at its other end. A username is
+//! something that a person has, and a person's account may change while the conversation stays.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +8,41 @@ use std::str::FromStr;
 use pawl_protocol::AccountKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
+
+use crate::store::Key;
+use crate::tracked::RecordKey;
+
+/// What this device knows of a person and their name. Local, and never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ContactId(pub(crate) u64);
+
+impl ContactId {
+    /// As it stands in the store's keys.
+    pub(crate) fn from_key(key: &Key) -> Option<Self> {
+        let bytes = key.0.as_slice().try_into().ok();
+        bytes.map(u64::from_be_bytes).map(Self)
+    }
+}
+
+impl RecordKey for ContactId {
+    fn to_key(self) -> Key {
+        Key(self.0.to_be_bytes().to_vec())
+    }
+}
+
+impl ConversationId {
+    /// As it stands in the store's keys.
+    pub(crate) fn from_key(key: &Key) -> Option<Self> {
+        let bytes = key.0.as_slice().try_into().ok();
+        bytes.map(Self)
+    }
+}
+
+impl RecordKey for ConversationId {
+    fn to_key(self) -> Key {
+        Key(self.0.to_vec())
+    }
+}
 
 /// What is hashed first, so that no other hash is ever an id.
 const LABEL: &[u8] = b"Pawl conversation of two v1";

@@ -10,18 +10,19 @@ use pawl_protocol::{
     AccountKey, AccountRecord, Envelope, InitialMessage, OpenError, Plaintext, ResponderPreKeys,
     Session, SessionTag, VerifiedAccountRecord,
 };
-use pawl_wire::{ClientFrame, MessageId, Username};
+use pawl_wire::{ClientFrame, DeviceAddress, MessageId, Username};
 
-use crate::contacts::{Contact, PeerId};
+use crate::account::wire_address;
+use crate::channel::sessions::Slot;
 use crate::content::{Content, ContentError};
 use crate::devices::lists;
 use crate::engine::Engine;
 use crate::error::AlertCode;
 use crate::event::NoticeCause;
+use crate::ids::ContactId;
 use crate::limits::{MAX_CONVERSATIONS, MAX_SEQ_LEAP, RECEIVE_WINDOW};
 use crate::lookups::Answer;
 use crate::prekeys::Admission;
-use crate::sessions::Slot;
 use crate::strangers::Taken;
 use crate::turn::Turn;
 
@@ -55,6 +56,39 @@ enum Outcome {
     Confirm(Username),
     /// There is no place for this stranger now.
     Wait([u8; 32]),
+}
+
+/// Who has written something that was opened.
+#[derive(Clone, Copy)]
+pub(crate) struct Sender {
+    pub(crate) device: DeviceAddress,
+    pub(crate) account: AccountKey,
+}
+
+impl Sender {
+    fn of(session: &Session) -> Self {
+        Self {
+            device: wire_address(session.peer().address()),
+            account: session.peer().account(),
+        }
+    }
+}
+
+/// What stands in a plaintext.
+struct Opened {
+    /// A signed account record, which may be anybody's.
+    introduction: Option<Vec<u8>>,
+    content: Result<Content, ContentError>,
+}
+
+impl Opened {
+    fn read(plaintext: &Plaintext) -> Self {
+        let (introduction, content) = Content::decode(plaintext.as_bytes());
+        Self {
+            introduction,
+            content,
+        }
+    }
 }
 
 impl Inbox {
@@ -197,7 +231,7 @@ impl Engine {
             _ if self.sessions.get(envelope.tag()).is_some() => self.open_known(&envelope, turn),
             Envelope::Initial(initial) => self.open_initial(&initial, turn),
             Envelope::Ratchet(_) => {
-                let known = self.contacts.of_session(envelope.tag());
+                let known = self.channels.of_tag(envelope.tag());
                 self.unopened(known, envelope.tag(), NoticeCause::KeysGone, turn)
             }
         }
@@ -208,42 +242,38 @@ impl Engine {
         let Some(slot) = self.sessions.edit(tag) else {
             return Outcome::Done;
         };
-        let account = slot.session.peer().account();
+        let sender = Sender::of(&slot.session);
         match slot.session.open(envelope, turn.now) {
             Ok(plaintext) => {
                 slot.used_at = turn.now;
-                self.take_introduction(&account, &plaintext);
+                let opened = Opened::read(&plaintext);
+                self.take_introduction(&sender.account, opened.introduction.as_deref());
                 // By its own newest list the device may be none of theirs any more.
                 if self.sessions.get(tag).is_some() {
-                    self.opened(tag, &account, &plaintext, turn);
+                    self.opened(tag, sender, opened.content, turn);
                 }
                 Outcome::Opened
             }
             // A handshake that somebody else put this session's tag on.
             Err(OpenError::WrongSession) => Outcome::Done,
             // A key that is gone may be a duplicate under another name, or a peer that went back in time.
-            Err(_) => {
-                let known = self.contacts.pinned(&account);
-                self.unopened(known, tag, NoticeCause::Unreadable, turn)
-            }
+            Err(_) => self.unopened(Some(sender.device), tag, NoticeCause::Unreadable, turn),
         }
     }
 
     /// A newer device list of an account that is known, on a session with it.
-    fn take_introduction(&mut self, account: &AccountKey, plaintext: &Plaintext) {
-        let (Some(bytes), _) = Content::decode(plaintext.as_bytes()) else {
-            return;
-        };
-        let Some(peer) = self.contacts.of_account(account) else {
+    fn take_introduction(&mut self, account: &AccountKey, introduction: Option<&[u8]>) {
+        let contact = self.contacts.of_account(account.as_bytes());
+        let (Some(bytes), Some(contact)) = (introduction, contact) else {
             return;
         };
         // Most say what is known.
-        let is_known = |contact: &Contact| contact.record == bytes;
-        if !self.contacts.get(peer).is_some_and(is_known)
-            && let Some(record) = verified(&bytes)
+        let known = self.contacts.get(contact);
+        if !known.is_some_and(|it| it.has_record(bytes))
+            && let Some(record) = verified(bytes)
             && record.account() == *account
         {
-            self.take_devices(peer, &record);
+            self.take_devices(contact, &record);
         }
     }
 
@@ -255,15 +285,17 @@ impl Engine {
         if self.sessions.knows_base_key(initial.base_key()) {
             return Outcome::Done;
         }
-        let claimed = initial.sender().ok().map(|sender| sender.address().account);
-        let known = claimed.and_then(|account| self.contacts.pinned(&account));
+        let claimed = initial.sender().ok().map(|sender| sender.address());
+        let known = claimed.map(wire_address);
+        let claimed = claimed.map(|address| address.account);
         let is_known = claimed.is_some_and(|account| self.has_written_to(&account));
         let admission = self.prekeys.admission(initial, is_known);
         if let (Admission::Crowded, Some(account)) = (admission, claimed) {
             return Outcome::Wait(*account.as_bytes());
         }
         if matches!(admission, Admission::Full | Admission::Crowded) {
-            let username = known.and_then(|peer| self.username_of(peer));
+            let contact = claimed.and_then(|it| self.contacts.pinned(it.as_bytes()));
+            let username = contact.and_then(|contact| self.contacts.username(contact));
             self.alert_of_strangers(AlertCode::HandshakeRefused { username }, turn);
             return self.unopened(known, initial.tag(), NoticeCause::KeysGone, turn);
         }
@@ -283,29 +315,49 @@ impl Engine {
         else {
             return self.unopened(known, initial.tag(), NoticeCause::Unreadable, turn);
         };
-        let introduction = introduction(&plaintext);
-        let peer = match self.identify(&session, introduction.as_ref(), turn) {
-            Ok(peer) => peer,
+        let opened = Opened::read(&plaintext);
+        let introduction = opened.introduction.as_deref().and_then(verified);
+        let contact = match self.identify(&session, introduction.as_ref(), turn) {
+            Ok(contact) => contact,
             Err(outcome) => return outcome,
         };
         self.prekeys.consume(initial, is_known);
-        let (tag, account) = (session.tag(), session.peer().account());
+        let (tag, sender) = (session.tag(), Sender::of(&session));
         self.sessions.insert(tag, Slot::new(session, turn.now));
-        self.opened(tag, &account, &plaintext, turn);
-        let active = self.contacts.get(peer).and_then(|contact| contact.active);
-        self.sessions.drop_surplus(&account, active);
+        self.begin_channel(contact, sender.device);
+        self.opened(tag, sender, opened.content, turn);
+        let head = self.channels.get(sender.device).and_then(|it| it.head);
+        self.sessions.drop_surplus(sender.device, head);
         Outcome::Opened
+    }
+
+    /// A device that has written, and is owed what is written from now on.
+    fn begin_channel(&mut self, contact: ContactId, device: DeviceAddress) {
+        let conversation = self.contacts.get(contact).map(|it| it.conversation());
+        if let Some(id) = conversation {
+            let next = self.conversations.get(id).map_or(1, |it| it.next_number);
+            self.channels.ensure(device, id, next);
+        }
     }
 
     fn unopened(
         &mut self,
-        known: Option<PeerId>,
+        known: Option<DeviceAddress>,
         tag: SessionTag,
         cause: NoticeCause,
         turn: &Turn<'_>,
     ) -> Outcome {
-        if let Some(peer) = known {
-            self.hint(peer, tag, cause, turn);
+        let known = known.and_then(|device| {
+            let contact = self.contacts.pinned(&device.account.0)?;
+            Some((contact, device))
+        });
+        if let Some((contact, device)) = known {
+            // Nothing may have been written to it or come from it yet.
+            let devices = self.contacts.get(contact).map(|it| it.devices());
+            if devices.is_some_and(|devices| devices.contains(&device)) {
+                self.begin_channel(contact, device);
+            }
+            self.hint(device, tag, cause, turn);
         }
         Outcome::Done
     }
@@ -317,16 +369,16 @@ impl Engine {
         session: &Session,
         introduction: Option<&VerifiedAccountRecord>,
         turn: &mut Turn<'_>,
-    ) -> Result<PeerId, Outcome> {
+    ) -> Result<ContactId, Outcome> {
         let account = session.peer().account();
         let introduction = introduction.filter(|record| record.account() == account);
-        if let Some(peer) = self.contacts.of_account(&account) {
+        if let Some(contact) = self.contacts.of_account(account.as_bytes()) {
             // One that is older than what is known says nothing; the device must be on the newest list.
-            introduction.map(|record| self.take_devices(peer, record));
-            let known = self.contacts.get(peer);
+            introduction.map(|record| self.take_devices(contact, record));
+            let known = self.contacts.get(contact);
             let known = known.and_then(|contact| contact.known_record(&account));
             return match known.filter(|record| lists(record, session)) {
-                Some(_) => Ok(peer),
+                Some(_) => Ok(contact),
                 None => Err(Outcome::Done),
             };
         }
@@ -361,14 +413,14 @@ impl Engine {
         username: Username,
         record: &VerifiedAccountRecord,
         turn: &mut Turn<'_>,
-    ) -> Result<PeerId, Outcome> {
+    ) -> Result<ContactId, Outcome> {
         let own = self.account.get().ready().map(|own| own.username.clone());
         if own.as_ref() == Some(&username) {
             return Err(Outcome::Done);
         }
-        if let Some(peer) = self.contacts.named(username.as_str()) {
-            self.change_identity(peer, record, turn);
-            Ok(peer)
+        if let Some(contact) = self.contacts.named(username.as_str()) {
+            self.change_identity(contact, record, turn);
+            Ok(contact)
         } else if self.contacts.len() < MAX_CONVERSATIONS {
             Ok(self.add_contact(username, record, turn))
         } else {
@@ -379,35 +431,40 @@ impl Engine {
     /// Whether the person has written to this account, or compared its safety number. A stranger cannot bring
     /// that about.
     fn has_written_to(&self, account: &AccountKey) -> bool {
-        let peer = self.contacts.pinned(account);
-        let contact = peer.and_then(|peer| self.contacts.get(peer));
-        let conversation = peer.and_then(|peer| self.conversations.get(peer));
-        contact.is_some_and(|it| it.verified) || conversation.is_some_and(|it| it.next_number > 1)
+        let contact = self.contacts.pinned(account.as_bytes());
+        let Some(contact) = contact.and_then(|contact| self.contacts.get(contact)) else {
+            return false;
+        };
+        let conversation = self.conversations.get(contact.conversation());
+        contact.verified || conversation.is_some_and(|it| it.next_number > 1)
     }
 
-    /// A plaintext that a session of this account has opened, which is now on its way to disk.
+    /// What a session of this device has opened, which is now on its way to disk.
     fn opened(
         &mut self,
         tag: SessionTag,
-        account: &AccountKey,
-        plaintext: &Plaintext,
+        sender: Sender,
+        content: Result<Content, ContentError>,
         turn: &mut Turn<'_>,
     ) {
-        let Some(peer) = self.contacts.of_account(account) else {
+        let contact = self.contacts.of_account(sender.account.as_bytes());
+        let Some(known) = contact.and_then(|contact| self.contacts.get(contact)) else {
             return;
         };
-        let is_pinned = self
-            .contacts
-            .get(peer)
-            .is_some_and(|c| c.account == *account);
+        let conversation = known.conversation();
+        let is_pinned = known.account() == sender.account;
         if is_pinned {
-            self.heard_on(peer, tag);
+            self.heard_on(sender.device, tag);
         }
-        let notice = match Content::decode(plaintext.as_bytes()).1 {
-            Ok(Content::Text(text)) if is_pinned => return self.receive_text(peer, text, turn),
-            Ok(Content::Text(text)) => return self.set_aside_text(peer, *account, text, turn),
+        let notice = match content {
+            Ok(Content::Text(text)) if is_pinned => {
+                return self.receive_text(conversation, sender.device, text, turn);
+            }
+            Ok(Content::Text(text)) => {
+                return self.set_aside_text(conversation, sender, text, turn);
+            }
             Ok(Content::Receipt(receipt)) if is_pinned => {
-                return self.on_receipt(peer, &receipt, turn);
+                return self.on_receipt(conversation, sender.device, &receipt, turn);
             }
             // It is about the pinned account's texts.
             Ok(Content::Receipt(_)) => return,
@@ -415,17 +472,11 @@ impl Engine {
             Err(ContentError::Malformed) => NoticeCause::Unreadable,
         };
         if is_pinned {
-            self.notice(peer, notice, turn);
+            self.notice(conversation, notice, turn);
         } else {
-            self.set_aside_notice(peer, *account, notice, turn);
+            self.set_aside_notice(conversation, sender, notice, turn);
         }
     }
-}
-
-/// The signed account record that a plaintext carries.
-fn introduction(plaintext: &Plaintext) -> Option<VerifiedAccountRecord> {
-    let (introduction, _) = Content::decode(plaintext.as_bytes());
-    verified(&introduction?)
 }
 
 fn verified(record: &[u8]) -> Option<VerifiedAccountRecord> {

@@ -10,6 +10,7 @@
 mod account;
 mod aside;
 mod bundles;
+mod channel;
 mod command;
 mod commands;
 mod connection;
@@ -32,6 +33,7 @@ mod housekeeping;
 mod id_vectors;
 mod idle;
 mod ids;
+mod in_flight;
 mod inbox;
 mod limits;
 mod lines;
@@ -51,7 +53,6 @@ mod resending;
 mod rings;
 mod seal;
 mod sending;
-mod sessions;
 mod sorted;
 mod step;
 mod store;
@@ -59,6 +60,7 @@ mod strangers;
 mod tracked;
 mod trust;
 mod turn;
+mod unread;
 mod views;
 
 pub use command::{Command, CommandId, Query};
@@ -74,6 +76,14 @@ pub use pawl_protocol::DrawAhead;
 pub use seal::{DataKey, Sealer};
 pub use step::{Effects, FrameBatch, Hint, Input, SocketRequest, Step, Uncommitted};
 pub use store::{Change, Key, Records, Table};
+
+/// How many entries of its maps and sets an engine of this thread has looked at one after the other
+/// since the last call: what a step costs besides what it finds by its key.
+#[cfg(feature = "counting")]
+#[must_use]
+pub fn looked_at() -> u64 {
+    sorted::counting::take()
+}
 
 /// Longest text of a message, in bytes of UTF-8: with its fields it fits the largest padding class.
 pub const MAX_TEXT: usize = 64 * 1024;

@@ -10,10 +10,19 @@ pub(crate) const SEEN_BLOCKS: u64 = 32;
 pub(crate) const SEEN_PER_BLOCK: u64 = 64;
 /// Texts that wait to be sent, or were not sent, on this device.
 pub(crate) const MAX_OUTBOX_TEXTS: usize = 1_000;
+/// Texts that the relay has and that stay in the outbox until their recipients have said that they
+/// have them: two for each place in the outbox. What goes before is read from its conversation.
+pub(crate) const MAX_KEPT_TEXTS: usize = 2_000;
+/// Bytes of them, which are held in memory: 2,000 long ones, or 64 of the longest.
+pub(crate) const MAX_KEPT_BYTES: usize = 4 * 1024 * 1024;
+/// How long they stay: as long as mail may wait.
+pub(crate) const KEPT_LIFETIME: u64 = pawl_wire::limits::MAIL_LIFETIME_MS;
+/// Bundles that are claimed at once: half of what a relay reads without having answered.
+pub(crate) const MAX_CLAIMS: usize = 32;
 /// Envelopes sent and not yet answered by the relay: keeps its group commit busy, and is what a lost
 /// connection sends twice at most.
 pub(crate) const MAX_IN_FLIGHT: usize = 32;
-/// Tags of sessions that are remembered per person, those that are dropped included: twice as many as
+/// Tags of sessions that are remembered per device, those that are dropped included: twice as many as
 /// can receive.
 pub(crate) const MAX_KNOWN_TAGS: usize = 18;
 /// Tags of sessions that cannot be read, in one receipt: the two that a peer writes on, and a spare each.
@@ -46,7 +55,7 @@ pub(crate) const MAX_RANGES: usize = 64;
 pub(crate) const MAX_RUNS: usize = 256;
 /// Characters of a conversation's preview: one line of a list.
 pub(crate) const PREVIEW_CHARS: usize = 80;
-/// Sessions per peer that can only receive.
+/// Sessions per device that can only receive.
 pub(crate) const MAX_OLD_SESSIONS: usize = 8;
 /// How long an old session can still receive: as long as mail may wait.
 pub(crate) const OLD_SESSION_LIFETIME: u64 = pawl_wire::limits::MAIL_LIFETIME_MS;
@@ -206,6 +215,10 @@ pub(crate) const KEPT_RUNS: usize = 64;
 /// How often old keys and sessions are looked for, and how long the clock must have said a time before
 /// anything is erased by it.
 pub(crate) const HOUSEKEEPING_INTERVAL: u64 = 6 * 60 * 60 * 1_000;
+/// Sessions that are looked at in one step.
+pub(crate) const MAX_LOOKED_AT_SESSIONS: usize = 1_024;
+/// Devices whose trouble is looked at in one step.
+pub(crate) const MAX_TROUBLED_PER_STEP: usize = 256;
 /// Sessions that are written because their old keys went, in one step: each has up to 45 kB, and a step is
 /// one transaction. The others follow in the next step.
 pub(crate) const MAX_SWEPT_SESSIONS: usize = 64;

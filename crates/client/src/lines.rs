@@ -5,9 +5,9 @@
 use prost::Message;
 use zeroize::Zeroizing;
 
-use crate::contacts::PeerId;
 use crate::content::Text;
 use crate::event::{MessageView, NoticeCause};
+use crate::ids::ConversationId;
 use crate::records::{self, Record, RecordError};
 use crate::store::Key;
 
@@ -116,15 +116,15 @@ impl Record for Line {
 }
 
 /// Key of a line: its conversation, then its position, so that a page of history is a range of keys.
-pub(crate) fn key(peer: PeerId, position: u64) -> Key {
-    Key([peer.0.to_be_bytes(), position.to_be_bytes()].concat())
+pub(crate) fn key(conversation: ConversationId, position: u64) -> Key {
+    Key([&conversation.as_bytes()[..], &position.to_be_bytes()].concat())
 }
 
 /// Reads what [`key`] gave.
-pub(crate) fn parse_key(key: &Key) -> Option<(PeerId, u64)> {
-    let (peer, position) = key.0.split_at_checked(8)?;
+pub(crate) fn parse_key(key: &Key) -> Option<(ConversationId, u64)> {
+    let (conversation, position) = key.0.split_first_chunk()?;
     let position = u64::from_be_bytes(position.try_into().ok()?);
-    Some((PeerId::from_bytes(peer)?, position))
+    Some((ConversationId::from_bytes(*conversation), position))
 }
 
 /// A notice as it stands in records; 0 is none.

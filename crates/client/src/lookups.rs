@@ -6,11 +6,11 @@ use pawl_wire::{ClientFrame, Username};
 
 use crate::bundles::Claims;
 use crate::command::CommandId;
-use crate::contacts::{Contact, PeerId};
+use crate::contacts::Contact;
 use crate::conversations::Conversation;
 use crate::engine::Engine;
 use crate::error::CommandError;
-use crate::ids::ConversationId;
+use crate::ids::{ContactId, ConversationId};
 use crate::limits::{MAX_LOOKUPS, MAX_OWN_CONVERSATIONS, MAX_WAITING_COMMANDS};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::turn::Turn;
@@ -22,7 +22,9 @@ pub(crate) struct Lookups {
     /// `StartConversation` commands by the name they asked for.
     starting: SortedMap<CommandId, Username>,
     /// People whose devices or account the relay says are no longer there.
-    refreshing: SortedSet<PeerId>,
+    refreshing: SortedSet<ContactId>,
+    /// Those of them whose names are still to be asked for.
+    to_refresh: SortedSet<ContactId>,
     pub(crate) claims: Claims,
 }
 
@@ -31,8 +33,8 @@ impl Lookups {
         self.asked.len() == 0 && self.claims.len() == 0
     }
 
-    pub(crate) fn is_refreshing(&self, peer: PeerId) -> bool {
-        self.refreshing.contains(&peer)
+    pub(crate) fn is_refreshing(&self, contact: ContactId) -> bool {
+        self.refreshing.contains(&contact)
     }
 
     /// Whether a name is being asked for on this connection, and how many are.
@@ -44,9 +46,13 @@ impl Lookups {
         self.asked.len()
     }
 
+    fn has_room(&self) -> bool {
+        self.asked.len() < MAX_LOOKUPS
+    }
+
     /// Whether a name is to be asked for now.
     pub(crate) fn ask(&mut self, name: &Username) -> bool {
-        self.asked.len() < MAX_LOOKUPS && self.asked.insert(name.clone())
+        self.has_room() && self.asked.insert(name.clone())
     }
 
     pub(crate) fn is_starting(&self, id: &CommandId) -> bool {
@@ -96,15 +102,17 @@ impl Engine {
     }
 
     /// Asks what became of a person whom the relay says it does not know.
-    pub(crate) fn refresh(&mut self, peer: PeerId) {
-        self.lookups.refreshing.insert(peer);
+    pub(crate) fn refresh(&mut self, contact: ContactId) {
+        if self.lookups.refreshing.insert(contact) {
+            self.lookups.to_refresh.insert(contact);
+        }
     }
 
     /// Asks whether names that changed hands still are those others'.
     pub(crate) fn refresh_changed(&mut self) {
-        let changed = self.contacts.iter().filter(|(_, c)| !c.changed.is_empty());
-        let changed: Vec<_> = changed.map(|(peer, _)| peer).collect();
-        self.lookups.refreshing.extend(changed);
+        for contact in self.contacts.changed().collect::<Vec<_>>() {
+            self.refresh(contact);
+        }
     }
 
     /// Asks for every name that somebody waits for, once per connection at a time.
@@ -112,17 +120,23 @@ impl Engine {
         if !self.relay.is_online() {
             return;
         }
-        let refreshing = self
-            .lookups
-            .refreshing
-            .iter()
-            .filter_map(|peer| self.contacts.get(*peer));
-        let mut names: SortedSet<Username> = refreshing.map(|c| c.username.clone()).collect();
-        names.extend(self.lookups.starting.values().cloned());
-        for username in names {
-            if self.lookups.ask(&username) {
-                turn.send(&ClientFrame::LookUp { username });
+        while self.lookups.has_room()
+            && let Some(contact) = self.lookups.to_refresh.pop_first()
+        {
+            let contact = self.contacts.get(contact);
+            if let Some(username) = contact.map(|contact| contact.username().clone()) {
+                self.ask_lookup(username, turn);
             }
+        }
+        let starting = self.lookups.starting.values().cloned();
+        for username in starting.collect::<SortedSet<_>>() {
+            self.ask_lookup(username, turn);
+        }
+    }
+
+    fn ask_lookup(&mut self, username: Username, turn: &mut Turn<'_>) {
+        if self.lookups.ask(&username) {
+            turn.send(&ClientFrame::LookUp { username });
         }
     }
 
@@ -131,6 +145,7 @@ impl Engine {
         self.lookups.asked.clear();
         self.lookups.claims.clear();
         self.lookups.refreshing.clear();
+        self.lookups.to_refresh.clear();
         for (id, _) in std::mem::take(&mut self.lookups.starting) {
             self.done(id, Err(error.clone()), turn);
         }
@@ -151,10 +166,10 @@ impl Engine {
             .partition(|(_, name)| name == username);
         self.lookups.starting = rest;
         self.answer_commands(ours, username, &answer, turn);
-        if let Some(peer) = self.contacts.named(username.as_str())
-            && self.lookups.refreshing.remove(&peer)
+        if let Some(contact) = self.contacts.named(username.as_str())
+            && self.lookups.refreshing.remove(&contact)
         {
-            self.on_refreshed(peer, &answer, turn);
+            self.on_refreshed(contact, &answer, turn);
         }
         self.on_name_confirmed(username, answer, turn);
     }
@@ -172,15 +187,18 @@ impl Engine {
                 Answer::Nobody => Err(CommandError::UnknownRecipient),
                 Answer::Refused => Err(CommandError::KeysRefused),
                 Answer::Account(record)
-                    if self.contacts.of_account(&record.account()).is_some() =>
+                    if self
+                        .contacts
+                        .of_account(record.account().as_bytes())
+                        .is_some() =>
                 {
                     Err(CommandError::KeysRefused)
                 }
                 // Others came while the relay was asked.
                 Answer::Account(_) if self.is_full() => Err(conversations_full()),
                 Answer::Account(record) => {
-                    let peer = self.add_contact(username.clone(), record, turn);
-                    self.retry_requests_of(peer, turn);
+                    let contact = self.add_contact(username.clone(), record, turn);
+                    self.retry_requests_of(contact, turn);
                     Ok(())
                 }
             };
@@ -198,18 +216,19 @@ impl Engine {
         username: Username,
         record: &VerifiedAccountRecord,
         turn: &mut Turn<'_>,
-    ) -> PeerId {
-        let peer = self.counters.edit().next_peer();
+    ) -> ContactId {
+        let contact = self.counters.edit().next_contact();
         let id = self.free_id(&record.account());
-        let mut conversation = Conversation::new(id, username.clone(), record.account(), 1);
+        let account = record.account();
+        let mut conversation = Conversation::new(contact, username.clone(), account, 1);
         conversation.active_at = turn.now;
-        let mut contact = Contact::new(username, record.account(), id);
-        contact.record = record.record().encode();
         conversation.list_version = record.version();
-        self.contacts.insert(peer, contact);
-        self.conversations.insert(peer, conversation);
-        turn.shown.insert(peer);
-        peer
+        let mut new = Contact::new(username, account, id);
+        new.update(record);
+        self.contacts.insert(contact, new);
+        self.conversations.insert(id, conversation);
+        turn.shown.insert(id);
+        contact
     }
 
     /// The id of a conversation with somebody new. It is taken where they are the account that a
@@ -224,35 +243,39 @@ impl Engine {
         id
     }
 
-    fn on_refreshed(&mut self, peer: PeerId, answer: &Answer, turn: &mut Turn<'_>) {
-        let Some(contact) = self.contacts.get(peer) else {
+    fn on_refreshed(&mut self, id: ContactId, answer: &Answer, turn: &mut Turn<'_>) {
+        let Some(contact) = self.contacts.get(id) else {
             return;
         };
-        if !contact.changed.is_empty() {
+        if contact.is_changed() {
             // Nothing is to be sent until the user has looked: all that counts is whose the name is now.
             if let Answer::Account(record) = answer {
-                self.change_identity(peer, record, turn);
+                self.change_identity(id, record, turn);
             }
             return;
         }
+        let devices = contact.devices();
         match answer {
-            Answer::Nobody => self.fail_all(peer, turn),
-            Answer::Refused => self.refuse_keys(peer, false, turn),
-            Answer::Account(record) if record.account() != contact.account => {
-                self.change_identity(peer, record, turn);
+            Answer::Nobody => self.fail_all(id, turn),
+            Answer::Refused => self.refuse_keys(id, false, turn),
+            Answer::Account(record) if record.account() != contact.account() => {
+                self.change_identity(id, record, turn);
             }
-            Answer::Account(record) if contact.record == record.record().encode() => {
+            Answer::Account(record) if contact.has_record(&record.record().encode()) => {
                 // The relay contradicts itself, and a retry does not help; unless it is a session that says
                 // to be with a device which was never there.
-                if !self.end_unlisted(peer, record) {
-                    self.fail_all(peer, turn);
+                if !self.end_unlisted(id, record) {
+                    self.fail_all(id, turn);
                 }
             }
             Answer::Account(record) => {
-                if !self.take_devices(peer, record) {
-                    self.refuse_keys(peer, true, turn);
+                if !self.take_devices(id, record) {
+                    self.refuse_keys(id, true, turn);
                 }
             }
+        }
+        for device in devices {
+            self.wake(device);
         }
     }
 }

@@ -25,7 +25,6 @@ impl NumberMap {
     /// Adds a text; positions only rise.
     pub(crate) fn push(&mut self, number: u64, position: u64) {
         if let Some(last) = self.runs.back_mut()
-            && last.number > 0
             && last.number.checked_add(last.count) == Some(number)
             && last.position + last.count == position
         {
@@ -84,48 +83,6 @@ impl NumberMap {
         Some(run.number + (position - run.position))
     }
 
-    /// How many texts are in it.
-    pub(crate) fn count(&self) -> u64 {
-        self.runs.iter().map(|run| run.count).sum()
-    }
-
-    /// The position of the oldest.
-    pub(crate) fn first_position(&self) -> Option<u64> {
-        self.runs.front().map(|run| run.position)
-    }
-
-    /// The newest, with its position.
-    pub(crate) fn newest(&self) -> Option<(u64, u64)> {
-        let last = |run: &Run| (run.number + (run.count - 1), run.position + (run.count - 1));
-        self.runs.back().map(last)
-    }
-
-    /// Takes out all texts up to a position and gives their numbers as ranges.
-    pub(crate) fn take_through(&mut self, position: u64) -> Vec<(u64, u64)> {
-        let mut taken = Vec::new();
-        while let Some(run) = self.runs.front_mut() {
-            if run.position > position {
-                break;
-            }
-            let count = run.count.min(position - run.position + 1);
-            taken.push((run.number, run.number + count - 1));
-            if run.number > 0 {
-                run.number += count;
-            }
-            run.position += count;
-            run.count -= count;
-            if run.count == 0 {
-                self.runs.pop_front();
-            }
-        }
-        taken
-    }
-
-    /// All texts in it have no number any more: their sender is not told of them.
-    pub(crate) fn forget_numbers(&mut self) {
-        self.runs.iter_mut().for_each(|run| run.number = 0);
-    }
-
     /// Forgets the oldest runs of which all is settled, but not the newest `keep`.
     pub(crate) fn drop_settled(&mut self, settled: &RangeSet, keep: usize) {
         while self.runs.len() > keep
@@ -179,27 +136,26 @@ mod tests {
         map.push(1_001, 2_000);
         assert_eq!(map.to_fields(), [1, 8, 1_000, 1_001, 2_000, 1]);
         assert_eq!(NumberMap::from_fields(&map.to_fields()), Ok(map.clone()));
-        assert_eq!(map.take_through(10), [(1, 3)]);
-        assert_eq!((map.count(), map.first_position()), (998, Some(11)));
         let mut settled = RangeSet::default();
         settled.insert_range(1, 999);
         map.drop_settled(&settled, 0);
-        assert_eq!(map.count(), 998, "a run stays until all of it is settled");
+        assert_eq!(
+            map.to_fields().len(),
+            6,
+            "a run stays until all of it is settled"
+        );
         settled.insert_range(1, 1_000);
         map.drop_settled(&settled, 2);
-        assert_eq!(map.count(), 998, "the newest runs stay");
+        assert_eq!(map.to_fields().len(), 6, "the newest runs stay");
         map.drop_settled(&settled, 0);
         assert_eq!(map.to_fields(), [1_001, 2_000, 1]);
-        assert_eq!(map.take_through(u64::MAX), [(1_001, 1_001)]);
-        assert_eq!(map, NumberMap::default());
-        assert_eq!(map.first_position(), None);
     }
 
     #[test]
     fn the_oldest_go_when_there_are_too_many() {
         let mut map = NumberMap::default();
         (1..=MAX_RUNS as u64 + 5).for_each(|i| map.push(i, 3 * i));
-        assert_eq!(map.count(), MAX_RUNS as u64);
+        assert_eq!(map.to_fields().len(), 3 * MAX_RUNS);
         assert_eq!(map.to_fields()[..3], [6, 18, 1]);
     }
 

@@ -376,7 +376,7 @@ impl Prekeys {
     /// Takes keys that were dated by a clock that was ahead for ones made now; `later` is the latest time
     /// that the clock has said of late.
     pub(crate) fn date_back(&mut self, later: u64, now: u64) {
-        self.keys.sweep(usize::MAX, |prekey| {
+        self.keys.sweep(|prekey| {
             let is_ahead = prekey.made_at.max(prekey.gone_at) > later;
             if is_ahead {
                 prekey.made_at = prekey.made_at.min(now);

@@ -1,15 +1,16 @@
-//! Receipts: telling others what arrived and what was seen, gathered into few messages; and believing
-//! theirs, about texts that were sent. A receipt causes one only where it asks for it.
+//! Receipts: telling other devices what arrived from them and what was seen, gathered into few messages;
+//! and believing theirs, about texts that were sent. A receipt causes one only where it asks for it.
 
-use crate::contacts::PeerId;
-use crate::content::{Content, Receipt};
+use pawl_wire::DeviceAddress;
+
+use crate::content::Receipt;
 use crate::engine::Engine;
 use crate::event::MessageStatus;
+use crate::ids::ConversationId;
 use crate::limits::{
-    ANSWER_INTERVAL, ANSWERS_AT_ONCE, KEPT_RUNS, MAX_RECEIPTS_PER_STEP, RECEIPT_BATCH,
-    RECEIPT_DELAY,
+    ANSWER_INTERVAL, KEPT_RUNS, MAX_RECEIPTS_PER_STEP, RECEIPT_BATCH, RECEIPT_DELAY,
 };
-use crate::mending::Mending;
+use crate::ranges::RangeSet;
 use crate::turn::Turn;
 
 /// When receipts go out next.
@@ -44,25 +45,8 @@ impl Receipts {
     }
 }
 
-impl Mending {
-    /// Whether what the other asked waits for its answer; a clock that went back makes it wait no longer.
-    fn answer_waits(&self, now: u64) -> bool {
-        let wait = self.answered_until.saturating_sub(now + ANSWERS_AT_ONCE);
-        self.echo != self.echoed && wait > 0 && wait <= ANSWER_INTERVAL
-    }
-
-    /// It is answered with what is written now.
-    fn answer(&mut self, now: u64) {
-        if self.echo != self.echoed {
-            self.echoed = self.echo;
-            let until = self.answered_until.max(now).min(now + ANSWERS_AT_ONCE);
-            self.answered_until = until + ANSWER_INTERVAL;
-        }
-    }
-}
-
 impl Engine {
-    /// Puts what is owed into the outbox, one receipt per person at a time: what comes while it is on
+    /// Puts what is owed into the outbox, one receipt per device at a time: what comes while it is on
     /// its way waits for the next. So receipts can neither fill the outbox nor get lost.
     pub(crate) fn write_receipts(&mut self, turn: &mut Turn<'_>) {
         if !self.relay.is_online() || self.receipts.due.is_none_or(|due| due > turn.now) {
@@ -70,109 +54,120 @@ impl Engine {
         }
         self.receipts.due = None;
         self.receipts.gathered = 0;
-        let mut is_waiting = false;
-        let owing: Vec<PeerId> = self
-            .conversations
-            .iter()
-            .filter(|(peer, conversation)| {
-                let contact = self.contacts.get(*peer);
-                let waits = conversation.owes && conversation.mending.answer_waits(turn.now);
-                is_waiting |= waits;
-                conversation.owes
-                    && !waits
-                    && contact.is_some_and(|c| c.active.is_some())
-                    && self.may_send_signal(*peer)
-            })
-            .map(|(peer, _)| peer)
-            .collect();
-        if is_waiting {
-            self.receipts.due = Some(turn.now + ANSWER_INTERVAL / 8);
-        }
-        for (written, peer) in owing.into_iter().enumerate() {
+        let mut written = 0;
+        for device in self.channels.owed() {
+            let channel = self.channels.get(device);
+            if channel.is_some_and(|channel| channel.repair.answer_waits(turn.now)) {
+                let due = turn.now + ANSWER_INTERVAL / 8;
+                self.receipts.due = Some(self.receipts.due.map_or(due, |it| it.min(due)));
+                continue;
+            }
+            let has_head = channel.is_some_and(|channel| channel.head.is_some());
+            if !has_head || !self.may_send_signal(device) {
+                continue;
+            }
             if written == MAX_RECEIPTS_PER_STEP {
                 self.receipts.delay(turn.now);
                 break;
             }
-            if self.outbox.has_signal(peer) {
+            written += 1;
+            if self.outbox.has_signal(device) {
                 self.receipts.delay(turn.now);
             } else {
-                self.enqueue_receipt(peer, None, turn.now);
+                self.enqueue_receipt(device, None, turn.now);
             }
         }
     }
 
-    /// Whether a receipt to a person could go out.
-    pub(crate) fn may_send_signal(&self, peer: PeerId) -> bool {
-        let contact = self.contacts.get(peer);
-        contact.is_some_and(|c| c.changed.is_empty()) && !self.sending.is_given_up(peer)
+    /// Whether a receipt to a device could go out.
+    pub(crate) fn may_send_signal(&self, device: DeviceAddress) -> bool {
+        let contact = self.contacts.pinned(&device.account.0);
+        contact.is_some_and(|id| {
+            let known = self.contacts.get(id);
+            known.is_some_and(|it| !it.is_changed()) && !self.sending.is_given_up(id)
+        })
     }
 
     /// Puts a receipt into the outbox, which asks for one where the answer may ask so often in turn, or
     /// where one is to be asked for anyway.
-    pub(crate) fn enqueue_receipt(&mut self, peer: PeerId, rounds: Option<u32>, now: u64) {
-        let Some(conversation) = self.conversations.edit(peer) else {
+    pub(crate) fn enqueue_receipt(&mut self, device: DeviceAddress, rounds: Option<u32>, now: u64) {
+        let Some((_, id)) = self.other_end(device) else {
             return;
         };
-        conversation.owes = false;
-        let newest = conversation.next_number - 1;
-        let mending = &mut conversation.mending;
-        let rounds = rounds.or(mending.ask_next.then_some(0));
-        mending.answer(now);
+        let newest = self
+            .conversations
+            .get(id)
+            .map_or(0, |it| it.newest_number());
+        self.channels.set_receipt_due(device, false);
+        let Some(channel) = self.channels.edit(device) else {
+            return;
+        };
+        let stream = channel.stream_mut(id);
         let mut receipt = Receipt {
-            delivered: conversation.received.clone(),
-            read: conversation.seen.clone(),
-            echo: mending.echo,
+            delivered: stream.received.clone(),
+            read: stream.seen.clone(),
             ..Receipt::default()
         };
-        if mending.amnesia {
+        if stream.received_unknown {
             receipt.delivered.insert_range(1, u64::MAX / 2);
         }
+        let repair = &mut channel.repair;
+        let rounds = rounds.or(repair.ask_next.then_some(0));
+        repair.answer(now);
+        receipt.echo = repair.echo;
         if let Some(rounds) = rounds {
-            mending.ask(newest, rounds > 0, now);
-            mending.ask_next = false;
-            receipt.ask = mending.asked;
+            repair.ask(newest, rounds > 0, now);
+            repair.ask_next = false;
+            receipt.ask = repair.asked;
             receipt.rounds = rounds;
-            receipt.unreadable = mending.unreadable();
-            self.trouble(peer);
+            receipt.unreadable = repair.unreadable();
+            self.trouble(device);
         }
-        self.enqueue(peer, 0, 0, false, &Content::Receipt(receipt));
+        self.enqueue_signal(device, id, receipt, now);
     }
 
     /// The person has seen everything up to a position.
-    pub(crate) fn mark_read(&mut self, peer: PeerId, through: u64, turn: &mut Turn<'_>) {
-        let Some(conversation) = self.conversations.edit(peer) else {
+    pub(crate) fn mark_read(&mut self, id: ConversationId, through: u64, turn: &mut Turn<'_>) {
+        let Some(conversation) = self.conversations.edit(id) else {
             return;
         };
-        let seen = conversation.unseen.take_through(through);
+        let seen = conversation.unread.take_through(through);
         if seen.is_empty() {
             return;
         }
-        for (first, last) in seen {
-            conversation.seen.insert_range(first, last);
+        for (first, count) in seen {
+            if let Some(first) = first
+                && let Some(channel) = self.channels.edit(first.device)
+            {
+                let last = first.number + (count - 1);
+                let stream = channel.stream_mut(id);
+                stream.seen.insert_range(first.number, last);
+                self.channels.set_receipt_due(first.device, true);
+            }
         }
-        conversation.owes = true;
-        turn.shown.insert(peer);
+        turn.shown.insert(id);
         self.receipts.delay(turn.now);
     }
 
-    /// What the other says of our texts. Numbers that were never sent are ignored, and those of texts to
+    /// What a device says of our texts. Numbers that were never sent are ignored, and those of texts to
     /// accounts that were pinned before.
-    pub(crate) fn on_receipt(&mut self, peer: PeerId, receipt: &Receipt, turn: &mut Turn<'_>) {
-        let Some(conversation) = self.conversations.edit(peer) else {
+    pub(crate) fn on_receipt(
+        &mut self,
+        id: ConversationId,
+        device: DeviceAddress,
+        receipt: &Receipt,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(conversation) = self.conversations.edit(id) else {
             return;
         };
-        let sent = conversation.next_number - 1;
+        let sent = conversation.newest_number();
         let read = receipt.read.without(&conversation.former, sent);
         let mut delivered = receipt.delivered.without(&conversation.former, sent);
         delivered.extend(&read);
-        let mut news = conversation
-            .own
-            .between(&delivered, &conversation.delivered, usize::MAX);
-        news.extend(
-            conversation
-                .own
-                .between(&read, &conversation.read, usize::MAX),
-        );
+        let own = &conversation.own;
+        let mut news = own.between(&delivered, &conversation.delivered, usize::MAX);
+        news.extend(own.between(&read, &conversation.read, usize::MAX));
         let changes: Vec<_> = news
             .into_iter()
             .map(|(number, position)| (number, position, conversation.status_of_sent(number)))
@@ -180,62 +175,76 @@ impl Engine {
         conversation.delivered.extend(&delivered);
         conversation.read.extend(&read);
         conversation.own.drop_settled(&conversation.read, KEPT_RUNS);
-        conversation
-            .mending
-            .keep_resent(|number| !delivered.contains(number));
-        conversation.known = delivered;
-        conversation.mending.silent_since = match conversation.all_arrived() {
-            true => 0,
-            false => turn.now,
-        };
-        for (number, position, before) in changes {
-            self.show_receipt(peer, number, position, before, turn);
+        let fresh = self.take_known(id, device, delivered, turn.now);
+        for range in fresh.iter() {
+            for entry in self.outbox.texts_in(id, range) {
+                self.settle(entry, device);
+            }
         }
-        self.on_asked(peer, receipt, turn);
+        for (number, position, before) in changes {
+            self.show_receipt(id, number, position, before, turn);
+        }
+        self.on_asked(device, receipt, turn);
     }
 
-    /// What the other asks, and whether it has answered what was asked.
-    fn on_asked(&mut self, peer: PeerId, receipt: &Receipt, turn: &mut Turn<'_>) {
-        let Some(conversation) = self.conversations.edit(peer) else {
+    /// What a device has by its last word. Gives what it did not have before.
+    fn take_known(
+        &mut self,
+        id: ConversationId,
+        device: DeviceAddress,
+        delivered: RangeSet,
+        now: u64,
+    ) -> RangeSet {
+        let (Some(conversation), Some(channel)) =
+            (self.conversations.get(id), self.channels.edit(device))
+        else {
+            return delivered;
+        };
+        let repair = &mut channel.repair;
+        repair.keep_resent(|number| !delivered.contains(number));
+        let stream = channel.stream_mut(id);
+        let fresh = delivered.without(&stream.known, u64::MAX);
+        stream.delivered.extend(&delivered);
+        stream.known = delivered;
+        let all_arrived = conversation.all_arrived(stream);
+        channel.repair.silent_since = match all_arrived {
+            true => 0,
+            false => now,
+        };
+        fresh
+    }
+
+    /// What the other device asks, and whether it has answered what was asked.
+    fn on_asked(&mut self, device: DeviceAddress, receipt: &Receipt, turn: &mut Turn<'_>) {
+        let Some(repair) = self.channels.repair(device) else {
             return;
         };
-        let mending = &mut conversation.mending;
-        if receipt.echo > 0 && receipt.echo == mending.asked {
-            mending.answered();
+        if receipt.echo > 0 && receipt.echo == repair.asked {
+            repair.answered();
             // No more is on its way: what is missing now is missing.
-            mending.hole_since = 1;
+            repair.hole_since = 1;
         }
         if receipt.ask > 0 {
-            mending.echo = receipt.ask;
-            mending.ask_next |= receipt.rounds > 0;
-            conversation.owes = true;
+            repair.echo = receipt.ask;
+            repair.ask_next |= receipt.rounds > 0;
+            self.channels.set_receipt_due(device, true);
             self.receipts.delay(turn.now);
         }
-        self.write_elsewhere(peer, &receipt.unreadable);
-        self.trouble(peer);
+        self.write_elsewhere(device, &receipt.unreadable);
+        self.trouble(device);
     }
 
     fn show_receipt(
-        &mut self,
-        peer: PeerId,
+        &self,
+        id: ConversationId,
         number: u64,
         position: u64,
         before: MessageStatus,
         turn: &mut Turn<'_>,
     ) {
-        if let Some((id, entry)) = self.outbox.text(peer, number) {
-            // They have what the relay has not confirmed yet; what was never sealed they cannot have.
-            if entry.sealed.is_some() || entry.again {
-                self.settle(id, turn);
-            }
-            return;
-        }
-        let after = self
-            .conversations
-            .get(peer)
-            .map(|c| c.status_of_sent(number));
-        if let Some(after) = after.filter(|after| *after != before) {
-            turn.show_status(peer, position, after);
+        let after = self.status(id, number);
+        if after != before {
+            turn.show_status(id, position, after);
         }
     }
 }

@@ -5,9 +5,9 @@
 use prost::Message;
 use zeroize::Zeroizing;
 
-use crate::contacts::PeerId;
 use crate::engine::Engine;
 use crate::error::AlertCode;
+use crate::ids::ContactId;
 use crate::limits::{MAIL_LIFETIME, MAX_CONVERSATIONS, MAX_REQUEST_BYTES, MAX_REQUESTS};
 use crate::records::{self, Record, RecordError};
 use crate::sorted::SortedSet;
@@ -130,15 +130,15 @@ impl Engine {
     pub(crate) fn retry_requests(&mut self, turn: &mut Turn<'_>) {
         let contacts = &self.contacts;
         let has_room = contacts.len() < MAX_CONVERSATIONS;
-        let is_known = |it: &Request| contacts.iter().any(|(_, known)| known.has(&it.account));
+        let is_known = |it: &Request| contacts.of_account(&it.account).is_some();
         let requests = self.requests.remove_where(|it| has_room || is_known(it));
         self.open_requests(requests, turn);
     }
 
     /// Opens what waits of a person whom the user has just begun a conversation with, or written to for the first
     /// time.
-    pub(crate) fn retry_requests_of(&mut self, peer: PeerId, turn: &mut Turn<'_>) {
-        let Some(contact) = self.contacts.get(peer) else {
+    pub(crate) fn retry_requests_of(&mut self, id: ContactId, turn: &mut Turn<'_>) {
+        let Some(contact) = self.contacts.get(id) else {
             return;
         };
         let requests = self.requests.remove_where(|it| contact.has(&it.account));

@@ -1,244 +1,279 @@
-//! Sending texts again that the other's device says it does not have. Their contents are read from the
-//! store, where the conversation's own lines stand; number and id stay, so that who has a text already
-//! knows it. Decides nothing about sessions (`mending.rs`). docs/PROTOCOL.md, "Mending".
+//! Sending texts again that a device says it does not have: from the outbox, where they stay until all
+//! who are to have them say that they do, or else from the conversation's own lines in the store. Number
+//! and id stay, so that who has a text already knows it. Decides nothing about sessions (`mending.rs`).
+//! docs/PROTOCOL.md, "Mending".
 
-use pawl_protocol::AccountKey;
+use pawl_wire::DeviceAddress;
 use zeroize::Zeroizing;
 
-use crate::contacts::PeerId;
-use crate::content::{Content, Text};
+use crate::content::Text;
 use crate::conversations::Conversation;
 use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::event::NoticeCause;
-use crate::limits::{
-    ASKED_BACK_LIFETIME, DAY, HOLE_PATIENCE, MAX_RESENT, MEND_FIRST, MEND_LAST, RESEND_BATCH,
-    RESEND_TRIES, RESENDS_PER_DAY, backoff,
-};
+use crate::ids::ConversationId;
+use crate::limits::{ASKED_BACK_LIFETIME, RESEND_BATCH};
 use crate::lines::{self, Line};
-use crate::mending::Mending;
-use crate::number_map::NumberMap;
+use crate::mending::Reading;
+use crate::outbox::PartState;
 use crate::records::Record;
 use crate::turn::Turn;
 
-impl Mending {
-    fn tries_of(&self, number: u64) -> u64 {
-        let (resent, _) = self.resent.as_chunks::<2>();
-        let found = resent.iter().find(|[resent, _]| *resent == number);
-        found.map_or(0, |[_, tries]| *tries)
-    }
-
-    fn count_try(&mut self, number: u64) {
-        let tries = self.tries_of(number) + 1;
-        self.keep_resent(|resent| resent != number);
-        self.resent.extend([number, tries]);
-        let surplus = self.resent.len().saturating_sub(2 * MAX_RESENT);
-        self.resent.drain(..surplus);
-    }
-
-    /// Forgets about texts that arrived, or never will.
-    pub(crate) fn keep_resent(&mut self, keep: impl Fn(u64) -> bool) {
-        let (resent, _) = self.resent.as_chunks::<2>();
-        let kept = resent.iter().filter(|[number, _]| keep(*number));
-        self.resent = kept.flatten().copied().collect();
-    }
-
-    /// When these texts may go out again: with each try later, and so many a day.
-    pub(crate) fn resend_at(&self, holes: &[(u64, u64)]) -> u64 {
-        let tries = holes.iter().map(|(number, _)| self.tries_of(*number));
-        let waits = u32::try_from(tries.max().unwrap_or(0)).unwrap_or(u32::MAX);
-        let paced = match waits.checked_sub(1) {
-            Some(waits) => self.resent_at + backoff(MEND_FIRST, MEND_LAST, waits),
-            None => self.hole_since + HOLE_PATIENCE,
-        };
-        if self.resent_today >= RESENDS_PER_DAY {
-            paced.max(self.day_at + DAY)
-        } else {
-            paced
-        }
-    }
-
-    /// How many more texts may be sent again within a day of the first.
-    fn resends_left(&mut self, now: u64) -> usize {
-        if now.abs_diff(self.day_at) >= DAY {
-            (self.day_at, self.resent_today) = (now, 0);
-        }
-        let left = RESENDS_PER_DAY.saturating_sub(self.resent_today);
-        usize::try_from(left).unwrap_or(usize::MAX)
-    }
-}
-
 impl Engine {
-    /// When texts are to be sent again to a person; reads them where that is now. While an answer is
-    /// awaited, nothing is: it may say that they arrived.
-    pub(crate) fn resend_due(&mut self, peer: PeerId, turn: &mut Turn<'_>) -> Option<u64> {
-        let conversation = self.conversations.get(peer)?;
-        if conversation.mending.asked > 0 || !self.may_send_signal(peer) {
+    /// When texts are to be sent again to a device; sends or reads them where that is now. While an
+    /// answer is awaited, nothing is: it may say that they arrived.
+    pub(crate) fn resend_due(
+        &mut self,
+        device: DeviceAddress,
+        id: ConversationId,
+        turn: &mut Turn<'_>,
+    ) -> Option<u64> {
+        let channel = self.channels.get(device)?;
+        if channel.repair.asked > 0 || !self.may_send_signal(device) {
             return None;
         }
-        let holes = conversation.holes(RESEND_BATCH);
+        let conversation = self.conversations.get(id)?;
+        let stream = channel.stream(id)?;
+        let holes = conversation.holes(stream, channel.repair.processed, RESEND_BATCH);
         if holes.is_empty() {
-            if conversation.mending.hole_since > 0 {
-                self.conversations.edit(peer)?.mending.hole_since = 0;
+            if channel.repair.hole_since > 0 {
+                self.channels.repair(device)?.hole_since = 0;
             }
             return None;
         }
-        if conversation.mending.hole_since == 0 {
-            self.conversations.edit(peer)?.mending.hole_since = turn.now;
+        if channel.repair.hole_since == 0 {
+            self.channels.repair(device)?.hole_since = turn.now;
         }
-        let due = self.conversations.get(peer)?.mending.resend_at(&holes);
-        if due <= turn.now && self.mender.reading.is_none() {
-            self.read_again(peer, holes, turn);
+        let due = self.channels.get(device)?.repair.resend_at(&holes);
+        if due <= turn.now {
+            if self.mender.reading.is_none() {
+                self.resend(device, id, holes, turn);
+            } else {
+                self.mender.wait_for_lines(device);
+            }
         }
         Some(due)
     }
 
-    /// Asks for the lines of texts that the other does not have; gives up on those tried too often.
-    fn read_again(&mut self, peer: PeerId, mut holes: Vec<(u64, u64)>, turn: &mut Turn<'_>) {
-        holes.retain(|(number, _)| self.outbox.text(peer, *number).is_none());
-        let Some(conversation) = self.conversations.edit(peer) else {
+    /// Sends again what is in the outbox, asks for the lines of what is not, and gives up on what was
+    /// tried too often.
+    fn resend(
+        &mut self,
+        device: DeviceAddress,
+        id: ConversationId,
+        mut holes: Vec<(u64, u64)>,
+        turn: &mut Turn<'_>,
+    ) {
+        holes.retain(|(number, _)| !self.is_pending(device, id, *number));
+        let Some(repair) = self.channels.repair(device) else {
             return;
         };
-        holes.truncate(conversation.mending.resends_left(turn.now));
-        let is_hopeless =
-            |(number, _): &(u64, u64)| conversation.mending.tries_of(*number) >= RESEND_TRIES;
+        holes.truncate(repair.resends_left(turn.now));
+        let is_hopeless = |(number, _): &(u64, u64)| repair.is_hopeless(*number);
         let (hopeless, holes): (Vec<_>, Vec<_>) = holes.into_iter().partition(is_hopeless);
         for (number, position) in hopeless {
-            self.give_up(peer, number, position, turn);
+            self.give_up(device, id, number, position, turn);
         }
-        let keys = holes
+        // All of them together, so that they keep their order.
+        if holes
             .iter()
-            .map(|(_, position)| lines::key(peer, *position));
+            .all(|(number, _)| self.outbox.text(id, *number).is_some())
+        {
+            for (number, _) in &holes {
+                self.send_kept(device, id, *number, turn);
+            }
+            if !holes.is_empty() {
+                self.ask_about_resent(device, turn);
+            }
+            return;
+        }
+        let keys = holes.iter().map(|(_, position)| lines::key(id, *position));
         turn.reads.extend(keys);
-        if !holes.is_empty() {
-            self.mender.reading = Some((peer, holes));
+        self.mender.reading = Some(Reading {
+            device,
+            conversation: id,
+            wanted: holes,
+        });
+    }
+
+    /// Whether a text is on its way to a device already, or waits for the user.
+    fn is_pending(&self, device: DeviceAddress, id: ConversationId, number: u64) -> bool {
+        let text = self.outbox.text(id, number);
+        let part = text.and_then(|(_, entry)| entry.part(device));
+        part.is_some_and(|part| part.state != PartState::Stored)
+    }
+
+    /// A text that is still in the outbox, sealed once more.
+    fn send_kept(
+        &mut self,
+        device: DeviceAddress,
+        id: ConversationId,
+        number: u64,
+        turn: &mut Turn<'_>,
+    ) {
+        let text = self.outbox.text(id, number);
+        let Some((entry, at)) = text.map(|(entry, text)| (entry, text.at)) else {
+            return;
+        };
+        if self.may_go_again(device, id, number, at, turn) {
+            self.outbox.want_again(entry, device);
+            self.wake(device);
         }
     }
 
-    /// A text that cannot be sent again, or was in vain: the user sees that it was not sent.
-    fn give_up(&mut self, peer: PeerId, number: u64, position: u64, turn: &mut Turn<'_>) {
-        if let Some(conversation) = self.conversations.edit(peer) {
-            conversation.lost.insert(number);
-            conversation.mending.keep_resent(|resent| resent != number);
-            turn.show_status(peer, position, conversation.status_of_sent(number));
+    /// A text that cannot be sent again, or was in vain: where no device of theirs has it, the user sees
+    /// that it was not sent.
+    fn give_up(
+        &mut self,
+        device: DeviceAddress,
+        id: ConversationId,
+        number: u64,
+        position: u64,
+        turn: &mut Turn<'_>,
+    ) {
+        if let Some(channel) = self.channels.edit(device) {
+            channel.stream_mut(id).given_up.insert(number);
+            channel.repair.keep_resent(|resent| resent != number);
         }
-        self.trouble(peer);
+        if let Some((entry, _)) = self.outbox.text(id, number) {
+            self.outbox.drop_part(entry, device);
+        }
+        let is_hopeless = self.outbox.text(id, number).is_none();
+        if is_hopeless
+            && let Some(conversation) = self.conversations.edit(id)
+            && !conversation.delivered.contains(number)
+        {
+            conversation.lost.insert(number);
+            let status = conversation.status_of_sent(number);
+            turn.show_status(id, position, status);
+        }
+        self.trouble(device);
     }
 
     /// The user tries again what was given up.
     pub(crate) fn retry_lost(
         &mut self,
-        peer: PeerId,
+        id: ConversationId,
         position: u64,
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {
         let lost = |c: &Conversation| c.own.number_at(position).filter(|it| c.lost.contains(*it));
-        let number = self.conversations.get(peer).and_then(lost);
-        let (Some(number), Some(conversation)) = (number, self.conversations.edit(peer)) else {
+        let number = self.conversations.get(id).and_then(lost);
+        let (Some(number), Some(conversation)) = (number, self.conversations.edit(id)) else {
             return Err(CommandError::UnknownMessage);
         };
         conversation.lost.remove(number);
-        let mending = &mut conversation.mending;
-        mending.processed = mending.processed.max(number);
-        mending.hole_since = 1;
-        let status = conversation.status_of_sent(number);
-        turn.show_status(peer, position, status);
-        self.sending.release(peer);
-        self.trouble(peer);
+        let (status, contact) = (conversation.status_of_sent(number), conversation.contact);
+        turn.show_status(id, position, status);
+        self.release_contact(contact);
+        let known = self.contacts.get(contact);
+        for device in known.map_or_else(Vec::new, |contact| contact.devices()) {
+            self.channels.ensure(device, id, number);
+            if let Some(channel) = self.channels.edit(device) {
+                let stream = channel.stream_mut(id);
+                stream.given_up.remove(number);
+                channel.repair.processed = channel.repair.processed.max(number);
+                channel.repair.hole_since = 1;
+                self.trouble(device);
+            }
+        }
         Ok(())
     }
 
-    /// The lines that were asked for: into the outbox with them, and then the other is asked whether
+    /// The lines that were asked for: into the outbox with them, and then the device is asked whether
     /// they arrived.
     pub(crate) fn on_lines(&mut self, rows: &[Option<Zeroizing<Vec<u8>>>], turn: &mut Turn<'_>) {
-        let Some((peer, wanted)) = self.mender.reading.take() else {
+        let Some(Reading {
+            device,
+            conversation,
+            wanted,
+        }) = self.mender.take_reading()
+        else {
             return;
         };
-        self.trouble(peer);
+        self.trouble(device);
         for ((number, position), row) in wanted.into_iter().zip(rows) {
             let line = row.as_ref().and_then(|bytes| Line::decode(bytes).ok());
             match line.filter(|line| line.own_number == Some(number)) {
                 Some(line) if !self.outbox.is_full() => {
-                    self.send_again(peer, number, position, line, turn);
+                    self.send_line(device, conversation, (number, position), line, turn);
                 }
                 Some(_) => {}
-                None => self.give_up(peer, number, position, turn),
+                None => self.give_up(device, conversation, number, position, turn),
             }
         }
-        if let Some(conversation) = self.conversations.edit(peer) {
-            conversation.mending.resent_at = turn.now;
-            conversation.mending.ask_next = true;
-            conversation.owes = true;
+        self.ask_about_resent(device, turn);
+    }
+
+    /// The next receipt asks whether what was sent again arrived.
+    fn ask_about_resent(&mut self, device: DeviceAddress, turn: &Turn<'_>) {
+        if let Some(repair) = self.channels.repair(device) {
+            repair.resent_at = turn.now;
+            repair.ask_next = true;
+            self.channels.set_receipt_due(device, true);
             self.receipts.hurry(turn.now);
         }
     }
 
-    /// Another account is pinned: what was sent to the one before is not for it, what the relay has not
-    /// confirmed is.
-    pub(crate) fn begin_conversation_with(&mut self, peer: PeerId, account: AccountKey) {
-        let mut own = NumberMap::default();
-        for id in self.outbox.ids_of(peer) {
-            let entry = self.outbox.get(id);
-            match entry.filter(|entry| id.number > 0 && !entry.again) {
-                Some(entry) => own.push(id.number, entry.position),
-                None => drop(self.outbox.remove(id)),
-            }
-        }
-        if let Some(conversation) = self.conversations.edit(peer) {
-            conversation.begin_with(account, own);
-        }
-    }
-
-    fn send_again(
+    fn send_line(
         &mut self,
-        peer: PeerId,
-        number: u64,
-        position: u64,
+        device: DeviceAddress,
+        id: ConversationId,
+        (number, position): (u64, u64),
         line: Line,
         turn: &mut Turn<'_>,
     ) {
-        let Some(conversation) = self.conversations.edit(peer) else {
+        // While the line was read another account may have been pinned, for which it was not meant.
+        let Some(own) = self.conversations.get(id).map(|it| &it.own) else {
             return;
         };
-        let mending = &mut conversation.mending;
-        // While the line was read another account may have been pinned, for which it was not meant.
-        let is_theirs = conversation.own.number_at(position) == Some(number);
-        let is_known = conversation.known.contains(number);
-        if !is_theirs || is_known || self.outbox.text(peer, number).is_some() {
+        let (is_theirs, after) = (own.number_at(position) == Some(number), own.before(number));
+        let is_known = self.channels.stream(device, id);
+        let is_known = is_known.is_none_or(|stream| stream.known.contains(number));
+        if !is_theirs || is_known || self.is_pending(device, id, number) {
             return;
         }
-        let had_arrived = conversation.delivered.contains(number);
-        // Whoever has the other's keys now could ask for it, too: what is long over stays over.
-        if had_arrived && turn.now.saturating_sub(line.at) > ASKED_BACK_LIFETIME {
-            return conversation.settle_delivered(number);
+        if !self.may_go_again(device, id, number, line.at, turn) {
+            return;
         }
-        mending.count_try(number);
-        mending.resent_today += 1;
         let text = Text {
             number,
-            after: conversation.own.before(number),
+            after,
             id: line.id,
             text: line.text,
             sent_at: line.sent_at,
         };
-        self.enqueue(peer, number, position, true, &Content::Text(text));
-        if had_arrived {
-            self.notice(peer, NoticeCause::SentAgain, turn);
+        match self.outbox.text(id, number).map(|(entry, _)| entry) {
+            Some(entry) => self.outbox.want_again(entry, device),
+            None => self.enqueue_again(device, id, position, text, turn),
         }
+        self.wake(device);
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tries_are_counted_for_the_texts_tried_last() {
-        let mut mending = Mending::default();
-        for number in (1..=500).chain([500, 500]) {
-            mending.count_try(number);
+    /// Whether a text may go to a device once more, which then is counted and, where it had arrived, told.
+    fn may_go_again(
+        &mut self,
+        device: DeviceAddress,
+        id: ConversationId,
+        number: u64,
+        at: u64,
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        let Some(channel) = self.channels.edit(device) else {
+            return false;
+        };
+        let stream = channel.stream_mut(id);
+        let had_arrived = stream.delivered.contains(number);
+        // Whoever has the other's keys now could ask for it, too: what is long over stays over.
+        if had_arrived && turn.now.saturating_sub(at) > ASKED_BACK_LIFETIME {
+            stream.give_up_delivered(number);
+            return false;
         }
-        assert_eq!(mending.resent.len(), 2 * MAX_RESENT);
-        assert_eq!((mending.tries_of(1), mending.tries_of(500)), (0, 3));
+        channel.repair.count_try(number);
+        channel.repair.resent_today += 1;
+        if had_arrived {
+            self.notice(id, NoticeCause::SentAgain, turn);
+        }
+        true
     }
 }

@@ -1,259 +1,332 @@
-//! From the outbox to the relay: seal in order, send, wait for the relay's answer, try again. An entry
-//! is sealed once; its envelope is sent byte for byte until it is stored. Envelopes of one conversation
-//! go out in order, several at once; only where the relay refuses one of them may a later one pass it.
+//! From the outbox to the relay: seal in order, send, wait for the relay's answer, try again. A part is
+//! sealed once, when it is about to leave; its envelope is sent byte for byte until it is stored. What
+//! goes to one device goes out in order, several at once; only where the relay refuses one of them may a
+//! later one pass it.
 
 use pawl_protocol::{Envelope, SessionTag};
-use pawl_wire::{ClientFrame, MessageId, Submit, SubmitRefusal};
-use zeroize::Zeroizing;
+use pawl_wire::{AccountId, ClientFrame, DeviceAddress, MessageId, Submit, SubmitRefusal};
 
-use crate::account::wire_address;
-use crate::contacts::PeerId;
-use crate::content::Content;
+use crate::content::{Content, Receipt, Text};
 use crate::engine::Engine;
 use crate::error::AlertCode;
 use crate::event::MessageStatus;
-use crate::limits::{
-    MAX_IN_FLIGHT, RESUBMIT_FIRST, RESUBMIT_LAST, UNANSWERED_SESSION_LIFETIME, backoff,
-};
-use crate::outbox::{Entry, EntryId, Sealed};
-use crate::sorted::{SortedMap, SortedSet};
+use crate::ids::{ContactId, ConversationId};
+use crate::limits::{MAX_IN_FLIGHT, UNANSWERED_SESSION_LIFETIME};
+use crate::outbox::{Entry, EntryId, Part, PartState};
 use crate::turn::Turn;
 
-/// What this connection has sent, and who is to be left alone for a while.
-#[derive(Default)]
-pub(crate) struct Sending {
-    in_flight: SortedSet<MessageId>,
-    held: SortedMap<PeerId, Hold>,
-    /// People to whom nothing goes out by itself: no receipts, until they or the user give a reason.
-    given_up: SortedSet<PeerId>,
-}
-
-/// After refusals: nothing is sent to this person until then.
-#[derive(Default)]
-struct Hold {
-    until: u64,
-    refusals: u32,
-    alerted: bool,
-}
-
-impl Sending {
-    pub(crate) fn forget_connection(&mut self) {
-        self.in_flight.clear();
-        self.given_up.clear();
-    }
-
-    pub(crate) fn is_answered(&self) -> bool {
-        self.in_flight.len() == 0
-    }
-
-    pub(crate) fn is_given_up(&self, peer: PeerId) -> bool {
-        self.given_up.contains(&peer)
-    }
-
-    /// When somebody who is left alone may be tried again.
-    pub(crate) fn due(&self) -> Option<u64> {
-        self.held
-            .values()
-            .map(|hold| hold.until)
-            .filter(|until| *until > 0)
-            .min()
-    }
-
-    /// The clock went back by so much: nobody is left alone for longer.
-    pub(crate) fn turn_back(&mut self, by: u64) {
-        for hold in self.held.values_mut() {
-            hold.until = hold.until.saturating_sub(by);
-        }
-    }
-
-    /// Waits before the next attempt, at least as long as the relay says.
-    pub(crate) fn hold(&mut self, peer: PeerId, retry_after_ms: u64, now: u64) {
-        let hold = self.held.get_or_default(peer);
-        let wait = backoff(RESUBMIT_FIRST, RESUBMIT_LAST, hold.refusals);
-        hold.until = now + wait.max(retry_after_ms.min(RESUBMIT_LAST));
-        hold.refusals = hold.refusals.saturating_add(1);
-    }
-
-    /// Tries at once.
-    pub(crate) fn release(&mut self, peer: PeerId) {
-        self.held.remove(&peer);
-        self.given_up.remove(&peer);
-    }
-
-    pub(crate) fn is_held(&self, peer: PeerId, now: u64) -> bool {
-        self.held.get(&peer).is_some_and(|hold| hold.until > now)
-    }
-
-    /// Waits that are over are no longer due.
-    fn end_holds(&mut self, now: u64) {
-        for hold in self.held.values_mut().filter(|hold| hold.until <= now) {
-            hold.until = 0;
-        }
-    }
+/// What became of a part that was to be sent.
+enum Attempt {
+    /// It is on its way: the next one may follow.
+    Sent,
+    /// It waits for something, and so does what comes after it.
+    Blocked,
+    /// It is tried again in the next step.
+    Later,
 }
 
 impl Engine {
-    /// Puts something into the outbox; `number` and `position` are 0 for what is not a text, `again` is
-    /// for a text that was sent before.
-    pub(crate) fn enqueue(
+    /// Puts a text into the outbox, for every device of the other.
+    pub(crate) fn enqueue_text(
         &mut self,
-        peer: PeerId,
-        number: u64,
+        conversation: ConversationId,
         position: u64,
-        again: bool,
-        content: &Content,
+        text: Text,
+        turn: &Turn<'_>,
     ) {
-        let order = self.counters.edit().next_outbox();
-        let entry = Entry {
-            position,
-            content: content.encode(None),
-            sealed: None,
-            failed: false,
-            again,
+        let number = text.number;
+        let contact = self.contacts.in_conversation(conversation);
+        let Some(contact) = contact.and_then(|contact| self.contacts.get(contact)) else {
+            return;
         };
-        self.outbox.insert(
-            EntryId {
-                order,
-                peer,
-                number,
-            },
-            entry,
-        );
+        let mut devices = contact.devices();
+        if devices.is_empty() {
+            // The list was lost to damage, and comes again.
+            devices.push(all_devices(AccountId(*contact.account().as_bytes())));
+        }
+        let parts = devices.iter().map(|device| Part::wanted(*device, false));
+        let entry = Entry::new(position, turn.now, Content::Text(text), parts.collect());
+        self.insert_entry(conversation, number, entry);
+        for device in devices {
+            self.channels.ensure(device, conversation, number);
+            self.wake(device);
+        }
     }
 
-    /// Seals what can be sealed and sends what may be sent, in order.
-    pub(crate) fn send_waiting(&mut self, turn: &mut Turn<'_>) {
-        if self.account.get().ready().is_none() {
-            return;
+    /// Puts a text into the outbox that one device says it does not have.
+    pub(crate) fn enqueue_again(
+        &mut self,
+        device: DeviceAddress,
+        conversation: ConversationId,
+        position: u64,
+        text: Text,
+        turn: &Turn<'_>,
+    ) {
+        let number = text.number;
+        let parts = vec![Part::wanted(device, true)];
+        let entry = Entry::new(position, turn.now, Content::Text(text), parts);
+        match self.outbox.order_before(conversation, number) {
+            Some(order) => {
+                let id = EntryId {
+                    order,
+                    conversation,
+                    number,
+                };
+                self.outbox.insert(id, entry);
+            }
+            None => self.insert_entry(conversation, number, entry),
         }
-        self.sending.end_holds(turn.now);
-        let mut blocked = SortedSet::new();
-        for id in self.outbox.ids().collect::<Vec<_>>() {
-            if !blocked.contains(&id.peer) && !self.send_entry(id, turn) {
-                blocked.insert(id.peer);
+        self.wake(device);
+    }
+
+    /// Puts a receipt for one device into the outbox.
+    pub(crate) fn enqueue_signal(
+        &mut self,
+        device: DeviceAddress,
+        conversation: ConversationId,
+        receipt: Receipt,
+        now: u64,
+    ) {
+        let parts = vec![Part::wanted(device, false)];
+        let entry = Entry::new(0, now, Content::Receipt(receipt), parts);
+        self.insert_entry(conversation, 0, entry);
+        self.wake(device);
+    }
+
+    fn insert_entry(&mut self, conversation: ConversationId, number: u64, entry: Entry) {
+        let order = self.counters.edit().next_outbox();
+        let id = EntryId {
+            order,
+            conversation,
+            number,
+        };
+        self.outbox.insert(id, entry);
+    }
+
+    /// Something may be sent to a device that could not be before.
+    pub(crate) fn wake(&mut self, device: DeviceAddress) {
+        if self.relay.is_online()
+            && let Some(next) = self.outbox.next_pending(device, EntryId::FIRST)
+        {
+            self.sending.ready.insert((next, device));
+        }
+    }
+
+    /// The same for everybody: the connection has just begun.
+    pub(crate) fn wake_all(&mut self) {
+        for device in self.outbox.pending_devices() {
+            self.wake(device);
+        }
+    }
+
+    /// Nobody of these devices is left alone any more: tries at once.
+    pub(crate) fn release(&mut self, device: DeviceAddress) {
+        self.sending.release(device);
+        if let Some(contact) = self.contacts.pinned(&device.account.0)
+            && self.sending.given_up.remove(&contact)
+        {
+            self.mender.retry(device);
+        }
+        self.wake(device);
+    }
+
+    /// The same for all devices of a person.
+    pub(crate) fn release_contact(&mut self, contact: ContactId) {
+        let was_given_up = self.sending.given_up.remove(&contact);
+        let known = self.contacts.get(contact);
+        for device in known.map_or_else(Vec::new, |contact| contact.devices()) {
+            self.release(device);
+            if was_given_up {
+                self.mender.retry(device);
             }
         }
     }
 
-    /// False where what comes after it must wait, too.
-    fn send_entry(&mut self, id: EntryId, turn: &mut Turn<'_>) -> bool {
-        let is_held =
-            self.sending.is_held(id.peer, turn.now) || self.lookups.is_refreshing(id.peer);
-        let is_trusted = self
-            .contacts
-            .get(id.peer)
-            .is_some_and(|c| c.changed.is_empty());
-        let Some(entry) = self.outbox.get(id) else {
-            return true;
-        };
-        if entry.failed {
-            return true;
+    /// Sends what may be sent, in order, until so much is under way that answers come first.
+    pub(crate) fn send_waiting(&mut self, turn: &mut Turn<'_>) {
+        if self.account.get().ready().is_none() || !self.relay.is_online() {
+            return;
         }
-        if !is_trusted || (entry.sealed.is_none() && !self.seal(id, turn)) {
-            return false;
+        for device in self.sending.end_holds(turn.now) {
+            self.wake(device);
         }
-        let Some(sealed) = self.outbox.get(id).and_then(|entry| entry.sealed.clone()) else {
-            return true;
-        };
-        let has_room = self.sending.in_flight.len() < MAX_IN_FLIGHT;
-        if self.relay.is_online()
-            && !self.sending.in_flight.contains(&sealed.message_id)
-            && (is_held || !has_room)
+        while self.sending.in_flight.len() < MAX_IN_FLIGHT
+            && let Some((from, device)) = self.sending.ready.first().copied()
         {
-            return false;
+            self.sending.ready.remove(&(from, device));
+            let Some(id) = self.outbox.next_pending(device, from) else {
+                continue;
+            };
+            match self.send_part(id, device, turn) {
+                Attempt::Sent => {
+                    if let Some(next) = self.outbox.next_pending(device, id.next()) {
+                        self.sending.ready.insert((next, device));
+                    }
+                }
+                Attempt::Blocked => {}
+                Attempt::Later => {
+                    self.sending.ready.insert((from, device));
+                    return;
+                }
+            }
         }
-        if self.relay.is_online() && self.sending.in_flight.insert(sealed.message_id) {
-            turn.send(&ClientFrame::Submit(Submit {
-                message_id: sealed.message_id,
-                recipient: sealed.recipient,
-                envelope: sealed.envelope,
-            }));
-        }
-        true
     }
 
-    /// Seals an entry on the active session; false where there is none.
-    fn seal(&mut self, id: EntryId, turn: &mut Turn<'_>) -> bool {
-        self.retire_unanswered(id.peer, turn.now);
-        let contact = self.contacts.get(id.peer);
-        let active = contact.and_then(|contact| contact.active);
-        // Who answers on a session knows who this is; after a failure they may know nothing any more.
-        let is_known = contact.is_some_and(|contact| contact.replied)
-            && active
-                .and_then(|tag| self.sessions.get(tag))
-                .is_some_and(|slot| !slot.session.awaits_reply());
-        let own = self.account.get().ready().filter(|_| !is_known);
-        let introduction = own.map(|own| own.record.record().encode());
+    fn send_part(&mut self, id: EntryId, device: DeviceAddress, turn: &mut Turn<'_>) -> Attempt {
+        let Some(contact) = self.contacts.in_conversation(id.conversation) else {
+            return Attempt::Blocked;
+        };
+        let is_trusted = (self.contacts.get(contact))
+            .is_some_and(|it| !it.is_changed() && it.account().as_bytes() == &device.account.0);
+        if !is_trusted || self.sending.is_held(device, turn.now) {
+            return Attempt::Blocked;
+        }
+        if self.lookups.is_refreshing(contact) {
+            return Attempt::Blocked;
+        }
+        if device.device == 0 {
+            // The device list was lost to damage; the relay's must be of the pinned account.
+            self.refresh(contact);
+            return Attempt::Blocked;
+        }
+        if self.is_wanted(id, device) {
+            if let Some(attempt) = self.without_session(device, turn) {
+                return attempt;
+            }
+            if !self.seal(id, device, turn) {
+                let attempt = self.without_session(device, turn);
+                return attempt.unwrap_or(Attempt::Later);
+            }
+        }
+        let part = self.outbox.get(id).and_then(|entry| entry.part(device));
+        let Some(PartState::Sealed {
+            message_id,
+            envelope,
+        }) = part.map(|part| part.state.clone())
+        else {
+            return Attempt::Sent;
+        };
+        if self.sending.in_flight.insert(message_id) {
+            turn.send(&ClientFrame::Submit(Submit {
+                message_id,
+                recipient: device,
+                envelope,
+            }));
+        }
+        Attempt::Sent
+    }
+
+    fn is_wanted(&self, id: EntryId, device: DeviceAddress) -> bool {
+        let part = self.outbox.get(id).and_then(|entry| entry.part(device));
+        part.is_some_and(|part| part.state == PartState::Wanted)
+    }
+
+    /// Claims what a session is begun with, where there is none to write on.
+    fn without_session(&mut self, device: DeviceAddress, turn: &mut Turn<'_>) -> Option<Attempt> {
+        self.retire_unanswered(device, turn.now);
+        let head = self.channels.get(device).and_then(|channel| channel.head);
+        if head.is_some_and(|tag| self.sessions.get(tag).is_some()) {
+            return None;
+        }
+        match self.claim_bundle(device, turn) {
+            true => Some(Attempt::Blocked),
+            false => Some(Attempt::Later),
+        }
+    }
+
+    /// Seals a part on the session to write on; false where that is exhausted.
+    fn seal(&mut self, id: EntryId, device: DeviceAddress, turn: &mut Turn<'_>) -> bool {
+        let Some(channel) = self.channels.get(device) else {
+            return false;
+        };
+        let (head, replied) = (channel.head, channel.replied);
         let Some((entry, slot)) = self
             .outbox
             .get(id)
-            .zip(active.and_then(|tag| self.sessions.edit(tag)))
+            .zip(head.and_then(|tag| self.sessions.edit(tag)))
         else {
             return false;
         };
-        let plaintext = introduce(&entry.content, introduction.as_deref());
-        let recipient = wire_address(slot.session.peer().address());
+        // Who answers on a session knows who this is; after a failure they may know nothing any more.
+        let is_known = replied && !slot.session.awaits_reply();
+        let own = self.account.get().ready().filter(|_| !is_known);
+        let introduction = own.map(|own| own.record.record().encode());
+        let plaintext = entry.content.encode(introduction.as_deref());
         let Ok(envelope) = slot.session.seal(&plaintext, turn.rng) else {
             // The chain is exhausted: only another session helps.
-            if let Some(contact) = self.contacts.edit(id.peer) {
-                contact.active = None;
+            if let Some(channel) = self.channels.edit(device) {
+                channel.head = None;
             }
             return false;
         };
         let message_id = MessageId(turn.random());
-        self.outbox.set_sealed(
-            id,
-            Some(Sealed {
-                message_id,
-                recipient,
-                envelope,
-            }),
-        );
+        let state = PartState::Sealed {
+            message_id,
+            envelope,
+        };
+        self.outbox.set_state(id, device, state);
         true
     }
 
     /// Stops writing on a session that has not been answered for so long that its prekeys may be gone.
-    fn retire_unanswered(&mut self, peer: PeerId, now: u64) {
-        let active = self.contacts.get(peer).and_then(|contact| contact.active);
-        let is_stale = active
+    fn retire_unanswered(&mut self, device: DeviceAddress, now: u64) {
+        let head = self.channels.get(device).and_then(|channel| channel.head);
+        let is_stale = head
             .and_then(|tag| self.sessions.get(tag))
             .is_none_or(|slot| {
                 slot.session.awaits_reply()
                     && now.saturating_sub(slot.begun_at) > UNANSWERED_SESSION_LIFETIME
             });
-        if active.is_some()
+        if head.is_some()
             && is_stale
-            && let Some(contact) = self.contacts.edit(peer)
+            && let Some(channel) = self.channels.edit(device)
         {
-            contact.active = None;
+            channel.head = None;
         }
     }
 
     pub(crate) fn on_stored(&mut self, message_id: MessageId, turn: &mut Turn<'_>) {
         self.sending.in_flight.remove(&message_id);
-        if let Some(id) = self.outbox.envelope(message_id) {
-            self.sending.release(id.peer);
-            self.settle(id, turn);
+        let Some((id, device)) = self.outbox.envelope(message_id) else {
+            return;
+        };
+        self.release(device);
+        if !id.is_text() {
+            self.outbox.remove(id);
+            return;
+        }
+        self.outbox.set_state(id, device, PartState::Stored);
+        self.show_text(id, turn);
+        let stream = self.channels.stream(device, id.conversation);
+        let conversation = self.conversations.get(id.conversation);
+        let is_open = stream.zip(conversation).is_some_and(|(stream, it)| {
+            !stream.known.contains(id.number) && !it.all_arrived(stream)
+        });
+        if is_open
+            && let Some(repair) = self.channels.repair(device)
+            && repair.silent_since == 0
+        {
+            repair.silent_since = turn.now;
+            self.trouble(device);
         }
     }
 
-    /// The relay or the other's device has it: it leaves the outbox.
-    pub(crate) fn settle(&mut self, id: EntryId, turn: &mut Turn<'_>) {
-        let Some(entry) = self.outbox.remove(id) else {
-            return;
-        };
-        let Some(conversation) = self.conversations.get(id.peer).filter(|_| id.number > 0) else {
-            return;
-        };
-        let status = conversation.status_of_sent(id.number);
-        if status == MessageStatus::Sent && conversation.mending.silent_since == 0 {
-            if let Some(conversation) = self.conversations.edit(id.peer) {
-                conversation.mending.silent_since = turn.now;
+    /// A device has a text: its part leaves the outbox.
+    pub(crate) fn settle(&mut self, id: EntryId, device: DeviceAddress) {
+        let part = self.outbox.get(id).and_then(|entry| entry.part(device));
+        if let Some(part) = part.filter(|part| part.may_have_left()) {
+            if let PartState::Sealed { message_id, .. } = &part.state {
+                self.sending.in_flight.remove(message_id);
             }
-            self.trouble(id.peer);
+            self.outbox.drop_part(id, device);
         }
-        if !entry.again {
-            turn.show_status(id.peer, entry.position, status);
+    }
+
+    /// How far a text has come is shown.
+    pub(crate) fn show_text(&self, id: EntryId, turn: &mut Turn<'_>) {
+        if let Some(entry) = self.outbox.get(id).filter(|_| id.is_text()) {
+            let status = self.status(id.conversation, id.number);
+            turn.show_status(id.conversation, entry.position, status);
         }
     }
 
@@ -265,91 +338,125 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) {
         self.sending.in_flight.remove(&message_id);
-        let Some(id) = self.outbox.envelope(message_id) else {
+        let Some((id, device)) = self.outbox.envelope(message_id) else {
             return;
         };
-        let peer = id.peer;
-        match cause {
-            SubmitRefusal::UnknownRecipient => return self.refresh(peer),
-            SubmitRefusal::TooLarge => {
-                self.fail(id, turn);
+        let contact = self.contacts.in_conversation(id.conversation);
+        match (cause, contact) {
+            (SubmitRefusal::UnknownRecipient, Some(contact)) => return self.refresh(contact),
+            (SubmitRefusal::TooLarge, _) => {
+                self.refuse_part(id, device, turn);
                 return;
             }
             _ => (),
         }
-        self.sending.hold(peer, retry_after_ms, turn.now);
-        let hold = self.sending.held.get_or_default(peer);
+        self.sending.hold(device, retry_after_ms, turn.now);
         if cause == SubmitRefusal::MailboxFull
-            && !std::mem::replace(&mut hold.alerted, true)
-            && let Some(username) = self.username_of(peer)
+            && self.sending.tells(device)
+            && let Some(username) = contact.and_then(|contact| self.contacts.username(contact))
         {
             turn.alert(AlertCode::MailboxFull { username });
         }
     }
 
-    /// Nothing to this person can go out by itself: the user decides when to try again. What their device
-    /// is owed beside that is made anew when there is a reason to try.
-    pub(crate) fn fail_all(&mut self, peer: PeerId, turn: &mut Turn<'_>) {
-        self.sending.given_up.insert(peer);
-        for id in self.outbox.ids_of(peer) {
-            if !self.fail(id, turn)
-                && let Some(conversation) = self.conversations.edit(peer)
-            {
-                conversation.owes = true;
+    /// Nothing to this person can go out by itself: the user decides when to try again. What their
+    /// devices are owed besides that is made anew when there is a reason to try.
+    pub(crate) fn fail_all(&mut self, contact: ContactId, turn: &mut Turn<'_>) {
+        self.sending.given_up.insert(contact);
+        let Some(known) = self.contacts.get(contact) else {
+            return;
+        };
+        let (conversation, account) = (known.conversation(), *known.account().as_bytes());
+        for device in known.devices() {
+            for id in self.outbox.signals_to(device) {
+                self.outbox.remove(id);
+                self.channels.set_receipt_due(device, true);
+            }
+        }
+        for id in self.outbox.texts_of(conversation) {
+            let entry = self.outbox.get(id);
+            let parts = entry.map_or_else(Vec::new, |entry| entry.parts().to_vec());
+            let is_theirs = |part: &&Part| {
+                let is_sent = matches!(part.state, PartState::Stored | PartState::Refused);
+                part.device.account.0 == account && !is_sent
+            };
+            for part in parts.iter().filter(is_theirs) {
+                self.refuse_part(id, part.device, turn);
             }
         }
     }
 
-    /// This one cannot go out by itself. A text waits for the user to try again; anything else is dropped. Whether it was
-    /// a text.
-    fn fail(&mut self, id: EntryId, turn: &mut Turn<'_>) -> bool {
-        let entry = self.outbox.get(id);
-        let is_text = entry.is_some_and(|entry| id.number > 0 && !entry.again);
-        if !is_text {
-            self.outbox.remove(id);
-        } else if self.outbox.set_failed(id, true)
-            && let Some(entry) = self.outbox.get(id)
-        {
-            turn.show_status(id.peer, entry.position, MessageStatus::NotSent);
+    /// This one cannot go out by itself. A text waits for the user to try again; anything else, and
+    /// what was sent before, is dropped.
+    fn refuse_part(&mut self, id: EntryId, device: DeviceAddress, turn: &mut Turn<'_>) {
+        let part = self.outbox.get(id).and_then(|entry| entry.part(device));
+        if let Some(PartState::Sealed { message_id, .. }) = part.map(|part| &part.state) {
+            self.sending.in_flight.remove(message_id);
         }
-        is_text
+        if part.is_some_and(|part| part.again) || !id.is_text() {
+            self.outbox.drop_part(id, device);
+        } else {
+            self.outbox.set_state(id, device, PartState::Refused);
+            self.show_text(id, turn);
+        }
     }
 
-    /// Sessions that the other cannot read, as they say inside one that works: nothing more is written on
-    /// them, and what was sealed on them and waits is sealed anew.
-    pub(crate) fn write_elsewhere(&mut self, peer: PeerId, unreadable: &[SessionTag]) {
-        let Some(contact) = self.contacts.get(peer) else {
-            return;
-        };
-        let mut tags = self.sessions.of_account(&contact.account);
-        tags.retain(|tag| unreadable.contains(tag) && contact.active != Some(*tag));
+    /// Sessions that the other cannot read, as it says inside one that works: nothing more is written
+    /// on them, and what was sealed on them and waits is sealed anew.
+    pub(crate) fn write_elsewhere(&mut self, device: DeviceAddress, unreadable: &[SessionTag]) {
+        let head = self.channels.get(device).and_then(|channel| channel.head);
+        let mut tags = self.sessions.of_device(device);
+        tags.retain(|tag| unreadable.contains(tag) && head != Some(*tag));
         if tags.is_empty() {
             return;
         }
         self.sessions.retire(&tags);
-        let is_readable = |sealed: &Sealed| {
-            let envelope = Envelope::decode(&sealed.envelope);
+        self.unseal(device, |envelope| {
+            let envelope = Envelope::decode(envelope);
             envelope.is_ok_and(|envelope| !tags.contains(&envelope.tag()))
-        };
-        self.unseal_foreign(peer, is_readable);
+        });
     }
 
-    /// Forgets envelopes for devices that are no longer these people's; their contents stay.
-    pub(crate) fn unseal_foreign(&mut self, peer: PeerId, is_theirs: impl Fn(&Sealed) -> bool) {
-        for id in self.outbox.ids_of(peer) {
-            let sealed = self.outbox.get(id).and_then(|entry| entry.sealed.as_ref());
-            if let Some(sealed) = sealed.filter(|sealed| !is_theirs(sealed)) {
-                self.sending.in_flight.remove(&sealed.message_id);
-                self.outbox.set_sealed(id, None);
+    /// Forgets envelopes for a device that it cannot read; their contents stay, to be sealed anew.
+    pub(crate) fn unseal(&mut self, device: DeviceAddress, is_readable: impl Fn(&[u8]) -> bool) {
+        let mut from = EntryId::FIRST;
+        while let Some(id) = self.outbox.next_pending(device, from) {
+            from = id.next();
+            let part = self.outbox.get(id).and_then(|entry| entry.part(device));
+            if let Some(PartState::Sealed {
+                message_id,
+                envelope,
+            }) = part.map(|part| &part.state)
+                && !is_readable(envelope)
+            {
+                self.sending.in_flight.remove(message_id);
+                self.outbox.set_state(id, device, PartState::Wanted);
             }
+        }
+        self.wake(device);
+    }
+
+    /// How far an own text has come. Never goes back, but from "not sent" on a retry.
+    pub(crate) fn status(&self, conversation: ConversationId, number: u64) -> MessageStatus {
+        let known = self.conversations.get(conversation);
+        let sent = known.map_or(MessageStatus::Sent, |it| it.status_of_sent(number));
+        let Some((_, entry)) = self.outbox.text(conversation, number) else {
+            return sent;
+        };
+        let has_come = matches!(sent, MessageStatus::Delivered | MessageStatus::Read);
+        if has_come || entry.is_stored() {
+            return sent;
+        }
+        let contact = known.and_then(|it| self.contacts.get(it.contact));
+        match entry.is_refused() {
+            true => MessageStatus::NotSent,
+            false if contact.is_some_and(|it| it.is_changed()) => MessageStatus::Waiting,
+            false => MessageStatus::Sending,
         }
     }
 }
 
-/// Content as it is kept, with an introduction where one is needed.
-fn introduce(content: &Zeroizing<Vec<u8>>, introduction: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
-    match Content::decode(content) {
-        (_, Ok(content)) if introduction.is_some() => content.encode(introduction),
-        _ => content.clone(),
-    }
+/// Whatever devices an account has, once its list is known.
+pub(crate) const fn all_devices(account: AccountId) -> DeviceAddress {
+    DeviceAddress { account, device: 0 }
 }

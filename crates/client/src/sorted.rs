@@ -2,6 +2,30 @@
 //! these are as quick as trees; and each tree type that is not there makes the page's download smaller
 //! (20 kinds of them were a seventh of the wasm). Order of iteration is the order of the keys.
 
+/// How many entries of maps and sets were looked at one after the other: a test holds that no step
+/// looks at all that there are.
+#[cfg(feature = "counting")]
+pub(crate) mod counting {
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static LOOKED_AT: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// Since the last call.
+    pub(crate) fn take() -> u64 {
+        LOOKED_AT.take()
+    }
+}
+
+#[cfg(feature = "counting")]
+fn count<T>(_: &T) {
+    counting::LOOKED_AT.set(counting::LOOKED_AT.get() + 1);
+}
+
+#[cfg(not(feature = "counting"))]
+const fn count<T>(_: &T) {}
+
 /// A map, sorted by its keys.
 pub(crate) struct SortedMap<K, V>(Vec<(K, V)>);
 
@@ -63,19 +87,30 @@ impl<K: Ord, V> SortedMap<K, V> {
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
-        self.0.iter().map(|(key, value)| (key, value))
+        self.0
+            .iter()
+            .inspect(count)
+            .map(|(key, value)| (key, value))
+    }
+
+    /// From a key on, whether it is there or not.
+    pub(crate) fn from(&self, key: K) -> impl DoubleEndedIterator<Item = (&K, &V)> {
+        let at = self.find(&key).unwrap_or_else(|at| at);
+        let rest = self.0[at..].iter().inspect(count);
+        rest.map(|(key, value)| (key, value))
     }
 
     pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = &K> {
-        self.0.iter().map(|(key, _)| key)
+        self.iter().map(|(key, _)| key)
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.0.iter().map(|(_, value)| value)
+        self.iter().map(|(_, value)| value)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&K, &mut V)> {
-        self.0.iter_mut().map(|(key, value)| (&*key, value))
+        let all = self.0.iter_mut().inspect(count);
+        all.map(|(key, value)| (&*key, value))
     }
 
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
@@ -143,8 +178,34 @@ impl<K: Ord> SortedSet<K> {
         found.map(|at| self.0.remove(at)).is_ok()
     }
 
-    pub(crate) fn iter(&self) -> std::slice::Iter<'_, K> {
-        self.0.iter()
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &K> {
+        self.0.iter().inspect(count)
+    }
+
+    /// From a key on, whether it is there or not.
+    pub(crate) fn from(&self, key: K) -> impl DoubleEndedIterator<Item = &K> {
+        let at = self.0.binary_search(&key).unwrap_or_else(|at| at);
+        self.0[at..].iter().inspect(count)
+    }
+
+    /// Takes out the lowest.
+    pub(crate) fn pop_first(&mut self) -> Option<K> {
+        (!self.0.is_empty()).then(|| self.0.remove(0))
+    }
+
+    /// Takes out the highest, which is quick however many there are.
+    pub(crate) fn pop_last(&mut self) -> Option<K> {
+        self.0.pop()
+    }
+
+    /// The highest.
+    pub(crate) fn last(&self) -> Option<&K> {
+        self.0.last()
+    }
+
+    /// The lowest.
+    pub(crate) fn first(&self) -> Option<&K> {
+        self.0.first()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -173,11 +234,23 @@ impl<K: Ord> Extend<K> for SortedSet<K> {
     }
 }
 
+/// Sorts once, so that many are as quick as few.
 impl<K: Ord> FromIterator<K> for SortedSet<K> {
     fn from_iter<I: IntoIterator<Item = K>>(keys: I) -> Self {
-        let mut set = Self::new();
-        set.extend(keys);
-        set
+        let mut keys: Vec<K> = keys.into_iter().collect();
+        keys.sort_unstable();
+        keys.dedup();
+        Self(keys)
+    }
+}
+
+/// Sorts once; of equal keys any may stay.
+impl<K: Ord, V> FromIterator<(K, V)> for SortedMap<K, V> {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let mut pairs: Vec<(K, V)> = pairs.into_iter().collect();
+        pairs.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        pairs.dedup_by(|one, other| one.0 == other.0);
+        Self(pairs)
     }
 }
 

@@ -61,20 +61,22 @@ impl<K: RecordKey, V: Record> Tracked<K, V> {
         Some(value)
     }
 
-    /// Lets each record change itself; those that say that they did are written, at most `limit` of them.
-    /// Whether all were asked.
-    pub(crate) fn sweep(&mut self, limit: usize, mut change: impl FnMut(&mut V) -> bool) -> bool {
-        let mut changed = 0;
+    /// Lets each record change itself; those that say that they did are written.
+    pub(crate) fn sweep(&mut self, mut change: impl FnMut(&mut V) -> bool) {
         for (key, value) in self.records.iter_mut() {
-            if changed == limit {
-                return false;
-            }
             if change(value) {
                 self.changed.insert(*key);
-                changed += 1;
             }
         }
-        true
+    }
+
+    /// Lets a record change itself; it is written where it says that it did.
+    pub(crate) fn change(&mut self, key: K, change: impl FnOnce(&mut V) -> bool) -> bool {
+        let is_changed = self.records.get_mut(&key).is_some_and(change);
+        if is_changed {
+            self.changed.insert(key);
+        }
+        is_changed
     }
 
     pub(crate) fn insert(&mut self, key: K, value: V) {
@@ -88,6 +90,11 @@ impl<K: RecordKey, V: Record> Tracked<K, V> {
         Some(value)
     }
 
+    /// Takes a record out to put another in its place in the same step.
+    pub(crate) fn take(&mut self, key: K) -> Option<V> {
+        self.records.remove(&key)
+    }
+
     /// Erases a record from the store that is not in memory, because it is damaged.
     pub(crate) fn erase(&mut self, key: K) {
         self.records.remove(&key);
@@ -96,6 +103,12 @@ impl<K: RecordKey, V: Record> Tracked<K, V> {
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (K, &V)> {
         self.records.iter().map(|(key, value)| (*key, value))
+    }
+
+    /// From a key on.
+    pub(crate) fn from(&self, key: K) -> impl DoubleEndedIterator<Item = (K, &V)> {
+        let rest = self.records.from(key);
+        rest.map(|(key, value)| (*key, value))
     }
 
     pub(crate) fn keys(&self) -> impl DoubleEndedIterator<Item = K> {

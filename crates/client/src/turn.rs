@@ -6,7 +6,6 @@ use pawl_wire::ClientFrame;
 use rand_core::CryptoRng;
 
 use crate::command::CommandId;
-use crate::contacts::PeerId;
 use crate::error::{AlertCode, CommandError};
 use crate::event::{Event, MessageStatus, MessageView};
 use crate::ids::ConversationId;
@@ -29,9 +28,9 @@ pub(crate) struct Turn<'a> {
     pub(crate) acknowledge: bool,
     pub(crate) alerts: Vec<AlertCode>,
     /// Conversations whose summary is to be shown.
-    pub(crate) shown: SortedSet<PeerId>,
-    pub(crate) lines: SortedMap<PeerId, SortedMap<u64, MessageView>>,
-    pub(crate) statuses: SortedMap<PeerId, SortedMap<u64, MessageStatus>>,
+    pub(crate) shown: SortedSet<ConversationId>,
+    pub(crate) lines: SortedMap<ConversationId, SortedMap<u64, MessageView>>,
+    pub(crate) statuses: SortedMap<ConversationId, SortedMap<u64, MessageStatus>>,
     pub(crate) done: Vec<(CommandId, Option<CommandError>)>,
 }
 
@@ -83,48 +82,44 @@ impl<'a> Turn<'a> {
     }
 
     /// A line whole, which says its status, too.
-    pub(crate) fn show_line(&mut self, peer: PeerId, line: MessageView) {
-        self.lines.get_or_default(peer).insert(line.position, line);
+    pub(crate) fn show_line(&mut self, conversation: ConversationId, line: MessageView) {
+        self.lines
+            .get_or_default(conversation)
+            .insert(line.position, line);
     }
 
     /// The new status of an own message.
-    pub(crate) fn show_status(&mut self, peer: PeerId, position: u64, status: MessageStatus) {
+    pub(crate) fn show_status(
+        &mut self,
+        conversation: ConversationId,
+        position: u64,
+        status: MessageStatus,
+    ) {
         let line = self
             .lines
-            .get_mut(&peer)
+            .get_mut(&conversation)
             .and_then(|lines| lines.get_mut(&position));
         match line {
             Some(line) => line.status = Some(status),
             None => {
-                let statuses = self.statuses.get_or_default(peer);
+                let statuses = self.statuses.get_or_default(conversation);
                 statuses.insert(position, status);
             }
         }
     }
 
     /// Lines and statuses as events.
-    pub(crate) fn message_events(
-        &mut self,
-        id_of: impl Fn(PeerId) -> Option<ConversationId>,
-    ) -> Vec<Event> {
-        let lines = std::mem::take(&mut self.lines)
-            .into_iter()
-            .filter_map(|(peer, lines)| {
-                Some(Event::MessagesChanged {
-                    conversation: id_of(peer)?,
-                    messages: lines.into_iter().map(|(_, line)| line).collect(),
-                })
-            });
-        let mut events: Vec<Event> = lines.collect();
-        for (peer, changes) in std::mem::take(&mut self.statuses) {
-            if let Some(conversation) = id_of(peer) {
-                let changes = changes.into_iter().collect();
-                events.push(Event::StatusChanged {
-                    conversation,
-                    changes,
-                });
-            }
-        }
-        events
+    pub(crate) fn message_events(&mut self) -> impl Iterator<Item = Event> {
+        let lines = std::mem::take(&mut self.lines).into_iter();
+        let lines = lines.map(|(conversation, lines)| Event::MessagesChanged {
+            conversation,
+            messages: lines.into_iter().map(|(_, line)| line).collect(),
+        });
+        let statuses = std::mem::take(&mut self.statuses).into_iter();
+        let statuses = statuses.map(|(conversation, changes)| Event::StatusChanged {
+            conversation,
+            changes: changes.into_iter().collect(),
+        });
+        lines.chain(statuses)
     }
 }

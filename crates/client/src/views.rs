@@ -3,12 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::contacts::{Contact, PeerId};
+use crate::contacts::Contact;
 use crate::engine::Engine;
 use crate::error::CommandError;
-use crate::event::{
-    ConversationView, IdentityState, MessageStatus, MessageView, NoticeCause, Phase, Snapshot,
-};
+use crate::event::{ConversationView, IdentityState, MessageView, NoticeCause, Phase, Snapshot};
 use crate::ids::ConversationId;
 use crate::lines::{self, Line};
 use crate::records::Record;
@@ -21,14 +19,14 @@ impl Engine {
     pub fn snapshot(&self) -> Snapshot {
         // A heap, since a sort is a kilobyte of download.
         let mut order: BinaryHeap<_> = (self.conversations.iter())
-            .map(|(peer, conversation)| (conversation.active_at, Reverse(peer)))
+            .map(|(id, conversation)| (conversation.active_at, Reverse(conversation.contact), id))
             .collect();
         let newest_first = std::iter::from_fn(|| order.pop());
         Snapshot {
             phase: self.phase(),
             connection: self.relay.state(),
             conversations: newest_first
-                .filter_map(|(_, Reverse(peer))| self.conversation_view(peer))
+                .filter_map(|(_, _, id)| self.conversation_view(id))
                 .collect(),
         }
     }
@@ -36,21 +34,22 @@ impl Engine {
     /// The conversation with a person.
     #[must_use]
     pub fn conversation_with(&self, username: &str) -> Option<ConversationId> {
-        let peer = self.contacts.named(username)?;
-        self.contacts.get(peer).map(|contact| contact.conversation)
+        let contact = self.contacts.named(username)?;
+        self.contacts.get(contact).map(Contact::conversation)
     }
 
     /// The username of the other of a conversation.
     #[must_use]
     pub fn username(&self, conversation: ConversationId) -> Option<String> {
-        self.username_of(self.contacts.in_conversation(conversation)?)
+        self.contacts
+            .username(self.contacts.in_conversation(conversation)?)
     }
 
     /// What is known of the identity of the other of a conversation; nothing where there is none.
     #[must_use]
     pub fn identity(&self, conversation: ConversationId) -> Option<IdentityState> {
-        let peer = self.contacts.in_conversation(conversation)?;
-        self.contacts.get(peer).map(Contact::identity)
+        let contact = self.contacts.in_conversation(conversation)?;
+        self.contacts.get(contact).map(Contact::identity)
     }
 
     /// Bounds of a conversation's keys in [`crate::Table::Messages`]: the driver reads `[lower, upper)`,
@@ -63,38 +62,28 @@ impl Engine {
         conversation: ConversationId,
         before: Option<u64>,
     ) -> Result<(Key, Key), CommandError> {
-        let peer = self
-            .contacts
-            .in_conversation(conversation)
-            .ok_or(CommandError::UnknownConversation)?;
+        if self.contacts.in_conversation(conversation).is_none() {
+            return Err(CommandError::UnknownConversation);
+        }
         Ok((
-            lines::key(peer, 0),
-            lines::key(peer, before.unwrap_or(u64::MAX)),
+            lines::key(conversation, 0),
+            lines::key(conversation, before.unwrap_or(u64::MAX)),
         ))
     }
 
     /// A message as a page shows it. A record that is missing or damaged is a line that says so.
     #[must_use]
     pub fn message_view(&self, key: &Key, record: Option<&[u8]>) -> MessageView {
-        let (peer, position) = lines::parse_key(key).unwrap_or((PeerId(0), 0));
+        let place = lines::parse_key(key);
+        let position = place.map_or(0, |(_, position)| position);
         let line = record.and_then(|bytes| Line::decode(bytes).ok());
         let line = line.unwrap_or_else(|| Line::notice(NoticeCause::Damaged, 0));
-        let status = line.own_number.map(|number| self.status(peer, number));
+        let status = place
+            .zip(line.own_number)
+            .map(|((id, _), number)| self.status(id, number));
         MessageView {
             status,
             ..line.view(position)
-        }
-    }
-
-    pub(crate) fn status(&self, peer: PeerId, number: u64) -> MessageStatus {
-        let contact = self.contacts.get(peer);
-        let is_changed = contact.is_some_and(|contact| !contact.changed.is_empty());
-        match (self.outbox.text(peer, number), self.conversations.get(peer)) {
-            (Some((_, entry)), _) if entry.failed => MessageStatus::NotSent,
-            (Some((_, entry)), _) if !entry.again && is_changed => MessageStatus::Waiting,
-            (Some((_, entry)), _) if !entry.again => MessageStatus::Sending,
-            (_, Some(conversation)) => conversation.status_of_sent(number),
-            (_, None) => MessageStatus::Sent,
         }
     }
 
@@ -114,20 +103,21 @@ impl Engine {
         }
     }
 
-    pub(crate) fn conversation_view(&self, peer: PeerId) -> Option<ConversationView> {
-        let conversation = self.conversations.get(peer)?;
-        let contact = self.contacts.get(peer)?;
+    pub(crate) fn conversation_view(&self, id: ConversationId) -> Option<ConversationView> {
+        let conversation = self.conversations.get(id)?;
+        let contact = self.contacts.get(conversation.contact)?;
         let identity = contact.identity();
-        let set_aside = self.aside.count(peer, contact.newest_account());
+        let set_aside = self.aside.count(id, contact.newest_account());
+        let unread = &conversation.unread;
         Some(ConversationView {
-            id: contact.conversation,
+            id,
             username: conversation.username.as_str().to_owned(),
-            unread: u32::try_from(conversation.unseen.count()).unwrap_or(u32::MAX),
-            unread_from: conversation.unseen.first_position(),
+            unread: u32::try_from(unread.count()).unwrap_or(u32::MAX),
+            unread_from: unread.first_position(),
             preview: conversation.preview.clone(),
             preview_status: conversation
                 .newest_own
-                .map(|(number, _)| self.status(peer, number)),
+                .map(|(number, _)| self.status(id, number)),
             active_at: conversation.active_at,
             draft: conversation.draft.clone(),
             identity,
@@ -138,18 +128,12 @@ impl Engine {
 
     /// A summary says how far the newest own message has come, where nothing came after it.
     pub(crate) fn show_previews(&self, turn: &mut Turn<'_>) {
-        for (peer, changes) in turn.statuses.iter() {
-            let conversation = self.conversations.get(*peer);
+        for (id, changes) in turn.statuses.iter() {
+            let conversation = self.conversations.get(*id);
             let newest = conversation.and_then(|it| it.newest_own);
             if newest.is_some_and(|(_, position)| changes.get(&position).is_some()) {
-                turn.shown.insert(*peer);
+                turn.shown.insert(*id);
             }
         }
-    }
-
-    pub(crate) fn username_of(&self, peer: PeerId) -> Option<String> {
-        self.contacts
-            .get(peer)
-            .map(|contact| contact.username.as_str().to_owned())
     }
 }

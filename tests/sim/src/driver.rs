@@ -10,7 +10,7 @@ use pawl_wire::{ClientFrame, RelayFrame};
 
 use crate::conversation::other_in;
 use crate::disk;
-use crate::fault::{Fault, as_line, sealed_bytes};
+use crate::fault::{Fault, as_line, envelopes};
 use crate::host::{Died, Machine, Mortal, Point};
 use crate::law::{Failure, Law};
 use crate::people::{Person, Tab, Wish, number_of};
@@ -264,8 +264,12 @@ impl World {
         let old = person.disk.insert(place, value.into());
         if self.plan.kind == Kind::Weather
             && table == Table::Outbox
-            && let Some(was) = old.as_deref().and_then(sealed_bytes)
-            && sealed_bytes(value).is_some_and(|is| is != was)
+            && let Some(was) = old.as_deref().map(envelopes)
+            && let now = envelopes(value)
+            && now.iter().any(|(device, envelope)| {
+                let mut before = was.iter().filter(|(of, _)| of == device);
+                before.any(|(_, it)| it != envelope)
+            })
         {
             let what = format!("{}: sealed twice", person.name);
             return Err(Failure::new(Law::SealedOnce, what));

@@ -5,7 +5,7 @@
 use pawl_client::{Change, Key, Table};
 
 use crate::law::Law;
-use crate::record::{field, varint, without_fields};
+use crate::record::{body, changed, field, is_channel, value, without, without_received};
 
 /// What is wrong on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +113,8 @@ impl Fault {
     /// What an engine is loaded with where this is on disk.
     pub(crate) fn read(self, table: Table, key: &Key, record: &[u8]) -> Option<Vec<u8>> {
         match (self, table) {
-            (Self::SealedAnew, Table::Outbox) => without_fields(record, &SEALED),
-            (Self::DedupeForgotten, Table::Conversations) => without_fields(record, &RECEIVED),
+            (Self::SealedAnew, Table::Outbox) => changed(record, PARTS, unsealed),
+            (Self::DedupeForgotten, Table::Contacts) if is_channel(key) => without_received(record),
             (Self::DedupeForgotten, Table::Meta) if key.0.starts_with(b"seen") => None,
             _ => Some(record.to_vec()),
         }
@@ -123,16 +123,18 @@ impl Fault {
 
 /// What waits aside of an account that is not pinned, as the line that it would be: its key, and its record.
 pub(crate) fn as_line(key: &Key, record: &[u8]) -> Option<(Key, Vec<u8>)> {
-    const PEER_AND_ORDER: usize = 16;
-    let mut rest = record.get(5..).filter(|_| key.0.len() == PEER_AND_ORDER)?;
+    const CONVERSATION: usize = 16;
+    const CONVERSATION_AND_ORDER: usize = 24;
+    if key.0.len() != CONVERSATION_AND_ORDER {
+        return None;
+    }
+    let mut rest = body(record);
     while let Some((number, length)) = field(rest) {
         if number == LINE {
-            let (_, tag) = varint(rest)?;
-            let (_, head) = varint(rest.get(tag..)?)?;
             let mut place = key.clone();
             // Far behind all lines that there are.
-            place.0[PEER_AND_ORDER / 2 + 1] = 1;
-            return Some((place, rest[tag + head..length].to_vec()));
+            place.0[CONVERSATION + 1] = 1;
+            return Some((place, value(&rest[..length])?.to_vec()));
         }
         rest = &rest[length..];
     }
@@ -143,19 +145,43 @@ pub(crate) fn as_line(key: &Key, record: &[u8]) -> Option<(Key, Vec<u8>)> {
 const LINE: u64 = 3;
 /// First byte of a fingerprint's key among the prekeys.
 const FINGERPRINT: u8 = 4;
-/// Of an outbox entry: id, recipient and envelope.
-const SEALED: [u64; 4] = [4, 5, 6, 7];
-/// Of a conversation: what was received, what was seen.
-const RECEIVED: [u64; 2] = [16, 18];
+/// Of an outbox entry: its parts.
+const PARTS: u64 = 4;
+/// Of a part: state, message id and envelope.
+const SEALED: [u64; 3] = [3, 5, 6];
+/// The state of a part that is to be sealed, and of one that is.
+const WANTED: [u8; 2] = [0x18, 1];
+const IS_SEALED: [u8; 2] = [0x18, 2];
 
-/// Which message an outbox entry is sealed to: its id and its envelope's bytes; nothing where it is not sealed.
-pub(crate) fn sealed_bytes(record: &[u8]) -> Option<&[u8]> {
-    let mut rest = record.get(5..)?;
-    while let Some((number, length)) = field(rest) {
-        if number == SEALED[3] {
-            return Some(&rest[..length]);
+/// A part of an outbox entry as if it had not been sealed.
+fn unsealed(part: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = part;
+    while let Some((_, length)) = field(rest) {
+        if rest[..length] == IS_SEALED {
+            return Some([&without(part, &SEALED)?[..], &WANTED].concat());
         }
         rest = &rest[length..];
     }
-    None
+    Some(part.to_vec())
+}
+
+/// The envelopes of an outbox entry's parts, by the device that each is for.
+pub(crate) fn envelopes(record: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    const ENVELOPE: u64 = 6;
+    let mut all = Vec::new();
+    let mut rest = body(record);
+    while let Some((number, length)) = field(rest) {
+        if let Some(part) = value(&rest[..length]).filter(|_| number == PARTS) {
+            let of = |which: &[u64]| {
+                let others: Vec<u64> = (1..=ENVELOPE).filter(|it| !which.contains(it)).collect();
+                without(part, &others).unwrap_or_default()
+            };
+            let (device, envelope) = (of(&[1, 2]), of(&[ENVELOPE]));
+            if !envelope.is_empty() {
+                all.push((device, envelope));
+            }
+        }
+        rest = &rest[length..];
+    }
+    all
 }

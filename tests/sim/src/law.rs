@@ -276,7 +276,8 @@ impl World {
         let others = self.people.len() - 1;
         let most = [
             (Table::Meta, MOST_META),
-            (Table::Contacts, others),
+            // Each with one device.
+            (Table::Contacts, 2 * others),
             (Table::Conversations, others),
             (Table::Sessions, others * MOST_SESSIONS),
             (Table::Prekeys, MOST_PREKEYS + others * MOST_FINGERPRINTS),

@@ -75,6 +75,10 @@ pub struct World {
     pub crashes: u32,
     /// What is read from a store is handed over only by [`World::hand_over`].
     pub holds_lines: bool,
+    /// Asked before and after each step for what it did.
+    pub probe: Option<fn() -> u64>,
+    /// The most that it has said after a step.
+    pub most_probed: u64,
     /// Whether clients take all that has arrived as one step, and not sometimes a frame singly.
     pub whole_windows: bool,
     ids: u128,
@@ -127,6 +131,8 @@ impl World {
             crash_in: None,
             crashes: 0,
             holds_lines: false,
+            probe: None,
+            most_probed: 0,
             whole_windows: false,
             ids: u128::from(seed) << 64,
         }
@@ -221,7 +227,10 @@ impl World {
     pub fn input(&mut self, i: usize, input: Input) {
         let crash = self.planned_crash().or_else(|| self.random_crash());
         let client = &mut self.clients[i];
+        self.probe.map(|before| before());
         let step = client.engine.handle(input, self.now, &mut client.rng);
+        let did = self.probe.map_or(0, |after| after());
+        self.most_probed = self.most_probed.max(did);
         self.carry_out(i, step, crash);
     }
 

@@ -127,5 +127,6 @@ impl Engine {
         let is_restored = known.is_some_and(|known| known != epoch);
         self.on_stock(stock, is_restored, turn);
         self.complete_registration(turn);
+        self.wake_all();
     }
 }

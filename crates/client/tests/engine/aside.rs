@@ -227,7 +227,7 @@ fn whoever_fills_the_room_loses_what_they_wrote_and_others_keep_theirs() {
     let records = |world: &World| {
         let disk = world.clients[ALICE].disk.iter();
         let aside =
-            disk.filter(|((table, key), _)| *table == Table::Conversations && key.0.len() == 16);
+            disk.filter(|((table, key), _)| *table == Table::Conversations && key.0.len() == 24);
         aside.map(|(_, record)| record.len()).collect::<Vec<_>>()
     };
     let bytes: usize = records(&world).iter().sum();
@@ -334,32 +334,6 @@ fn last_statuses(world: &World) -> Vec<MessageStatus> {
     statuses.into_values().collect()
 }
 
-/// An older version remembered the numbers of an account's texts after the name was given back.
-#[test]
-fn a_conversation_of_an_older_version_hides_nothing_of_who_comes_again() {
-    let (mut world, _) = verified(661);
-    let alice = world.address("alice");
-    let mut thief = Stranger::new("bob", 96);
-    // Field 17 of a conversation: account, and ranges of numbers.
-    let account = [&[0x0a, 32][..], &thief.account().0, &[0x12, 2, 1, 9]].concat();
-    let field = [&[0x8a, 1, 38][..], &account].concat();
-    for ((table, _), record) in &mut world.clients[ALICE].disk {
-        if *table == Table::Conversations {
-            record.extend_from_slice(&field);
-            let length = u32::try_from(record.len() - 5).expect("short");
-            record[1..5].copy_from_slice(&length.to_be_bytes());
-        }
-    }
-    world.crash(ALICE);
-    world.settle();
-    assert!(world.alerts(ALICE).is_empty());
-    thief.register("bob", &mut world);
-    thief.write(&mut world, alice, "it is me", true);
-    world.settle();
-    assert_eq!(world.review(ALICE, "bob"), ["it is me"]);
-    assert_eq!(world.received(ALICE, "bob"), ["I am Bob"]);
-}
-
 #[test]
 fn a_damaged_text_that_waits_is_told_and_the_others_wait_on() {
     let (mut world, _) = verified(662);
@@ -369,7 +343,7 @@ fn a_damaged_text_that_waits_is_told_and_the_others_wait_on() {
     other.go_on(&mut world, alice, "two");
     world.settle();
     let disk = &mut world.clients[ALICE].disk;
-    let mut aside = disk.iter_mut().filter(|((_, key), _)| key.0.len() == 16);
+    let mut aside = disk.iter_mut().filter(|((_, key), _)| key.0.len() == 24);
     let of_table = aside.find(|((table, _), _)| *table == Table::Conversations);
     of_table.expect("it waits").1.pop();
     world.crash(ALICE);

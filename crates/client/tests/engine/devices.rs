@@ -242,30 +242,30 @@ fn the_lists_of_an_account_that_is_not_accepted_yet_do_not_go_back_either() {
 
 /// What a device keeps of its own account, as far as this test reads and writes it.
 #[derive(Clone, PartialEq, Message)]
-struct OwnAccount {
+pub(crate) struct OwnAccount {
     #[prost(bool, tag = "1")]
-    present: bool,
+    pub(crate) present: bool,
     #[prost(string, tag = "2")]
-    username: String,
+    pub(crate) username: String,
     #[prost(bool, tag = "3")]
-    registering: bool,
+    pub(crate) registering: bool,
     #[prost(string, tag = "5")]
-    command: String,
+    pub(crate) command: String,
     #[prost(bytes = "vec", tag = "6")]
-    account_keys: Vec<u8>,
+    pub(crate) account_keys: Vec<u8>,
     #[prost(bytes = "vec", tag = "7")]
-    device_keys: Vec<u8>,
+    pub(crate) device_keys: Vec<u8>,
     #[prost(bytes = "vec", tag = "8")]
-    certificate: Vec<u8>,
+    pub(crate) certificate: Vec<u8>,
     #[prost(bytes = "vec", tag = "9")]
-    record: Vec<u8>,
+    pub(crate) record: Vec<u8>,
 }
 
-fn own_account() -> (Table, Key) {
+pub(crate) fn own_account() -> (Table, Key) {
     (Table::Meta, Key(b"account".to_vec()))
 }
 
-fn own(world: &World, client: usize) -> OwnAccount {
+pub(crate) fn own(world: &World, client: usize) -> OwnAccount {
     let record = &world.clients[client].disk[&own_account()];
     OwnAccount::decode(&record[5..]).expect("an account")
 }

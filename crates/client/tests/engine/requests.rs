@@ -38,7 +38,7 @@ struct Fingerprint {
 }
 
 /// As it stands in the store: version, length, message.
-fn record(message: &impl Message) -> Vec<u8> {
+pub(crate) fn record(message: &impl Message) -> Vec<u8> {
     let message = message.encode_to_vec();
     let length = u32::try_from(message.len()).expect("short");
     [&[2][..], &length.to_be_bytes(), &message].concat()
@@ -179,19 +179,25 @@ struct Contact {
     username: String,
     #[prost(bytes = "vec", tag = "2")]
     account: Vec<u8>,
-    #[prost(bytes = "vec", tag = "13")]
+    #[prost(bytes = "vec", tag = "8")]
     conversation: Vec<u8>,
+    #[prost(uint32, repeated, tag = "9")]
+    devices: Vec<u32>,
 }
 
 /// As much of a conversation.
 #[derive(Message)]
 struct Conversation {
-    #[prost(string, tag = "1")]
+    #[prost(uint64, tag = "1")]
+    contact: u64,
+    #[prost(string, tag = "2")]
     username: String,
-    #[prost(bytes = "vec", tag = "2")]
+    #[prost(bytes = "vec", tag = "3")]
     account: Vec<u8>,
-    #[prost(bytes = "vec", tag = "29")]
-    id: Vec<u8>,
+    #[prost(uint64, tag = "5")]
+    next_position: u64,
+    #[prost(uint64, tag = "6")]
+    next_number: u64,
 }
 
 fn is_request((table, key): &(Table, Key)) -> bool {
@@ -204,31 +210,39 @@ fn requests(world: &World, whose: usize) -> usize {
     disk.filter(|at| is_request(at)).count()
 }
 
-fn place_of_friend(number: u64) -> Key {
-    Key((1_000_000 + number).to_be_bytes().to_vec())
+/// Where a contact and the conversation with it stand.
+fn places_of_friend(number: u64) -> [(Table, Key); 2] {
+    let contact = (1_000_000 + number).to_be_bytes().to_vec();
+    let conversation = u128::from(number).to_be_bytes().to_vec();
+    [
+        (Table::Contacts, Key(contact)),
+        (Table::Conversations, Key(conversation)),
+    ]
 }
 
 /// As if somebody had so many conversations more.
-fn friends(world: &mut World, whose: usize, numbers: std::ops::Range<u64>) {
+pub(crate) fn friends(world: &mut World, whose: usize, numbers: std::ops::Range<u64>) {
     let mut rng = ChaCha20Rng::seed_from_u64(numbers.end);
     for number in numbers {
         let account = AccountKeyPair::generate(&mut rng).public();
         let username = format!("friend-{number}");
-        let id = u128::from(number).to_be_bytes().to_vec();
         let contact = Contact {
             username: username.clone(),
             account: account.as_bytes().to_vec(),
-            conversation: id.clone(),
+            conversation: u128::from(number).to_be_bytes().to_vec(),
+            devices: (1..=10).collect(),
         };
         let conversation = Conversation {
+            contact: 1_000_000 + number,
             username,
             account: account.as_bytes().to_vec(),
-            id,
+            next_position: 1,
+            next_number: 1,
         };
         let disk = &mut world.clients[whose].disk;
-        let place = place_of_friend(number);
-        disk.insert((Table::Contacts, place.clone()), record(&contact));
-        disk.insert((Table::Conversations, place), record(&conversation));
+        let [first, second] = places_of_friend(number);
+        disk.insert(first, record(&contact));
+        disk.insert(second, record(&conversation));
     }
     world.break_connection(whose, None);
     world.crash(whose);
@@ -247,9 +261,8 @@ fn a_stranger_beyond_a_full_list_waits_until_there_is_room() {
     let people = |world: &World| world.clients[BOB].engine.snapshot().conversations.len();
     assert_eq!(people(&world), 5_000);
     assert_eq!(world.alerts(BOB), [AlertCode::StrangersWait]);
-    for table in [Table::Contacts, Table::Conversations] {
-        let disk = &mut world.clients[BOB].disk;
-        disk.remove(&(table, place_of_friend(7)));
+    for place in places_of_friend(7) {
+        world.clients[BOB].disk.remove(&place);
     }
     world.crash(BOB);
     world.now += DAY;

@@ -208,15 +208,3 @@ fn a_crash_at_any_point_leaves_the_line_as_right_as_it_was() {
         assert_eq!(world.history(ALICE, "bob").len(), 3);
     }
 }
-
-/// A store in which an older version has written one line for each change.
-#[test]
-fn a_store_of_an_older_version_is_counted_from_its_first_change_on() {
-    let (mut world, mut thief, owner) = verified(685);
-    to_and_fro(&mut world, &mut thief, owner, 1);
-    world.forget_handovers(ALICE);
-    to_and_fro(&mut world, &mut thief, owner, 50);
-    let before = [(Some(IdentityChanged), 0), (Some(ReturnedAndDropped), 0)];
-    assert_eq!(told(&world)[..4], [before, before].concat());
-    assert_eq!(told(&world)[4..], [(Some(ReturnedAndDropped), 100)]);
-}

@@ -3,7 +3,7 @@
 use pawl_client::{Key, Table};
 
 use super::{Disk, World};
-use crate::record::without_fields;
+use crate::record::{is_channel, without_received};
 
 impl World {
     /// Hands over lines that were read and held; how many times there were some.
@@ -14,35 +14,16 @@ impl World {
         count
     }
 
-    /// The client's store is as a version wrote it that kept nothing of whose the newest text is.
-    pub fn forget_whose_is_newest(&mut self, i: usize) {
-        const NEWEST_OWN: u64 = 27;
-        self.lose_fields(i, &[NEWEST_OWN]);
-    }
-
-    /// The client's store is as a version wrote it that did not count how often a name changed hands.
-    pub fn forget_handovers(&mut self, i: usize) {
-        const HANDOVERS: u64 = 28;
-        self.lose_fields(i, &[HANDOVERS]);
-    }
-
-    /// Conversations lose some fields, and the client begins again from what is left.
-    fn lose_fields(&mut self, i: usize, fields: &[u64]) {
-        for ((table, _), value) in &mut self.clients[i].disk {
-            if *table == Table::Conversations {
-                *value = without_fields(value, fields).expect("a record");
+    /// The client no longer knows which texts it has received, though its sessions work: what it says in
+    /// its next receipts is wrong.
+    pub fn forget_received(&mut self, i: usize) {
+        for ((table, key), value) in &mut self.clients[i].disk {
+            if *table == Table::Contacts && is_channel(key) {
+                *value = without_received(value).expect("a channel");
             }
         }
         self.break_connection(i, None);
         self.crash(i);
-    }
-
-    /// The client no longer knows which texts it has received, though its sessions work: what it says in
-    /// its next receipts is wrong.
-    pub fn forget_received(&mut self, i: usize) {
-        const RECEIVED: u64 = 16;
-        const SEEN: u64 = 18;
-        self.lose_fields(i, &[RECEIVED, SEEN]);
     }
 
     /// The client begins again from what its disk held once, as after a restored backup.
