@@ -44,7 +44,7 @@ impl Engine {
             self.strangers.drop_expired(earlier);
             self.requests.drop_expired(earlier);
         }
-        let is_done = self.outbox.drop_kept(earlier);
+        let is_done = self.outbox.drop_expired(earlier);
         if self.keep_sessions(earlier, later, turn.now) && is_done {
             self.counters.edit().house_kept_at = turn.now;
             self.retry_requests(turn);

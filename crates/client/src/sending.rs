@@ -297,6 +297,7 @@ impl Engine {
         }
         self.outbox.set_state(id, device, PartState::Stored);
         self.show_text(id, turn);
+        self.outbox.drop_surplus();
         let stream = self.channels.stream(device, id.conversation);
         let conversation = self.conversations.get(id.conversation);
         let is_open = stream.zip(conversation).is_some_and(|(stream, it)| {

@@ -1,0 +1,338 @@
+//! What is to be sent, in order: one entry for each thing that was said, with one part for each device
+//! that is to have it. A part is wanted, then sealed, which is sent byte for byte until the relay has it,
+//! then stored. A text stays until each device has said that it has it, so that it can be sent again
+//! from here. Sealing and sending is `sending.rs`.
+
+mod entry;
+
+use pawl_wire::{DeviceAddress, MessageId};
+
+pub(crate) use self::entry::{Entry, EntryId, Part, PartState};
+use crate::ids::ConversationId;
+use crate::limits::{
+    KEPT_LIFETIME, MAX_DROPPED_PER_STEP, MAX_KEPT_BYTES, MAX_KEPT_TEXTS, MAX_OUTBOX_TEXTS,
+};
+use crate::sorted::{SortedMap, SortedSet};
+use crate::store::{Change, Table};
+use crate::tracked::Tracked;
+
+/// All entries in order, and by what they are looked up.
+pub(crate) struct Outbox {
+    entries: Tracked<EntryId, Entry>,
+    texts: SortedMap<(ConversationId, u64), EntryId>,
+    envelopes: SortedMap<MessageId, (EntryId, DeviceAddress)>,
+    /// Parts that have to get to the relay, for each device in order.
+    pending: SortedSet<(DeviceAddress, EntryId)>,
+    /// What is no text, by the device that it is for.
+    signals: SortedSet<(DeviceAddress, EntryId)>,
+    /// Texts that the relay does not have for everybody.
+    unsent: SortedSet<EntryId>,
+    /// Texts that it has for everybody, and their bytes.
+    kept: SortedSet<EntryId>,
+    kept_bytes: usize,
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            entries: Tracked::new(Table::Outbox),
+            texts: SortedMap::new(),
+            envelopes: SortedMap::new(),
+            pending: SortedSet::new(),
+            signals: SortedSet::new(),
+            unsent: SortedSet::new(),
+            kept: SortedSet::new(),
+            kept_bytes: 0,
+        }
+    }
+
+    /// Takes an entry as it was read.
+    pub(crate) fn load(&mut self, id: EntryId, entry: Entry) {
+        self.index(id, &entry);
+        self.entries.load(id, entry);
+    }
+
+    /// Erases a damaged entry from the store.
+    pub(crate) fn erase(&mut self, id: EntryId) {
+        self.entries.erase(id);
+    }
+
+    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
+        self.entries.flush(changes);
+    }
+
+    fn index(&mut self, id: EntryId, entry: &Entry) {
+        for part in &entry.parts {
+            if part.is_pending() {
+                self.pending.insert((part.device, id));
+            }
+            if let PartState::Sealed { message_id, .. } = part.state {
+                self.envelopes.insert(message_id, (id, part.device));
+            }
+            if !id.is_text() {
+                self.signals.insert((part.device, id));
+            }
+        }
+        if !id.is_text() {
+            return;
+        }
+        self.texts.insert((id.conversation, id.number), id);
+        if entry.is_unsent() {
+            self.unsent.insert(id);
+        } else if self.kept.insert(id) {
+            self.kept_bytes += entry.size();
+        }
+    }
+
+    fn forget(&mut self, id: EntryId, entry: &Entry) {
+        for part in &entry.parts {
+            self.pending.remove(&(part.device, id));
+            self.signals.remove(&(part.device, id));
+            if let PartState::Sealed { message_id, .. } = &part.state {
+                self.envelopes.remove(message_id);
+            }
+        }
+        self.texts.remove(&(id.conversation, id.number));
+        self.unsent.remove(&id);
+        if self.kept.remove(&id) {
+            self.kept_bytes -= entry.size();
+        }
+    }
+
+    pub(crate) fn insert(&mut self, id: EntryId, entry: Entry) {
+        self.index(id, &entry);
+        self.entries.insert(id, entry);
+    }
+
+    pub(crate) fn remove(&mut self, id: EntryId) -> Option<Entry> {
+        let entry = self.entries.remove(id)?;
+        self.forget(id, &entry);
+        Some(entry)
+    }
+
+    pub(crate) fn get(&self, id: EntryId) -> Option<&Entry> {
+        self.entries.get(id)
+    }
+
+    /// Changes an entry's parts. One that has none left goes.
+    pub(crate) fn change(&mut self, id: EntryId, change: impl FnOnce(&mut Vec<Part>)) {
+        let Some(mut entry) = self.entries.take(id) else {
+            return;
+        };
+        self.forget(id, &entry);
+        change(&mut entry.parts);
+        if entry.parts.is_empty() {
+            self.entries.erase(id);
+        } else {
+            self.index(id, &entry);
+            self.entries.insert(id, entry);
+        }
+    }
+
+    /// Sets how far one part has come.
+    pub(crate) fn set_state(&mut self, id: EntryId, device: DeviceAddress, state: PartState) {
+        self.change(id, |parts| {
+            let mut all = parts.iter_mut();
+            if let Some(part) = all.find(|part| part.device == device) {
+                part.state = state;
+            }
+        });
+    }
+
+    /// A device needs it no longer.
+    pub(crate) fn drop_part(&mut self, id: EntryId, device: DeviceAddress) {
+        self.change(id, |parts| parts.retain(|part| part.device != device));
+    }
+
+    /// A device is to have it as well, or once more.
+    pub(crate) fn want_again(&mut self, id: EntryId, device: DeviceAddress) {
+        self.change(id, |parts| {
+            parts.retain(|part| part.device != device);
+            parts.push(Part::wanted(device, true));
+        });
+    }
+
+    pub(crate) fn text(
+        &self,
+        conversation: ConversationId,
+        number: u64,
+    ) -> Option<(EntryId, &Entry)> {
+        let id = *self.texts.get(&(conversation, number))?;
+        Some((id, self.entries.get(id)?))
+    }
+
+    /// A conversation's texts from a number up to another.
+    pub(crate) fn texts_in(
+        &self,
+        conversation: ConversationId,
+        (first, last): (u64, u64),
+    ) -> Vec<EntryId> {
+        let all = self.texts.from((conversation, first));
+        let these = all.take_while(|((of, number), _)| *of == conversation && *number <= last);
+        these.map(|(_, id)| *id).collect()
+    }
+
+    pub(crate) fn texts_of(&self, conversation: ConversationId) -> Vec<EntryId> {
+        self.texts_in(conversation, (0, u64::MAX))
+    }
+
+    /// Where a text that comes back stands in the order: before those of its conversation that follow it.
+    pub(crate) fn order_before(&self, conversation: ConversationId, number: u64) -> Option<u64> {
+        let ((of, _), id) = self.texts.from((conversation, number)).next()?;
+        (*of == conversation).then_some(id.order)
+    }
+
+    /// The entry and the device that an envelope was sealed for.
+    pub(crate) fn envelope(&self, message_id: MessageId) -> Option<(EntryId, DeviceAddress)> {
+        self.envelopes.get(&message_id).copied()
+    }
+
+    /// The next thing that a device is to be sent, from a place in the order on.
+    pub(crate) fn next_pending(&self, device: DeviceAddress, from: EntryId) -> Option<EntryId> {
+        let mut all = self.pending.from((device, from));
+        let (of, id) = all.next()?;
+        (*of == device).then_some(*id)
+    }
+
+    /// Who is to be sent anything.
+    pub(crate) fn pending_devices(&self) -> Vec<DeviceAddress> {
+        let mut devices = Vec::new();
+        let first = |device| (device, EntryId::FIRST);
+        let mut next = self.pending.first();
+        while let Some((device, _)) = next {
+            devices.push(*device);
+            let after = DeviceAddress {
+                device: device.device.saturating_add(1),
+                ..*device
+            };
+            next = self.pending.from(first(after)).next();
+        }
+        devices
+    }
+
+    /// What is on its way to a device besides texts.
+    pub(crate) fn signals_to(&self, device: DeviceAddress) -> Vec<EntryId> {
+        let all = self.signals.from((device, EntryId::FIRST));
+        let theirs = all.take_while(|(of, _)| *of == device);
+        theirs.map(|(_, id)| *id).collect()
+    }
+
+    /// Whether anything but a text is on its way to a device.
+    pub(crate) fn has_signal(&self, device: DeviceAddress) -> bool {
+        !self.signals_to(device).is_empty()
+    }
+
+    /// Whether there is no room for another text.
+    pub(crate) fn is_full(&self) -> bool {
+        self.unsent.len() >= MAX_OUTBOX_TEXTS
+    }
+
+    /// Lets go of texts that the relay has for everybody, the oldest first, while they are too many. They
+    /// still stand in their conversation.
+    pub(crate) fn drop_surplus(&mut self) {
+        while let Some(oldest) = self.kept.first().copied()
+            && (self.kept.len() > MAX_KEPT_TEXTS || self.kept_bytes > MAX_KEPT_BYTES)
+        {
+            self.remove(oldest);
+        }
+    }
+
+    /// The same for those that are too old. False where some are left for another step.
+    pub(crate) fn drop_expired(&mut self, now: u64) -> bool {
+        for _ in 0..MAX_DROPPED_PER_STEP {
+            let oldest = self.kept.first().copied();
+            let at = oldest.and_then(|id| Some((id, self.entries.get(id)?.at)));
+            match at.filter(|(_, at)| now.saturating_sub(*at) > KEPT_LIFETIME) {
+                Some((id, _)) => drop(self.remove(id)),
+                None => return true,
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::{Content, Text};
+    use pawl_wire::AccountId;
+
+    const DEVICE: DeviceAddress = DeviceAddress {
+        account: AccountId([1; 32]),
+        device: 1,
+    };
+    const OTHER: DeviceAddress = DeviceAddress {
+        account: AccountId([1; 32]),
+        device: 2,
+    };
+
+    fn id(number: u64) -> EntryId {
+        EntryId {
+            order: number,
+            conversation: ConversationId::from_bytes([7; ConversationId::LEN]),
+            number,
+        }
+    }
+
+    fn text(number: u64, length: usize) -> Content {
+        Content::Text(Text {
+            number,
+            after: number - 1,
+            id: [0; 16],
+            text: "x".repeat(length),
+            sent_at: 0,
+        })
+    }
+
+    fn entry(number: u64, length: usize) -> Entry {
+        let parts = [DEVICE, OTHER].map(|device| Part::wanted(device, false));
+        Entry::new(number, 0, text(number, length), parts.to_vec())
+    }
+
+    fn store_all(outbox: &mut Outbox, id: EntryId) {
+        for device in [DEVICE, OTHER] {
+            outbox.set_state(id, device, PartState::Stored);
+        }
+    }
+
+    #[test]
+    fn an_entry_is_kept_when_all_parts_are_stored_and_goes_with_the_last_part() {
+        let mut outbox = Outbox::new();
+        outbox.insert(id(1), entry(1, 5));
+        outbox.set_state(id(1), DEVICE, PartState::Stored);
+        assert_eq!((outbox.unsent.len(), outbox.kept.len()), (1, 0));
+        assert_eq!(outbox.next_pending(DEVICE, EntryId::FIRST), None);
+        assert_eq!(outbox.next_pending(OTHER, EntryId::FIRST), Some(id(1)));
+        store_all(&mut outbox, id(1));
+        assert_eq!((outbox.unsent.len(), outbox.kept.len()), (0, 1));
+        outbox.drop_part(id(1), DEVICE);
+        assert!(outbox.get(id(1)).is_some());
+        outbox.drop_part(id(1), OTHER);
+        assert!(outbox.get(id(1)).is_none());
+        assert_eq!((outbox.kept.len(), outbox.kept_bytes), (0, 0));
+        assert!(outbox.pending_devices().is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_has_a_number_a_size_and_an_end() {
+        let mut outbox = Outbox::new();
+        let most = MAX_KEPT_TEXTS as u64;
+        for number in 1..=most + 5 {
+            outbox.insert(id(number), entry(number, 5));
+            store_all(&mut outbox, id(number));
+            outbox.drop_surplus();
+        }
+        assert_eq!(outbox.kept.len(), MAX_KEPT_TEXTS);
+        assert_eq!(outbox.kept.first(), Some(&id(6)));
+        for number in most + 6..=most + 105 {
+            outbox.insert(id(number), entry(number, crate::MAX_TEXT));
+            store_all(&mut outbox, id(number));
+            outbox.drop_surplus();
+        }
+        assert!(outbox.kept_bytes <= MAX_KEPT_BYTES && outbox.kept.len() > 60);
+        assert!(outbox.drop_expired(KEPT_LIFETIME));
+        assert!(outbox.kept.len() > 60, "not a moment too early");
+        assert!(outbox.drop_expired(KEPT_LIFETIME + 1));
+        assert_eq!((outbox.kept.len(), outbox.kept_bytes), (0, 0));
+    }
+}
