@@ -203,7 +203,7 @@ impl Engine {
             channel.head = head;
             channel.replied = head.is_some();
             channel.stream_mut(id).received_unknown = true;
-            channel.repair.silent_since = turn.now;
+            channel.repair.wait_for_receipt(turn.now);
         }
         self.trouble(device);
         Some(id)

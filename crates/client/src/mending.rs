@@ -11,10 +11,8 @@ use crate::engine::Engine;
 use crate::event::NoticeCause;
 use crate::ids::{ContactId, ConversationId};
 use crate::limits::{
-    MAX_MENDED_AT_ONCE, MAX_TROUBLED_PER_STEP, MAX_UNREADABLE_TAGS, MEND_ROUNDS, MEND_STEP,
-    SILENCE_TRIES,
+    MAX_MENDED_AT_ONCE, MAX_TROUBLED_PER_STEP, MEND_ROUNDS, MEND_STEP, SILENCE_TRIES,
 };
-use crate::lines;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::turn::Turn;
 
@@ -161,20 +159,11 @@ impl Engine {
         let Some(repair) = self.channels.get(device).map(|it| &it.repair) else {
             return;
         };
-        let tags = repair.unreadable();
-        let is_news = tags.len() < MAX_UNREADABLE_TAGS && !tags.contains(&tag);
-        if repair.hinted && repair.incident_at > 0 && !is_news {
+        if !repair.is_news(tag) {
             return;
         }
         if let Some(repair) = self.channels.repair(device) {
-            repair.hinted = true;
-            if repair.incident_at == 0 {
-                repair.incident_at = turn.now;
-                repair.cause = u64::from(lines::notice_number(cause));
-            }
-            if is_news {
-                repair.unreadable.extend_from_slice(tag.as_bytes());
-            }
+            repair.suspect(tag, cause, turn.now);
         }
         self.trouble(device);
     }
@@ -253,11 +242,10 @@ impl Engine {
         let online_at = self.mender.online_at;
         let repair = &self.channels.get(device)?.repair;
         let notice_due = repair.notice_due(online_at);
-        if notice_due.is_some_and(|due| due <= turn.now) {
-            let cause = u32::try_from(repair.cause).unwrap_or(0);
-            let cause = lines::notice_from_number(cause).ok().flatten();
-            self.notice(conversation, cause.unwrap_or(NoticeCause::Unreadable), turn);
-            self.channels.repair(device)?.told();
+        if notice_due.is_some_and(|due| due <= turn.now)
+            && let Some(cause) = self.channels.repair(device)?.tell()
+        {
+            self.notice(conversation, cause, turn);
         }
         let resend = self.resend_due(device, conversation, turn);
         let repair = &self.channels.get(device)?.repair;
@@ -281,10 +269,9 @@ impl Engine {
         };
         let mut repair = channel.repair.clone();
         repair.forget(turn.now);
-        if repair.to_fields() != channel.repair.to_fields()
+        if repair != channel.repair
             && let Some(known) = self.channels.repair(device)
         {
-            // The clock went back: what would be far in the future is a wait from now on.
             known.clone_from(&repair);
         }
         let is_due = repair.due(is_broken).is_some_and(|due| due <= turn.now);
@@ -292,12 +279,8 @@ impl Engine {
             return false;
         }
         // Silence is no failure: mostly they are away, and the session there is serves.
-        let is_silence = !repair.hinted && !is_broken && repair.asked == 0;
-        repair.tries = match is_silence {
-            true => repair.tries.max(SILENCE_TRIES),
-            false => repair.tries.saturating_add(1),
-        };
-        repair.hinted = false;
+        let is_silence = repair.is_only_silent() && !is_broken;
+        repair.count_mending(is_silence.then_some(SILENCE_TRIES));
         if let Some(known) = self.channels.repair(device) {
             *known = repair;
         }

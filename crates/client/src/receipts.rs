@@ -112,13 +112,11 @@ impl Engine {
             receipt.delivered.insert_range(1, u64::MAX / 2);
         }
         let repair = &mut channel.repair;
-        let rounds = rounds.or(repair.ask_next.then_some(0));
+        let rounds = rounds.or(repair.asks_next().then_some(0));
         repair.answer(now);
-        receipt.echo = repair.echo;
+        receipt.echo = repair.echo();
         if let Some(rounds) = rounds {
-            repair.ask(newest, rounds > 0, now);
-            repair.ask_next = false;
-            receipt.ask = repair.asked;
+            receipt.ask = repair.ask(newest, rounds > 0, now);
             receipt.rounds = rounds;
             receipt.unreadable = repair.unreadable();
             self.trouble(device);
@@ -207,10 +205,7 @@ impl Engine {
         stream.delivered.extend(&delivered);
         stream.known = delivered;
         let all_arrived = conversation.all_arrived(stream);
-        channel.repair.silent_since = match all_arrived {
-            true => 0,
-            false => now,
-        };
+        channel.repair.hear_receipt(all_arrived, now);
         fresh
     }
 
@@ -219,14 +214,9 @@ impl Engine {
         let Some(repair) = self.channels.repair(device) else {
             return;
         };
-        if receipt.echo > 0 && receipt.echo == repair.asked {
-            repair.answered();
-            // No more is on its way: what is missing now is missing.
-            repair.hole_since = 1;
-        }
+        repair.hear_echo(receipt.echo);
         if receipt.ask > 0 {
-            repair.echo = receipt.ask;
-            repair.ask_next |= receipt.rounds > 0;
+            repair.hear_question(receipt.ask, receipt.rounds);
             self.channels.set_receipt_due(device, true);
             self.receipts.delay(turn.now);
         }

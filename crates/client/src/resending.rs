@@ -29,20 +29,19 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) -> Option<u64> {
         let channel = self.channels.get(device)?;
-        if channel.repair.asked > 0 || !self.may_send_signal(device) {
+        if channel.repair.is_asking() || !self.may_send_signal(device) {
             return None;
         }
         let conversation = self.conversations.get(id)?;
         let stream = channel.stream(id)?;
-        let holes = conversation.holes(stream, channel.repair.processed, RESEND_BATCH);
-        if holes.is_empty() {
-            if channel.repair.hole_since > 0 {
-                self.channels.repair(device)?.hole_since = 0;
-            }
-            return None;
+        let holes = conversation.holes(stream, channel.repair.processed(), RESEND_BATCH);
+        let has_hole = !holes.is_empty();
+        let mut repair = channel.repair.clone();
+        if repair.note_hole(has_hole, turn.now) {
+            *self.channels.repair(device)? = repair;
         }
-        if channel.repair.hole_since == 0 {
-            self.channels.repair(device)?.hole_since = turn.now;
+        if !has_hole {
+            return None;
         }
         let due = self.channels.get(device)?.repair.resend_at(&holes);
         if due <= turn.now {
@@ -172,8 +171,7 @@ impl Engine {
             if let Some(channel) = self.channels.edit(device) {
                 let stream = channel.stream_mut(id);
                 stream.given_up.remove(number);
-                channel.repair.processed = channel.repair.processed.max(number);
-                channel.repair.hole_since = 1;
+                channel.repair.retry(number);
                 self.trouble(device);
             }
         }
@@ -208,8 +206,7 @@ impl Engine {
     /// The next receipt asks whether what was sent again arrived.
     fn ask_about_resent(&mut self, device: DeviceAddress, turn: &Turn<'_>) {
         if let Some(repair) = self.channels.repair(device) {
-            repair.resent_at = turn.now;
-            repair.ask_next = true;
+            repair.ask_about_resent(turn.now);
             self.channels.set_receipt_due(device, true);
             self.receipts.hurry(turn.now);
         }
@@ -269,8 +266,7 @@ impl Engine {
             stream.give_up_delivered(number);
             return false;
         }
-        channel.repair.count_try(number);
-        channel.repair.resent_today += 1;
+        channel.repair.count_resent(number);
         if had_arrived {
             self.notice(id, NoticeCause::SentAgain, turn);
         }

@@ -305,9 +305,8 @@ impl Engine {
         });
         if is_open
             && let Some(repair) = self.channels.repair(device)
-            && repair.silent_since == 0
+            && repair.wait_for_receipt(turn.now)
         {
-            repair.silent_since = turn.now;
             self.trouble(device);
         }
     }

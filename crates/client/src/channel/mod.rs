@@ -190,7 +190,7 @@ impl Record for Channel {
             tags: tags_to_bytes(&self.tags),
             receipt_due: self.receipt_due,
             repair: self.repair.to_fields(),
-            unreadable: self.repair.unreadable.clone(),
+            unreadable: self.repair.unreadable_bytes(),
             streams: streams
                 .map(|(conversation, stream)| StreamRecord {
                     conversation: conversation.as_bytes().to_vec(),
@@ -227,7 +227,7 @@ impl Record for Channel {
             claim: records::fixed_or_none(&record.claim)?.map(ClaimId),
             tags: tags_from_bytes(&record.tags, MAX_KNOWN_TAGS)?,
             receipt_due: record.receipt_due,
-            repair: Repair::from_fields(&record.repair, record.unreadable)?,
+            repair: Repair::from_fields(&record.repair, &record.unreadable)?,
             streams: record
                 .streams
                 .iter()

@@ -1,137 +1,245 @@
 //! What is known of the trouble with one device: when to ask it, what it was asked, when to tell the
-//! user, and what was sent to it again. Decides nothing (`mending.rs`, `resending.rs`).
+//! user, and what was sent to it again. Decides nothing about sessions (`mending.rs`) and reads no text
+//! (`resending.rs`). Times are milliseconds since 1970.
 
 use pawl_protocol::SessionTag;
 
+use super::sessions::{tags_from_bytes, tags_to_bytes};
+use crate::event::NoticeCause;
 use crate::limits::{
-    ANSWER_INTERVAL, ANSWERS_AT_ONCE, DAY, HOLE_PATIENCE, MAX_RESENT, MEND_FIRST, MEND_FORGET,
-    MEND_LAST, NOTICE_AFTER, NOTICE_PATIENCE, RESEND_TRIES, RESENDS_PER_DAY, SILENCE, backoff,
+    ANSWER_INTERVAL, ANSWERS_AT_ONCE, DAY, HOLE_PATIENCE, MAX_RESENT, MAX_UNREADABLE_TAGS,
+    MEND_FIRST, MEND_FORGET, MEND_LAST, NOTICE_AFTER, NOTICE_PATIENCE, RESEND_TRIES,
+    RESENDS_PER_DAY, SILENCE, backoff,
 };
+use crate::lines;
 use crate::records::RecordError;
 
-/// The incident was told to the user.
-const TOLD: u64 = u64::MAX;
-
-/// What is known of the trouble with a device, as it stands in its channel's record. Times are
-/// milliseconds since 1970; 0 is never.
-#[derive(Clone, Default)]
-pub(crate) struct Repair {
-    /// When a session was last begun because of a failure, or an answer asked for.
-    pub(crate) tried_at: u64,
-    /// How often since all was well for [`MEND_FORGET`].
-    pub(crate) tries: u64,
-    /// Something came that does not open, since the last try.
-    pub(crate) hinted: bool,
-    /// When the first of what cannot be read came, since the other last answered; or [`TOLD`].
-    pub(crate) incident_at: u64,
-    /// What it was.
-    pub(crate) cause: u64,
-    /// On which sessions.
-    pub(crate) unreadable: Vec<u8>,
-    /// What this device asked and the other has not echoed; 0 for nothing.
-    pub(crate) asked: u64,
-    /// The newest own text when it asked.
-    pub(crate) asked_number: u64,
-    /// The next receipt asks.
-    pub(crate) ask_next: bool,
-    /// What the other asked last.
-    pub(crate) echo: u64,
-    /// Everything up to this own text was there for the other to read before its last answer.
-    pub(crate) processed: u64,
-    /// Since when there are own texts that the relay has and the other is not known to have, or when
-    /// the other was last heard of since.
-    pub(crate) silent_since: u64,
-    /// Since when the other is known to lack a text.
-    pub(crate) hole_since: u64,
-    /// Number and count of each text that was sent again and is not known to have arrived.
-    pub(crate) resent: Vec<u64>,
-    pub(crate) resent_at: u64,
-    /// Texts sent again since `day_at`.
-    pub(crate) resent_today: u64,
-    pub(crate) day_at: u64,
-    /// What was answered last, and how far ahead of their pace answers are: forgotten with the process.
-    pub(crate) echoed: u64,
-    pub(crate) answered_until: u64,
-    /// What is asked lets the answer ask in turn: then both know what came until the answer.
-    pub(crate) asks_back: bool,
+/// Where the repair of a channel stands, as docs/PROTOCOL.md, "Mending", draws it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Nothing is known to be wrong.
+    Well,
+    /// The relay has own texts that the device has not said to have, since then.
+    Silent(u64),
+    /// Something came that does not open: the device is to be asked.
+    Suspicious,
+    /// The device was asked and has not answered.
+    Asking,
+    /// The same, and the user was told that something cannot be read.
+    Told,
+    /// The device has said what it lacks, since then: it is sent again.
+    Knowing(u64),
 }
 
-/// How many numbers and flags of a [`Repair`] stand in its record.
-const NUMBERS: usize = 13;
-const FLAGS: usize = 3;
+/// Something that cannot be read, since the device last answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Incident {
+    since: u64,
+    cause: NoticeCause,
+    is_told: bool,
+}
+
+/// What the device was asked and has not echoed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Question {
+    /// Unlike that of every other question.
+    number: u64,
+    /// The newest own text when it was asked.
+    newest: u64,
+    /// It lets the answer ask in turn: then both know what came until the answer.
+    asks_back: bool,
+}
+
+/// See the fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Repair {
+    /// When a session was last begun because of a failure, or an answer asked for; 0 for never.
+    tried_at: u64,
+    /// How often since all was well for [`MEND_FORGET`].
+    tries: u64,
+    /// Something came that does not open, since the last try.
+    hinted: bool,
+    incident: Option<Incident>,
+    /// The sessions on which something did not open.
+    unreadable: Vec<SessionTag>,
+    question: Option<Question>,
+    /// The number of the last question.
+    asked: u64,
+    /// The next receipt asks.
+    ask_next: bool,
+    /// What the other asked last; 0 for nothing.
+    echo: u64,
+    /// Everything up to this own text was there for the device to read before its last answer.
+    processed: u64,
+    /// Since when there are own texts that the relay has and the device is not known to have, or when
+    /// it was last heard of since.
+    unacked_since: Option<u64>,
+    /// Since when the device is known to lack a text.
+    hole_since: Option<u64>,
+    /// Number and count of each text that was sent again and is not known to have arrived.
+    resent: Vec<(u64, u64)>,
+    resent_at: u64,
+    /// Texts sent again since `day_at`.
+    resent_today: u64,
+    day_at: u64,
+    /// What was answered last, and how far ahead of their pace answers are: forgotten with the process.
+    echoed: u64,
+    answered_until: u64,
+}
+
+/// Numbers in a record before those of the texts that were sent again.
+const FIELDS: usize = 17;
 
 impl Repair {
-    /// In the order in which they stand in the record; new ones come last.
-    fn places(&mut self) -> ([&mut u64; NUMBERS], [&mut bool; FLAGS]) {
-        let numbers = [
-            &mut self.tried_at,
-            &mut self.tries,
-            &mut self.incident_at,
-            &mut self.cause,
-            &mut self.asked,
-            &mut self.asked_number,
-            &mut self.echo,
-            &mut self.processed,
-            &mut self.silent_since,
-            &mut self.hole_since,
-            &mut self.resent_at,
-            &mut self.resent_today,
-            &mut self.day_at,
-        ];
-        let flags = [&mut self.hinted, &mut self.ask_next, &mut self.asks_back];
-        (numbers, flags)
+    pub(crate) const fn state(&self) -> State {
+        match (self.question, self.incident) {
+            (Some(_), Some(Incident { is_told: true, .. })) => State::Told,
+            (Some(_), _) => State::Asking,
+            (None, _) if self.hinted => State::Suspicious,
+            (None, _) => match (self.hole_since, self.unacked_since) {
+                (Some(since), _) => State::Knowing(since),
+                (None, Some(since)) => State::Silent(since),
+                (None, None) => State::Well,
+            },
+        }
     }
 
-    /// Everything but `unreadable`, for a record. Much smaller than a message with fields of its own.
+    /// Numbers for a record: 0 for what there is not. Much smaller than a message with fields of its own.
     pub(crate) fn to_fields(&self) -> Vec<u64> {
-        let mut copy = self.clone();
-        let (numbers, flags) = copy.places();
-        let mut fields: Vec<u64> = numbers.iter().map(|number| **number).collect();
-        fields.extend(flags.iter().map(|flag| u64::from(**flag)));
-        fields.extend_from_slice(&self.resent);
+        let incident = self.incident.as_ref();
+        let question = self.question.as_ref();
+        let mut fields = vec![
+            self.tried_at,
+            self.tries,
+            u64::from(self.hinted),
+            incident.map_or(0, |it| u64::from(lines::notice_number(it.cause))),
+            incident.map_or(0, |it| it.since),
+            u64::from(incident.is_some_and(|it| it.is_told)),
+            u64::from(question.is_some()),
+            question.map_or(0, |it| it.newest),
+            u64::from(question.is_some_and(|it| it.asks_back)),
+            self.asked,
+            u64::from(self.ask_next),
+            self.echo,
+            self.processed,
+            self.unacked_since.unwrap_or(0),
+            self.hole_since.unwrap_or(0),
+            self.resent_at,
+            self.day_at,
+        ];
+        debug_assert_eq!(fields.len(), FIELDS);
+        fields.push(self.resent_today);
+        let resent = self.resent.iter();
+        fields.extend(resent.flat_map(|(number, tries)| [*number, *tries]));
         fields
     }
 
-    /// Reads what [`Self::to_fields`] gave.
-    pub(crate) fn from_fields(fields: &[u64], unreadable: Vec<u8>) -> Result<Self, RecordError> {
-        let (known, resent) = fields
-            .split_at_checked(NUMBERS + FLAGS)
-            .ok_or(RecordError::Damaged)?;
-        let mut repair = Self {
-            unreadable,
-            resent: resent.to_vec(),
-            ..Self::default()
-        };
-        let (numbers, flags) = repair.places();
-        let mut known = known.iter().copied();
-        for (number, field) in numbers.into_iter().zip(&mut known) {
-            *number = field;
-        }
-        for (flag, field) in flags.into_iter().zip(known) {
-            *flag = field > 0;
-        }
-        Ok(repair)
+    /// The sessions on which something did not open, for a record.
+    pub(crate) fn unreadable_bytes(&self) -> Vec<u8> {
+        tags_to_bytes(&self.unreadable)
     }
 
-    /// A failure after a long time without any begins with the short wait.
-    pub(crate) fn forget(&mut self, now: u64) {
-        let mut times = [
-            &mut self.tried_at,
-            &mut self.resent_at,
-            &mut self.day_at,
-            &mut self.silent_since,
-            &mut self.hole_since,
-        ];
-        times.iter_mut().for_each(|time| **time = now.min(**time));
-        if self.incident_at != TOLD {
-            self.incident_at = self.incident_at.min(now);
+    /// Reads what [`Self::to_fields`] and [`Self::unreadable_bytes`] gave.
+    pub(crate) fn from_fields(fields: &[u64], unreadable: &[u8]) -> Result<Self, RecordError> {
+        let (known, rest) = fields
+            .split_first_chunk::<FIELDS>()
+            .ok_or(RecordError::Damaged)?;
+        let (resent_today, resent) = rest.split_first().ok_or(RecordError::Damaged)?;
+        let [
+            tried_at,
+            tries,
+            hinted,
+            cause,
+            since,
+            is_told,
+            is_asking,
+            newest,
+            asks_back,
+            asked,
+            ask_next,
+            echo,
+            processed,
+            unacked_since,
+            hole_since,
+            resent_at,
+            day_at,
+        ] = *known;
+        let cause = u32::try_from(cause).map_err(|_| RecordError::Damaged)?;
+        let (resent, odd) = resent.as_chunks::<2>();
+        if !odd.is_empty() || resent.len() > MAX_RESENT {
+            return Err(RecordError::Damaged);
         }
-        if self.asked == 0 && now - self.tried_at >= MEND_FORGET {
+        let time = |time: u64| (time > 0).then_some(time);
+        Ok(Self {
+            tried_at,
+            tries,
+            hinted: hinted > 0,
+            incident: lines::notice_from_number(cause)?.map(|cause| Incident {
+                since,
+                cause,
+                is_told: is_told > 0,
+            }),
+            unreadable: tags_from_bytes(unreadable, MAX_UNREADABLE_TAGS)?,
+            question: (is_asking > 0).then_some(Question {
+                number: asked,
+                newest,
+                asks_back: asks_back > 0,
+            }),
+            asked,
+            ask_next: ask_next > 0,
+            echo,
+            processed,
+            unacked_since: time(unacked_since),
+            hole_since: time(hole_since),
+            resent: resent
+                .iter()
+                .map(|[number, tries]| (*number, *tries))
+                .collect(),
+            resent_at,
+            resent_today: *resent_today,
+            day_at,
+            ..Self::default()
+        })
+    }
+
+    /// A failure after a long time without any begins with the short wait; and where the clock went
+    /// back, what would be far in the future is a wait from now on.
+    pub(crate) fn forget(&mut self, now: u64) {
+        for time in [&mut self.tried_at, &mut self.resent_at, &mut self.day_at] {
+            *time = now.min(*time);
+        }
+        for time in [&mut self.unacked_since, &mut self.hole_since] {
+            *time = time.map(|time| now.min(time));
+        }
+        if let Some(incident) = &mut self.incident {
+            incident.since = incident.since.min(now);
+        }
+        if self.question.is_none() && now - self.tried_at >= MEND_FORGET {
             self.tries = 0;
         }
     }
 
-    /// When a session is to be begun, where there is a reason for it.
+    /// Something came that does not open, on this session; whether that is news.
+    pub(crate) fn is_news(&self, tag: SessionTag) -> bool {
+        let is_new = self.unreadable.len() < MAX_UNREADABLE_TAGS && !self.unreadable.contains(&tag);
+        !self.hinted || self.incident.is_none() || is_new
+    }
+
+    /// Notes it.
+    pub(crate) fn suspect(&mut self, tag: SessionTag, cause: NoticeCause, now: u64) {
+        self.hinted = true;
+        self.incident.get_or_insert(Incident {
+            since: now,
+            cause,
+            is_told: false,
+        });
+        if self.unreadable.len() < MAX_UNREADABLE_TAGS && !self.unreadable.contains(&tag) {
+            self.unreadable.push(tag);
+        }
+    }
+
+    /// When the device is to be asked, where there is a reason for it. `is_broken`: the session to write
+    /// on is missing.
     pub(crate) fn due(&self, is_broken: bool) -> Option<u64> {
         let is_hinted = self.hinted || is_broken;
         let last = if is_hinted { MEND_LAST } else { u64::MAX };
@@ -142,26 +250,149 @@ impl Repair {
             }
             None => 0,
         };
-        if is_hinted || self.asked > 0 {
-            Some(paced)
-        } else if self.silent_since > 0 {
-            Some(paced.max(self.silent_since + SILENCE))
-        } else {
-            None
+        if is_broken {
+            return Some(paced);
+        }
+        match self.state() {
+            State::Suspicious | State::Asking | State::Told => Some(paced),
+            State::Well | State::Silent(_) | State::Knowing(_) => {
+                self.unacked_since.map(|since| paced.max(since + SILENCE))
+            }
         }
     }
 
-    /// When the user is told: not before the other could have answered, also where it is this device that
+    /// When the user is told: not before the device could have answered, also where it is this one that
     /// was away.
     pub(crate) fn notice_due(&self, online_at: u64) -> Option<u64> {
-        let is_open = self.incident_at > 0 && self.incident_at != TOLD;
         let answered_by = self.tried_at.max(online_at) + NOTICE_PATIENCE;
-        is_open.then(|| answered_by.max(self.incident_at + NOTICE_AFTER))
+        let incident = self.incident.filter(|incident| !incident.is_told)?;
+        Some(answered_by.max(incident.since + NOTICE_AFTER))
     }
 
-    /// The user is told of the incident, once.
-    pub(crate) fn told(&mut self) {
-        self.incident_at = TOLD;
+    /// The user is told of the incident, once. Gives what it was.
+    pub(crate) fn tell(&mut self) -> Option<NoticeCause> {
+        let incident = self.incident.as_mut()?;
+        incident.is_told = true;
+        Some(incident.cause)
+    }
+
+    /// Whether there is anything to look after.
+    pub(crate) fn is_troubled(&self) -> bool {
+        self.state() != State::Well || self.notice_due(0).is_some() || self.unacked_since.is_some()
+    }
+
+    /// Whether nothing but silence is a reason to ask.
+    pub(crate) fn is_only_silent(&self) -> bool {
+        !self.hinted && self.question.is_none()
+    }
+
+    /// One more try, at least so many.
+    pub(crate) fn count_mending(&mut self, least: Option<u64>) {
+        self.tries = match least {
+            Some(least) => self.tries.max(least),
+            None => self.tries.saturating_add(1),
+        };
+        self.hinted = false;
+    }
+
+    /// Whether an answer is awaited.
+    pub(crate) const fn is_asking(&self) -> bool {
+        self.question.is_some()
+    }
+
+    pub(crate) const fn asks_next(&self) -> bool {
+        self.ask_next
+    }
+
+    /// Something is asked: it is asked again, but not at once. Gives the question's number.
+    pub(crate) fn ask(&mut self, newest: u64, asks_back: bool, now: u64) -> u64 {
+        self.asked = now.max(self.asked + 1);
+        self.question = Some(Question {
+            number: self.asked,
+            newest,
+            asks_back,
+        });
+        self.ask_next = false;
+        self.tried_at = now;
+        self.tries = self.tries.max(1);
+        self.asked
+    }
+
+    /// The device echoes a question: where it is the last one, nothing that came before is open any
+    /// more. What came between a question and an answer that does not ask in turn is.
+    pub(crate) fn hear_echo(&mut self, echo: u64) {
+        let Some(question) = self.question.filter(|question| question.number == echo) else {
+            return;
+        };
+        self.question = None;
+        self.processed = self.processed.max(question.newest);
+        // No more is on its way: what is missing now is missing.
+        self.hole_since = Some(1);
+        if self.hinted && !question.asks_back {
+            return;
+        }
+        self.hinted = false;
+        self.incident = None;
+        self.unreadable.clear();
+    }
+
+    /// The device asks; `rounds`: how often the answer may ask in turn.
+    pub(crate) fn hear_question(&mut self, number: u64, rounds: u32) {
+        self.echo = number;
+        self.ask_next |= rounds > 0;
+    }
+
+    /// What the other asked last; 0 for nothing.
+    pub(crate) const fn echo(&self) -> u64 {
+        self.echo
+    }
+
+    /// Everything up to this own text was there for the device to read before its last answer.
+    pub(crate) const fn processed(&self) -> u64 {
+        self.processed
+    }
+
+    pub(crate) fn unreadable(&self) -> Vec<SessionTag> {
+        self.unreadable.clone()
+    }
+
+    /// The relay has a text that the device has not said to have. Whether nothing was known of that.
+    pub(crate) fn wait_for_receipt(&mut self, now: u64) -> bool {
+        let is_news = self.unacked_since.is_none();
+        self.unacked_since.get_or_insert(now);
+        is_news
+    }
+
+    /// A receipt says whether all has arrived.
+    pub(crate) fn hear_receipt(&mut self, all_arrived: bool, now: u64) {
+        self.unacked_since = (!all_arrived).then_some(now);
+    }
+
+    /// Whether the device is known to lack a text; whether that changes anything.
+    pub(crate) fn note_hole(&mut self, has_hole: bool, now: u64) -> bool {
+        let changes = self.hole_since.is_some() != has_hole;
+        if changes {
+            self.hole_since = has_hole.then_some(now);
+        }
+        changes
+    }
+
+    /// The user wants an own text to be sent again that was given up: at once.
+    pub(crate) fn retry(&mut self, number: u64) {
+        self.processed = self.processed.max(number);
+        self.hole_since = Some(1);
+    }
+
+    /// Texts were sent again: the next receipt asks whether they arrived.
+    pub(crate) fn ask_about_resent(&mut self, now: u64) {
+        self.resent_at = now;
+        self.ask_next = true;
+    }
+
+    fn tries_of(&self, number: u64) -> u64 {
+        let mut resent = self.resent.iter();
+        let found = resent.find(|(resent, _)| *resent == number);
+        found.map_or(0, |(_, tries)| *tries)
     }
 
     /// Whether a text was sent again too often.
@@ -169,60 +400,19 @@ impl Repair {
         self.tries_of(number) >= RESEND_TRIES
     }
 
-    /// Whether there is anything to look after.
-    pub(crate) fn is_troubled(&self) -> bool {
-        let times = [self.asked, self.silent_since, self.hole_since];
-        self.hinted || times != [0; 3] || self.notice_due(0).is_some()
-    }
-
-    /// Something is asked: it is asked again, but not at once.
-    pub(crate) fn ask(&mut self, newest_number: u64, asks_back: bool, now: u64) {
-        self.asks_back = asks_back;
-        self.asked = now.max(self.asked + 1);
-        self.asked_number = newest_number;
-        self.tried_at = now;
-        self.tries = self.tries.max(1);
-    }
-
-    /// The other has answered what was asked: nothing that came before is open any more. What came between
-    /// a question and an answer that does not ask in turn is.
-    pub(crate) fn answered(&mut self) {
-        self.processed = self.processed.max(self.asked_number);
-        self.asked = 0;
-        if self.hinted && !self.asks_back {
-            return;
-        }
-        self.hinted = false;
-        self.incident_at = 0;
-        self.unreadable.clear();
-    }
-
-    pub(crate) fn unreadable(&self) -> Vec<SessionTag> {
-        let (tags, _) = self.unreadable.as_chunks::<16>();
-        tags.iter()
-            .map(|tag| SessionTag::from_bytes(*tag))
-            .collect()
-    }
-
-    fn tries_of(&self, number: u64) -> u64 {
-        let (resent, _) = self.resent.as_chunks::<2>();
-        let found = resent.iter().find(|[resent, _]| *resent == number);
-        found.map_or(0, |[_, tries]| *tries)
-    }
-
-    pub(crate) fn count_try(&mut self, number: u64) {
+    /// A text is sent again.
+    pub(crate) fn count_resent(&mut self, number: u64) {
         let tries = self.tries_of(number) + 1;
         self.keep_resent(|resent| resent != number);
-        self.resent.extend([number, tries]);
-        let surplus = self.resent.len().saturating_sub(2 * MAX_RESENT);
+        self.resent.push((number, tries));
+        let surplus = self.resent.len().saturating_sub(MAX_RESENT);
         self.resent.drain(..surplus);
+        self.resent_today += 1;
     }
 
     /// Forgets about texts that arrived, or never will.
     pub(crate) fn keep_resent(&mut self, keep: impl Fn(u64) -> bool) {
-        let (resent, _) = self.resent.as_chunks::<2>();
-        let kept = resent.iter().filter(|[number, _]| keep(*number));
-        self.resent = kept.flatten().copied().collect();
+        self.resent.retain(|(number, _)| keep(*number));
     }
 
     /// When these texts may go out again: with each try later, and so many a day.
@@ -231,7 +421,7 @@ impl Repair {
         let waits = u32::try_from(tries.max().unwrap_or(0)).unwrap_or(u32::MAX);
         let paced = match waits.checked_sub(1) {
             Some(waits) => self.resent_at + backoff(MEND_FIRST, MEND_LAST, waits),
-            None => self.hole_since + HOLE_PATIENCE,
+            None => self.hole_since.unwrap_or(0) + HOLE_PATIENCE,
         };
         if self.resent_today >= RESENDS_PER_DAY {
             paced.max(self.day_at + DAY)
@@ -268,64 +458,114 @@ impl Repair {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::DAY;
+
+    const CAUSE: NoticeCause = NoticeCause::KeysGone;
+
+    fn tag(number: u8) -> SessionTag {
+        SessionTag::from_bytes([number; 16])
+    }
 
     #[test]
     fn what_came_between_a_question_and_an_answer_that_does_not_ask_is_asked_about() {
         for asks_back in [true, false] {
             let mut repair = Repair::default();
-            repair.ask(7, asks_back, 1_000);
-            repair.hinted = true;
-            repair.incident_at = 2_000;
-            repair.answered();
-            assert_eq!((repair.asked, repair.processed), (0, 7));
+            let asked = repair.ask(7, asks_back, 1_000);
+            repair.suspect(tag(1), CAUSE, 2_000);
+            repair.hear_echo(asked - 1);
+            assert_eq!(
+                repair.state(),
+                State::Asking,
+                "that is the answer to another"
+            );
+            repair.hear_echo(asked);
+            assert_eq!(repair.processed(), 7);
             // After an answer that asks in turn, this side's own answer says what it lacks.
-            assert_eq!(repair.hinted, !asks_back);
+            let expected = match asks_back {
+                true => State::Knowing(1),
+                false => State::Suspicious,
+            };
+            assert_eq!(repair.state(), expected);
             assert_eq!(repair.due(false).is_some(), !asks_back);
         }
     }
 
     #[test]
+    fn each_state_that_is_drawn_is_gone_through() {
+        let mut repair = Repair::default();
+        assert_eq!(repair.state(), State::Well);
+        assert!(!repair.is_troubled());
+        assert!(repair.wait_for_receipt(DAY) && !repair.wait_for_receipt(2 * DAY));
+        assert_eq!(repair.state(), State::Silent(DAY));
+        repair.hear_receipt(true, DAY);
+        assert_eq!(repair.state(), State::Well);
+        repair.suspect(tag(1), CAUSE, DAY);
+        assert_eq!(repair.state(), State::Suspicious);
+        assert!(!repair.is_news(tag(1)) && repair.is_news(tag(2)));
+        repair.count_mending(None);
+        let asked = repair.ask(3, true, DAY);
+        assert_eq!(repair.state(), State::Asking);
+        assert_eq!(repair.notice_due(0), Some(2 * DAY));
+        assert_eq!((repair.tell(), repair.notice_due(0)), (Some(CAUSE), None));
+        assert_eq!(repair.state(), State::Told);
+        repair.hear_echo(asked);
+        assert_eq!(repair.state(), State::Knowing(1));
+        assert!(repair.note_hole(false, DAY) && !repair.note_hole(false, DAY));
+        assert_eq!(repair.state(), State::Well);
+        assert!(!repair.is_troubled());
+    }
+
+    #[test]
     fn all_of_it_comes_back_from_a_record() {
         let mut repair = Repair::default();
-        let (numbers, _) = repair.places();
-        for (number, i) in numbers.into_iter().zip(1..) {
-            *number = i;
-        }
-        for flag in 0..FLAGS {
-            let (_, flags) = repair.places();
-            *flags[flag] = true;
-            repair.resent.push(100);
-            let fields = repair.to_fields();
-            let again = Repair::from_fields(&fields, vec![9; 16]).expect("a record");
-            assert_eq!(again.to_fields(), fields);
-            assert_eq!((again.resent.len(), again.unreadable.len()), (flag + 1, 16));
-        }
-        assert!(Repair::from_fields(&[1, 2, 3], Vec::new()).is_err());
+        let again = |repair: &Repair| {
+            Repair::from_fields(&repair.to_fields(), &repair.unreadable_bytes()).expect("a record")
+        };
+        assert_eq!(again(&repair), repair);
+        repair.suspect(tag(1), CAUSE, 11);
+        repair.suspect(tag(2), CAUSE, 12);
+        repair.tell();
+        repair.ask(13, true, 14);
+        repair.hear_question(15, 1);
+        repair.wait_for_receipt(16);
+        repair.note_hole(true, 17);
+        repair.count_resent(18);
+        repair.count_resent(18);
+        repair.count_resent(19);
+        repair.ask_about_resent(20);
+        assert_eq!(repair.resends_left(2 * DAY), 1_000);
+        assert_eq!(again(&repair), repair);
+        assert!(Repair::from_fields(&[1, 2, 3], &[]).is_err());
+        assert!(Repair::from_fields(&repair.to_fields(), &[1]).is_err());
+        let mut odd = repair.to_fields();
+        odd.pop();
+        assert!(Repair::from_fields(&odd, &[]).is_err());
     }
 
     #[test]
     fn a_clock_that_was_ahead_makes_nobody_wait_for_it() {
         let mut repair = Repair::default();
+        repair.suspect(tag(1), CAUSE, 91 * DAY);
         repair.ask(1, true, 90 * DAY);
-        (repair.incident_at, repair.silent_since) = (91 * DAY, 92 * DAY);
-        (repair.hole_since, repair.day_at, repair.resent_at) = (DAY, 93 * DAY, 94 * DAY);
+        repair.wait_for_receipt(92 * DAY);
+        repair.note_hole(true, 93 * DAY);
+        repair.resends_left(93 * DAY);
+        repair.ask_about_resent(94 * DAY);
         repair.forget(2 * DAY);
         assert!(repair.due(false).is_some_and(|due| due < 3 * DAY));
         assert!(repair.notice_due(0).is_some_and(|due| due <= 3 * DAY));
         assert!(repair.resend_at(&[(1, 1)]) < 3 * DAY);
-        repair.incident_at = TOLD;
+        repair.tell();
         repair.forget(3 * DAY);
-        assert_eq!(repair.incident_at, TOLD);
+        assert_eq!(repair.state(), State::Told);
     }
 
     #[test]
     fn tries_are_counted_for_the_texts_tried_last() {
         let mut repair = Repair::default();
         for number in (1..=500).chain([500, 500]) {
-            repair.count_try(number);
+            repair.count_resent(number);
         }
-        assert_eq!(repair.resent.len(), 2 * MAX_RESENT);
+        assert_eq!(repair.resent.len(), MAX_RESENT);
         assert_eq!((repair.tries_of(1), repair.tries_of(500)), (0, 3));
     }
 }

@@ -43,7 +43,7 @@ fn acquainted(contacts: u64) -> World {
             owed_from: 1,
         };
         let channel = record(&Channel {
-            repair: vec![0; 16],
+            repair: vec![0; 18],
             streams: vec![stream],
         });
         for device in 1..=10_u32 {
