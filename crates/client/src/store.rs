@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 pub enum Table {
     /// Account, device keys, counters, recent command ids.
     Meta,
-    /// People: account records, trust.
+    /// People: account records, trust; and under longer keys the channels to their devices.
     Contacts,
     /// Conversation summaries, counters, receipts, drafts; and under longer keys what waits for the user to
     /// accept a changed identity.
