@@ -28,7 +28,7 @@ impl World {
     }
 
     fn who(&self, who: u8) -> usize {
-        usize::from(who) % self.people.len()
+        usize::from(who) % self.devices.len()
     }
 
     fn act(&mut self, action: Action) -> Ran {
@@ -41,7 +41,7 @@ impl World {
             Action::Read { who, of } => {
                 let (who, of) = self.pair(who, of);
                 let id = self.next_id();
-                self.people[who].page.wish(id, Wish::Read(of));
+                self.devices[who].page.wish(id, Wish::Read(of));
             }
             Action::Steps(steps) => {
                 for _ in 0..steps {
@@ -63,20 +63,20 @@ impl World {
             }
             Action::Crash { who, after, at } => {
                 let who = self.who(who);
-                self.people[who].crash = Some((after, at));
+                self.devices[who].crash = Some((after, at));
             }
             Action::TakeOver { who } => self.take_over(self.who(who))?,
             Action::Disk { who, full } => {
                 let who = self.who(who);
-                self.people[who].full = full;
+                self.devices[who].full = full;
             }
             Action::FailCommits { who, times } => {
                 let who = self.who(who);
-                self.people[who].failing = times;
+                self.devices[who].failing = times;
             }
             Action::Clock { who, ahead } => {
                 let who = self.who(who);
-                self.people[who].set_clock(ahead);
+                self.devices[who].set_clock(ahead);
             }
             Action::RelayDies => self.relay_dies(),
             Action::RelaySulks(times) => self.relay.mood.sulks = u32::from(times),
@@ -98,8 +98,8 @@ impl World {
             Action::Copy { who } => {
                 let who = self.who(who);
                 // A copy from before there was an account takes the account away for good.
-                if self.relay.store.address(self.people[who].name).is_some() {
-                    self.copies.push((who, self.people[who].disk.clone()));
+                if self.relay.store.address(self.devices[who].name).is_some() {
+                    self.copies.push((who, self.devices[who].disk.clone()));
                 }
             }
             Action::Back { copy } if !self.copies.is_empty() => {
@@ -108,7 +108,7 @@ impl World {
                 self.go_back(who, disk)?;
             }
             // As with people's own copies.
-            Action::RelayCopy if self.relay.store.boxes.len() == self.people.len() => {
+            Action::RelayCopy if self.relay.store.boxes.len() == self.devices.len() => {
                 self.relay_copies.push(self.relay.store.clone());
             }
             Action::RelayBack { copy, says_so } if !self.relay_copies.is_empty() => {
@@ -148,13 +148,13 @@ impl World {
     }
 
     fn set_network(&mut self, who: usize, up: bool) {
-        let person = &mut self.people[who];
-        if person.network == up {
+        let device = &mut self.devices[who];
+        if device.network == up {
             return;
         }
-        person.network = up;
+        device.network = up;
         if up {
-            for tab in &mut person.tabs {
+            for tab in &mut device.tabs {
                 tab.inputs.push_back(Input::Hint(Hint::NetworkUp));
             }
         } else {
@@ -166,7 +166,7 @@ impl World {
     fn take_over(&mut self, who: usize) -> Ran {
         const OLD: usize = 2;
         self.say_what(who, "has another tab that leads");
-        while self.people[who].tabs.len() > OLD {
+        while self.devices[who].tabs.len() > OLD {
             self.close_tab(who, 0);
         }
         self.begin(who)
@@ -174,7 +174,7 @@ impl World {
 
     fn close_tab(&mut self, who: usize, tab: usize) {
         self.leave(who, tab);
-        self.people[who].tabs.remove(tab);
+        self.devices[who].tabs.remove(tab);
     }
 
     fn relay_dies(&mut self) {
@@ -186,9 +186,9 @@ impl World {
 
     fn go_back(&mut self, who: usize, disk: Disk) -> Ran {
         self.say_what(who, "goes back to an old copy");
-        self.people[who].disk = disk;
-        self.people[who].buried.clear();
-        self.people[who].went_back();
+        self.devices[who].disk = disk;
+        self.devices[who].buried.clear();
+        self.devices[who].went_back();
         self.begin_elsewhere(who)
     }
 
@@ -197,7 +197,7 @@ impl World {
         self.cut_off(who);
         // Whoever puts back a disk takes longer than a millisecond.
         self.now += SECOND;
-        self.people[who].page.shown.clear();
+        self.devices[who].page.shown.clear();
         self.crash(who)?;
         let written = self.history_of(who);
         for (number, text) in self.texts.iter_mut().enumerate() {
@@ -209,7 +209,7 @@ impl World {
     fn lose(&mut self, who: usize, what: Loss, roll: u32) -> Ran {
         self.say_what(who, &format!("loses {what:?}"));
         let had: Vec<_> = self.sessions_of(who).collect();
-        let disk = &mut self.people[who].disk;
+        let disk = &mut self.devices[who].disk;
         match what {
             Loss::Sessions => disk.retain(|(table, _), _| *table != Table::Sessions),
             Loss::SessionsAndPrekeys => {
@@ -218,7 +218,7 @@ impl World {
             Loss::AllButIdentity => {
                 disk.retain(|(table, _), _| *table == Table::Meta);
                 // With its conversations it forgets their numbers, as an old copy does.
-                self.people[who].went_back();
+                self.devices[who].went_back();
             }
             Loss::OneSessionAltered => {
                 let sessions = disk.iter_mut();
@@ -237,24 +237,24 @@ impl World {
         }
         let gone = had.into_iter().filter(|key| !self.has_session(who, key));
         let gone: Vec<_> = gone.collect();
-        self.people[who].buried.extend(gone);
+        self.devices[who].buried.extend(gone);
         self.begin_elsewhere(who)
     }
 
     fn sessions_of(&self, who: usize) -> impl Iterator<Item = Key> {
-        let keys = self.people[who].disk.keys();
+        let keys = self.devices[who].disk.keys();
         let sessions = keys.filter(|(table, _)| *table == Table::Sessions);
         sessions.map(|(_, key)| key.clone())
     }
 
     fn has_session(&self, who: usize, key: &Key) -> bool {
-        let disk = &self.people[who].disk;
+        let disk = &self.devices[who].disk;
         disk.contains_key(&(Table::Sessions, key.clone()))
     }
 
     /// What waits for somebody comes in another order.
     fn shuffle(&mut self, who: usize) {
-        let address = self.relay.store.address(self.people[who].name);
+        let address = self.relay.store.address(self.devices[who].name);
         let mailbox = address.and_then(|it| self.relay.store.boxes.get_mut(&it));
         let Some(mailbox) = mailbox else {
             return;
@@ -277,13 +277,13 @@ impl World {
             keeps_keys,
             ..Default::default()
         };
-        for who in 0..self.people.len() {
-            let person = &mut self.people[who];
-            (person.full, person.failing, person.crash) = (false, 0, None);
+        for who in 0..self.devices.len() {
+            let device = &mut self.devices[who];
+            (device.full, device.failing, device.crash) = (false, 0, None);
             if self.plan.kind == Kind::Damage {
-                person.set_clock(0);
+                device.set_clock(0);
             }
-            while self.people[who].tabs.len() > 1 {
+            while self.devices[who].tabs.len() > 1 {
                 self.close_tab(who, 0);
             }
             self.set_network(who, true);

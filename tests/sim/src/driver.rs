@@ -13,7 +13,7 @@ use crate::disk;
 use crate::fault::{Fault, as_line, envelopes};
 use crate::host::{Died, Machine, Mortal, Point};
 use crate::law::{Failure, Law};
-use crate::people::{Person, Tab, Wish, number_of};
+use crate::people::{Device, Tab, Wish, number_of};
 use crate::plan::Kind;
 use crate::trace;
 use crate::world::World;
@@ -113,22 +113,22 @@ impl World {
     pub(crate) fn step(&mut self, who: usize, tab: usize, input: Input) -> Carried {
         self.steps += 1;
         if self.trace.is_some() {
-            let line = trace::input(&input, &self.people[who].tabs[tab].engine);
+            let line = trace::input(&input, &self.devices[who].tabs[tab].engine);
             self.note(who, tab, &line);
         }
-        let person = &mut self.people[who];
+        let device = &mut self.devices[who];
         if self.fault == Some(Fault::KeyErasedEarly) {
-            erase_named_key(person, &input);
+            erase_named_key(device, &input);
         }
-        let local = person.local(self.now);
-        let running = &mut person.tabs[tab];
+        let local = device.local(self.now);
+        let running = &mut device.tabs[tab];
         let step = running.engine.handle(input, local, &mut running.rng);
         let point = self.point_of_death(who);
         self.carry_out(who, tab, step, point)
     }
 
     fn point_of_death(&mut self, who: usize) -> Option<Point> {
-        let crash = &mut self.people[who].crash;
+        let crash = &mut self.devices[who].crash;
         match crash {
             Some((0, point)) => {
                 let point = *point;
@@ -170,9 +170,9 @@ impl World {
             Err(End::Broken(failure)) => return Err(failure),
         };
         if !reads.is_empty() {
-            let person = &mut self.people[who];
-            let lines = Input::Lines(disk::read(&person.disk, reads));
-            person.tabs[tab].inputs.push_front(lines);
+            let device = &mut self.devices[who];
+            let lines = Input::Lines(disk::read(&device.disk, reads));
+            device.tabs[tab].inputs.push_front(lines);
         }
         Ok(())
     }
@@ -206,16 +206,16 @@ impl World {
     }
 
     fn commit(&mut self, who: usize, tab: usize, changes: Vec<Change>) -> Result<(), End> {
-        let person = &mut self.people[who];
-        let is_fenced = person.tabs[tab].fence != person.fence;
+        let device = &mut self.devices[who];
+        let is_fenced = device.tabs[tab].fence != device.fence;
         if is_fenced && self.fault != Some(Fault::FenceForgotten) {
             return Err(End::Fenced);
         }
-        if person.full {
+        if device.full {
             return Err(End::Full);
         }
-        if person.failing > 0 {
-            person.failing -= 1;
+        if device.failing > 0 {
+            device.failing -= 1;
             return Err(End::Failed);
         }
         Ok(self.write(who, changes)?)
@@ -237,10 +237,10 @@ impl World {
                     self.put(who, table, key, &value)?;
                 }
                 Change::Delete { table, key } => {
-                    let person = &mut self.people[who];
-                    person.disk.remove(&(table, key.clone()));
+                    let device = &mut self.devices[who];
+                    device.disk.remove(&(table, key.clone()));
                     if table == Table::Sessions {
-                        person.buried.insert(key);
+                        device.buried.insert(key);
                     }
                 }
             }
@@ -250,18 +250,18 @@ impl World {
 
     /// One record, and the laws about what is in it.
     fn put(&mut self, who: usize, table: Table, key: Key, value: &[u8]) -> Carried {
-        let person = &mut self.people[who];
-        if table == Table::Sessions && person.buried.contains(&key) {
-            let what = format!("{}: a session that was erased is back", person.name);
+        let device = &mut self.devices[who];
+        if table == Table::Sessions && device.buried.contains(&key) {
+            let what = format!("{}: a session that was erased is back", device.name);
             return Err(Failure::new(Law::Replay, what));
         }
         let place = (table, key);
-        let is_new = !person.disk.contains_key(&place);
+        let is_new = !device.disk.contains_key(&place);
         let is_ratchet = table == Table::Sessions && !is_new;
         if is_ratchet && self.fault == Some(Fault::RatchetInMemory) {
             return Ok(());
         }
-        let old = person.disk.insert(place, value.into());
+        let old = device.disk.insert(place, value.into());
         if self.plan.kind == Kind::Weather
             && table == Table::Outbox
             && let Some(was) = old.as_deref().map(envelopes)
@@ -271,14 +271,14 @@ impl World {
                 before.any(|(_, it)| it != envelope)
             })
         {
-            let what = format!("{}: sealed twice", person.name);
+            let what = format!("{}: sealed twice", device.name);
             return Err(Failure::new(Law::SealedOnce, what));
         }
         Ok(())
     }
 
     fn send(&mut self, who: usize, tab: usize, frames: Vec<Vec<u8>>) {
-        let Some(id) = self.people[who].tabs[tab].wire else {
+        let Some(id) = self.devices[who].tabs[tab].wire else {
             return;
         };
         for frame in frames {
@@ -296,21 +296,21 @@ impl World {
 
     fn serve(&mut self, who: usize, tab: usize, request: SocketRequest) {
         self.leave(who, tab);
-        let is_up = self.people[who].network;
+        let is_up = self.devices[who].network;
         let input = match request {
             SocketRequest::Open if is_up => {
                 let id = self.relay.accept(who);
-                self.people[who].tabs[tab].wire = Some(id);
+                self.devices[who].tabs[tab].wire = Some(id);
                 Input::SocketOpened
             }
             _ => Input::SocketClosed { code: None },
         };
-        self.people[who].tabs[tab].inputs.push_back(input);
+        self.devices[who].tabs[tab].inputs.push_back(input);
     }
 
     /// The tab is done with its socket; what it sent is still heard.
     pub(crate) fn leave(&mut self, who: usize, tab: usize) {
-        if let Some(id) = self.people[who].tabs[tab].wire.take()
+        if let Some(id) = self.devices[who].tabs[tab].wire.take()
             && let Some(wire) = self.relay.wires.get_mut(&id)
         {
             wire.left = true;
@@ -319,16 +319,16 @@ impl World {
 
     fn set_alarm(&mut self, who: usize, tab: usize, wake_at: Option<u64>) {
         let now = self.now;
-        let person = &mut self.people[who];
-        let local = person.local(now);
+        let device = &mut self.devices[who];
+        let local = device.local(now);
         // Browsers' alarms count time and do not look at the clock.
         let due = wake_at.map(|at| now + at.saturating_sub(local));
-        person.tabs[tab].due = due;
+        device.tabs[tab].due = due;
     }
 
     /// What a page hears of its leader; of one that leads no more it hears nothing.
     fn show(&mut self, who: usize, tab: usize, events: Vec<Event>) -> Carried {
-        let leads = self.people[who].tabs.len() - 1 == tab;
+        let leads = self.devices[who].tabs.len() - 1 == tab;
         if !leads && self.fault != Some(Fault::FenceForgotten) {
             return Ok(());
         }
@@ -340,7 +340,7 @@ impl World {
             match event {
                 Event::CommandDone { id, error } => {
                     let fresh_id = self.next_id();
-                    let page = &mut self.people[who].page;
+                    let page = &mut self.devices[who].page;
                     let done = page.answered(&id, error.as_ref(), self.now, &self.texts, fresh_id);
                     if let (Some(Wish::Say(text)), None) = (done, error) {
                         self.texts[text].accepted = true;
@@ -353,7 +353,7 @@ impl World {
                     let theirs = messages
                         .into_iter()
                         .filter(|it| !it.mine && it.notice.is_none());
-                    let engine = &self.people[who].tabs[tab].engine;
+                    let engine = &self.devices[who].tabs[tab].engine;
                     let other = other_in(engine, conversation);
                     for line in theirs {
                         self.show_line(who, &other, &line.text, line.position)?;
@@ -370,16 +370,16 @@ impl World {
         let number = number_of(words).filter(|number| {
             let text = self.texts.get(*number);
             text.is_some_and(|it| {
-                it.to == who && self.people[it.from].name == of && it.words(*number) == words
+                it.to == who && self.devices[it.from].name == of && it.words(*number) == words
             })
         });
         let Some(number) = number else {
             let what = format!("{who} is shown {words:?} of {of}");
             return Err(Failure::new(Law::NotSent, what));
         };
-        let shown = &mut self.people[who].page.shown;
+        let shown = &mut self.devices[who].page.shown;
         if *shown.entry(number).or_insert(position) != position {
-            let what = format!("{} is shown {words:?} again", self.people[who].name);
+            let what = format!("{} is shown {words:?} again", self.devices[who].name);
             return Err(Failure::new(Law::Once, what));
         }
         Ok(())
@@ -388,14 +388,14 @@ impl World {
     /// Every tab of a device dies; some of what they sent arrives. It begins again from its disk.
     pub(crate) fn crash(&mut self, who: usize) -> Carried {
         self.say_what(who, "dies");
-        while !self.people[who].tabs.is_empty() {
+        while !self.devices[who].tabs.is_empty() {
             self.die(who, 0);
         }
         self.begin(who)
     }
 
     fn die(&mut self, who: usize, tab: usize) {
-        if let Some(id) = self.people[who].tabs[tab].wire {
+        if let Some(id) = self.devices[who].tabs[tab].wire {
             let all = self.relay.wires.get(&id).map_or(0, |wire| wire.up.len());
             let arrives = self.roll(all + 1);
             if let Some(wire) = self.relay.wires.get_mut(&id) {
@@ -403,7 +403,7 @@ impl World {
             }
         }
         self.leave(who, tab);
-        self.people[who].tabs.remove(tab);
+        self.devices[who].tabs.remove(tab);
     }
 
     /// A tab raises the fence, loads an engine and leads.
@@ -412,18 +412,18 @@ impl World {
         let other = (self.fault == Some(Fault::CommandRenamed)).then(|| self.next_id());
         let now = self.now;
         let fault = self.fault;
-        let person = &mut self.people[who];
-        person.fence += 1;
-        let engine = person.load(fault)?;
-        person.tabs.push(Tab {
+        let device = &mut self.devices[who];
+        device.fence += 1;
+        let engine = device.load(fault)?;
+        device.tabs.push(Tab {
             engine,
             rng: ChaCha8Rng::seed_from_u64(seed),
-            fence: person.fence,
+            fence: device.fence,
             wire: None,
             inputs: [Input::Tick].into(),
             due: Some(now),
         });
-        person.page.ask_again(other);
+        device.page.ask_again(other);
         Ok(())
     }
 
@@ -439,23 +439,23 @@ impl World {
         self.say_what(who, "cannot commit");
         self.leave(who, tab);
         let now = self.now;
-        let person = &mut self.people[who];
-        let engine = person.load(self.fault)?;
+        let device = &mut self.devices[who];
+        let engine = device.load(self.fault)?;
         let wait = if is_full { FULL_RETRY_MS } else { RETRY_MS };
-        let leads = person.tabs.len() - 1 == tab;
-        let loaded = &mut person.tabs[tab];
+        let leads = device.tabs.len() - 1 == tab;
+        let loaded = &mut device.tabs[tab];
         loaded.engine = engine;
         loaded.inputs.clear();
         loaded.due = Some(now + wait);
         if leads {
-            person.page.refused(now + wait);
+            device.page.refused(now + wait);
         }
         Ok(())
     }
 }
 
 /// The one-time key that a first message names, before anybody has looked whether it opens.
-fn erase_named_key(person: &mut Person, input: &Input) {
+fn erase_named_key(device: &mut Device, input: &Input) {
     let Input::Frames(frames) = input else {
         return;
     };
@@ -465,7 +465,7 @@ fn erase_named_key(person: &mut Person, input: &Input) {
             && let Some(id) = initial.one_time_prekey_id()
         {
             let key = [&[ONE_TIME], id.to_be_bytes().as_slice()].concat();
-            person.disk.remove(&(Table::Prekeys, Key(key)));
+            device.disk.remove(&(Table::Prekeys, Key(key)));
         }
     }
 }

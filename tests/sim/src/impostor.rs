@@ -83,11 +83,11 @@ fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
 impl World {
     /// The name points elsewhere, for one person, and words come from there; then it points back.
     pub(crate) fn flip(&mut self, to: usize, of: usize, roll: u32) -> Ran {
-        let name = self.people[of].name;
+        let name = self.devices[of].name;
         // Who does not know the real one yet cannot tell: keys are trusted on first use.
-        let engine = self.people[to].load(self.fault)?;
+        let engine = self.devices[to].load(self.fault)?;
         let is_known = engine.conversation_with(name).is_some();
-        let address = self.relay.store.address(self.people[to].name);
+        let address = self.relay.store.address(self.devices[to].name);
         let Some((address, username)) = address.zip(Username::parse(name).ok()) else {
             return Ok(());
         };

@@ -10,7 +10,7 @@ use pawl_protocol::Envelope;
 use pawl_wire::PublishedKeys;
 
 use crate::disk;
-use crate::people::{Person, number_of};
+use crate::people::{Device, number_of};
 use crate::plan::Kind;
 use crate::world::{Ran, World};
 
@@ -87,18 +87,18 @@ const ONE_TIME_KEYS: std::ops::RangeInclusive<usize> = 25..=100;
 const ONE_TIME: u8 = 2;
 
 /// A frame that the relay is about to hear: whose private halves must be on disk.
-pub(crate) fn private_halves(person: &Person, frame: &[u8]) -> Ran {
+pub(crate) fn private_halves(device: &Device, frame: &[u8]) -> Ran {
     match disk::keys_in(frame) {
-        Some(keys) => private_halves_of(person, &keys),
+        Some(keys) => private_halves_of(device, &keys),
         None => Ok(()),
     }
 }
 
-fn private_halves_of(person: &Person, keys: &PublishedKeys) -> Ran {
-    match disk::lacking(&person.disk, keys).first() {
+fn private_halves_of(device: &Device, keys: &PublishedKeys) -> Ran {
+    match disk::lacking(&device.disk, keys).first() {
         None => Ok(()),
         Some((kind, id)) => {
-            let what = format!("{}: kind {kind}, id {id}", person.name);
+            let what = format!("{}: kind {kind}, id {id}", device.name);
             Err(Failure::new(Law::PrivateHalf, what))
         }
     }
@@ -114,22 +114,22 @@ impl World {
         if is_weather || self.plan.kind == Kind::Damage {
             return Ok(());
         }
-        let what = format!("{} hears {alert:?}", self.people[who].name);
+        let what = format!("{} hears {alert:?}", self.devices[who].name);
         Err(Failure::new(Law::Unnoticed, what))
     }
 
     /// All lines of a conversation as the store has them.
     pub(crate) fn lines(&self, who: usize, of: usize) -> Vec<MessageView> {
-        let person = &self.people[who];
-        let Some(engine) = person.tabs.last().map(|tab| &tab.engine) else {
+        let device = &self.devices[who];
+        let Some(engine) = device.tabs.last().map(|tab| &tab.engine) else {
             return Vec::new();
         };
-        disk::history(engine, &person.disk, self.people[of].name)
+        disk::history(engine, &device.disk, self.devices[of].name)
     }
 
     /// The texts that somebody has written and still has.
     pub(crate) fn history_of(&self, who: usize) -> BTreeSet<usize> {
-        let others = (0..self.people.len()).filter(|of| *of != who);
+        let others = (0..self.devices.len()).filter(|of| *of != who);
         let lines = others.flat_map(|of| self.lines(who, of));
         let own = lines.filter(|line| line.mine);
         own.filter_map(|line| number_of(&line.text)).collect()
@@ -137,9 +137,9 @@ impl World {
 
     /// All of it. `fresh`: the first text that was written when all was well again.
     pub(crate) fn check(&self, fresh: Option<usize>) -> Ran {
-        for person in &self.people {
-            if !person.page.is_content() {
-                let what = format!("{}: something asked is not answered", person.name);
+        for device in &self.devices {
+            if !device.page.is_content() {
+                let what = format!("{}: something asked is not answered", device.name);
                 return Err(Failure::new(Law::Accepted, what));
             }
         }
@@ -151,7 +151,7 @@ impl World {
 
     /// Everybody with everybody else, both ways.
     pub(crate) fn pairs(&self) -> Vec<(usize, usize)> {
-        let all = 0..self.people.len();
+        let all = 0..self.devices.len();
         let pairs = all
             .clone()
             .flat_map(|from| all.clone().map(move |to| (from, to)));
@@ -160,7 +160,7 @@ impl World {
 
     fn check_pair(&self, from: usize, to: usize, fresh: Option<usize>) -> Ran {
         let received = self.received(from, to)?;
-        let names = format!("{} to {}", self.people[from].name, self.people[to].name);
+        let names = format!("{} to {}", self.devices[from].name, self.devices[to].name);
         let written = self.lines(from, to);
         let own = written.iter().filter(|line| line.mine);
         let mut kept = BTreeMap::new();
@@ -220,7 +220,7 @@ impl World {
                 return Err(Failure::new(Law::NotSent, line.text));
             };
             if !seen.insert(number) {
-                let what = format!("{number} stands twice with {}", self.people[to].name);
+                let what = format!("{number} stands twice with {}", self.devices[to].name);
                 return Err(Failure::new(Law::Once, what));
             }
             received.push(number);
@@ -236,7 +236,7 @@ impl World {
             let what = format!("{names}: a line that says {notice:?}");
             return Err(Failure::new(Law::Unnoticed, what));
         }
-        let address = self.relay.store.address(self.people[to].name);
+        let address = self.relay.store.address(self.devices[to].name);
         let claims = address.and_then(|it| self.relay.claims.get(&(from, it)));
         match claims.map_or(0, BTreeSet::len) {
             // Whoever hears nothing for a night asks, at last on another session.
@@ -255,9 +255,9 @@ impl World {
             let Ok(Envelope::Initial(initial)) = Envelope::decode(&submit.envelope) else {
                 continue;
             };
-            let mut people = self.people.iter();
+            let mut devices = self.devices.iter();
             let address = Some(submit.recipient);
-            let to = people.find(|it| self.relay.store.address(it.name) == address);
+            let to = devices.find(|it| self.relay.store.address(it.name) == address);
             if let (Some(to), Some(id)) = (to, initial.one_time_prekey_id()) {
                 let stored = [&[ONE_TIME], id.to_be_bytes().as_slice()].concat();
                 if to.disk.contains_key(&(Table::Prekeys, Key(stored))) {
@@ -273,7 +273,7 @@ impl World {
         if self.plan.kind == Kind::Weather {
             self.check_used_keys()?;
         }
-        let others = self.people.len() - 1;
+        let others = self.devices.len() - 1;
         let most = [
             (Table::Meta, MOST_META),
             // Each with one device.
@@ -283,37 +283,37 @@ impl World {
             (Table::Prekeys, MOST_PREKEYS + others * MOST_FINGERPRINTS),
             (Table::Outbox, 0),
         ];
-        for person in &self.people {
+        for device in &self.devices {
             for (table, most) in most {
-                let count = person.count(table);
+                let count = device.count(table);
                 if count > most {
-                    let what = format!("{}: {count} in {table:?}", person.name);
+                    let what = format!("{}: {count} in {table:?}", device.name);
                     return Err(Failure::new(Law::Bounded, what));
                 }
             }
-            self.check_relay(person)?;
+            self.check_relay(device)?;
         }
         Ok(())
     }
 
     /// What the relay has of somebody.
-    fn check_relay(&self, person: &Person) -> Ran {
-        let address = self.relay.store.address(person.name);
+    fn check_relay(&self, device: &Device) -> Ran {
+        let address = self.relay.store.address(device.name);
         let mailbox = address.and_then(|it| self.relay.store.boxes.get(&it));
         let Some(mailbox) = mailbox else {
-            let what = format!("{} has no mailbox", person.name);
+            let what = format!("{} has no mailbox", device.name);
             return Err(Failure::new(Law::Bounded, what));
         };
         if !mailbox.mail.is_empty() {
-            let what = format!("{}: {} wait", person.name, mailbox.mail.len());
+            let what = format!("{}: {} wait", device.name, mailbox.mail.len());
             return Err(Failure::new(Law::Bounded, what));
         }
         for stock in [&mailbox.one_time, &mailbox.kems] {
             if !ONE_TIME_KEYS.contains(&stock.len()) {
-                let what = format!("{}: {} one-time keys", person.name, stock.len());
+                let what = format!("{}: {} one-time keys", device.name, stock.len());
                 return Err(Failure::new(Law::Bounded, what));
             }
         }
-        private_halves_of(person, &mailbox.held())
+        private_halves_of(device, &mailbox.held())
     }
 }

@@ -48,6 +48,6 @@ fn make() -> (Store, Vec<Records>) {
             .map(|(place, record)| (place.clone(), record.to_vec()))
             .collect()
     };
-    let disks = world.people.iter().map(|person| own(&person.disk));
+    let disks = world.devices.iter().map(|device| own(&device.disk));
     (world.relay.store.clone(), disks.collect())
 }

@@ -63,7 +63,7 @@ pub(crate) struct Page {
     pub(crate) shown: BTreeMap<usize, u64>,
 }
 
-pub(crate) struct Person {
+pub(crate) struct Device {
     pub(crate) name: &'static str,
     pub(crate) disk: Disk,
     pub(crate) fence: u64,
@@ -74,7 +74,7 @@ pub(crate) struct Person {
     pub(crate) ahead: i64,
     /// The furthest that it ever was.
     furthest: i64,
-    /// It stays so: see [`Person::went_back`].
+    /// It stays so: see [`Device::went_back`].
     clock_stays: bool,
     pub(crate) network: bool,
     pub(crate) full: bool,
@@ -84,7 +84,7 @@ pub(crate) struct Person {
     pub(crate) buried: BTreeSet<Key>,
 }
 
-impl Person {
+impl Device {
     pub(crate) fn new(name: &'static str, disk: Disk) -> Self {
         Self {
             name,

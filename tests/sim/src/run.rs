@@ -111,7 +111,7 @@ impl World {
             for line in refused {
                 let id = self.next_id();
                 let wish = Wish::Retry(of, line.position);
-                self.people[who].page.wish(id, wish);
+                self.devices[who].page.wish(id, wish);
             }
         }
     }

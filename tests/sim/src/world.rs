@@ -9,7 +9,7 @@ use pawl_client::{FrameBatch, Input};
 
 use crate::fault::Fault;
 use crate::law::{self, Failure, Law};
-use crate::people::{NAMES, Person, Text, Wish};
+use crate::people::{Device, NAMES, Text, Wish};
 use crate::plan::{Bend, HOUR, Kind, MINUTE, Plan};
 use crate::relay::{Relay, Store};
 use crate::{hostile, nursery};
@@ -43,7 +43,7 @@ pub(crate) struct World {
     pub(crate) now: u64,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) relay: Relay,
-    pub(crate) people: Vec<Person>,
+    pub(crate) devices: Vec<Device>,
     /// Everything that anybody was asked to send.
     pub(crate) texts: Vec<Text>,
     pub(crate) bend: Bend,
@@ -72,13 +72,13 @@ impl World {
         };
         let mut disks = disks.into_iter();
         let names = NAMES[..people].iter();
-        let person = |name: &&'static str| Person::new(name, disks.next().unwrap_or_default());
+        let device = |name: &&'static str| Device::new(name, disks.next().unwrap_or_default());
         let mut world = Self {
             rng: ChaCha8Rng::seed_from_u64(plan.seed ^ 0x5EED),
             fault,
             now: START,
             relay: Relay::new(store),
-            people: names.map(person).collect(),
+            devices: names.map(device).collect(),
             texts: Vec::new(),
             bend: Bend::default(),
             copies: Vec::new(),
@@ -97,7 +97,7 @@ impl World {
             world.begin(who)?;
             if world.plan.fresh {
                 let id = world.next_id();
-                world.people[who].page.wish(id, Wish::Create);
+                world.devices[who].page.wish(id, Wish::Create);
             }
         }
         Ok(world)
@@ -124,12 +124,12 @@ impl World {
         self.texts.push(text);
         let id = self.next_id();
         let wish = Wish::Say(self.texts.len() - 1);
-        self.people[from].page.wish(id, wish);
+        self.devices[from].page.wish(id, wish);
     }
 
     /// Two different people, whatever the numbers.
     pub(crate) fn pair(&self, from: u8, to: u8) -> (usize, usize) {
-        let all = self.people.len();
+        let all = self.devices.len();
         let from = usize::from(from) % all;
         (from, (from + 1 + usize::from(to) % (all - 1)) % all)
     }
@@ -137,8 +137,8 @@ impl World {
     /// All that can happen now.
     fn chances(&self) -> Vec<Chance> {
         let mut chances = Vec::new();
-        for (who, person) in self.people.iter().enumerate() {
-            for (at, tab) in person.tabs.iter().enumerate() {
+        for (who, device) in self.devices.iter().enumerate() {
+            for (at, tab) in device.tabs.iter().enumerate() {
                 if !tab.inputs.is_empty() {
                     chances.push(Chance::Input(who, at));
                 } else if tab.due.is_some_and(|due| due <= self.now) {
@@ -155,8 +155,8 @@ impl World {
                     chances.push(Chance::Down(who, at, id));
                 }
             }
-            let is_due = person.page.due().is_some_and(|due| due <= self.now);
-            if is_due && person.tabs.last().is_some_and(|tab| tab.inputs.is_empty()) {
+            let is_due = device.page.due().is_some_and(|due| due <= self.now);
+            if is_due && device.tabs.last().is_some_and(|tab| tab.inputs.is_empty()) {
                 chances.push(Chance::Page(who));
             }
         }
@@ -176,22 +176,22 @@ impl World {
         }
         match chances[self.roll(chances.len())] {
             Chance::Input(who, tab) => {
-                if let Some(input) = self.people[who].tabs[tab].inputs.pop_front() {
+                if let Some(input) = self.devices[who].tabs[tab].inputs.pop_front() {
                     self.step(who, tab, input)?;
                 }
             }
             Chance::Alarm(who, tab) => {
-                self.people[who].tabs[tab].due = None;
+                self.devices[who].tabs[tab].due = None;
                 self.step(who, tab, Input::Tick)?;
             }
             Chance::Page(who) => {
-                let person = &mut self.people[who];
-                let Some(leader) = person.tabs.last() else {
+                let device = &mut self.devices[who];
+                let Some(leader) = device.tabs.last() else {
                     return Ok(true);
                 };
-                let asked = person.page.ask(person.name, &self.texts, &leader.engine);
+                let asked = device.page.ask(device.name, &self.texts, &leader.engine);
                 if let Some(input) = asked {
-                    self.step(who, self.people[who].tabs.len() - 1, input)?;
+                    self.step(who, self.devices[who].tabs.len() - 1, input)?;
                 }
             }
             Chance::Up(id) => self.hear(id)?,
@@ -206,7 +206,7 @@ impl World {
             && let Some(wire) = self.relay.wires.get(&id)
             && let Some(frame) = wire.up.front()
         {
-            law::private_halves(&self.people[wire.who], frame)?;
+            law::private_halves(&self.devices[wire.who], frame)?;
         }
         if self.fault == Some(Fault::StoredTooEarly) {
             self.relay.written = Some(self.relay.store.clone());
@@ -229,7 +229,7 @@ impl World {
         };
         if !wire.down.is_empty() {
             let most = most.min(wire.down.len());
-            let inputs = &mut self.people[who].tabs[tab].inputs;
+            let inputs = &mut self.devices[who].tabs[tab].inputs;
             let mut batch = FrameBatch::default();
             for frame in wire.down.drain(..most) {
                 for frame in hostile::bend(frame, bend, &mut self.rng) {
@@ -271,9 +271,9 @@ impl World {
 
     /// When something is due that has to wait for time to pass.
     fn due(&self) -> Option<u64> {
-        let tabs = self.people.iter().flat_map(|person| &person.tabs);
+        let tabs = self.devices.iter().flat_map(|device| &device.tabs);
         let alarms = tabs.filter_map(|tab| tab.due);
-        let pages = self.people.iter().filter_map(|person| person.page.due());
+        let pages = self.devices.iter().filter_map(|device| device.page.due());
         let wires = self.relay.wires.values();
         let stalls = wires.flat_map(|wire| {
             let is_waiting = [!wire.up.is_empty(), !wire.down.is_empty()];
@@ -307,15 +307,15 @@ impl World {
 
     /// A line of the trace, about a tab.
     pub(crate) fn note(&mut self, who: usize, tab: usize, line: &str) {
-        let leads = tab + 1 == self.people[who].tabs.len();
+        let leads = tab + 1 == self.devices[who].tabs.len();
         let of = if leads { "" } else { " (old tab)" };
-        let name = self.people[who].name;
+        let name = self.devices[who].name;
         self.say_line(&format!("{name}{of} {line}"));
     }
 
     pub(crate) fn say_what(&mut self, who: usize, what: &str) {
         if self.trace.is_some() {
-            let name = self.people[who].name;
+            let name = self.devices[who].name;
             self.say_line(&format!("{name} {what}"));
         }
     }
