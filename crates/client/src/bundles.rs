@@ -113,7 +113,11 @@ impl Engine {
         };
         match cause {
             BundleRefusal::UnknownDevice => {
-                if let Some(contact) = self.contacts.pinned(&device.account.0) {
+                // A bundle that came before may have brought a list without this device.
+                if let Some(contact) = self.contacts.pinned(&device.account.0)
+                    && let Some(known) = self.contacts.get(contact)
+                    && known.devices().contains(&device)
+                {
                     self.refresh(contact);
                 }
             }
