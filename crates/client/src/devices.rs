@@ -167,7 +167,7 @@ impl Engine {
         }
     }
 
-    fn has_arrived(&self, id: EntryId) -> bool {
+    pub(crate) fn has_arrived(&self, id: EntryId) -> bool {
         let conversation = self.conversations.get(id.conversation);
         conversation.is_some_and(|it| it.delivered.contains(id.number))
     }

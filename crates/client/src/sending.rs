@@ -320,6 +320,14 @@ impl Engine {
             }
             self.outbox.drop_part(id, device);
         }
+        // Nobody is asked whether a text that arrived is to be tried again: it is sent to the others
+        // when they say that they lack it.
+        let is_refused = |part: &Part| part.state == PartState::Refused;
+        let entry = self.outbox.get(id);
+        if entry.is_some_and(|entry| entry.parts().iter().any(is_refused)) {
+            self.outbox
+                .change(id, |parts| parts.retain(|part| !is_refused(part)));
+        }
     }
 
     /// How far a text has come is shown.
@@ -386,14 +394,15 @@ impl Engine {
         }
     }
 
-    /// This one cannot go out by itself. A text waits for the user to try again; anything else, and
-    /// what was sent before, is dropped.
+    /// This one cannot go out by itself. A text waits for the user to try again; anything else, what
+    /// was sent before, and what another of their devices has or gets, is dropped.
     fn refuse_part(&mut self, id: EntryId, device: DeviceAddress, turn: &mut Turn<'_>) {
         let part = self.outbox.get(id).and_then(|entry| entry.part(device));
         if let Some(PartState::Sealed { message_id, .. }) = part.map(|part| &part.state) {
             self.sending.in_flight.remove(message_id);
         }
-        if part.is_some_and(|part| part.again) || !id.is_text() {
+        let is_sent = self.outbox.get(id).is_some_and(Entry::is_stored) || self.has_arrived(id);
+        if is_sent || !id.is_text() {
             self.outbox.drop_part(id, device);
         } else {
             self.outbox.set_state(id, device, PartState::Refused);

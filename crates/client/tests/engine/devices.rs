@@ -4,7 +4,9 @@
 use crate::support::World;
 use crate::support::stranger::Stranger;
 use pawl_client::{AlertCode, Key, MessageStatus, Table};
-use pawl_protocol::{AccountKeyPair, AccountRecord, DeviceId, DeviceKeyPair, LocalDevice};
+use pawl_protocol::{
+    AccountKeyPair, AccountRecord, DeviceCertificate, DeviceId, DeviceKeyPair, LocalDevice,
+};
 use pawl_wire::DeviceAddress;
 use prost::Message;
 
@@ -272,12 +274,32 @@ pub(crate) fn own(world: &World, client: usize) -> OwnAccount {
 
 /// A client becomes the second device, and the only one from now on, of another client's account.
 fn take_over(world: &mut World, client: usize, of: usize) {
+    let keys = AccountKeyPair::from_bytes(&own(world, of).account_keys).expect("a key");
+    enlist(world, client, of, Vec::new());
+    world.set_network(of, false);
+    world
+        .relay
+        .store
+        .boxes
+        .retain(|address, _| address.device == 2 || address.account.0 != *keys.public().as_bytes());
+    world.settle();
+}
+
+/// A client becomes the second device of another client's account, which stays.
+fn join(world: &mut World, client: usize, of: usize) {
+    let first = DeviceCertificate::decode(&own(world, of).certificate).expect("a certificate");
+    enlist(world, client, of, vec![first]);
+    world.settle();
+}
+
+/// A client begins again as the second device of an account, which lists these besides it.
+fn enlist(world: &mut World, client: usize, of: usize, mut devices: Vec<DeviceCertificate>) {
     let mut mine = own(world, client);
     let theirs = own(world, of);
     let keys = AccountKeyPair::from_bytes(&theirs.account_keys).expect("a key");
     let pair = DeviceKeyPair::from_bytes(&mine.device_keys).expect("a key");
     let device = LocalDevice::certify(&keys, DeviceId::new(2).expect("not zero"), pair);
-    let devices = vec![device.certificate().clone()];
+    devices.push(device.certificate().clone());
     let list = AccountRecord::sign(&keys, &theirs.username, 2, devices).expect("valid");
     mine.certificate = device.certificate().encode().to_vec();
     mine.record = list.record().encode();
@@ -290,13 +312,6 @@ fn take_over(world: &mut World, client: usize, of: usize) {
     let record = [&[2][..], &length, &body].concat();
     world.clients[client].disk.insert(own_account(), record);
     world.crash(client);
-    world.set_network(of, false);
-    world
-        .relay
-        .store
-        .boxes
-        .retain(|address, _| address.device == 2 || address.account.0 != *keys.public().as_bytes());
-    world.settle();
 }
 
 #[test]
@@ -323,4 +338,27 @@ fn what_waits_for_a_device_that_is_gone_goes_to_the_one_on_the_newer_list() {
     );
     world.send(SPARE, "alice", "here now");
     assert_eq!(world.received(ALICE, "bob"), ["hi", "here now"]);
+}
+
+#[test]
+fn a_text_refused_for_one_device_and_sent_to_another_is_not_stuck() {
+    const BOB: usize = 1;
+    const SPARE: usize = 2;
+    let mut world = World::with(1_111, &["alice", "bob", "spare"]);
+    join(&mut world, SPARE, BOB);
+    world.start(BOB, "alice");
+    world.send(BOB, "alice", "hi");
+    // Of the second device's keys the first that the relay gives are wrong.
+    world.relay.mood.bad_bundles = 1;
+    world.send(ALICE, "bob", "one");
+    assert_eq!(world.received(BOB, "alice"), ["one"]);
+    assert!(world.received(SPARE, "alice").is_empty());
+    assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Delivered]);
+    world.send(ALICE, "bob", "two");
+    world.run_for(60 * 60 * 1_000);
+    let mut texts = world.received(SPARE, "alice");
+    texts.sort();
+    assert_eq!(texts, ["one", "two"]);
+    let disk = world.clients[ALICE].disk.keys();
+    assert_eq!(disk.filter(|(table, _)| *table == Table::Outbox).count(), 0);
 }
