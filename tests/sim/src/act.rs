@@ -10,7 +10,7 @@ use crate::hostile;
 use crate::law::Failure;
 use crate::people::{Disk, Wish};
 use crate::plan::{Action, Bend, Kind, Loss, SECOND};
-use crate::relay::Mood;
+use crate::relay::{Mood, Store};
 use crate::world::{Ran, World};
 
 impl World {
@@ -25,10 +25,6 @@ impl World {
         }
         self.plan.actions = actions;
         Ok(())
-    }
-
-    fn who(&self, who: u8) -> usize {
-        usize::from(who) % self.devices.len()
     }
 
     fn act(&mut self, action: Action) -> Ran {
@@ -98,24 +94,26 @@ impl World {
             Action::Copy { who } => {
                 let who = self.who(who);
                 // A copy from before there was an account takes the account away for good.
-                if self.relay.store.address(self.devices[who].name).is_some() {
+                if self.address(who).is_some() {
                     self.copies.push((who, self.devices[who].disk.clone()));
                 }
             }
             Action::Back { copy } if !self.copies.is_empty() => {
                 let at = usize::from(copy) % self.copies.len();
                 let (who, disk) = self.copies.swap_remove(at);
-                self.go_back(who, disk)?;
+                if !self.devices[who].is_gone {
+                    self.go_back(who, disk)?;
+                }
             }
-            // As with people's own copies.
-            Action::RelayCopy if self.relay.store.boxes.len() == self.devices.len() => {
+            // As with devices' own copies.
+            Action::RelayCopy if self.relay.store.boxes.len() == self.present().count() => {
                 self.relay_copies.push(self.relay.store.clone());
             }
             Action::RelayBack { copy, says_so } if !self.relay_copies.is_empty() => {
                 let at = usize::from(copy) % self.relay_copies.len();
                 let copy = self.relay_copies.swap_remove(at);
                 self.relay_dies();
-                self.relay.go_back(copy, says_so);
+                self.relay_goes_back(copy, says_so);
             }
             Action::Lose { who, what, roll } => self.lose(self.who(who), what, roll)?,
             Action::Shuffle { who } => self.shuffle(self.who(who)),
@@ -137,6 +135,7 @@ impl World {
                     self.post(to, envelope);
                 }
             }
+            Action::Remove { who } => self.remove(self.who(who))?,
             Action::Flip { to, of, roll } => {
                 let (to, of) = self.pair(to, of);
                 self.flip(to, of, roll)?;
@@ -182,6 +181,16 @@ impl World {
         let ids: Vec<u64> = self.relay.wires.keys().copied().collect();
         ids.into_iter().for_each(|id| self.cut(id, false));
         self.relay.restart();
+    }
+
+    /// Lists of devices do not go back with it: engines cannot bring them again yet.
+    fn relay_goes_back(&mut self, copy: Store, says_so: bool) {
+        let lists = std::mem::take(&mut self.relay.store.records);
+        self.relay.go_back(copy, says_so);
+        self.relay.store.records = lists;
+        let addresses: Vec<_> = self.present().filter_map(|who| self.address(who)).collect();
+        let boxes = &mut self.relay.store.boxes;
+        boxes.retain(|address, _| addresses.contains(address));
     }
 
     fn go_back(&mut self, who: usize, disk: Disk) -> Ran {
@@ -254,7 +263,7 @@ impl World {
 
     /// What waits for somebody comes in another order.
     fn shuffle(&mut self, who: usize) {
-        let address = self.relay.store.address(self.devices[who].name);
+        let address = self.address(who);
         let mailbox = address.and_then(|it| self.relay.store.boxes.get_mut(&it));
         let Some(mailbox) = mailbox else {
             return;
@@ -277,7 +286,7 @@ impl World {
             keeps_keys,
             ..Default::default()
         };
-        for who in 0..self.devices.len() {
+        for who in self.present().collect::<Vec<_>>() {
             let device = &mut self.devices[who];
             (device.full, device.failing, device.crash) = (false, 0, None);
             if self.plan.kind == Kind::Damage {

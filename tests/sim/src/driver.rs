@@ -13,7 +13,7 @@ use crate::disk;
 use crate::fault::{Fault, as_line, envelopes};
 use crate::host::{Died, Machine, Mortal, Point};
 use crate::law::{Failure, Law};
-use crate::people::{Device, Tab, Wish, number_of};
+use crate::people::{Device, NAMES, Page, Tab, Wish, number_of};
 use crate::plan::Kind;
 use crate::trace;
 use crate::world::World;
@@ -367,14 +367,15 @@ impl World {
     }
 
     fn show_line(&mut self, who: usize, of: &str, words: &str, position: u64) -> Carried {
+        let owner = self.devices[who].owner;
         let number = number_of(words).filter(|number| {
             let text = self.texts.get(*number);
             text.is_some_and(|it| {
-                it.to == who && self.devices[it.from].name == of && it.words(*number) == words
+                it.to == owner && NAMES[it.by] == of && it.words(*number) == words
             })
         });
         let Some(number) = number else {
-            let what = format!("{who} is shown {words:?} of {of}");
+            let what = format!("{} is shown {words:?} of {of}", self.devices[who].name);
             return Err(Failure::new(Law::NotSent, what));
         };
         let shown = &mut self.devices[who].page.shown;
@@ -392,6 +393,16 @@ impl World {
             self.die(who, 0);
         }
         self.begin(who)
+    }
+
+    /// A device is off for good, and all that it has sent but not brought to the relay is lost.
+    pub(crate) fn end(&mut self, who: usize) {
+        while !self.devices[who].tabs.is_empty() {
+            self.die(who, 0);
+        }
+        self.relay.wires.retain(|_, wire| wire.who != who);
+        self.devices[who].page = Page::default();
+        self.devices[who].is_gone = true;
     }
 
     fn die(&mut self, who: usize, tab: usize) {

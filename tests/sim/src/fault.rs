@@ -5,7 +5,9 @@
 use pawl_client::{Change, Key, Table};
 
 use crate::law::Law;
-use crate::record::{body, changed, field, is_channel, value, without, without_received};
+use crate::record::{
+    body, changed, field, is_channel, value, with_one_of, without, without_received,
+};
 
 /// What is wrong on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +44,13 @@ pub enum Fault {
     KeyGivenTwice,
     /// What an account that is not the pinned one writes under a name stands in the conversation.
     OthersShown,
+    /// On disk a text that waits is for one device of the other only.
+    OneDevice,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::SendBeforeCommit,
         Self::AcknowledgeBeforeCommit,
         Self::ShowBeforeCommit,
@@ -63,6 +67,7 @@ impl Fault {
         Self::StoredTooEarly,
         Self::KeyGivenTwice,
         Self::OthersShown,
+        Self::OneDevice,
     ];
 
     /// By its name.
@@ -91,7 +96,7 @@ impl Fault {
             Self::DedupeForgotten | Self::CommandRenamed => &[Once],
             Self::CountersInMemory => &[Once, Order, NotSent, PrivateHalf, Accepted],
             Self::FenceForgotten => &[Once, Unnoticed, Arrives, Order],
-            Self::StoredTooEarly => &[Order, Arrives],
+            Self::StoredTooEarly | Self::OneDevice => &[Order, Arrives],
             Self::OthersShown => &[NotSent],
             Self::KeyGivenTwice => &[Arrives, Order, Unnoticed, PrivateHalf],
         }
@@ -115,6 +120,7 @@ impl Fault {
         match (self, table) {
             (Self::SealedAnew, Table::Outbox) => changed(record, PARTS, unsealed),
             (Self::DedupeForgotten, Table::Contacts) if is_channel(key) => without_received(record),
+            (Self::OneDevice, Table::Outbox) => with_one_of(record, PARTS),
             (Self::DedupeForgotten, Table::Meta) if key.0.starts_with(b"seen") => None,
             _ => Some(record.to_vec()),
         }

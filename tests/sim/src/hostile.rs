@@ -11,7 +11,7 @@ impl World {
     /// Puts an envelope into somebody's mailbox, under a new name.
     pub(crate) fn post(&mut self, to: usize, envelope: Vec<u8>) {
         let id = MessageId(self.next_id().to_be_bytes());
-        let address = self.relay.store.address(self.devices[to].name);
+        let address = self.address(to);
         let mailbox = address.and_then(|it| self.relay.store.boxes.get_mut(&it));
         if let Some(mailbox) = mailbox {
             mailbox.store(id, envelope);
@@ -22,9 +22,7 @@ impl World {
     pub(crate) fn old_envelope(&self, pick: u32) -> Option<(usize, Vec<u8>)> {
         let all = &self.relay.taken;
         let old = all.get(pick as usize % all.len().max(1))?;
-        let store = &self.relay.store;
-        let mut devices = self.devices.iter();
-        let to = devices.position(|it| store.address(it.name) == Some(old.recipient))?;
+        let to = self.device_at(old.recipient)?;
         Some((to, old.envelope.clone()))
     }
 }

@@ -1,17 +1,18 @@
-//! A relay that gives somebody's name to an account of its own for a while, and has that account write: to one person,
-//! who knows the real one. What comes of it is none of that one's words.
+//! A relay that gives somebody's name to an account of its own for a while, and has that account write: to one device
+//! that knows the real one. What comes of it is none of that one's words.
 
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::SeedableRng;
 use pawl_protocol::{
-    AccountKeyPair, AccountRecord, DeviceId, DeviceKeyPair, KemPreKey, LocalDevice, PreKeyBundle,
-    Session, SignedPreKey,
+    AccountKeyPair, AccountRecord, DeviceCertificate, DeviceId, DeviceKeyPair, KemPreKey,
+    LocalDevice, PreKeyBundle, Session, SignedPreKey,
 };
 use pawl_wire::{DeviceAddress, Username};
 
+use crate::people::NAMES;
 use crate::world::{Ran, World};
 
-/// What the relay says to one person about one name.
+/// What the relay says to one device about one name.
 pub(crate) struct Lie {
     pub(crate) to: usize,
     pub(crate) username: Username,
@@ -39,8 +40,9 @@ impl Impostor {
         let theirs = AccountRecord::decode(store.records.get(&to.account)?).ok()?;
         let theirs = theirs.verify().ok()?;
         let mailbox = store.boxes.get(&to)?;
+        let is_theirs = |it: &&DeviceCertificate| it.address().device.get() == to.device;
         let bundle = PreKeyBundle {
-            certificate: theirs.devices()[0].clone(),
+            certificate: theirs.devices().iter().find(is_theirs)?.clone(),
             signed_prekey: SignedPreKey::decode(&mailbox.keys.signed_prekey.as_ref()?.record)
                 .ok()?,
             kem_prekey: KemPreKey::decode(&mailbox.keys.last_resort_kem.as_ref()?.record).ok()?,
@@ -81,13 +83,13 @@ fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
 }
 
 impl World {
-    /// The name points elsewhere, for one person, and words come from there; then it points back.
+    /// The name points elsewhere, for one device, and words come from there; then it points back.
     pub(crate) fn flip(&mut self, to: usize, of: usize, roll: u32) -> Ran {
-        let name = self.devices[of].name;
+        let name = NAMES[of];
         // Who does not know the real one yet cannot tell: keys are trusted on first use.
         let engine = self.devices[to].load(self.fault)?;
         let is_known = engine.conversation_with(name).is_some();
-        let address = self.relay.store.address(self.devices[to].name);
+        let address = self.address(to);
         let Some((address, username)) = address.zip(Username::parse(name).ok()) else {
             return Ok(());
         };

@@ -10,7 +10,7 @@ use pawl_protocol::Envelope;
 use pawl_wire::PublishedKeys;
 
 use crate::disk;
-use crate::people::{Device, number_of};
+use crate::people::{Device, NAMES, number_of};
 use crate::plan::Kind;
 use crate::world::{Ran, World};
 
@@ -73,9 +73,9 @@ impl fmt::Display for Failure {
 
 /// Private one-time prekeys of a kind, and signed and last-resort ones of a few weeks.
 const MOST_PREKEYS: usize = 2 * 400 + 2 * 30;
-/// Handshakes of one person without one-time keys.
+/// Handshakes of one device without one-time keys.
 const MOST_FINGERPRINTS: usize = 64;
-/// Sessions with one person.
+/// Sessions with one device.
 const MOST_SESSIONS: usize = 10;
 /// Account, counters, and the blocks of two rings.
 const MOST_META: usize = 2 + 5 + 32;
@@ -118,18 +118,18 @@ impl World {
         Err(Failure::new(Law::Unnoticed, what))
     }
 
-    /// All lines of a conversation as the store has them.
+    /// All lines of a device's conversation with somebody as its store has them.
     pub(crate) fn lines(&self, who: usize, of: usize) -> Vec<MessageView> {
         let device = &self.devices[who];
         let Some(engine) = device.tabs.last().map(|tab| &tab.engine) else {
             return Vec::new();
         };
-        disk::history(engine, &device.disk, self.devices[of].name)
+        disk::history(engine, &device.disk, NAMES[of])
     }
 
-    /// The texts that somebody has written and still has.
+    /// The texts that were written on a device and are still there.
     pub(crate) fn history_of(&self, who: usize) -> BTreeSet<usize> {
-        let others = (0..self.devices.len()).filter(|of| *of != who);
+        let others = (0..self.people).filter(|of| *of != self.devices[who].owner);
         let lines = others.flat_map(|of| self.lines(who, of));
         let own = lines.filter(|line| line.mine);
         own.filter_map(|line| number_of(&line.text)).collect()
@@ -137,7 +137,7 @@ impl World {
 
     /// All of it. `fresh`: the first text that was written when all was well again.
     pub(crate) fn check(&self, fresh: Option<usize>) -> Ran {
-        for device in &self.devices {
+        for device in self.present().map(|who| &self.devices[who]) {
             if !device.page.is_content() {
                 let what = format!("{}: something asked is not answered", device.name);
                 return Err(Failure::new(Law::Accepted, what));
@@ -149,28 +149,58 @@ impl World {
         self.check_bounds()
     }
 
-    /// Everybody with everybody else, both ways.
+    /// Each device with everybody else.
     pub(crate) fn pairs(&self) -> Vec<(usize, usize)> {
-        let all = 0..self.devices.len();
-        let pairs = all
-            .clone()
-            .flat_map(|from| all.clone().map(move |to| (from, to)));
-        pairs.filter(|(from, to)| from != to).collect()
+        let all = self.present();
+        let pairs = all.flat_map(|from| (0..self.people).map(move |to| (from, to)));
+        let are_others = |(from, to): &(usize, usize)| self.devices[*from].owner != *to;
+        pairs.filter(are_others).collect()
     }
 
+    /// From a device to somebody: all that is for them is on each of their devices.
     fn check_pair(&self, from: usize, to: usize, fresh: Option<usize>) -> Ran {
-        let received = self.received(from, to)?;
-        let names = format!("{} to {}", self.devices[from].name, self.devices[to].name);
         let written = self.lines(from, to);
-        let own = written.iter().filter(|line| line.mine);
+        let kept = self.kept(from, to, &written)?;
+        for device in self.devices_of(to) {
+            let names = [from, device].map(|who| self.devices[who].name.as_str());
+            let names = names.join(" to ");
+            let received = self.received(from, device)?;
+            for (number, status) in &kept {
+                let arrived = [MessageStatus::Delivered, MessageStatus::Read];
+                let is_known = status.is_some_and(|status| arrived.contains(&status));
+                let is_there = received.contains(number);
+                if !is_there || !is_known {
+                    let what = format!("{names}: {number} is {status:?}, there: {is_there}");
+                    return Err(Failure::new(Law::Arrives, what));
+                }
+            }
+            self.check_order(&received, fresh, &names)?;
+            self.check_unnoticed(from, device, &names, &written)?;
+        }
+        Ok(())
+    }
+
+    /// The texts to somebody in the history of the device that they were written on, and how far they have come.
+    fn kept(
+        &self,
+        from: usize,
+        to: usize,
+        written: &[MessageView],
+    ) -> Result<BTreeMap<usize, Option<MessageStatus>>, Failure> {
+        let names = format!("{} to {}", self.devices[from].name, NAMES[to]);
         let mut kept = BTreeMap::new();
-        for line in own {
+        for line in written.iter().filter(|line| line.mine) {
             let Some(number) = number_of(&line.text) else {
                 return Err(Failure::new(
                     Law::Accepted,
                     format!("{names}: {:?}", line.text),
                 ));
             };
+            let text = self.texts.get(number);
+            if text.is_none_or(|it| (it.from, it.to) != (from, to)) {
+                let what = format!("{names}: {number} stands where it was not written");
+                return Err(Failure::new(Law::NotSent, what));
+            }
             if kept.insert(number, line.status).is_some() {
                 let what = format!("{names}: {number} stands twice with its sender");
                 return Err(Failure::new(Law::Once, what));
@@ -183,15 +213,10 @@ impl World {
                 return Err(Failure::new(Law::Accepted, what));
             }
         }
-        for (number, status) in kept {
-            let arrived = [MessageStatus::Delivered, MessageStatus::Read];
-            let is_known = status.is_some_and(|status| arrived.contains(&status));
-            let is_there = received.contains(&number);
-            if !is_there || !is_known {
-                let what = format!("{names}: {number} is {status:?}, there: {is_there}");
-                return Err(Failure::new(Law::Arrives, what));
-            }
-        }
+        Ok(kept)
+    }
+
+    fn check_order(&self, received: &[usize], fresh: Option<usize>, names: &str) -> Ran {
         let first = match (self.plan.kind, self.had_refusals) {
             (Kind::Weather, false) => Some(0),
             // Where the relay refuses a text, or it was sent again, a later one may pass it.
@@ -202,28 +227,31 @@ impl World {
             let what = format!("{names}: {received:?}");
             return Err(Failure::new(Law::Order, what));
         }
-        self.check_unnoticed(from, to, &names, &written)
+        Ok(())
     }
 
-    /// The numbers of the texts of one that the other has.
-    fn received(&self, from: usize, to: usize) -> Result<Vec<usize>, Failure> {
-        let lines = self.lines(to, from).into_iter();
+    /// The numbers of the texts of one device that another one has, which has none but those of people to its own.
+    fn received(&self, from: usize, at: usize) -> Result<Vec<usize>, Failure> {
+        let (by, to) = (self.devices[from].owner, self.devices[at].owner);
+        let lines = self.lines(at, by).into_iter();
         let theirs = lines.filter(|line| !line.mine && line.notice.is_none());
         let mut seen = BTreeSet::new();
         let mut received = Vec::new();
         for line in theirs {
-            let number = number_of(&line.text).filter(|number| {
-                let text = self.texts.get(*number);
-                text.is_some_and(|it| (it.from, it.to) == (from, to))
+            let text = number_of(&line.text).and_then(|number| {
+                let text = self.texts.get(number)?;
+                ((text.by, text.to) == (by, to)).then_some((number, text.from))
             });
-            let Some(number) = number else {
+            let Some((number, of)) = text else {
                 return Err(Failure::new(Law::NotSent, line.text));
             };
             if !seen.insert(number) {
-                let what = format!("{number} stands twice with {}", self.devices[to].name);
+                let what = format!("{number} stands twice with {}", self.devices[at].name);
                 return Err(Failure::new(Law::Once, what));
             }
-            received.push(number);
+            if of == from {
+                received.push(number);
+            }
         }
         Ok(received)
     }
@@ -236,7 +264,7 @@ impl World {
             let what = format!("{names}: a line that says {notice:?}");
             return Err(Failure::new(Law::Unnoticed, what));
         }
-        let address = self.relay.store.address(self.devices[to].name);
+        let address = self.address(to);
         let claims = address.and_then(|it| self.relay.claims.get(&(from, it)));
         match claims.map_or(0, BTreeSet::len) {
             // Whoever hears nothing for a night asks, at last on another session.
@@ -249,15 +277,28 @@ impl World {
         }
     }
 
+    /// Nobody writes any more to a device that is gone. `from`: the first submit that counts.
+    pub(crate) fn nothing_goes_to_the_gone(&self, from: usize) -> Ran {
+        let gone = (0..self.devices.len()).filter(|who| self.devices[*who].is_gone);
+        for who in gone {
+            let address = self.address(who);
+            let mut submits = self.relay.submitted[from..].iter();
+            if submits.any(|submit| Some(submit.recipient) == address) {
+                let what = format!("{} is gone and written to", self.devices[who].name);
+                return Err(Failure::new(Law::Calm, what));
+            }
+        }
+        Ok(())
+    }
+
     /// The one-time key that a first message used is erased with its opening.
     fn check_used_keys(&self) -> Ran {
         for submit in &self.relay.taken {
             let Ok(Envelope::Initial(initial)) = Envelope::decode(&submit.envelope) else {
                 continue;
             };
-            let mut devices = self.devices.iter();
-            let address = Some(submit.recipient);
-            let to = devices.find(|it| self.relay.store.address(it.name) == address);
+            let to = self.device_at(submit.recipient);
+            let to = to.map(|who| &self.devices[who]);
             if let (Some(to), Some(id)) = (to, initial.one_time_prekey_id()) {
                 let stored = [&[ONE_TIME], id.to_be_bytes().as_slice()].concat();
                 if to.disk.contains_key(&(Table::Prekeys, Key(stored))) {
@@ -273,17 +314,21 @@ impl World {
         if self.plan.kind == Kind::Weather {
             self.check_used_keys()?;
         }
-        let others = self.devices.len() - 1;
-        let most = [
-            (Table::Meta, MOST_META),
-            // Each with one device.
-            (Table::Contacts, 2 * others),
-            (Table::Conversations, others),
-            (Table::Sessions, others * MOST_SESSIONS),
-            (Table::Prekeys, MOST_PREKEYS + others * MOST_FINGERPRINTS),
-            (Table::Outbox, 0),
-        ];
-        for device in &self.devices {
+        for who in self.present() {
+            let device = &self.devices[who];
+            let others = self.people - 1;
+            let of_others = |it: &&Device| it.owner != device.owner;
+            let ever = self.devices.iter().filter(of_others).count();
+            let present = self.present().map(|who| &self.devices[who]);
+            let channels = present.filter(of_others).count();
+            let most = [
+                (Table::Meta, MOST_META),
+                (Table::Contacts, others + channels),
+                (Table::Conversations, others),
+                (Table::Sessions, channels * MOST_SESSIONS),
+                (Table::Prekeys, MOST_PREKEYS + ever * MOST_FINGERPRINTS),
+                (Table::Outbox, 0),
+            ];
             for (table, most) in most {
                 let count = device.count(table);
                 if count > most {
@@ -291,14 +336,14 @@ impl World {
                     return Err(Failure::new(Law::Bounded, what));
                 }
             }
-            self.check_relay(device)?;
+            self.check_relay(who)?;
         }
         Ok(())
     }
 
-    /// What the relay has of somebody.
-    fn check_relay(&self, device: &Device) -> Ran {
-        let address = self.relay.store.address(device.name);
+    /// What the relay has of a device.
+    fn check_relay(&self, who: usize) -> Ran {
+        let (device, address) = (&self.devices[who], self.address(who));
         let mailbox = address.and_then(|it| self.relay.store.boxes.get(&it));
         let Some(mailbox) = mailbox else {
             let what = format!("{} has no mailbox", device.name);

@@ -14,6 +14,7 @@ mod host;
 mod hostile;
 mod impostor;
 mod law;
+mod lists;
 mod nursery;
 mod people;
 mod plan;

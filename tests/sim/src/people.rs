@@ -12,6 +12,7 @@ use crate::disk;
 use crate::fault::Fault;
 use crate::host::Point;
 use crate::law::{Failure, Law};
+use crate::plan::Seat;
 use crate::relay::AUTHORITY;
 
 /// What a client's disk holds. Records are shared, since copies of disks are many.
@@ -64,7 +65,14 @@ pub(crate) struct Page {
 }
 
 pub(crate) struct Device {
-    pub(crate) name: &'static str,
+    /// Whose it is.
+    pub(crate) owner: usize,
+    /// Which of theirs.
+    pub(crate) number: u32,
+    /// Of its person and, where there are several, with its number.
+    pub(crate) name: String,
+    /// It is none of its account's devices any more, and off for good.
+    pub(crate) is_gone: bool,
     pub(crate) disk: Disk,
     pub(crate) fence: u64,
     /// The last one leads; the others have not noticed that they do not.
@@ -85,9 +93,17 @@ pub(crate) struct Device {
 }
 
 impl Device {
-    pub(crate) fn new(name: &'static str, disk: Disk) -> Self {
+    pub(crate) fn new(seat: Seat, is_only: bool, disk: Disk) -> Self {
+        let (owner, number) = seat;
+        let name = match is_only {
+            true => NAMES[owner].to_owned(),
+            false => format!("{}/{number}", NAMES[owner]),
+        };
         Self {
+            owner,
+            number,
             name,
+            is_gone: false,
             disk,
             fence: 0,
             tabs: Vec::new(),
@@ -175,12 +191,12 @@ impl Page {
     }
 
     /// What it asks now.
-    pub(crate) fn ask(&mut self, name: &str, texts: &[Text], engine: &Engine) -> Option<Input> {
+    pub(crate) fn ask(&mut self, owner: usize, texts: &[Text], engine: &Engine) -> Option<Input> {
         let asking = self.wishes.front_mut()?;
         asking.is_asked = true;
         let command = match asking.wish {
             Wish::Create => Command::CreateAccount {
-                username: name.to_owned(),
+                username: NAMES[owner].to_owned(),
                 invite: None,
             },
             Wish::Start(with) => Command::StartConversation {
@@ -238,7 +254,11 @@ impl Page {
 /// A text that somebody was asked to send.
 #[derive(Clone, Copy)]
 pub(crate) struct Text {
+    /// The device that it is written on.
     pub(crate) from: usize,
+    /// Whose device that is.
+    pub(crate) by: usize,
+    /// For all devices of this person.
     pub(crate) to: usize,
     /// The page was told that it is on disk.
     pub(crate) accepted: bool,
@@ -249,7 +269,7 @@ pub(crate) struct Text {
 impl Text {
     /// What it says: its own number, so that it is like no other.
     pub(crate) fn words(&self, number: usize) -> String {
-        format!("{number} from {} to {}", NAMES[self.from], NAMES[self.to])
+        format!("{number} from {} to {}", NAMES[self.by], NAMES[self.to])
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct Bend {
     pub(crate) leap: u8,
 }
 
-/// One thing that happens. People are numbers.
+/// One thing that happens. People and their devices are numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Say {
@@ -135,13 +135,25 @@ pub(crate) enum Action {
     BadBundles(u8),
     /// The relay gives one one-time key to several, for a while.
     RelayKeepsKeys(bool),
-    /// To one person a name points to another account for seconds, which writes.
+    /// A device is none of its account's any more, unless it is the only one.
+    Remove {
+        who: u8,
+    },
+    /// To one device a name points to another account for seconds, which writes.
     Flip {
         to: u8,
         of: u8,
         roll: u32,
     },
 }
+
+/// Whose a device is, and which of theirs.
+pub(crate) type Seat = (usize, u32);
+
+/// Of one person.
+pub(crate) const MOST_DEVICES: u8 = 3;
+/// Devices of a world in which somebody has several.
+const MOST_IN_ALL: usize = 5;
 
 /// A run before it happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +164,8 @@ pub struct Plan {
     pub kind: Kind,
     /// How many.
     pub people: usize,
+    /// How many devices each of them has, one where nothing is said.
+    pub devices: Vec<u8>,
     /// They make their accounts while it happens.
     pub fresh: bool,
     pub(crate) actions: Vec<Action>,
@@ -184,6 +198,21 @@ impl Dice {
     fn chance(&mut self, percent: u32) -> bool {
         self.below(100) < percent
     }
+
+    /// How many devices people have. In most worlds everybody has one.
+    fn devices(&mut self, people: usize) -> Vec<u8> {
+        if !self.chance(20) {
+            return Vec::new();
+        }
+        let mut room = MOST_IN_ALL.saturating_sub(people);
+        let mut count = |_| {
+            let further = self.of(&[0, 1, 1, 2]);
+            let further = further.min(u8::try_from(room).unwrap_or(MOST_DEVICES));
+            room -= usize::from(further);
+            1 + further
+        };
+        (0..people).map(&mut count).collect()
+    }
 }
 
 impl Plan {
@@ -197,7 +226,46 @@ impl Plan {
         };
         let people = dice.of(&[2, 2, 2, 3, 3, 4]);
         let texts = 4 + dice.below(24) as usize;
-        Self::draw(seed, kind, Size { people, texts }, &mut dice)
+        // Of dice of its own: where everybody has one device, nothing else is another.
+        let mut others = Dice(ChaCha8Rng::seed_from_u64(seed ^ 0xDE_71CE));
+        let devices = match Self::is_fresh(seed) {
+            true => Vec::new(),
+            false => others.devices(people),
+        };
+        let further = devices
+            .iter()
+            .map(|count| usize::from(count - 1))
+            .sum::<usize>();
+        // What is said to many devices is said less often.
+        let texts = 4.max(texts * people / (people + 2 * further));
+        let mut plan = Self::draw(seed, kind, Size { people, texts }, &mut dice);
+        plan.devices = devices;
+        if kind == Kind::Damage && further > 0 && others.chance(40) {
+            let at = others.below(plan.actions.len() as u32) as usize;
+            let who = others.who();
+            plan.actions.insert(at, Action::Remove { who });
+        }
+        plan
+    }
+
+    const fn is_fresh(seed: u64) -> bool {
+        seed % 16 == 5
+    }
+
+    /// All devices: everybody's first, then the others.
+    pub(crate) fn seats(&self, people: usize) -> Vec<Seat> {
+        let count = |owner: usize| match self.fresh {
+            true => 1,
+            false => self
+                .devices
+                .get(owner)
+                .copied()
+                .unwrap_or(1)
+                .clamp(1, MOST_DEVICES),
+        };
+        let firsts = (0..people).map(|owner| (owner, 1));
+        let further = |owner| (2..=u32::from(count(owner))).map(move |number| (owner, number));
+        firsts.chain((0..people).flat_map(further)).collect()
     }
 
     /// A plan of this size, whatever its seed.
@@ -238,7 +306,8 @@ impl Plan {
             seed,
             kind,
             people: size.people,
-            fresh: seed % 16 == 5,
+            devices: Vec::new(),
+            fresh: Self::is_fresh(seed),
             actions,
         }
     }
@@ -381,6 +450,9 @@ impl fmt::Display for Plan {
             self.people,
             self.actions.len()
         )?;
+        if !self.devices.is_empty() {
+            writeln!(f, "  devices: {:?}", self.devices)?;
+        }
         for action in &self.actions {
             writeln!(f, "  {action:?}")?;
         }

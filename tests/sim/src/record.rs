@@ -50,6 +50,21 @@ pub(crate) fn changed(
     Some([&head[..1], &length.to_be_bytes(), &body].concat())
 }
 
+/// The record without all fields of a number but the first; nothing where it is no such record.
+pub(crate) fn with_one_of(record: &[u8], of: u64) -> Option<Vec<u8>> {
+    let (head, mut rest) = record.split_at_checked(HEAD)?;
+    let (mut body, mut has_one) = (Vec::new(), false);
+    while !rest.is_empty() {
+        let (number, length) = field(rest)?;
+        if number != of || !std::mem::replace(&mut has_one, true) {
+            body.extend_from_slice(&rest[..length]);
+        }
+        rest = &rest[length..];
+    }
+    let length = u32::try_from(body.len()).ok()?;
+    Some([&head[..1], &length.to_be_bytes(), &body].concat())
+}
+
 /// A message without some fields; nothing where it is none.
 pub(crate) fn without(message: &[u8], fields: &[u64]) -> Option<Vec<u8>> {
     let (mut rest, mut kept) = (message, Vec::new());

@@ -121,9 +121,11 @@ impl World {
         self.run_for(HOUR)?;
         for _ in 0..CALM {
             let before = self.relay.taken.len();
+            let submitted = self.relay.submitted.len();
             for _ in 0..24 / LOOK {
                 self.sleep(LOOK)?;
             }
+            self.nothing_goes_to_the_gone(submitted)?;
             if self.relay.taken.len() == before {
                 return Ok(());
             }

@@ -19,6 +19,7 @@ pub fn shrink(plan: &Plan, fails: impl Fn(&Plan) -> bool) -> Plan {
         fewer_actions(&mut small, &mut is_failing);
         smaller_actions(&mut small, &mut is_failing);
         fewer_people(&mut small, &mut is_failing);
+        fewer_devices(&mut small, &mut is_failing);
         if small == before {
             return small;
         }
@@ -94,5 +95,18 @@ fn fewer_people(plan: &mut Plan, fails: &mut impl FnMut(&Plan) -> bool) {
             return;
         }
         *plan = candidate;
+    }
+}
+
+fn fewer_devices(plan: &mut Plan, fails: &mut impl FnMut(&Plan) -> bool) {
+    for owner in 0..plan.devices.len() {
+        while plan.devices[owner] > 1 {
+            let mut candidate = plan.clone();
+            candidate.devices[owner] -= 1;
+            if !fails(&candidate) {
+                break;
+            }
+            *plan = candidate;
+        }
     }
 }

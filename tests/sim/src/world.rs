@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 use pawl_client::{FrameBatch, Input};
+use pawl_wire::DeviceAddress;
 
 use crate::fault::Fault;
 use crate::law::{self, Failure, Law};
-use crate::people::{Device, NAMES, Text, Wish};
+use crate::people::{Device, Disk, NAMES, Text, Wish};
 use crate::plan::{Bend, HOUR, Kind, MINUTE, Plan};
 use crate::relay::{Relay, Store};
 use crate::{hostile, nursery};
@@ -43,11 +44,13 @@ pub(crate) struct World {
     pub(crate) now: u64,
     pub(crate) rng: ChaCha8Rng,
     pub(crate) relay: Relay,
+    pub(crate) people: usize,
+    /// Everybody's first, in the order of people, then the others.
     pub(crate) devices: Vec<Device>,
     /// Everything that anybody was asked to send.
     pub(crate) texts: Vec<Text>,
     pub(crate) bend: Bend,
-    pub(crate) copies: Vec<(usize, crate::people::Disk)>,
+    pub(crate) copies: Vec<(usize, Disk)>,
     pub(crate) relay_copies: Vec<Store>,
     /// Steps of engines so far.
     pub(crate) steps: u64,
@@ -66,19 +69,21 @@ pub(crate) type Ran = Result<(), Failure>;
 impl World {
     pub(crate) fn new(plan: Plan, fault: Option<Fault>, traced: bool) -> Result<Self, Failure> {
         let people = plan.people.clamp(2, NAMES.len());
+        let seats = plan.seats(people);
         let (store, disks) = match plan.fresh {
-            true => (Store::default(), Vec::new()),
-            false => nursery::registered(people),
+            true => (Store::default(), vec![Disk::new(); people]),
+            false => nursery::registered(&seats),
         };
-        let mut disks = disks.into_iter();
-        let names = NAMES[..people].iter();
-        let device = |name: &&'static str| Device::new(name, disks.next().unwrap_or_default());
+        let is_only = |owner| !seats.contains(&(owner, 2));
+        let devices = seats.iter().zip(disks);
+        let devices = devices.map(|(seat, disk)| Device::new(*seat, is_only(seat.0), disk));
         let mut world = Self {
             rng: ChaCha8Rng::seed_from_u64(plan.seed ^ 0x5EED),
             fault,
             now: START,
             relay: Relay::new(store),
-            devices: names.map(device).collect(),
+            people,
+            devices: devices.collect(),
             texts: Vec::new(),
             bend: Bend::default(),
             copies: Vec::new(),
@@ -93,7 +98,7 @@ impl World {
         };
         world.relay.work_bits = WORK_BITS;
         world.relay.mood.keeps_keys = fault == Some(Fault::KeyGivenTwice);
-        for who in 0..people {
+        for who in 0..world.devices.len() {
             world.begin(who)?;
             if world.plan.fresh {
                 let id = world.next_id();
@@ -117,6 +122,7 @@ impl World {
     pub(crate) fn say(&mut self, from: usize, to: usize) {
         let text = Text {
             from,
+            by: self.devices[from].owner,
             to,
             accepted: false,
             undone: false,
@@ -127,11 +133,51 @@ impl World {
         self.devices[from].page.wish(id, wish);
     }
 
-    /// Two different people, whatever the numbers.
+    /// A device that is not gone, whatever the number.
+    pub(crate) fn who(&self, who: u8) -> usize {
+        let who = usize::from(who) % self.devices.len();
+        match self.devices[who].is_gone {
+            true => self
+                .devices_of(self.devices[who].owner)
+                .next()
+                .unwrap_or(who),
+            false => who,
+        }
+    }
+
+    /// A device, and a person whose it is not, whatever the numbers.
     pub(crate) fn pair(&self, from: u8, to: u8) -> (usize, usize) {
-        let all = self.devices.len();
-        let from = usize::from(from) % all;
-        (from, (from + 1 + usize::from(to) % (all - 1)) % all)
+        let (from, all) = (self.who(from), self.people);
+        let owner = self.devices[from].owner;
+        (from, (owner + 1 + usize::from(to) % (all - 1)) % all)
+    }
+
+    /// All devices that are not gone.
+    pub(crate) fn present(&self) -> impl Iterator<Item = usize> {
+        let all = self.devices.iter().enumerate();
+        all.filter(|(_, it)| !it.is_gone).map(|(who, _)| who)
+    }
+
+    /// Those of somebody.
+    pub(crate) fn devices_of(&self, owner: usize) -> impl Iterator<Item = usize> {
+        let is_theirs = move |who: &usize| self.devices[*who].owner == owner;
+        self.present().filter(is_theirs)
+    }
+
+    /// Where a device's mail goes, once its person has an account.
+    pub(crate) fn address(&self, who: usize) -> Option<DeviceAddress> {
+        let device = &self.devices[who];
+        let first = self.relay.store.address(NAMES[device.owner])?;
+        Some(DeviceAddress {
+            device: device.number,
+            ..first
+        })
+    }
+
+    /// Whose address that is, unless that device is gone.
+    pub(crate) fn device_at(&self, address: DeviceAddress) -> Option<usize> {
+        self.present()
+            .find(|who| self.address(*who) == Some(address))
     }
 
     /// All that can happen now.
@@ -189,7 +235,7 @@ impl World {
                 let Some(leader) = device.tabs.last() else {
                     return Ok(true);
                 };
-                let asked = device.page.ask(device.name, &self.texts, &leader.engine);
+                let asked = device.page.ask(device.owner, &self.texts, &leader.engine);
                 if let Some(input) = asked {
                     self.step(who, self.devices[who].tabs.len() - 1, input)?;
                 }
@@ -309,13 +355,13 @@ impl World {
     pub(crate) fn note(&mut self, who: usize, tab: usize, line: &str) {
         let leads = tab + 1 == self.devices[who].tabs.len();
         let of = if leads { "" } else { " (old tab)" };
-        let name = self.devices[who].name;
+        let name = &self.devices[who].name;
         self.say_line(&format!("{name}{of} {line}"));
     }
 
     pub(crate) fn say_what(&mut self, who: usize, what: &str) {
         if self.trace.is_some() {
-            let name = self.devices[who].name;
+            let name = &self.devices[who].name;
             self.say_line(&format!("{name} {what}"));
         }
     }
