@@ -16,6 +16,7 @@ use crate::limits::{ASIDE_OVERHEAD, MAX_ASIDE_ACCOUNT_BYTES, MAX_ASIDE_BYTES, MA
 use crate::lines::Line;
 use crate::ranges::RangeSet;
 use crate::records::{self, Record, RecordError};
+use crate::rooms::Room;
 use crate::sorted::SortedSet;
 use crate::store::{Change, Key, Table};
 use crate::tracked::{RecordKey, Tracked};
@@ -24,7 +25,7 @@ use crate::turn::Turn;
 /// In which conversation something would stand, and the order in which it came.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AsideId {
-    conversation: ConversationId,
+    pub(crate) conversation: ConversationId,
     order: u64,
 }
 
@@ -104,20 +105,6 @@ impl Aside {
         Self {
             waiting: Tracked::new(Table::Conversations),
         }
-    }
-
-    pub(crate) fn load(&mut self, id: AsideId, waiting: Waiting) {
-        self.waiting.load(id, waiting);
-    }
-
-    /// Erases a damaged record from the store, and says in which conversation it would stand.
-    pub(crate) fn erase(&mut self, id: AsideId) -> ConversationId {
-        self.waiting.erase(id);
-        id.conversation
-    }
-
-    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
-        self.waiting.flush(changes);
     }
 
     fn of_conversation(
@@ -207,6 +194,28 @@ impl Aside {
         let ids: Vec<_> = all.map(|(id, _)| id).collect();
         let taken = ids.into_iter().filter_map(|id| self.waiting.remove(id));
         taken.collect()
+    }
+}
+
+impl Room for Aside {
+    fn takes(&self, table: Table, key: &Key) -> bool {
+        table == Table::Conversations && AsideId::from_key(key).is_some()
+    }
+
+    fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
+        let id = AsideId::from_key(key).ok_or(RecordError::Damaged)?;
+        self.waiting.load(id, Waiting::decode(value)?);
+        Ok(())
+    }
+
+    fn erase(&mut self, key: &Key) {
+        if let Some(id) = AsideId::from_key(key) {
+            self.waiting.erase(id);
+        }
+    }
+
+    fn flush(&mut self, changes: &mut Vec<Change>) {
+        self.waiting.flush(changes);
     }
 }
 

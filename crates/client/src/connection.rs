@@ -15,6 +15,7 @@ use crate::limits::{
     BACKOFF_FIRST, BACKOFF_LAST, CLOSE_TIMEOUT, CONNECT_TIMEOUT, NUDGE_PAUSE, REPLACED_WAIT,
     SLOW_RETRY, backoff,
 };
+use crate::rooms::Room;
 use crate::step::SocketRequest;
 use crate::turn::Turn;
 
@@ -126,7 +127,7 @@ impl Relay {
     }
 
     /// When something is to be done about the connection.
-    pub(crate) fn due(&self) -> Option<u64> {
+    fn next_due(&self) -> Option<u64> {
         match self.link {
             Link::Down { retry_at, .. } => retry_at,
             // At once, as soon as whatever else there is was done.
@@ -136,25 +137,6 @@ impl Relay {
             | Link::Answering { give_up_at }
             | Link::Closing { give_up_at } => Some(give_up_at),
             Link::Online(pulse) => Some(pulse.due()),
-        }
-    }
-
-    /// The clock went back by so much: whatever is waited for comes as much earlier.
-    pub(crate) fn turn_back(&mut self, by: u64) {
-        self.patience.turn_back(by);
-        match &mut self.link {
-            Link::Down {
-                since, retry_at, ..
-            } => {
-                *since = since.saturating_sub(by);
-                *retry_at = retry_at.map(|time| time.saturating_sub(by));
-            }
-            Link::Opening { give_up_at }
-            | Link::Greeting { give_up_at }
-            | Link::Working { give_up_at }
-            | Link::Answering { give_up_at }
-            | Link::Closing { give_up_at } => *give_up_at = give_up_at.saturating_sub(by),
-            Link::Online(pulse) => pulse.turn_back(by),
         }
     }
 
@@ -198,6 +180,30 @@ impl Relay {
             milliseconds,
             patient,
         });
+    }
+}
+
+impl Room for Relay {
+    fn due(&self, _: bool) -> Option<u64> {
+        self.next_due()
+    }
+
+    fn clock_went_back(&mut self, by: u64) {
+        self.patience.turn_back(by);
+        match &mut self.link {
+            Link::Down {
+                since, retry_at, ..
+            } => {
+                *since = since.saturating_sub(by);
+                *retry_at = retry_at.map(|time| time.saturating_sub(by));
+            }
+            Link::Opening { give_up_at }
+            | Link::Greeting { give_up_at }
+            | Link::Working { give_up_at }
+            | Link::Answering { give_up_at }
+            | Link::Closing { give_up_at } => *give_up_at = give_up_at.saturating_sub(by),
+            Link::Online(pulse) => pulse.turn_back(by),
+        }
     }
 }
 
@@ -250,7 +256,7 @@ impl Engine {
 
     /// Opens, pings and gives up when it is time.
     pub(crate) fn keep_connection(&mut self, turn: &mut Turn<'_>) {
-        if self.relay.due().is_none_or(|due| due > turn.now) {
+        if self.relay.next_due().is_none_or(|due| due > turn.now) {
             return;
         }
         match &mut self.relay.link {
@@ -319,10 +325,9 @@ impl Engine {
 
     /// Everything that was worth this connection only.
     fn forget_connection(&mut self, was_tried: bool, turn: &mut Turn<'_>) {
-        self.sending.forget_connection();
-        self.inbox.forget_connection();
-        self.strangers.forget_connection();
-        self.publishing.forget_connection();
+        for room in self.rooms() {
+            room.connection_lost();
+        }
         self.fail_lookups(&CommandError::Offline, turn);
         if was_tried && self.relay.register_attempts == 0 {
             self.refuse_registration(CommandError::Offline, turn);

@@ -9,8 +9,9 @@ use zeroize::Zeroizing;
 use crate::event::IdentityState;
 use crate::ids::{ContactId, ConversationId};
 use crate::records::{self, Record, RecordError};
+use crate::rooms::Room;
 use crate::sorted::{SortedMap, SortedSet};
-use crate::store::{Change, Table};
+use crate::store::{Change, Key, Table};
 use crate::tracked::Tracked;
 
 /// What is known of a person.
@@ -257,36 +258,9 @@ impl Contacts {
         }
     }
 
-    /// Takes a record as it was read; [`Self::index_loaded`] comes after the last one.
-    pub(crate) fn load(&mut self, id: ContactId, contact: Contact) {
-        self.table.load(id, contact);
-    }
-
-    pub(crate) fn index_loaded(&mut self) {
-        let all = || self.table.iter();
-        self.by_name = all().map(|(id, it)| (it.username.clone(), id)).collect();
-        self.by_conversation = all().map(|(id, it)| (it.conversation, id)).collect();
-        let accounts = all().flat_map(|(id, contact)| {
-            let accounts = contact.unaccepted().chain([contact.account]);
-            accounts.map(move |account| (*account.as_bytes(), id))
-        });
-        self.by_account = accounts.collect();
-        let changed = all().filter(|(_, contact)| contact.is_changed());
-        self.changed = changed.map(|(id, _)| id).collect();
-    }
-
     pub(crate) fn insert(&mut self, id: ContactId, contact: Contact) {
         self.index(id, &contact, true);
         self.table.insert(id, contact);
-    }
-
-    /// Erases a damaged record from the store.
-    pub(crate) fn erase(&mut self, id: ContactId) {
-        self.table.erase(id);
-    }
-
-    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
-        self.table.flush(changes);
     }
 
     pub(crate) fn get(&self, id: ContactId) -> Option<&Contact> {
@@ -428,5 +402,40 @@ impl Contacts {
     pub(crate) fn username(&self, id: ContactId) -> Option<String> {
         let contact = self.get(id);
         contact.map(|contact| contact.username.as_str().to_owned())
+    }
+}
+
+impl Room for Contacts {
+    fn takes(&self, table: Table, key: &Key) -> bool {
+        table == Table::Contacts && ContactId::from_key(key).is_some()
+    }
+
+    fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
+        let id = ContactId::from_key(key).ok_or(RecordError::Damaged)?;
+        self.table.load(id, Contact::decode(value)?);
+        Ok(())
+    }
+
+    fn index_loaded(&mut self) {
+        let all = || self.table.iter();
+        self.by_name = all().map(|(id, it)| (it.username.clone(), id)).collect();
+        self.by_conversation = all().map(|(id, it)| (it.conversation, id)).collect();
+        let accounts = all().flat_map(|(id, contact)| {
+            let accounts = contact.unaccepted().chain([contact.account]);
+            accounts.map(move |account| (*account.as_bytes(), id))
+        });
+        self.by_account = accounts.collect();
+        let changed = all().filter(|(_, contact)| contact.is_changed());
+        self.changed = changed.map(|(id, _)| id).collect();
+    }
+
+    fn erase(&mut self, key: &Key) {
+        if let Some(id) = ContactId::from_key(key) {
+            self.table.erase(id);
+        }
+    }
+
+    fn flush(&mut self, changes: &mut Vec<Change>) {
+        self.table.flush(changes);
     }
 }

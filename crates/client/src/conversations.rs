@@ -15,6 +15,8 @@ use crate::lines;
 use crate::number_map::NumberMap;
 use crate::ranges::RangeSet;
 use crate::records::{self, Record, RecordError};
+use crate::rooms::Room;
+use crate::store::{Change, Key, Table};
 use crate::tracked::Tracked;
 use crate::unread::{RunRecord, Unread};
 
@@ -253,5 +255,27 @@ impl Record for Conversation {
             last_notice: lines::notice_from_number(record.last_notice)?,
             handovers: record.handovers,
         })
+    }
+}
+
+impl Room for Conversations {
+    fn takes(&self, table: Table, key: &Key) -> bool {
+        table == Table::Conversations && ConversationId::from_key(key).is_some()
+    }
+
+    fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
+        let id = ConversationId::from_key(key).ok_or(RecordError::Damaged)?;
+        Tracked::load(self, id, Conversation::decode(value)?);
+        Ok(())
+    }
+
+    fn erase(&mut self, key: &Key) {
+        if let Some(id) = ConversationId::from_key(key) {
+            Tracked::erase(self, id);
+        }
+    }
+
+    fn flush(&mut self, changes: &mut Vec<Change>) {
+        Tracked::flush(self, changes);
     }
 }

@@ -5,24 +5,17 @@
 use pawl_protocol::{AccountKey, SessionTag};
 use pawl_wire::DeviceAddress;
 
-use crate::account::Account;
-use crate::aside::{AsideId, Waiting};
-use crate::channel::sessions::Slot;
-use crate::channel::{Channel, device_from_key};
+use crate::aside::AsideId;
+use crate::channel::device_from_key;
 use crate::contacts::Contact;
 use crate::conversations::Conversation;
-use crate::counters::Counters;
 use crate::engine::{Engine, LoadedRecord};
 use crate::error::{AlertCode, StoreError};
 use crate::event::NoticeCause;
 use crate::ids::{ContactId, ConversationId};
-use crate::outbox::{Entry, EntryId};
-use crate::records::{Record, RecordError};
-use crate::requests::REQUEST;
-use crate::sorted::SortedSet;
+use crate::outbox::EntryId;
+use crate::records::RecordError;
 use crate::store::{Key, Table};
-use crate::strangers::WAITING;
-use crate::tracked::Kept;
 use crate::turn::Turn;
 
 /// A record that could not be read.
@@ -34,14 +27,10 @@ pub(crate) struct Damage {
 impl Engine {
     /// Takes what the store holds.
     pub(crate) fn take_records(&mut self, records: Vec<LoadedRecord>) -> Result<(), StoreError> {
-        let mut meta = SortedSet::new();
         for LoadedRecord { table, key, value } in records {
             let taken = value
                 .ok_or(RecordError::Damaged)
-                .and_then(|value| match table {
-                    Table::Meta => self.take_meta(&key, &value, &mut meta),
-                    _ => self.take_record(table, &key, &value),
-                });
+                .and_then(|value| self.take_record(table, &key, &value));
             match taken {
                 Ok(()) => {}
                 Err(RecordError::Newer) => return Err(StoreError::Newer),
@@ -52,71 +41,31 @@ impl Engine {
                 Err(_) => self.damage.push(Damage { table, key }),
             }
         }
-        self.contacts.index_loaded();
-        self.channels.index_loaded();
-        self.sessions.index_loaded();
+        for room in self.rooms() {
+            room.index_loaded();
+        }
         // An account without its counters could use an id twice.
-        if self.account.get().0.is_some() && !meta.contains(&"counters") {
+        if self.account.get().0.is_some() && !self.counters.is_there() {
             return Err(StoreError::Corrupted(Table::Meta));
         }
         Ok(())
     }
 
-    fn take_meta(
-        &mut self,
-        key: &Key,
-        value: &[u8],
-        seen: &mut SortedSet<&'static str>,
-    ) -> Result<(), RecordError> {
-        match key.0.as_slice() {
-            b"account" => self.account = Kept::new("account", Account::decode(value)?),
-            b"counters" => {
-                self.counters = Kept::new("counters", Counters::decode(value)?);
-                seen.insert("counters");
-            }
-            _ => {
-                let _is_known =
-                    self.recent_commands.load(key, value)? || self.seen.load(key, value)?;
-            }
-        }
-        Ok(())
-    }
-
     fn take_record(&mut self, table: Table, key: &Key, value: &[u8]) -> Result<(), RecordError> {
-        let damaged = RecordError::Damaged;
-        match table {
-            Table::Contacts => match (ContactId::from_key(key), device_from_key(key)) {
-                (Some(contact), _) => self.contacts.load(contact, Contact::decode(value)?),
-                (_, Some(device)) => self.channels.load(device, Channel::decode(value)?),
-                (None, None) => return Err(damaged),
-            },
-            Table::Conversations => match (ConversationId::from_key(key), AsideId::from_key(key)) {
-                (Some(id), _) => self.conversations.load(id, Conversation::decode(value)?),
-                (_, Some(id)) => self.aside.load(id, Waiting::decode(value)?),
-                (None, None) => return Err(damaged),
-            },
-            Table::Sessions => {
-                let slot = Slot::decode(value)?;
-                if slot.session.tag().as_bytes() != key.0.as_slice() {
-                    return Err(damaged);
-                }
-                self.sessions.load(slot.session.tag(), slot);
-            }
-            Table::Prekeys if key.0.first() == Some(&WAITING) => self.strangers.load(key, value)?,
-            Table::Prekeys if key.0.first() == Some(&REQUEST) => self.requests.load(key, value)?,
-            Table::Prekeys => self.prekeys.load(key, value)?,
-            Table::Outbox => {
-                let id = EntryId::from_key(key).ok_or(damaged)?;
-                self.outbox.load(id, Entry::decode(value)?);
-            }
-            Table::Meta | Table::Messages => {}
+        match self.rooms().find(|room| room.takes(table, key)) {
+            Some(room) => room.load(key, value),
+            // Messages are not loaded.
+            None if matches!(table, Table::Meta | Table::Messages) => Ok(()),
+            None => Err(RecordError::Damaged),
         }
-        Ok(())
     }
 
     /// In the first step after loading: mends what can be mended, tells of all of it.
     pub(crate) fn mend_damage(&mut self, turn: &mut Turn<'_>) {
         for Damage { table, key } in std::mem::take(&mut self.damage) {
+            if let Some(room) = self.rooms().find(|room| room.takes(table, &key)) {
+                room.erase(&key);
+            }
             let conversation = match table {
                 Table::Contacts => match (ContactId::from_key(&key), device_from_key(&key)) {
                     (Some(contact), _) => self.mend_contact(contact),
@@ -124,15 +73,12 @@ impl Engine {
                     (None, None) => None,
                 },
                 Table::Conversations => match AsideId::from_key(&key) {
-                    Some(id) => Some(self.aside.erase(id)),
+                    Some(id) => Some(id.conversation),
                     None => self.mend_conversation(&key, turn),
                 },
                 Table::Sessions => self.mend_session(&key, turn),
                 Table::Outbox => self.mend_outbox(&key),
                 Table::Prekeys => {
-                    self.strangers.set_aside(&key);
-                    self.requests.set_aside(&key);
-                    self.prekeys.set_aside(&key);
                     self.rotate_prekeys(turn);
                     None
                 }
@@ -149,10 +95,7 @@ impl Engine {
     /// Makes a contact anew from the conversation with it; without one, the person is gone.
     fn mend_contact(&mut self, contact: ContactId) -> Option<ConversationId> {
         let mut all = self.conversations.iter();
-        let Some((id, conversation)) = all.find(|(_, it)| it.contact == contact) else {
-            self.contacts.erase(contact);
-            return None;
-        };
+        let (id, conversation) = all.find(|(_, it)| it.contact == contact)?;
         let username = conversation.username.clone();
         let new = Contact::new(username, conversation.account, id);
         let new = new.with_least_version(conversation.list_version);
@@ -164,11 +107,7 @@ impl Engine {
     fn mend_conversation(&mut self, key: &Key, turn: &Turn<'_>) -> Option<ConversationId> {
         let id = ConversationId::from_key(key)?;
         let contact = self.contacts.in_conversation(id);
-        let Some((contact, known)) = contact.and_then(|it| Some((it, self.contacts.get(it)?)))
-        else {
-            self.conversations.erase(id);
-            return None;
-        };
+        let (contact, known) = contact.and_then(|it| Some((it, self.contacts.get(it)?)))?;
         // No position and no number so far can be as high as the time.
         let username = known.username().clone();
         let new = Conversation::new(contact, username, known.account(), turn.now);
@@ -183,7 +122,6 @@ impl Engine {
         device: DeviceAddress,
         turn: &Turn<'_>,
     ) -> Option<ConversationId> {
-        self.channels.erase(device);
         let contact = self.contacts.of_account(&device.account.0)?;
         let known = self.contacts.get(contact)?;
         let id = known.conversation();
@@ -212,7 +150,6 @@ impl Engine {
     /// The session is gone on this side: the other is asked on another one, so that they move.
     fn mend_session(&mut self, key: &Key, turn: &Turn<'_>) -> Option<ConversationId> {
         let tag = SessionTag::from_bytes(key.0.as_slice().try_into().ok()?);
-        self.sessions.erase(tag);
         let device = self.channels.of_tag(tag)?;
         let (_, conversation) = self.other_end(device)?;
         self.hint(device, tag, NoticeCause::KeysGone, turn);
@@ -221,7 +158,6 @@ impl Engine {
 
     fn mend_outbox(&mut self, key: &Key) -> Option<ConversationId> {
         let id = EntryId::from_key(key)?;
-        self.outbox.erase(id);
         if id.is_text()
             && let Some(conversation) = self.conversations.edit(id.conversation)
         {

@@ -27,6 +27,7 @@ use crate::publishing::Publishing;
 use crate::receipts::Receipts;
 use crate::requests::Requests;
 use crate::rings::Ring;
+use crate::rooms::Room;
 use crate::step::{Effects, Hint, Input, Step};
 use crate::store::{Key, Table};
 use crate::strangers::Strangers;
@@ -87,6 +88,48 @@ pub struct Engine {
     shown: (Phase, Connection),
 }
 
+/// Gives all rooms, to be asked and to be changed.
+macro_rules! rooms {
+    ($($room:ident),+ $(,)?) => {
+        impl Engine {
+            fn all_rooms(&self) -> impl Iterator<Item = &dyn Room> {
+                let all: [&dyn Room; _] = [$(&self.$room),+];
+                all.into_iter()
+            }
+
+            pub(crate) fn rooms(&mut self) -> impl Iterator<Item = &mut dyn Room> {
+                let all: [&mut dyn Room; _] = [$(&mut self.$room),+];
+                all.into_iter()
+            }
+        }
+    };
+}
+
+// All parts of the state, in the order in which they are written: a new one is a line here.
+rooms![
+    account,
+    counters,
+    recent_commands,
+    seen,
+    contacts,
+    conversations,
+    channels,
+    sessions,
+    prekeys,
+    outbox,
+    strangers,
+    aside,
+    requests,
+    relay,
+    sending,
+    lookups,
+    inbox,
+    publishing,
+    receipts,
+    mender,
+    housekeeping,
+];
+
 impl Engine {
     /// Takes everything that the store holds but its messages (see [`Table::is_loaded`]), in any order.
     /// Connects at the first [`Input::Tick`].
@@ -144,7 +187,10 @@ impl Engine {
             self.born_at = now;
         }
         if let Some(by) = self.stepped_at.checked_sub(now).filter(|by| *by > 0) {
-            self.turn_back(by);
+            // What is due in a minute is due in a minute, and not when the clock says so again.
+            for room in self.rooms() {
+                room.clock_went_back(by);
+            }
         }
         self.stepped_at = now;
         self.mend_damage(&mut turn);
@@ -179,16 +225,6 @@ impl Engine {
         }
     }
 
-    /// The clock went back: what is due in a minute is due in a minute, and not when the clock says so again.
-    fn turn_back(&mut self, by: u64) {
-        self.relay.turn_back(by);
-        self.sending.turn_back(by);
-        self.mender.turn_back(by);
-        for due in [&mut self.receipts.due, &mut self.publishing.due] {
-            *due = due.map(|due| due.saturating_sub(by));
-        }
-    }
-
     /// Whatever can go on goes on, whatever it waited for.
     fn work(&mut self, turn: &mut Turn<'_>) {
         self.mend(turn);
@@ -202,19 +238,9 @@ impl Engine {
     fn finish(&mut self, mut turn: Turn<'_>) -> Step {
         let events = self.events(&mut turn);
         let mut changes = std::mem::take(&mut turn.changes);
-        self.account.flush(&mut changes);
-        self.counters.flush(&mut changes);
-        self.recent_commands.flush(&mut changes);
-        self.seen.flush(&mut changes);
-        self.contacts.flush(&mut changes);
-        self.conversations.flush(&mut changes);
-        self.channels.flush(&mut changes);
-        self.sessions.flush(&mut changes);
-        self.prekeys.flush(&mut changes);
-        self.outbox.flush(&mut changes);
-        self.strangers.flush(&mut changes);
-        self.aside.flush(&mut changes);
-        self.requests.flush(&mut changes);
+        for room in self.rooms() {
+            room.flush(&mut changes);
+        }
         let effects = Effects {
             frames: turn.frames,
             socket: turn.socket,
@@ -254,18 +280,19 @@ impl Engine {
         events
     }
 
+    /// Whether nothing is under way in any room.
+    pub(crate) fn rooms_are_idle(&self) -> bool {
+        self.all_rooms().all(|room| room.is_idle())
+    }
+
     /// The next time at which something is due without anything happening outside.
     fn wake_at(&self) -> Option<u64> {
         let housekeeping = self.account.get().0.as_ref();
         let housekeeping = housekeeping.map(|_| self.housekeeping_due());
-        let mut due = vec![self.relay.due(), housekeeping];
-        if self.relay.is_online() {
-            due.push(self.receipts.due);
-            due.push(self.sending.due());
-            due.push(self.mender.due());
-            due.push(self.strangers_due());
-            due.push(self.publishing.due);
-        }
-        due.into_iter().flatten().min()
+        let is_online = self.relay.is_online();
+        let strangers = self.strangers_due().filter(|_| is_online);
+        let rooms = self.all_rooms().map(|room| room.due(is_online));
+        let due = rooms.chain([housekeeping, strangers]);
+        due.flatten().min()
     }
 }

@@ -14,6 +14,7 @@ use crate::engine::Engine;
 use crate::limits::{
     HOUSEKEEPING_INTERVAL, MAX_DROPPED_PER_STEP, MAX_LOOKED_AT_SESSIONS, MAX_SWEPT_SESSIONS,
 };
+use crate::rooms::Room;
 use crate::turn::Turn;
 
 /// How far the look that is under way has come.
@@ -22,6 +23,8 @@ pub(crate) struct Housekeeping {
     /// The next session.
     next: Option<SessionTag>,
 }
+
+impl Room for Housekeeping {}
 
 impl Engine {
     /// When old things are to be looked for.
@@ -40,11 +43,11 @@ impl Engine {
         if self.housekeeping.next.is_none() {
             self.prekeys.date_back(later, turn.now);
             self.rotate_prekeys(turn);
-            self.prekeys.drop_expired(earlier);
-            self.strangers.drop_expired(earlier);
-            self.requests.drop_expired(earlier);
+            for room in self.rooms() {
+                room.drop_expired(earlier);
+            }
         }
-        let is_done = self.outbox.drop_expired(earlier);
+        let is_done = self.outbox.drop_old(earlier);
         if self.keep_sessions(earlier, later, turn.now) && is_done {
             self.counters.edit().house_kept_at = turn.now;
             self.retry_requests(turn);

@@ -15,12 +15,6 @@ impl Engine {
     /// now is answered. What waits for a time or for a decision of the user is nothing to wait for.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.relay.is_online()
-            && self.inbox.is_done()
-            && self.strangers.is_empty()
-            && self.receipts.due.is_none()
-            && self.sending.is_answered()
-            && self.lookups.is_answered()
-            && self.publishing.is_answered()
+        self.relay.is_online() && self.rooms_are_idle()
     }
 }

@@ -6,6 +6,7 @@ use pawl_wire::{DeviceAddress, MessageId};
 use crate::ids::ContactId;
 use crate::limits::{RESUBMIT_FIRST, RESUBMIT_LAST, backoff};
 use crate::outbox::EntryId;
+use crate::rooms::Room;
 use crate::sorted::{SortedMap, SortedSet};
 
 /// What this connection has sent, what can be sent next, and who is to be left alone for a while.
@@ -30,35 +31,8 @@ struct Hold {
 }
 
 impl Sending {
-    pub(crate) fn forget_connection(&mut self) {
-        self.in_flight.clear();
-        self.ready.clear();
-        self.given_up.clear();
-    }
-
-    pub(crate) fn is_answered(&self) -> bool {
-        self.in_flight.len() == 0
-    }
-
     pub(crate) fn is_given_up(&self, contact: ContactId) -> bool {
         self.given_up.contains(&contact)
-    }
-
-    /// When somebody who is left alone may be tried again.
-    pub(crate) fn due(&self) -> Option<u64> {
-        self.held_until.first().map(|(until, _)| *until)
-    }
-
-    /// The clock went back by so much: nobody is left alone for longer.
-    pub(crate) fn turn_back(&mut self, by: u64) {
-        let earlier = |until: u64| until.saturating_sub(by);
-        for hold in self.held.values_mut() {
-            hold.until = earlier(hold.until);
-        }
-        let held = std::mem::take(&mut self.held_until).into_iter();
-        self.held_until = held
-            .map(|(until, device)| (earlier(until), device))
-            .collect();
     }
 
     /// Waits before the next attempt, at least as long as the relay says.
@@ -97,5 +71,33 @@ impl Sending {
             over.push(device);
         }
         over
+    }
+}
+
+impl Room for Sending {
+    fn due(&self, is_online: bool) -> Option<u64> {
+        let (until, _) = self.held_until.first().filter(|_| is_online)?;
+        Some(*until)
+    }
+
+    fn clock_went_back(&mut self, by: u64) {
+        let earlier = |until: u64| until.saturating_sub(by);
+        for hold in self.held.values_mut() {
+            hold.until = earlier(hold.until);
+        }
+        let held = std::mem::take(&mut self.held_until).into_iter();
+        self.held_until = held
+            .map(|(until, device)| (earlier(until), device))
+            .collect();
+    }
+
+    fn connection_lost(&mut self) {
+        self.in_flight.clear();
+        self.ready.clear();
+        self.given_up.clear();
+    }
+
+    fn is_idle(&self) -> bool {
+        self.in_flight.len() == 0
     }
 }

@@ -23,6 +23,7 @@ use crate::ids::ContactId;
 use crate::limits::{MAX_CONVERSATIONS, MAX_SEQ_LEAP, RECEIVE_WINDOW};
 use crate::lookups::Answer;
 use crate::prekeys::Admission;
+use crate::rooms::Room;
 use crate::strangers::Taken;
 use crate::turn::Turn;
 
@@ -91,8 +92,8 @@ impl Opened {
     }
 }
 
-impl Inbox {
-    pub(crate) fn forget_connection(&mut self) {
+impl Room for Inbox {
+    fn connection_lost(&mut self) {
         *self = Self {
             has_leapt: self.has_leapt,
             ..Self::default()
@@ -100,7 +101,7 @@ impl Inbox {
     }
 
     /// Whether all that waited at the relay is on this disk.
-    pub(crate) fn is_done(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.caught_up && self.waiting.is_empty()
     }
 }

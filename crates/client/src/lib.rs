@@ -51,6 +51,7 @@ mod registration;
 mod requests;
 mod resending;
 mod rings;
+mod rooms;
 mod seal;
 mod sending;
 mod sorted;

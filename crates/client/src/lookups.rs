@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::ids::{ContactId, ConversationId};
 use crate::limits::{MAX_LOOKUPS, MAX_OWN_CONVERSATIONS, MAX_WAITING_COMMANDS};
+use crate::rooms::Room;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::turn::Turn;
 
@@ -29,10 +30,6 @@ pub(crate) struct Lookups {
 }
 
 impl Lookups {
-    pub(crate) fn is_answered(&self) -> bool {
-        self.asked.len() == 0 && self.claims.len() == 0
-    }
-
     pub(crate) fn is_refreshing(&self, contact: ContactId) -> bool {
         self.refreshing.contains(&contact)
     }
@@ -57,6 +54,12 @@ impl Lookups {
 
     pub(crate) fn is_starting(&self, id: &CommandId) -> bool {
         self.starting.contains_key(id)
+    }
+}
+
+impl Room for Lookups {
+    fn is_idle(&self) -> bool {
+        self.asked.len() == 0 && self.claims.len() == 0
     }
 }
 

@@ -13,6 +13,7 @@ use crate::ids::{ContactId, ConversationId};
 use crate::limits::{
     MAX_MENDED_AT_ONCE, MAX_TROUBLED_PER_STEP, MEND_ROUNDS, MEND_STEP, SILENCE_TRIES,
 };
+use crate::rooms::Room;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::turn::Turn;
 
@@ -45,12 +46,6 @@ pub(crate) struct Mender {
 }
 
 impl Mender {
-    /// When something is to be looked at.
-    pub(crate) fn due(&self) -> Option<u64> {
-        let (Reverse(at), _) = self.queue.last()?;
-        (*at != NEVER).then_some(*at)
-    }
-
     pub(crate) fn schedule(&mut self, device: DeviceAddress, at: u64) {
         if let Some(before) = self.at.insert(device, at) {
             self.queue.remove(&(Reverse(before), device));
@@ -95,14 +90,6 @@ impl Mender {
         Some(device)
     }
 
-    /// The clock went back by so much.
-    pub(crate) fn turn_back(&mut self, by: u64) {
-        self.reschedule(|at| match at {
-            NEVER => NEVER,
-            at => at.saturating_sub(by),
-        });
-    }
-
     /// A connection begins: whoever could not be helped on the one before is looked at again.
     fn come_online(&mut self, now: u64) {
         self.online_at = now;
@@ -117,6 +104,20 @@ impl Mender {
         self.queue = queue
             .map(|(Reverse(at), device)| (Reverse(change(at)), device))
             .collect();
+    }
+}
+
+impl Room for Mender {
+    fn due(&self, is_online: bool) -> Option<u64> {
+        let (Reverse(at), _) = self.queue.last().filter(|_| is_online)?;
+        (*at != NEVER).then_some(*at)
+    }
+
+    fn clock_went_back(&mut self, by: u64) {
+        self.reschedule(|at| match at {
+            NEVER => NEVER,
+            at => at.saturating_sub(by),
+        });
     }
 }
 

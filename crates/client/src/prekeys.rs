@@ -16,7 +16,10 @@ use crate::limits::{
     MAX_STRANGER_FINGERPRINTS, OLD_PREKEY_LIFETIME, PREKEY_ROTATION,
 };
 use crate::records::{self, Record, RecordError};
+use crate::requests::REQUEST;
+use crate::rooms::Room;
 use crate::store::{Change, Key, Table};
+use crate::strangers::WAITING;
 use crate::tracked::{RecordKey, Tracked};
 
 /// First byte of a fingerprint's key, after the four kinds of prekeys.
@@ -192,44 +195,6 @@ impl Prekeys {
         }
     }
 
-    /// Takes a record as it was read.
-    pub(crate) fn load(&mut self, key: &Key, bytes: &[u8]) -> Result<(), RecordError> {
-        if let Some(id) = PrekeyId::from_key(key) {
-            self.keys.load(id, Prekey::decode(bytes)?);
-        } else {
-            let base = key
-                .0
-                .strip_prefix(&[FINGERPRINT])
-                .ok_or(RecordError::Damaged)?;
-            let id = FingerprintId(records::fixed(base)?);
-            self.fingerprints.load(id, Fingerprint::decode(bytes)?);
-        }
-        Ok(())
-    }
-
-    /// Erases a record that does not decode. What used to be current is then made anew. A handshake
-    /// whose fingerprint is damaged stays refused, because its base key is in the record's key.
-    pub(crate) fn set_aside(&mut self, key: &Key) {
-        if let Some(id) = PrekeyId::from_key(key) {
-            self.keys.erase(id);
-        } else if let Some(base) = key.0.strip_prefix(&[FINGERPRINT])
-            && let Ok(base) = records::fixed(base)
-        {
-            let never = Fingerprint {
-                signed_prekey: u32::MAX,
-                last_resort: u32::MAX,
-                account: [0; 32],
-                is_known: false,
-            };
-            self.fingerprints.insert(FingerprintId(base), never);
-        }
-    }
-
-    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
-        self.keys.flush(changes);
-        self.fingerprints.flush(changes);
-    }
-
     /// Makes one prekey and gives its public half. Here and in [`Self::public`] only are there public halves,
     /// and both take them from what this step commits or an earlier one did: none leaves before its private one
     /// is on disk.
@@ -386,44 +351,6 @@ impl Prekeys {
         });
     }
 
-    /// Erases signed and last-resort prekeys whose successor is older than mail can be, and the
-    /// fingerprints that only they needed; and one-time prekeys that were given out as long ago.
-    pub(crate) fn drop_expired(&mut self, now: u64) {
-        for kind in [Kind::Signed, Kind::LastResort] {
-            let all: Vec<_> = self.keys.iter().filter(|(id, _)| id.0 == kind).collect();
-            let replaced_at = all.windows(2).map(|pair| (pair[0].0, pair[1].1.made_at));
-            let gone: Vec<_> = replaced_at
-                .filter(|(_, at)| now.saturating_sub(*at) > OLD_PREKEY_LIFETIME)
-                .map(|(id, _)| id)
-                .collect();
-            for id in gone {
-                self.keys.remove(id);
-            }
-        }
-        self.drop_gone(now);
-        let is_possible = |fingerprint: &Fingerprint| {
-            let unknown = fingerprint.signed_prekey == u32::MAX;
-            unknown
-                || (self
-                    .keys
-                    .get(PrekeyId(Kind::Signed, fingerprint.signed_prekey))
-                    .is_some()
-                    && self
-                        .keys
-                        .get(PrekeyId(Kind::LastResort, fingerprint.last_resort))
-                        .is_some())
-        };
-        let gone: Vec<_> = self
-            .fingerprints
-            .iter()
-            .filter(|(_, fingerprint)| !is_possible(fingerprint))
-            .map(|(id, _)| id)
-            .collect();
-        for id in gone {
-            self.fingerprints.remove(id);
-        }
-    }
-
     /// Erases everything: the account they were for was never accepted.
     pub(crate) fn clear(&mut self) {
         let all: Vec<_> = self.keys.keys().collect();
@@ -463,4 +390,84 @@ fn claimed_account(initial: &InitialMessage<'_>) -> [u8; 32] {
 /// Whether the handshake used a key that is erased with it, so that it cannot be accepted twice.
 fn is_one_time(initial: &InitialMessage<'_>) -> bool {
     initial.one_time_prekey_id().is_some() || initial.kem_kind() == KemKind::OneTime
+}
+
+impl Room for Prekeys {
+    fn takes(&self, table: Table, key: &Key) -> bool {
+        let is_others = matches!(key.0.first(), Some(&WAITING | &REQUEST));
+        table == Table::Prekeys && !is_others
+    }
+
+    fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
+        if let Some(id) = PrekeyId::from_key(key) {
+            self.keys.load(id, Prekey::decode(value)?);
+        } else {
+            let base = key
+                .0
+                .strip_prefix(&[FINGERPRINT])
+                .ok_or(RecordError::Damaged)?;
+            let id = FingerprintId(records::fixed(base)?);
+            self.fingerprints.load(id, Fingerprint::decode(value)?);
+        }
+        Ok(())
+    }
+
+    fn erase(&mut self, key: &Key) {
+        if let Some(id) = PrekeyId::from_key(key) {
+            self.keys.erase(id);
+        } else if let Some(base) = key.0.strip_prefix(&[FINGERPRINT])
+            && let Ok(base) = records::fixed(base)
+        {
+            let never = Fingerprint {
+                signed_prekey: u32::MAX,
+                last_resort: u32::MAX,
+                account: [0; 32],
+                is_known: false,
+            };
+            self.fingerprints.insert(FingerprintId(base), never);
+        }
+    }
+
+    fn flush(&mut self, changes: &mut Vec<Change>) {
+        self.keys.flush(changes);
+        self.fingerprints.flush(changes);
+    }
+
+    /// Erases signed and last-resort prekeys whose successor is older than mail can be, and the
+    /// fingerprints that only they needed; and one-time prekeys that were given out as long ago.
+    fn drop_expired(&mut self, now: u64) {
+        for kind in [Kind::Signed, Kind::LastResort] {
+            let all: Vec<_> = self.keys.iter().filter(|(id, _)| id.0 == kind).collect();
+            let replaced_at = all.windows(2).map(|pair| (pair[0].0, pair[1].1.made_at));
+            let gone: Vec<_> = replaced_at
+                .filter(|(_, at)| now.saturating_sub(*at) > OLD_PREKEY_LIFETIME)
+                .map(|(id, _)| id)
+                .collect();
+            for id in gone {
+                self.keys.remove(id);
+            }
+        }
+        self.drop_gone(now);
+        let is_possible = |fingerprint: &Fingerprint| {
+            let unknown = fingerprint.signed_prekey == u32::MAX;
+            unknown
+                || (self
+                    .keys
+                    .get(PrekeyId(Kind::Signed, fingerprint.signed_prekey))
+                    .is_some()
+                    && self
+                        .keys
+                        .get(PrekeyId(Kind::LastResort, fingerprint.last_resort))
+                        .is_some())
+        };
+        let gone: Vec<_> = self
+            .fingerprints
+            .iter()
+            .filter(|(_, fingerprint)| !is_possible(fingerprint))
+            .map(|(id, _)| id)
+            .collect();
+        for id in gone {
+            self.fingerprints.remove(id);
+        }
+    }
 }

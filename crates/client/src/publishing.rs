@@ -10,6 +10,7 @@ use crate::engine::Engine;
 use crate::error::AlertCode;
 use crate::limits::{PREKEY_ID_JUMP, REPAIR_COST};
 use crate::prekeys::{Kind, PrekeyId};
+use crate::rooms::Room;
 use crate::turn::Turn;
 
 /// The one-time kinds, in the order of the arrays below.
@@ -26,7 +27,7 @@ pub(crate) struct Publishing {
     /// The request under way, and how many one-time keys it has.
     pending: Option<(u32, [usize; 2])>,
     /// Nothing may be uploaded before.
-    pub(crate) due: Option<u64>,
+    due: Option<u64>,
     /// The user knows that the relay does not keep this device's keys.
     told: bool,
 }
@@ -41,17 +42,6 @@ struct Has {
 }
 
 impl Publishing {
-    pub(crate) fn forget_connection(&mut self) {
-        *self = Self {
-            told: self.told,
-            ..Self::default()
-        };
-    }
-
-    pub(crate) fn is_answered(&self) -> bool {
-        self.pending.is_none()
-    }
-
     pub(crate) fn on_published(&mut self, request: u32) {
         let Some((_, uploaded)) = self.pending.take_if(|(pending, _)| *pending == request) else {
             return;
@@ -62,6 +52,27 @@ impl Publishing {
                 has.unsure[i] -= uploaded;
             }
         }
+    }
+}
+
+impl Room for Publishing {
+    fn due(&self, is_online: bool) -> Option<u64> {
+        self.due.filter(|_| is_online)
+    }
+
+    fn clock_went_back(&mut self, by: u64) {
+        self.due = self.due.map(|due| due.saturating_sub(by));
+    }
+
+    fn connection_lost(&mut self) {
+        *self = Self {
+            told: self.told,
+            ..Self::default()
+        };
+    }
+
+    fn is_idle(&self) -> bool {
+        self.pending.is_none()
     }
 }
 

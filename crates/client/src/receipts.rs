@@ -11,12 +11,13 @@ use crate::limits::{
     ANSWER_INTERVAL, KEPT_RUNS, MAX_RECEIPTS_PER_STEP, RECEIPT_BATCH, RECEIPT_DELAY,
 };
 use crate::ranges::RangeSet;
+use crate::rooms::Room;
 use crate::turn::Turn;
 
 /// When receipts go out next.
 #[derive(Default)]
 pub(crate) struct Receipts {
-    pub(crate) due: Option<u64>,
+    due: Option<u64>,
     gathered: usize,
 }
 
@@ -42,6 +43,20 @@ impl Receipts {
     /// No more is to be expected right now.
     pub(crate) fn hurry(&mut self, now: u64) {
         self.due = Some(now);
+    }
+}
+
+impl Room for Receipts {
+    fn due(&self, is_online: bool) -> Option<u64> {
+        self.due.filter(|_| is_online)
+    }
+
+    fn clock_went_back(&mut self, by: u64) {
+        self.due = self.due.map(|due| due.saturating_sub(by));
+    }
+
+    fn is_idle(&self) -> bool {
+        self.due.is_none()
     }
 }
 

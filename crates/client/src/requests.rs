@@ -10,6 +10,7 @@ use crate::error::AlertCode;
 use crate::ids::ContactId;
 use crate::limits::{MAIL_LIFETIME, MAX_CONVERSATIONS, MAX_REQUEST_BYTES, MAX_REQUESTS};
 use crate::records::{self, Record, RecordError};
+use crate::rooms::Room;
 use crate::sorted::SortedSet;
 use crate::store::{Change, Key, Table};
 use crate::tracked::{Numbered, Tracked};
@@ -65,22 +66,6 @@ impl Requests {
         Self(Tracked::new(Table::Prekeys))
     }
 
-    pub(crate) fn load(&mut self, key: &Key, bytes: &[u8]) -> Result<(), RecordError> {
-        let number = Number::from_key(key).ok_or(RecordError::Damaged)?;
-        self.0.load(number, Request::decode(bytes)?);
-        Ok(())
-    }
-
-    pub(crate) fn set_aside(&mut self, key: &Key) {
-        if let Some(number) = Number::from_key(key) {
-            self.0.erase(number);
-        }
-    }
-
-    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
-        self.0.flush(changes);
-    }
-
     /// Whether there is room for one more, which then waits.
     fn keep(&mut self, request: Request) -> bool {
         let all = || self.0.iter().map(|(_, it)| it);
@@ -97,15 +82,36 @@ impl Requests {
         true
     }
 
-    /// Erases what no prekey can open any more.
-    pub(crate) fn drop_expired(&mut self, now: u64) {
-        self.remove_where(|it| now.saturating_sub(it.came_at) > MAIL_LIFETIME);
-    }
-
     fn remove_where(&mut self, which: impl Fn(&Request) -> bool) -> Vec<Request> {
         let all = self.0.iter();
         let gone: Vec<_> = all.filter(|(_, it)| which(it)).map(|(n, _)| n).collect();
         gone.into_iter().filter_map(|n| self.0.remove(n)).collect()
+    }
+}
+
+impl Room for Requests {
+    fn takes(&self, table: Table, key: &Key) -> bool {
+        table == Table::Prekeys && key.0.first() == Some(&REQUEST)
+    }
+
+    fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
+        let number = Number::from_key(key).ok_or(RecordError::Damaged)?;
+        self.0.load(number, Request::decode(value)?);
+        Ok(())
+    }
+
+    fn erase(&mut self, key: &Key) {
+        if let Some(number) = Number::from_key(key) {
+            self.0.erase(number);
+        }
+    }
+
+    fn flush(&mut self, changes: &mut Vec<Change>) {
+        self.0.flush(changes);
+    }
+
+    fn drop_expired(&mut self, now: u64) {
+        self.remove_where(|it| now.saturating_sub(it.came_at) > MAIL_LIFETIME);
     }
 }
 

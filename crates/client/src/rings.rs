@@ -5,6 +5,7 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::records::{self, Record, RecordError};
+use crate::rooms::Room;
 use crate::sorted::SortedSet;
 use crate::store::{Change, Key, Table};
 
@@ -71,22 +72,6 @@ impl Ring {
         }
     }
 
-    /// Takes a record if it is this ring's.
-    pub(crate) fn load(&mut self, key: &Key, bytes: &[u8]) -> Result<bool, RecordError> {
-        let Some(rest) = key.0.strip_prefix(self.name.as_bytes()) else {
-            return Ok(false);
-        };
-        let at = usize::from(u16::from_be_bytes(records::fixed(rest)?));
-        let block = Block::decode(bytes)?;
-        if at >= self.blocks.len() || block.ids.len() as u64 > self.per_block {
-            return Err(RecordError::Damaged);
-        }
-        self.next = self.next.max(block.first + block.ids.len() as u64);
-        self.ids.extend(block.ids.iter().copied());
-        self.blocks[at] = block;
-        Ok(true)
-    }
-
     pub(crate) fn contains(&self, id: &Id) -> bool {
         self.ids.contains(id)
     }
@@ -109,8 +94,28 @@ impl Ring {
         self.next += 1;
         self.changed.insert(at);
     }
+}
 
-    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
+impl Room for Ring {
+    fn takes(&self, table: Table, key: &Key) -> bool {
+        table == Table::Meta && key.0.starts_with(self.name.as_bytes())
+    }
+
+    fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
+        let rest = key.0.strip_prefix(self.name.as_bytes());
+        let rest = rest.ok_or(RecordError::Damaged)?;
+        let at = usize::from(u16::from_be_bytes(records::fixed(rest)?));
+        let block = Block::decode(value)?;
+        if at >= self.blocks.len() || block.ids.len() as u64 > self.per_block {
+            return Err(RecordError::Damaged);
+        }
+        self.next = self.next.max(block.first + block.ids.len() as u64);
+        self.ids.extend(block.ids.iter().copied());
+        self.blocks[at] = block;
+        Ok(())
+    }
+
+    fn flush(&mut self, changes: &mut Vec<Change>) {
         for at in std::mem::take(&mut self.changed) {
             let number = u16::try_from(at).expect("a ring has few blocks");
             let key = [self.name.as_bytes(), &number.to_be_bytes()].concat();
@@ -143,7 +148,7 @@ mod tests {
         }
         let mut loaded = Ring::new(ring.name, ring.blocks.len() as u64, ring.per_block);
         for (key, bytes) in disk.iter() {
-            assert_eq!(loaded.load(key, bytes), Ok(true));
+            assert_eq!(loaded.load(key, bytes), Ok(()));
         }
         loaded
     }
@@ -169,7 +174,8 @@ mod tests {
     #[test]
     fn a_record_of_another_kind_is_not_taken() {
         let mut ring = Ring::new("seen", 4, 8);
-        assert_eq!(ring.load(&Key(b"other".to_vec()), b""), Ok(false));
+        assert!(!ring.takes(Table::Meta, &Key(b"other".to_vec())));
+        assert!(ring.takes(Table::Meta, &Key(b"seen\0\0".to_vec())));
         assert_eq!(
             ring.load(&Key(b"seen\0\0".to_vec()), b""),
             Err(RecordError::Damaged)

@@ -13,6 +13,7 @@ use crate::limits::{
     STRANGER_LOOKUP_INTERVAL,
 };
 use crate::records::{self, Record, RecordError};
+use crate::rooms::Room;
 use crate::sorted::SortedSet;
 use crate::store::{Change, Key, Table};
 use crate::tracked::{Numbered, Tracked};
@@ -89,30 +90,6 @@ impl Strangers {
         }
     }
 
-    pub(crate) fn load(&mut self, key: &Key, bytes: &[u8]) -> Result<(), RecordError> {
-        let number = Number::from_key(key).ok_or(RecordError::Damaged)?;
-        self.waiting.load(number, Waiting::decode(bytes)?);
-        Ok(())
-    }
-
-    pub(crate) fn set_aside(&mut self, key: &Key) {
-        if let Some(number) = Number::from_key(key) {
-            self.waiting.erase(number);
-        }
-    }
-
-    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
-        self.waiting.flush(changes);
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiting.len() == 0
-    }
-
-    pub(crate) fn forget_connection(&mut self) {
-        self.alerts = 0;
-    }
-
     pub(crate) fn take(&mut self, username: &Username, envelope: &[u8], now: u64) -> Taken {
         let names = self.names();
         if !names.contains(username) && names.len() >= MAX_STRANGER_NAMES {
@@ -138,11 +115,6 @@ impl Strangers {
         self.remove_where(|waiting| waiting.username == *username)
     }
 
-    /// Erases what no prekey can open any more.
-    pub(crate) fn drop_expired(&mut self, now: u64) {
-        self.remove_where(|waiting| now.saturating_sub(waiting.came_at) > MAIL_LIFETIME);
-    }
-
     fn remove_where(&mut self, which: impl Fn(&Waiting) -> bool) -> Vec<Vec<u8>> {
         let all = self.waiting.iter();
         let gone: Vec<_> = all.filter(|(_, w)| which(w)).map(|(n, _)| n).collect();
@@ -155,6 +127,40 @@ impl Strangers {
             .iter()
             .map(|(_, w)| w.username.clone())
             .collect()
+    }
+}
+
+impl Room for Strangers {
+    fn takes(&self, table: Table, key: &Key) -> bool {
+        table == Table::Prekeys && key.0.first() == Some(&WAITING)
+    }
+
+    fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
+        let number = Number::from_key(key).ok_or(RecordError::Damaged)?;
+        self.waiting.load(number, Waiting::decode(value)?);
+        Ok(())
+    }
+
+    fn erase(&mut self, key: &Key) {
+        if let Some(number) = Number::from_key(key) {
+            self.waiting.erase(number);
+        }
+    }
+
+    fn flush(&mut self, changes: &mut Vec<Change>) {
+        self.waiting.flush(changes);
+    }
+
+    fn connection_lost(&mut self) {
+        self.alerts = 0;
+    }
+
+    fn is_idle(&self) -> bool {
+        self.waiting.len() == 0
+    }
+
+    fn drop_expired(&mut self, now: u64) {
+        self.remove_where(|waiting| now.saturating_sub(waiting.came_at) > MAIL_LIFETIME);
     }
 }
 

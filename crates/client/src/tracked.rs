@@ -1,7 +1,8 @@
 //! A table of the store in memory, which knows what changed: at the end of a step, each changed record
 //! is one change to commit. This is how memory and disk stay equal without anyone thinking of it.
 
-use crate::records::Record;
+use crate::records::{Record, RecordError};
+use crate::rooms::Room;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::store::{Change, Key, Table};
 
@@ -143,6 +144,7 @@ pub(crate) struct Kept<T> {
     key: &'static str,
     value: T,
     changed: bool,
+    is_there: bool,
 }
 
 impl<T: Record> Kept<T> {
@@ -151,6 +153,7 @@ impl<T: Record> Kept<T> {
             key,
             value,
             changed: false,
+            is_there: false,
         }
     }
 
@@ -164,7 +167,24 @@ impl<T: Record> Kept<T> {
         &mut self.value
     }
 
-    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
+    /// Whether it was in the store.
+    pub(crate) const fn is_there(&self) -> bool {
+        self.is_there
+    }
+}
+
+impl<T: Record> Room for Kept<T> {
+    fn takes(&self, table: Table, key: &Key) -> bool {
+        table == Table::Meta && key.0 == self.key.as_bytes()
+    }
+
+    fn load(&mut self, _: &Key, value: &[u8]) -> Result<(), RecordError> {
+        self.value = T::decode(value)?;
+        self.is_there = true;
+        Ok(())
+    }
+
+    fn flush(&mut self, changes: &mut Vec<Change>) {
         if std::mem::take(&mut self.changed) {
             changes.push(Change::Put {
                 table: Table::Meta,

@@ -16,6 +16,7 @@ use crate::ids::ConversationId;
 use crate::limits::MAX_KNOWN_TAGS;
 use crate::ranges::RangeSet;
 use crate::records::{self, Record, RecordError};
+use crate::rooms::Room;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::store::{Change, Key, Table};
 use crate::tracked::{RecordKey, Tracked};
@@ -254,28 +255,6 @@ impl Channels {
         }
     }
 
-    /// Takes a record as it was read; [`Self::index_loaded`] comes after the last one.
-    pub(crate) fn load(&mut self, device: DeviceAddress, channel: Channel) {
-        self.table.load(device, channel);
-    }
-
-    pub(crate) fn index_loaded(&mut self) {
-        let all = || self.table.iter();
-        let tags = all().flat_map(|(device, it)| it.tags.iter().map(move |tag| (*tag, device)));
-        self.by_tag = tags.collect();
-        let owed = all().filter(|(_, it)| it.receipt_due);
-        self.owed = owed.map(|(device, _)| device).collect();
-    }
-
-    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
-        self.table.flush(changes);
-    }
-
-    /// Erases a damaged record from the store.
-    pub(crate) fn erase(&mut self, device: DeviceAddress) {
-        self.table.erase(device);
-    }
-
     pub(crate) fn get(&self, device: DeviceAddress) -> Option<&Channel> {
         self.table.get(device)
     }
@@ -380,5 +359,35 @@ impl Channels {
     /// Who is owed a receipt.
     pub(crate) fn owed(&self) -> Vec<DeviceAddress> {
         self.owed.iter().copied().collect()
+    }
+}
+
+impl Room for Channels {
+    fn takes(&self, table: Table, key: &Key) -> bool {
+        table == Table::Contacts && device_from_key(key).is_some()
+    }
+
+    fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
+        let device = device_from_key(key).ok_or(RecordError::Damaged)?;
+        self.table.load(device, Channel::decode(value)?);
+        Ok(())
+    }
+
+    fn index_loaded(&mut self) {
+        let all = || self.table.iter();
+        let tags = all().flat_map(|(device, it)| it.tags.iter().map(move |tag| (*tag, device)));
+        self.by_tag = tags.collect();
+        let owed = all().filter(|(_, it)| it.receipt_due);
+        self.owed = owed.map(|(device, _)| device).collect();
+    }
+
+    fn erase(&mut self, key: &Key) {
+        if let Some(device) = device_from_key(key) {
+            self.table.erase(device);
+        }
+    }
+
+    fn flush(&mut self, changes: &mut Vec<Change>) {
+        self.table.flush(changes);
     }
 }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::account::wire_address;
 use crate::limits::{MAX_OLD_SESSIONS, OLD_SESSION_LIFETIME};
 use crate::records::{self, Record, RecordError};
+use crate::rooms::Room;
 use crate::sorted::SortedSet;
 use crate::store::{Change, Key, Table};
 use crate::tracked::{RecordKey, Tracked};
@@ -101,26 +102,6 @@ impl Sessions {
             by_device: SortedSet::new(),
             base_keys: SortedSet::new(),
         }
-    }
-
-    /// Takes a record as it was read; [`Self::index_loaded`] comes after the last one.
-    pub(crate) fn load(&mut self, tag: SessionTag, slot: Slot) {
-        self.table.load(tag, slot);
-    }
-
-    pub(crate) fn index_loaded(&mut self) {
-        let all = || self.table.iter();
-        self.by_device = all().map(|(tag, slot)| (slot.device(), tag)).collect();
-        self.base_keys = all().map(|(_, slot)| slot.session.base_key()).collect();
-    }
-
-    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
-        self.table.flush(changes);
-    }
-
-    /// Erases a damaged record from the store.
-    pub(crate) fn erase(&mut self, tag: SessionTag) {
-        self.table.erase(tag);
     }
 
     pub(crate) fn get(&self, tag: SessionTag) -> Option<&Slot> {
@@ -223,6 +204,38 @@ impl Sessions {
                 slot.retired = true;
             }
         }
+    }
+}
+
+impl Room for Sessions {
+    fn takes(&self, table: Table, _: &Key) -> bool {
+        table == Table::Sessions
+    }
+
+    fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
+        let slot = Slot::decode(value)?;
+        let tag = slot.session.tag();
+        if tag.as_bytes() != key.0.as_slice() {
+            return Err(RecordError::Damaged);
+        }
+        self.table.load(tag, slot);
+        Ok(())
+    }
+
+    fn index_loaded(&mut self) {
+        let all = || self.table.iter();
+        self.by_device = all().map(|(tag, slot)| (slot.device(), tag)).collect();
+        self.base_keys = all().map(|(_, slot)| slot.session.base_key()).collect();
+    }
+
+    fn erase(&mut self, key: &Key) {
+        if let Ok(tag) = records::fixed(&key.0) {
+            self.table.erase(SessionTag::from_bytes(tag));
+        }
+    }
+
+    fn flush(&mut self, changes: &mut Vec<Change>) {
+        self.table.flush(changes);
     }
 }
 

@@ -12,8 +12,10 @@ use crate::ids::ConversationId;
 use crate::limits::{
     KEPT_LIFETIME, MAX_DROPPED_PER_STEP, MAX_KEPT_BYTES, MAX_KEPT_TEXTS, MAX_OUTBOX_TEXTS,
 };
+use crate::records::{Record, RecordError};
+use crate::rooms::Room;
 use crate::sorted::{SortedMap, SortedSet};
-use crate::store::{Change, Table};
+use crate::store::{Change, Key, Table};
 use crate::tracked::Tracked;
 
 /// All entries in order, and by what they are looked up.
@@ -44,21 +46,6 @@ impl Outbox {
             kept: SortedSet::new(),
             kept_bytes: 0,
         }
-    }
-
-    /// Takes an entry as it was read.
-    pub(crate) fn load(&mut self, id: EntryId, entry: Entry) {
-        self.index(id, &entry);
-        self.entries.load(id, entry);
-    }
-
-    /// Erases a damaged entry from the store.
-    pub(crate) fn erase(&mut self, id: EntryId) {
-        self.entries.erase(id);
-    }
-
-    pub(crate) fn flush(&mut self, changes: &mut Vec<Change>) {
-        self.entries.flush(changes);
     }
 
     fn index(&mut self, id: EntryId, entry: &Entry) {
@@ -238,7 +225,7 @@ impl Outbox {
     }
 
     /// The same for those that are too old. False where some are left for another step.
-    pub(crate) fn drop_expired(&mut self, now: u64) -> bool {
+    pub(crate) fn drop_old(&mut self, now: u64) -> bool {
         for _ in 0..MAX_DROPPED_PER_STEP {
             let oldest = self.kept.first().copied();
             let at = oldest.and_then(|id| Some((id, self.entries.get(id)?.at)));
@@ -248,6 +235,30 @@ impl Outbox {
             }
         }
         false
+    }
+}
+
+impl Room for Outbox {
+    fn takes(&self, table: Table, _: &Key) -> bool {
+        table == Table::Outbox
+    }
+
+    fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
+        let id = EntryId::from_key(key).ok_or(RecordError::Damaged)?;
+        let entry = Entry::decode(value)?;
+        self.index(id, &entry);
+        self.entries.load(id, entry);
+        Ok(())
+    }
+
+    fn erase(&mut self, key: &Key) {
+        if let Some(id) = EntryId::from_key(key) {
+            self.entries.erase(id);
+        }
+    }
+
+    fn flush(&mut self, changes: &mut Vec<Change>) {
+        self.entries.flush(changes);
     }
 }
 
@@ -330,9 +341,9 @@ mod tests {
             outbox.drop_surplus();
         }
         assert!(outbox.kept_bytes <= MAX_KEPT_BYTES && outbox.kept.len() > 60);
-        assert!(outbox.drop_expired(KEPT_LIFETIME));
+        assert!(outbox.drop_old(KEPT_LIFETIME));
         assert!(outbox.kept.len() > 60, "not a moment too early");
-        assert!(outbox.drop_expired(KEPT_LIFETIME + 1));
+        assert!(outbox.drop_old(KEPT_LIFETIME + 1));
         assert_eq!((outbox.kept.len(), outbox.kept_bytes), (0, 0));
     }
 }
