@@ -15,11 +15,13 @@ pub(super) async fn serve(
     mut socket: Box<Socket>,
     mut place: Place,
 ) {
-    let mut closing = relay.admission().closing();
     // What is needed for a moment only does not lie in a connection's memory for hours.
-    let admitted = tokio::select! {
-        admitted = Box::pin(authenticate::admit(&relay, &peer, &mut socket, &mut place)) => admitted,
-        _ = closing.wait_for(|closing| *closing) => Err(End::Restart),
+    let admitted = {
+        let mut closing = relay.admission().closing();
+        tokio::select! {
+            admitted = Box::pin(authenticate::admit(&relay, &peer, &mut socket, &mut place)) => admitted,
+            _ = closing.wait_for(|closing| *closing) => Err(End::Restart),
+        }
     };
     let end = match admitted {
         Ok(admitted) => {
