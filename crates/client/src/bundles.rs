@@ -76,7 +76,8 @@ impl Engine {
             Session::initiate(&own.device, keys, turn.rng).ok()
         });
         let Some(session) = session else {
-            return self.refuse_keys(id, is_old, turn);
+            self.tell_refused(id, is_old, turn);
+            return self.fail_device(device, turn);
         };
         let tag = session.tag();
         self.sessions.insert(tag, Slot::new(session, turn.now));
@@ -92,13 +93,17 @@ impl Engine {
     /// The keys are not signed by this person, or are by an old list of their devices: say so, send
     /// nothing.
     pub(crate) fn refuse_keys(&mut self, contact: ContactId, is_old: bool, turn: &mut Turn<'_>) {
+        self.tell_refused(contact, is_old, turn);
+        self.fail_all(contact, turn);
+    }
+
+    fn tell_refused(&self, contact: ContactId, is_old: bool, turn: &mut Turn<'_>) {
         if let Some(username) = self.contacts.username(contact) {
             turn.alert(match is_old {
                 true => AlertCode::DevicesRefused { username },
                 false => AlertCode::KeysRefused { username },
             });
         }
-        self.fail_all(contact, turn);
     }
 
     pub(crate) fn on_no_bundle(
@@ -116,9 +121,10 @@ impl Engine {
                 // A bundle that came before may have brought a list without this device.
                 if let Some(contact) = self.contacts.pinned(&device.account.0)
                     && let Some(known) = self.contacts.get(contact)
-                    && known.devices().contains(&device)
+                    && let devices = known.devices()
+                    && (devices.is_empty() || devices.contains(&device))
                 {
-                    self.refresh(contact);
+                    self.refresh_because_of(device, contact);
                 }
             }
             BundleRefusal::RateLimited | BundleRefusal::Unavailable => {

@@ -168,12 +168,13 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {
         let contact = self.contact_in(conversation)?;
-        let known = self.conversations.get(conversation);
-        let number = known.and_then(|it| it.own.number_at(position));
-        let text = number.and_then(|number| self.outbox.text(conversation, number));
         let is_refused = |part: &Part| part.state == PartState::Refused;
-        let refused = text.filter(|(_, entry)| entry.parts().iter().any(is_refused));
-        let Some(id) = refused.map(|(id, _)| id) else {
+        let mut texts = self.outbox.texts_of(conversation).into_iter();
+        let refused = texts.find(|id| {
+            let entry = self.outbox.get(*id);
+            entry.is_some_and(|it| it.position == position && it.parts().iter().any(is_refused))
+        });
+        let Some(id) = refused else {
             return self.retry_lost(conversation, position, turn);
         };
         self.outbox.change(id, |parts| {

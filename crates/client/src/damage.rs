@@ -15,7 +15,7 @@ use crate::event::NoticeCause;
 use crate::ids::{ContactId, ConversationId};
 use crate::outbox::EntryId;
 use crate::records::RecordError;
-use crate::store::{Key, Table};
+use crate::store::{Change, Key, Table};
 use crate::turn::Turn;
 
 /// A record that could not be read.
@@ -65,6 +65,9 @@ impl Engine {
         for Damage { table, key } in std::mem::take(&mut self.damage) {
             if let Some(room) = self.rooms().find(|room| room.takes(table, &key)) {
                 room.erase(&key);
+            } else {
+                let key = key.clone();
+                turn.changes.push(Change::Delete { table, key });
             }
             let conversation = match table {
                 Table::Contacts => match (ContactId::from_key(&key), device_from_key(&key)) {
@@ -130,6 +133,8 @@ impl Engine {
             if let Ok(account) = AccountKey::from_bytes(&device.account.0) {
                 self.drop_aside(id, account);
             }
+            let next = self.conversations.get(id).map_or(1, |it| it.next_number);
+            self.channels.ensure(device, id, next);
             return Some(id);
         }
         self.channels.ensure(device, id, 1);

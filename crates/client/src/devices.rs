@@ -146,19 +146,19 @@ impl Engine {
             let was_refused = entry.is_refused();
             self.outbox.change(id, |parts| {
                 parts.retain(|part| !is_gone(part));
-                if !is_there {
+                if !is_there && !was_stored {
                     parts.extend(listed.iter().map(|device| Part {
                         state: match was_refused {
                             true => PartState::Refused,
                             false => PartState::Wanted,
                         },
-                        ..Part::wanted(*device, was_stored)
+                        ..Part::wanted(*device, false)
                     }));
                 }
             });
             if !is_there {
                 for device in listed.iter() {
-                    self.owe(*device, id);
+                    self.owe(*device, id, was_stored);
                 }
             }
         }
@@ -172,8 +172,9 @@ impl Engine {
         conversation.is_some_and(|it| it.delivered.contains(id.number))
     }
 
-    /// A device is owed a text from before it was there, and nothing else from then.
-    fn owe(&mut self, device: DeviceAddress, id: EntryId) {
+    /// A device is owed a text from before it was there, and nothing else from then. One that the relay
+    /// had for another is sent again at the pace of all that is.
+    fn owe(&mut self, device: DeviceAddress, id: EntryId, is_sent_again: bool) {
         let next = self.conversations.get(id.conversation);
         let next = next.map_or(1, |conversation| conversation.next_number);
         self.channels.ensure(device, id.conversation, next);
@@ -186,6 +187,10 @@ impl Engine {
                 stream.owed_from = id.number;
             }
             stream.given_up.remove(id.number);
+            if is_sent_again {
+                channel.repair.retry(id.number);
+                self.trouble(device);
+            }
         }
     }
 }

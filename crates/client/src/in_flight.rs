@@ -3,7 +3,6 @@
 
 use pawl_wire::{DeviceAddress, MessageId};
 
-use crate::ids::ContactId;
 use crate::limits::{RESUBMIT_FIRST, RESUBMIT_LAST, backoff};
 use crate::outbox::EntryId;
 use crate::rooms::Room;
@@ -18,8 +17,8 @@ pub(crate) struct Sending {
     held: SortedMap<DeviceAddress, Hold>,
     /// When each of them may be tried again, the soonest first.
     held_until: SortedSet<(u64, DeviceAddress)>,
-    /// People to whom nothing goes out by itself: no receipts, until they or the user give a reason.
-    pub(crate) given_up: SortedSet<ContactId>,
+    /// Devices to which nothing goes out by itself: no receipts, until they or the user give a reason.
+    pub(crate) given_up: SortedSet<DeviceAddress>,
 }
 
 /// After refusals: nothing is sent to this device until then.
@@ -31,8 +30,8 @@ struct Hold {
 }
 
 impl Sending {
-    pub(crate) fn is_given_up(&self, contact: ContactId) -> bool {
-        self.given_up.contains(&contact)
+    pub(crate) fn is_given_up(&self, device: DeviceAddress) -> bool {
+        self.given_up.contains(&device)
     }
 
     /// Waits before the next attempt, at least as long as the relay says.

@@ -2,7 +2,7 @@
 //! whether somebody's devices or account changed. The answer is believed only where it is signed.
 
 use pawl_protocol::{AccountKey, AccountRecord, VerifiedAccountRecord};
-use pawl_wire::{ClientFrame, Username};
+use pawl_wire::{ClientFrame, DeviceAddress, Username};
 
 use crate::bundles::Claims;
 use crate::command::CommandId;
@@ -24,6 +24,8 @@ pub(crate) struct Lookups {
     starting: SortedMap<CommandId, Username>,
     /// People whose devices or account the relay says are no longer there.
     refreshing: SortedSet<ContactId>,
+    /// Devices that the relay says it does not know.
+    unknown: SortedSet<DeviceAddress>,
     /// Those of them whose names are still to be asked for.
     to_refresh: SortedSet<ContactId>,
     pub(crate) claims: Claims,
@@ -111,6 +113,12 @@ impl Engine {
         }
     }
 
+    /// The same, since the relay does not know one of their devices.
+    pub(crate) fn refresh_because_of(&mut self, device: DeviceAddress, contact: ContactId) {
+        self.lookups.unknown.insert(device);
+        self.refresh(contact);
+    }
+
     /// Asks whether names that changed hands still are those others'.
     pub(crate) fn refresh_changed(&mut self) {
         for contact in self.contacts.changed().collect::<Vec<_>>() {
@@ -149,6 +157,7 @@ impl Engine {
         self.lookups.claims.clear();
         self.lookups.refreshing.clear();
         self.lookups.to_refresh.clear();
+        self.lookups.unknown.clear();
         for (id, _) in std::mem::take(&mut self.lookups.starting) {
             self.done(id, Err(error.clone()), turn);
         }
@@ -223,7 +232,12 @@ impl Engine {
         let contact = self.counters.edit().next_contact();
         let id = self.free_id(&record.account());
         let account = record.account();
-        let mut conversation = Conversation::new(contact, username.clone(), account, 1);
+        // Where records were lost, lines and numbers of before are still there: none can be as high as
+        // the time.
+        let is_known =
+            !self.outbox.texts_of(id).is_empty() || !self.channels.of_account(&account).is_empty();
+        let first = if is_known { turn.now } else { 1 };
+        let mut conversation = Conversation::new(contact, username.clone(), account, first);
         conversation.active_at = turn.now;
         conversation.list_version = record.version();
         let mut new = Contact::new(username, account, id);
@@ -268,7 +282,11 @@ impl Engine {
                 // The relay contradicts itself, and a retry does not help; unless it is a session that says
                 // to be with a device which was never there.
                 if !self.end_unlisted(id, record) {
-                    self.fail_all(id, turn);
+                    for device in &devices {
+                        if self.lookups.unknown.contains(device) {
+                            self.fail_device(*device, turn);
+                        }
+                    }
                 }
             }
             Answer::Account(record) => {
@@ -278,6 +296,7 @@ impl Engine {
             }
         }
         for device in devices {
+            self.lookups.unknown.remove(&device);
             self.wake(device);
         }
     }

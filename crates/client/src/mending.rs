@@ -172,8 +172,7 @@ impl Engine {
     /// Something of a device of the pinned account was opened: it is written to on that session, unless
     /// the session only receives, and at once.
     pub(crate) fn heard_on(&mut self, device: DeviceAddress, tag: SessionTag) {
-        let contact = self.contacts.pinned(&device.account.0);
-        if contact.is_some_and(|contact| self.sending.is_given_up(contact)) {
+        if self.sending.is_given_up(device) {
             self.trouble(device);
         }
         let only_receives = self.sessions.get(tag).is_none_or(|slot| slot.retired);

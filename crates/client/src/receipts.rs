@@ -3,6 +3,7 @@
 
 use pawl_wire::DeviceAddress;
 
+use crate::channel::Stream;
 use crate::content::Receipt;
 use crate::engine::Engine;
 use crate::event::MessageStatus;
@@ -85,10 +86,10 @@ impl Engine {
                 self.receipts.delay(turn.now);
                 break;
             }
-            written += 1;
             if self.outbox.has_signal(device) {
                 self.receipts.delay(turn.now);
             } else {
+                written += 1;
                 self.enqueue_receipt(device, None, turn.now);
             }
         }
@@ -99,7 +100,7 @@ impl Engine {
         let contact = self.contacts.pinned(&device.account.0);
         contact.is_some_and(|id| {
             let known = self.contacts.get(id);
-            known.is_some_and(|it| !it.is_changed()) && !self.sending.is_given_up(id)
+            known.is_some_and(|it| !it.is_changed()) && !self.sending.is_given_up(device)
         })
     }
 
@@ -187,8 +188,8 @@ impl Engine {
             .collect();
         conversation.delivered.extend(&delivered);
         conversation.read.extend(&read);
-        conversation.own.drop_settled(&conversation.read, KEPT_RUNS);
         let fresh = self.take_known(id, device, delivered, turn.now);
+        self.forget_settled(id);
         for range in fresh.iter() {
             for entry in self.outbox.texts_in(id, range) {
                 self.settle(entry, device);
@@ -198,6 +199,26 @@ impl Engine {
             self.show_receipt(id, number, position, before, turn);
         }
         self.on_asked(device, receipt, turn);
+    }
+
+    /// Positions of texts that were read, and that every device has or need not have, are not needed any
+    /// more.
+    fn forget_settled(&mut self, id: ConversationId) {
+        let contact = self.contacts.in_conversation(id);
+        let Some(contact) = contact.and_then(|contact| self.contacts.get(contact)) else {
+            return;
+        };
+        let devices = contact.devices().into_iter();
+        let streams = devices.filter_map(|device| self.channels.stream(device, id));
+        let settled: Vec<_> = streams.map(Stream::settled).collect();
+        if let Some(conversation) = self.conversations.edit(id) {
+            let read = conversation.read.clone();
+            let common = settled.iter().fold(read, |common, settled| {
+                let others = common.without(settled, u64::MAX);
+                common.without(&others, u64::MAX)
+            });
+            conversation.own.drop_settled(&common, KEPT_RUNS);
+        }
     }
 
     /// What a device has by its last word. Gives what it did not have before.
@@ -214,7 +235,7 @@ impl Engine {
             return delivered;
         };
         let repair = &mut channel.repair;
-        repair.keep_resent(|number| !delivered.contains(number));
+        repair.resent.keep(|number| !delivered.contains(number));
         let stream = channel.stream_mut(id);
         let fresh = delivered.without(&stream.known, u64::MAX);
         stream.delivered.extend(&delivered);

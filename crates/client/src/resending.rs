@@ -67,8 +67,8 @@ impl Engine {
         let Some(repair) = self.channels.repair(device) else {
             return;
         };
-        holes.truncate(repair.resends_left(turn.now));
-        let is_hopeless = |(number, _): &(u64, u64)| repair.is_hopeless(*number);
+        holes.truncate(repair.resent.left(turn.now));
+        let is_hopeless = |(number, _): &(u64, u64)| repair.resent.is_hopeless(*number);
         let (hopeless, holes): (Vec<_>, Vec<_>) = holes.into_iter().partition(is_hopeless);
         for (number, position) in hopeless {
             self.give_up(device, id, number, position, turn);
@@ -132,7 +132,7 @@ impl Engine {
     ) {
         if let Some(channel) = self.channels.edit(device) {
             channel.stream_mut(id).given_up.insert(number);
-            channel.repair.keep_resent(|resent| resent != number);
+            channel.repair.resent.keep(|resent| resent != number);
         }
         if let Some((entry, _)) = self.outbox.text(id, number) {
             self.outbox.drop_part(entry, device);
@@ -242,7 +242,7 @@ impl Engine {
         };
         match self.outbox.text(id, number).map(|(entry, _)| entry) {
             Some(entry) => self.outbox.want_again(entry, device),
-            None => self.enqueue_again(device, id, position, text, turn),
+            None => self.enqueue_again(device, id, (position, line.at), text),
         }
         self.wake(device);
     }
@@ -266,7 +266,7 @@ impl Engine {
             stream.give_up_delivered(number);
             return false;
         }
-        channel.repair.count_resent(number);
+        channel.repair.resent.count(number);
         if had_arrived {
             self.notice(id, NoticeCause::SentAgain, turn);
         }

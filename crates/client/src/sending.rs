@@ -58,13 +58,12 @@ impl Engine {
         &mut self,
         device: DeviceAddress,
         conversation: ConversationId,
-        position: u64,
+        (position, at): (u64, u64),
         text: Text,
-        turn: &Turn<'_>,
     ) {
         let number = text.number;
         let parts = vec![Part::wanted(device, true)];
-        let entry = Entry::new(position, turn.now, Content::Text(text), parts);
+        let entry = Entry::new(position, at, Content::Text(text), parts);
         match self.outbox.order_before(conversation, number) {
             Some(order) => {
                 let id = EntryId {
@@ -119,27 +118,25 @@ impl Engine {
         }
     }
 
-    /// Nobody of these devices is left alone any more: tries at once.
+    /// This device is left alone no longer: tries at once.
     pub(crate) fn release(&mut self, device: DeviceAddress) {
         self.sending.release(device);
-        if let Some(contact) = self.contacts.pinned(&device.account.0)
-            && self.sending.given_up.remove(&contact)
-        {
+        if self.sending.given_up.remove(&device) {
             self.mender.retry(device);
         }
         self.wake(device);
     }
 
-    /// The same for all devices of a person.
+    /// The same for all devices of a person, those included that are not known now.
     pub(crate) fn release_contact(&mut self, contact: ContactId) {
-        let was_given_up = self.sending.given_up.remove(&contact);
-        let known = self.contacts.get(contact);
-        for device in known.map_or_else(Vec::new, |contact| contact.devices()) {
+        let Some(known) = self.contacts.get(contact) else {
+            return;
+        };
+        let any = all_devices(AccountId(*known.account().as_bytes()));
+        for device in known.devices() {
             self.release(device);
-            if was_given_up {
-                self.mender.retry(device);
-            }
         }
+        self.wake(any);
     }
 
     /// Sends what may be sent, in order, until so much is under way that answers come first.
@@ -296,6 +293,7 @@ impl Engine {
             return;
         }
         self.outbox.set_state(id, device, PartState::Stored);
+        self.outbox.drop_refused(id);
         self.show_text(id, turn);
         self.outbox.drop_surplus();
         let stream = self.channels.stream(device, id.conversation);
@@ -318,16 +316,11 @@ impl Engine {
             if let PartState::Sealed { message_id, .. } = &part.state {
                 self.sending.in_flight.remove(message_id);
             }
-            self.outbox.drop_part(id, device);
+            self.outbox.settle(id, device);
         }
         // Nobody is asked whether a text that arrived is to be tried again: it is sent to the others
         // when they say that they lack it.
-        let is_refused = |part: &Part| part.state == PartState::Refused;
-        let entry = self.outbox.get(id);
-        if entry.is_some_and(|entry| entry.parts().iter().any(is_refused)) {
-            self.outbox
-                .change(id, |parts| parts.retain(|part| !is_refused(part)));
-        }
+        self.outbox.drop_refused(id);
     }
 
     /// How far a text has come is shown.
@@ -351,7 +344,9 @@ impl Engine {
         };
         let contact = self.contacts.in_conversation(id.conversation);
         match (cause, contact) {
-            (SubmitRefusal::UnknownRecipient, Some(contact)) => return self.refresh(contact),
+            (SubmitRefusal::UnknownRecipient, Some(contact)) => {
+                return self.refresh_because_of(device, contact);
+            }
             (SubmitRefusal::TooLarge, _) => {
                 self.refuse_part(id, device, turn);
                 return;
@@ -367,29 +362,37 @@ impl Engine {
         }
     }
 
-    /// Nothing to this person can go out by itself: the user decides when to try again. What their
-    /// devices are owed besides that is made anew when there is a reason to try.
+    /// Nothing to this person can go out by itself.
     pub(crate) fn fail_all(&mut self, contact: ContactId, turn: &mut Turn<'_>) {
-        self.sending.given_up.insert(contact);
         let Some(known) = self.contacts.get(contact) else {
             return;
         };
-        let (conversation, account) = (known.conversation(), *known.account().as_bytes());
-        for device in known.devices() {
-            for id in self.outbox.signals_to(device) {
-                self.outbox.remove(id);
-                self.channels.set_receipt_due(device, true);
-            }
+        let any = all_devices(AccountId(*known.account().as_bytes()));
+        for device in known.devices().into_iter().chain([any]) {
+            self.fail_device(device, turn);
         }
-        for id in self.outbox.texts_of(conversation) {
-            let entry = self.outbox.get(id);
-            let parts = entry.map_or_else(Vec::new, |entry| entry.parts().to_vec());
-            let is_theirs = |part: &&Part| {
-                let is_sent = matches!(part.state, PartState::Stored | PartState::Refused);
-                part.device.account.0 == account && !is_sent
+    }
+
+    /// Nothing to this device can go out by itself: the user decides when to try again. What it is owed
+    /// besides that is made anew when there is a reason to try. What is under way has its own answer.
+    pub(crate) fn fail_device(&mut self, device: DeviceAddress, turn: &mut Turn<'_>) {
+        self.sending.given_up.insert(device);
+        for id in self.outbox.signals_to(device) {
+            self.outbox.remove(id);
+            self.channels.set_receipt_due(device, true);
+        }
+        let mut from = EntryId::FIRST;
+        while let Some(id) = self.outbox.next_pending(device, from) {
+            from = id.next();
+            let part = self.outbox.get(id).and_then(|entry| entry.part(device));
+            let is_under_way = match part.map(|part| &part.state) {
+                Some(PartState::Sealed { message_id, .. }) => {
+                    self.sending.in_flight.contains(message_id)
+                }
+                _ => false,
             };
-            for part in parts.iter().filter(is_theirs) {
-                self.refuse_part(id, part.device, turn);
+            if !is_under_way {
+                self.refuse_part(id, device, turn);
             }
         }
     }

@@ -31,6 +31,11 @@ impl Engine {
         if known.account() == account {
             return self.give_back(contact, record, turn);
         }
+        let other = self.contacts.of_account(account.as_bytes());
+        if other.is_some_and(|other| other != contact) {
+            // Somebody else whom the user knows: they cannot be both.
+            return self.refuse_keys(contact, false, turn);
+        }
         let is_news = known.newest_account() != account;
         if self.contacts.move_last(contact, &account) {
             self.take_devices(contact, record);
@@ -185,7 +190,7 @@ impl Engine {
             let Some(entry) = self.outbox.get(id) else {
                 continue;
             };
-            if entry.is_stored() {
+            if entry.is_stored() || self.has_arrived(id) {
                 self.outbox.remove(id);
                 continue;
             }

@@ -3,6 +3,7 @@
 //! stream of a sending device in a conversation. Knows no text and no name.
 
 pub(crate) mod repair;
+mod resent;
 pub(crate) mod sessions;
 
 use pawl_protocol::{AccountKey, SessionTag};

@@ -4,12 +4,12 @@
 
 use pawl_protocol::SessionTag;
 
+use super::resent::Resent;
 use super::sessions::{tags_from_bytes, tags_to_bytes};
 use crate::event::NoticeCause;
 use crate::limits::{
-    ANSWER_INTERVAL, ANSWERS_AT_ONCE, DAY, HOLE_PATIENCE, MAX_RESENT, MAX_UNREADABLE_TAGS,
-    MEND_FIRST, MEND_FORGET, MEND_LAST, NOTICE_AFTER, NOTICE_PATIENCE, RESEND_TRIES,
-    RESENDS_PER_DAY, SILENCE, backoff,
+    ANSWER_INTERVAL, ANSWERS_AT_ONCE, HOLE_PATIENCE, MAX_UNREADABLE_TAGS, MEND_FIRST, MEND_FORGET,
+    MEND_LAST, NOTICE_AFTER, NOTICE_PATIENCE, SILENCE, backoff,
 };
 use crate::lines;
 use crate::records::RecordError;
@@ -76,19 +76,14 @@ pub(crate) struct Repair {
     unacked_since: Option<u64>,
     /// Since when the device is known to lack a text.
     hole_since: Option<u64>,
-    /// Number and count of each text that was sent again and is not known to have arrived.
-    resent: Vec<(u64, u64)>,
-    resent_at: u64,
-    /// Texts sent again since `day_at`.
-    resent_today: u64,
-    day_at: u64,
+    pub(crate) resent: Resent,
     /// What was answered last, and how far ahead of their pace answers are: forgotten with the process.
     echoed: u64,
     answered_until: u64,
 }
 
-/// Numbers in a record before those of the texts that were sent again.
-const FIELDS: usize = 17;
+/// Numbers in a record before those of what was sent again.
+const FIELDS: usize = 15;
 
 impl Repair {
     pub(crate) const fn state(&self) -> State {
@@ -124,13 +119,9 @@ impl Repair {
             self.processed,
             self.unacked_since.unwrap_or(0),
             self.hole_since.unwrap_or(0),
-            self.resent_at,
-            self.day_at,
         ];
         debug_assert_eq!(fields.len(), FIELDS);
-        fields.push(self.resent_today);
-        let resent = self.resent.iter();
-        fields.extend(resent.flat_map(|(number, tries)| [*number, *tries]));
+        fields.extend(self.resent.to_fields());
         fields
     }
 
@@ -141,10 +132,9 @@ impl Repair {
 
     /// Reads what [`Self::to_fields`] and [`Self::unreadable_bytes`] gave.
     pub(crate) fn from_fields(fields: &[u64], unreadable: &[u8]) -> Result<Self, RecordError> {
-        let (known, rest) = fields
+        let (known, resent) = fields
             .split_first_chunk::<FIELDS>()
             .ok_or(RecordError::Damaged)?;
-        let (resent_today, resent) = rest.split_first().ok_or(RecordError::Damaged)?;
         let [
             tried_at,
             tries,
@@ -161,14 +151,8 @@ impl Repair {
             processed,
             unacked_since,
             hole_since,
-            resent_at,
-            day_at,
         ] = *known;
         let cause = u32::try_from(cause).map_err(|_| RecordError::Damaged)?;
-        let (resent, odd) = resent.as_chunks::<2>();
-        if !odd.is_empty() || resent.len() > MAX_RESENT {
-            return Err(RecordError::Damaged);
-        }
         let time = |time: u64| (time > 0).then_some(time);
         Ok(Self {
             tried_at,
@@ -191,13 +175,7 @@ impl Repair {
             processed,
             unacked_since: time(unacked_since),
             hole_since: time(hole_since),
-            resent: resent
-                .iter()
-                .map(|[number, tries]| (*number, *tries))
-                .collect(),
-            resent_at,
-            resent_today: *resent_today,
-            day_at,
+            resent: Resent::from_fields(resent)?,
             ..Self::default()
         })
     }
@@ -205,9 +183,8 @@ impl Repair {
     /// A failure after a long time without any begins with the short wait; and where the clock went
     /// back, what would be far in the future is a wait from now on.
     pub(crate) fn forget(&mut self, now: u64) {
-        for time in [&mut self.tried_at, &mut self.resent_at, &mut self.day_at] {
-            *time = now.min(*time);
-        }
+        self.tried_at = now.min(self.tried_at);
+        self.resent.forget(now);
         for time in [&mut self.unacked_since, &mut self.hole_since] {
             *time = time.map(|time| now.min(time));
         }
@@ -385,58 +362,14 @@ impl Repair {
 
     /// Texts were sent again: the next receipt asks whether they arrived.
     pub(crate) fn ask_about_resent(&mut self, now: u64) {
-        self.resent_at = now;
+        self.resent.at = now;
         self.ask_next = true;
     }
 
-    fn tries_of(&self, number: u64) -> u64 {
-        let mut resent = self.resent.iter();
-        let found = resent.find(|(resent, _)| *resent == number);
-        found.map_or(0, |(_, tries)| *tries)
-    }
-
-    /// Whether a text was sent again too often.
-    pub(crate) fn is_hopeless(&self, number: u64) -> bool {
-        self.tries_of(number) >= RESEND_TRIES
-    }
-
-    /// A text is sent again.
-    pub(crate) fn count_resent(&mut self, number: u64) {
-        let tries = self.tries_of(number) + 1;
-        self.keep_resent(|resent| resent != number);
-        self.resent.push((number, tries));
-        let surplus = self.resent.len().saturating_sub(MAX_RESENT);
-        self.resent.drain(..surplus);
-        self.resent_today += 1;
-    }
-
-    /// Forgets about texts that arrived, or never will.
-    pub(crate) fn keep_resent(&mut self, keep: impl Fn(u64) -> bool) {
-        self.resent.retain(|(number, _)| keep(*number));
-    }
-
-    /// When these texts may go out again: with each try later, and so many a day.
+    /// When these texts may go out again.
     pub(crate) fn resend_at(&self, holes: &[(u64, u64)]) -> u64 {
-        let tries = holes.iter().map(|(number, _)| self.tries_of(*number));
-        let waits = u32::try_from(tries.max().unwrap_or(0)).unwrap_or(u32::MAX);
-        let paced = match waits.checked_sub(1) {
-            Some(waits) => self.resent_at + backoff(MEND_FIRST, MEND_LAST, waits),
-            None => self.hole_since.unwrap_or(0) + HOLE_PATIENCE,
-        };
-        if self.resent_today >= RESENDS_PER_DAY {
-            paced.max(self.day_at + DAY)
-        } else {
-            paced
-        }
-    }
-
-    /// How many more texts may be sent again within a day of the first.
-    pub(crate) fn resends_left(&mut self, now: u64) -> usize {
-        if now.abs_diff(self.day_at) >= DAY {
-            (self.day_at, self.resent_today) = (now, 0);
-        }
-        let left = RESENDS_PER_DAY.saturating_sub(self.resent_today);
-        usize::try_from(left).unwrap_or(usize::MAX)
+        let first = self.hole_since.unwrap_or(0) + HOLE_PATIENCE;
+        self.resent.next_at(holes, first)
     }
 
     /// Whether what the other asked waits for its answer; a clock that went back makes it wait no longer.
@@ -458,6 +391,7 @@ impl Repair {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::DAY;
 
     const CAUSE: NoticeCause = NoticeCause::KeysGone;
 
@@ -528,11 +462,11 @@ mod tests {
         repair.hear_question(15, 1);
         repair.wait_for_receipt(16);
         repair.note_hole(true, 17);
-        repair.count_resent(18);
-        repair.count_resent(18);
-        repair.count_resent(19);
+        repair.resent.count(18);
+        repair.resent.count(18);
+        repair.resent.count(19);
         repair.ask_about_resent(20);
-        assert_eq!(repair.resends_left(2 * DAY), 1_000);
+        assert_eq!(repair.resent.left(2 * DAY), 1_000);
         assert_eq!(again(&repair), repair);
         assert!(Repair::from_fields(&[1, 2, 3], &[]).is_err());
         assert!(Repair::from_fields(&repair.to_fields(), &[1]).is_err());
@@ -548,7 +482,7 @@ mod tests {
         repair.ask(1, true, 90 * DAY);
         repair.wait_for_receipt(92 * DAY);
         repair.note_hole(true, 93 * DAY);
-        repair.resends_left(93 * DAY);
+        repair.resent.left(93 * DAY);
         repair.ask_about_resent(94 * DAY);
         repair.forget(2 * DAY);
         assert!(repair.due(false).is_some_and(|due| due < 3 * DAY));
@@ -557,15 +491,5 @@ mod tests {
         repair.tell();
         repair.forget(3 * DAY);
         assert_eq!(repair.state(), State::Told);
-    }
-
-    #[test]
-    fn tries_are_counted_for_the_texts_tried_last() {
-        let mut repair = Repair::default();
-        for number in (1..=500).chain([500, 500]) {
-            repair.count_resent(number);
-        }
-        assert_eq!(repair.resent.len(), MAX_RESENT);
-        assert_eq!((repair.tries_of(1), repair.tries_of(500)), (0, 3));
     }
 }

@@ -29,6 +29,13 @@ impl EntryId {
         number: 0,
     };
 
+    /// Behind every other.
+    pub(crate) const LAST: Self = Self {
+        order: u64::MAX,
+        conversation: ConversationId::from_bytes([0xff; ConversationId::LEN]),
+        number: u64::MAX,
+    };
+
     /// The next one after this.
     pub(crate) const fn next(self) -> Self {
         Self {
@@ -112,6 +119,8 @@ pub(crate) struct Entry {
     pub(crate) at: u64,
     pub(crate) content: Content,
     pub(super) parts: Vec<Part>,
+    /// The relay has had it for a device whose part is gone, or a device has had it.
+    pub(super) was_stored: bool,
 }
 
 #[derive(Message)]
@@ -125,6 +134,8 @@ struct EntryRecord {
     content: Vec<u8>,
     #[prost(message, repeated, tag = "4")]
     parts: Vec<PartRecord>,
+    #[prost(bool, tag = "5")]
+    was_stored: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -200,6 +211,7 @@ impl Entry {
             at,
             content,
             parts,
+            was_stored: false,
         }
     }
 
@@ -211,23 +223,16 @@ impl Entry {
         self.parts.iter().find(|part| part.device == device)
     }
 
-    /// Whether the relay has it for anybody.
+    /// Whether the relay has or had it for anybody.
     pub(crate) fn is_stored(&self) -> bool {
         let has = |part: &Part| part.again || part.state == PartState::Stored;
-        self.parts.iter().any(has)
+        self.was_stored || self.parts.iter().any(has)
     }
 
     /// Whether it goes nowhere by itself.
     pub(crate) fn is_refused(&self) -> bool {
         let mut all = self.parts.iter();
         all.all(|part| part.state == PartState::Refused)
-    }
-
-    /// Whether anything of it has still to get to the relay, by itself or when the user wants it to.
-    pub(super) fn is_unsent(&self) -> bool {
-        self.parts
-            .iter()
-            .any(|part| part.state != PartState::Stored)
     }
 
     pub(super) fn size(&self) -> usize {
@@ -242,6 +247,7 @@ impl Record for Entry {
             at: self.at,
             content: self.content.encode(None).to_vec(),
             parts: self.parts.iter().map(Part::to_record).collect(),
+            was_stored: self.was_stored,
         })
     }
 
@@ -254,6 +260,7 @@ impl Record for Entry {
             at: record.at,
             content: content.map_err(|_| RecordError::Damaged)?,
             parts: parts.map(Part::from_record).collect::<Result<_, _>>()?,
+            was_stored: record.was_stored,
         })
     }
 }

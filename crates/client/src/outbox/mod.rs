@@ -27,9 +27,9 @@ pub(crate) struct Outbox {
     pending: SortedSet<(DeviceAddress, EntryId)>,
     /// What is no text, by the device that it is for.
     signals: SortedSet<(DeviceAddress, EntryId)>,
-    /// Texts that the relay does not have for everybody.
+    /// Texts that the relay has for nobody.
     unsent: SortedSet<EntryId>,
-    /// Texts that it has for everybody, and their bytes.
+    /// Texts that it has for somebody, and their bytes.
     kept: SortedSet<EntryId>,
     kept_bytes: usize,
 }
@@ -64,7 +64,7 @@ impl Outbox {
             return;
         }
         self.texts.insert((id.conversation, id.number), id);
-        if entry.is_unsent() {
+        if !entry.is_stored() {
             self.unsent.insert(id);
         } else if self.kept.insert(id) {
             self.kept_bytes += entry.size();
@@ -107,6 +107,7 @@ impl Outbox {
             return;
         };
         self.forget(id, &entry);
+        entry.was_stored = entry.is_stored();
         change(&mut entry.parts);
         if entry.parts.is_empty() {
             self.entries.erase(id);
@@ -124,6 +125,24 @@ impl Outbox {
                 part.state = state;
             }
         });
+    }
+
+    /// A device has it.
+    pub(crate) fn settle(&mut self, id: EntryId, device: DeviceAddress) {
+        self.change(id, |parts| {
+            parts.retain(|part| part.device != device);
+            // Whoever has it has it by the relay.
+            parts.iter_mut().for_each(|part| part.again = true);
+        });
+    }
+
+    /// What was refused is not tried again by the user's wish.
+    pub(crate) fn drop_refused(&mut self, id: EntryId) {
+        let is_refused = |part: &Part| part.state == PartState::Refused;
+        let entry = self.entries.get(id);
+        if entry.is_some_and(|entry| entry.parts.iter().any(is_refused)) {
+            self.change(id, |parts| parts.retain(|part| !is_refused(part)));
+        }
     }
 
     /// A device needs it no longer.
@@ -184,15 +203,11 @@ impl Outbox {
     /// Who is to be sent anything.
     pub(crate) fn pending_devices(&self) -> Vec<DeviceAddress> {
         let mut devices = Vec::new();
-        let first = |device| (device, EntryId::FIRST);
         let mut next = self.pending.first();
         while let Some((device, _)) = next {
             devices.push(*device);
-            let after = DeviceAddress {
-                device: device.device.saturating_add(1),
-                ..*device
-            };
-            next = self.pending.from(first(after)).next();
+            let mut rest = self.pending.from((*device, EntryId::LAST));
+            next = rest.find(|(of, _)| of != device);
         }
         devices
     }
@@ -214,7 +229,7 @@ impl Outbox {
         self.unsent.len() >= MAX_OUTBOX_TEXTS
     }
 
-    /// Lets go of texts that the relay has for everybody, the oldest first, while they are too many. They
+    /// Lets go of texts that the relay has for somebody, the oldest first, while they are too many. They
     /// still stand in their conversation.
     pub(crate) fn drop_surplus(&mut self) {
         while let Some(oldest) = self.kept.first().copied()
@@ -307,11 +322,12 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_kept_when_all_parts_are_stored_and_goes_with_the_last_part() {
+    fn an_entry_is_kept_when_a_part_is_stored_and_goes_with_the_last_part() {
         let mut outbox = Outbox::new();
         outbox.insert(id(1), entry(1, 5));
-        outbox.set_state(id(1), DEVICE, PartState::Stored);
         assert_eq!((outbox.unsent.len(), outbox.kept.len()), (1, 0));
+        outbox.set_state(id(1), DEVICE, PartState::Stored);
+        assert_eq!((outbox.unsent.len(), outbox.kept.len()), (0, 1));
         assert_eq!(outbox.next_pending(DEVICE, EntryId::FIRST), None);
         assert_eq!(outbox.next_pending(OTHER, EntryId::FIRST), Some(id(1)));
         store_all(&mut outbox, id(1));
@@ -322,6 +338,37 @@ mod tests {
         assert!(outbox.get(id(1)).is_none());
         assert_eq!((outbox.kept.len(), outbox.kept_bytes), (0, 0));
         assert!(outbox.pending_devices().is_empty());
+    }
+
+    #[test]
+    fn devices_of_the_highest_number_end_the_list_of_those_who_wait() {
+        let highest = DeviceAddress {
+            device: u32::MAX,
+            ..DEVICE
+        };
+        let next = DeviceAddress {
+            account: AccountId([2; 32]),
+            device: 1,
+        };
+        let mut outbox = Outbox::new();
+        for number in 1..=3 {
+            let parts = [DEVICE, highest, next].map(|device| Part::wanted(device, false));
+            let entry = Entry::new(number, 0, text(number, 5), parts.to_vec());
+            outbox.insert(id(number), entry);
+        }
+        assert_eq!(outbox.pending_devices(), [DEVICE, highest, next]);
+    }
+
+    #[test]
+    fn what_the_relay_had_it_had_though_the_part_is_gone() {
+        let mut outbox = Outbox::new();
+        outbox.insert(id(1), entry(1, 5));
+        outbox.set_state(id(1), DEVICE, PartState::Stored);
+        outbox.drop_part(id(1), DEVICE);
+        let left = outbox.get(id(1)).expect("for the other device");
+        assert!(left.is_stored() && !left.is_refused());
+        let again = Entry::decode(&left.encode()).expect("a record");
+        assert!(again.is_stored());
     }
 
     #[test]
