@@ -1,75 +1,23 @@
 //! Accounts of several devices. An engine cannot link devices yet; here the account's key signs the
-//! list of its devices, and each of their disks has it. Knows how an engine keeps its own account.
+//! list of its devices, and each of their disks has it. How an engine keeps its own account is
+//! `own_account`'s.
 
-use pawl_client::{Key, Table};
-use pawl_protocol::{
-    AccountKeyPair, AccountRecord, DeviceCertificate, DeviceId, DeviceKeyPair, LocalDevice,
-};
+use pawl_protocol::{AccountRecord, DeviceId, DeviceKeyPair, LocalDevice};
 use pawl_wire::AccountId;
-use prost::Message;
 
+use crate::own_account::OwnAccount;
 use crate::people::Disk;
 use crate::world::{Ran, World};
 
-/// What a device keeps of its own account, as far as it is read and written here.
-#[derive(Clone, PartialEq, Message)]
-struct OwnAccount {
-    #[prost(bool, tag = "1")]
-    present: bool,
-    #[prost(string, tag = "2")]
-    username: String,
-    #[prost(bool, tag = "3")]
-    registering: bool,
-    #[prost(string, tag = "5")]
-    command: String,
-    #[prost(bytes = "vec", tag = "6")]
-    account_keys: Vec<u8>,
-    #[prost(bytes = "vec", tag = "7")]
-    device_keys: Vec<u8>,
-    #[prost(bytes = "vec", tag = "8")]
-    certificate: Vec<u8>,
-    #[prost(bytes = "vec", tag = "9")]
-    record: Vec<u8>,
-}
-
-/// Of a stored record: one byte of version, four of length; then a protobuf message.
-const HEAD: usize = 5;
-
-fn place() -> (Table, Key) {
-    (Table::Meta, Key(b"account".to_vec()))
-}
-
-impl OwnAccount {
-    fn of(disk: &Disk) -> Self {
-        Self::decode(&disk[&place()][HEAD..]).expect("an account")
-    }
-
-    fn write(&self, disk: &mut Disk) {
-        let version = disk[&place()][0];
-        let body = self.encode_to_vec();
-        let length = u32::try_from(body.len()).expect("short").to_be_bytes();
-        let record = [&[version][..], &length, &body].concat();
-        disk.insert(place(), record.into());
-    }
-
-    fn keys(&self) -> AccountKeyPair {
-        AccountKeyPair::from_bytes(&self.account_keys).expect("a key")
-    }
-
-    fn certificate(&self) -> DeviceCertificate {
-        DeviceCertificate::decode(&self.certificate).expect("a certificate")
-    }
-}
-
 /// The list of devices that a disk has of its account.
 pub(crate) fn list_on(disk: &Disk) -> (AccountId, Vec<u8>) {
-    let own = OwnAccount::of(disk);
+    let own = OwnAccount::on(disk);
     (AccountId(*own.keys().public().as_bytes()), own.record)
 }
 
 /// A device leaves its account for another one, where it has this number. It has still to register.
 pub(crate) fn join(disk: &mut Disk, account: &Disk, number: u32, command: String) {
-    let (mine, theirs) = (OwnAccount::of(disk), OwnAccount::of(account));
+    let (mine, theirs) = (OwnAccount::on(disk), OwnAccount::on(account));
     let keys = theirs.keys();
     let pair = DeviceKeyPair::from_bytes(&mine.device_keys).expect("a key");
     let number = DeviceId::new(number).expect("not zero");
@@ -93,7 +41,7 @@ pub(crate) fn join(disk: &mut Disk, account: &Disk, number: u32, command: String
 
 /// An account has these devices from now on: all of their disks get the list, which is given.
 pub(crate) fn sign(disks: &mut [&mut Disk], version: u64) -> (AccountId, Vec<u8>) {
-    let mut all: Vec<_> = disks.iter().map(|disk| OwnAccount::of(disk)).collect();
+    let mut all: Vec<_> = disks.iter().map(|disk| OwnAccount::on(disk)).collect();
     let certificates = all.iter().map(OwnAccount::certificate).collect();
     let keys = all[0].keys();
     let list = AccountRecord::sign(&keys, &all[0].username, version, certificates);

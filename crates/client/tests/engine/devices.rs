@@ -3,12 +3,10 @@
 
 use crate::support::World;
 use crate::support::stranger::Stranger;
-use pawl_client::{AlertCode, Key, MessageStatus, Table};
-use pawl_protocol::{
-    AccountKeyPair, AccountRecord, DeviceCertificate, DeviceId, DeviceKeyPair, LocalDevice,
-};
+use pawl_client::{AlertCode, MessageStatus, Table};
+use pawl_protocol::{AccountRecord, DeviceCertificate, DeviceId, DeviceKeyPair, LocalDevice};
+use pawl_sim::OwnAccount;
 use pawl_wire::DeviceAddress;
-use prost::Message;
 
 const ALICE: usize = 0;
 const NAME: &str = "carol";
@@ -242,39 +240,13 @@ fn the_lists_of_an_account_that_is_not_accepted_yet_do_not_go_back_either() {
     assert_eq!(world.review(ALICE, NAME), texts);
 }
 
-/// What a device keeps of its own account, as far as this test reads and writes it.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct OwnAccount {
-    #[prost(bool, tag = "1")]
-    pub(crate) present: bool,
-    #[prost(string, tag = "2")]
-    pub(crate) username: String,
-    #[prost(bool, tag = "3")]
-    pub(crate) registering: bool,
-    #[prost(string, tag = "5")]
-    pub(crate) command: String,
-    #[prost(bytes = "vec", tag = "6")]
-    pub(crate) account_keys: Vec<u8>,
-    #[prost(bytes = "vec", tag = "7")]
-    pub(crate) device_keys: Vec<u8>,
-    #[prost(bytes = "vec", tag = "8")]
-    pub(crate) certificate: Vec<u8>,
-    #[prost(bytes = "vec", tag = "9")]
-    pub(crate) record: Vec<u8>,
-}
-
-pub(crate) fn own_account() -> (Table, Key) {
-    (Table::Meta, Key(b"account".to_vec()))
-}
-
 pub(crate) fn own(world: &World, client: usize) -> OwnAccount {
-    let record = &world.clients[client].disk[&own_account()];
-    OwnAccount::decode(&record[5..]).expect("an account")
+    OwnAccount::on(&world.clients[client].disk)
 }
 
 /// A client becomes the second device, and the only one from now on, of another client's account.
 fn take_over(world: &mut World, client: usize, of: usize) {
-    let keys = AccountKeyPair::from_bytes(&own(world, of).account_keys).expect("a key");
+    let keys = own(world, of).keys();
     enlist(world, client, of, Vec::new());
     world.set_network(of, false);
     world
@@ -287,7 +259,7 @@ fn take_over(world: &mut World, client: usize, of: usize) {
 
 /// A client becomes the second device of another client's account, which stays.
 fn join(world: &mut World, client: usize, of: usize) {
-    let first = DeviceCertificate::decode(&own(world, of).certificate).expect("a certificate");
+    let first = own(world, of).certificate();
     enlist(world, client, of, vec![first]);
     world.settle();
 }
@@ -296,7 +268,7 @@ fn join(world: &mut World, client: usize, of: usize) {
 fn enlist(world: &mut World, client: usize, of: usize, mut devices: Vec<DeviceCertificate>) {
     let mut mine = own(world, client);
     let theirs = own(world, of);
-    let keys = AccountKeyPair::from_bytes(&theirs.account_keys).expect("a key");
+    let keys = theirs.keys();
     let pair = DeviceKeyPair::from_bytes(&mine.device_keys).expect("a key");
     let device = LocalDevice::certify(&keys, DeviceId::new(2).expect("not zero"), pair);
     devices.push(device.certificate().clone());
@@ -307,10 +279,7 @@ fn enlist(world: &mut World, client: usize, of: usize, mut devices: Vec<DeviceCe
     mine.account_keys = theirs.account_keys;
     mine.registering = true;
     mine.command = world.next_id();
-    let body = mine.encode_to_vec();
-    let length = u32::try_from(body.len()).expect("short").to_be_bytes();
-    let record = [&[2][..], &length, &body].concat();
-    world.clients[client].disk.insert(own_account(), record);
+    mine.write(&mut world.clients[client].disk);
     world.crash(client);
 }
 

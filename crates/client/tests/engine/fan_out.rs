@@ -3,14 +3,11 @@
 
 use crate::support::World;
 use pawl_client::{Command, Event, MessageStatus, NoticeCause, Table};
-use pawl_protocol::{
-    AccountKeyPair, AccountRecord, DeviceCertificate, DeviceId, DeviceKeyPair, LocalDevice,
-};
-use pawl_sim::Point;
+use pawl_protocol::{AccountRecord, DeviceCertificate, DeviceId, DeviceKeyPair, LocalDevice};
+use pawl_sim::{OwnAccount, Point};
 use pawl_wire::{AccountId, DeviceAddress, RelayFrame, SubmitRefusal};
-use prost::Message;
 
-use crate::devices::{OwnAccount, own, own_account};
+use crate::devices::own;
 
 const ALICE: usize = 0;
 /// Bob's devices, by their numbers: clients 1, 2 and 3.
@@ -20,10 +17,7 @@ const DAY: u64 = 24 * 60 * MINUTE;
 
 /// Gives a client's own account another record.
 fn rewrite(world: &mut World, client: usize, account: &OwnAccount) {
-    let body = account.encode_to_vec();
-    let length = u32::try_from(body.len()).expect("short").to_be_bytes();
-    let record = [&[2][..], &length, &body].concat();
-    world.clients[client].disk.insert(own_account(), record);
+    account.write(&mut world.clients[client].disk);
     world.break_connection(client, None);
     world.crash(client);
 }
@@ -38,7 +32,7 @@ fn listed(account: &OwnAccount) -> (u64, Vec<DeviceCertificate>) {
 /// Makes clients the devices of the first one's account, as its record lists them from now on.
 fn list_devices(world: &mut World, clients: &[usize]) {
     let first = own(world, clients[0]);
-    let keys = AccountKeyPair::from_bytes(&first.account_keys).expect("a key");
+    let keys = first.keys();
     let number = |i: usize| u32::try_from(i + 1).expect("few");
     let certify = |(i, client): (usize, &usize)| {
         let pair = DeviceKeyPair::from_bytes(&own(world, *client).device_keys).expect("a key");
@@ -270,7 +264,7 @@ fn what_only_a_removed_device_was_to_have_goes_to_those_that_are_added() {
     world.relay.store.boxes.remove(&lost);
     let mut first = own(&world, BOB[1]);
     let (version, certificates) = listed(&first);
-    let keys = AccountKeyPair::from_bytes(&first.account_keys).expect("a key");
+    let keys = first.keys();
     let others = certificates[1..].to_vec();
     let list = AccountRecord::sign(&keys, "bob", version + 1, others).expect("valid");
     first.record = list.record().encode();

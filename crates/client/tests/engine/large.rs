@@ -1,6 +1,6 @@
 //! Thousands of contacts with ten devices each: a step costs what it is about, and not what there is.
 
-use crate::requests::{friends, record};
+use crate::requests::{Contact, friends, record};
 use crate::support::World;
 use pawl_client::{Command, Key, Table};
 use prost::Message;
@@ -56,17 +56,6 @@ fn acquainted(contacts: u64) -> World {
     world.settle();
     assert_eq!(world.alerts(ALICE), [], "every record is whole");
     world
-}
-
-/// What the tests of this file read of a contact.
-#[derive(Message)]
-struct Contact {
-    #[prost(string, tag = "1")]
-    username: String,
-    #[prost(bytes = "vec", tag = "2")]
-    account: Vec<u8>,
-    #[prost(bytes = "vec", tag = "8")]
-    conversation: Vec<u8>,
 }
 
 /// The most that a step has looked at in a day of such a person.

@@ -174,15 +174,15 @@ fn there_is_an_end_to_what_waits_and_one_account_has_little_of_it() {
 
 /// As much of a contact as there must be.
 #[derive(Message)]
-struct Contact {
+pub(crate) struct Contact {
     #[prost(string, tag = "1")]
-    username: String,
+    pub(crate) username: String,
     #[prost(bytes = "vec", tag = "2")]
-    account: Vec<u8>,
+    pub(crate) account: Vec<u8>,
     #[prost(bytes = "vec", tag = "8")]
-    conversation: Vec<u8>,
+    pub(crate) conversation: Vec<u8>,
     #[prost(uint32, repeated, tag = "9")]
-    devices: Vec<u32>,
+    pub(crate) devices: Vec<u32>,
 }
 
 /// As much of a conversation.
