@@ -33,11 +33,8 @@ impl RecordKey for AsideId {
     fn to_key(self) -> Key {
         Key([&self.conversation.as_bytes()[..], &self.order.to_be_bytes()].concat())
     }
-}
 
-impl AsideId {
-    /// Reads the longer ones of the keys in [`Table::Conversations`].
-    pub(crate) fn from_key(key: &Key) -> Option<Self> {
+    fn from_key(key: &Key) -> Option<Self> {
         let (conversation, order) = key.0.split_first_chunk()?;
         Some(Self {
             conversation: ConversationId::from_bytes(*conversation),
@@ -203,15 +200,11 @@ impl Room for Aside {
     }
 
     fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
-        let id = AsideId::from_key(key).ok_or(RecordError::Damaged)?;
-        self.waiting.load(id, Waiting::decode(value)?);
-        Ok(())
+        self.waiting.load_record(key, value)
     }
 
     fn erase(&mut self, key: &Key) {
-        if let Some(id) = AsideId::from_key(key) {
-            self.waiting.erase(id);
-        }
+        self.waiting.erase_record(key);
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

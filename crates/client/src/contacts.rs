@@ -12,7 +12,7 @@ use crate::records::{self, Record, RecordError};
 use crate::rooms::Room;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::store::{Change, Key, Table};
-use crate::tracked::Tracked;
+use crate::tracked::{RecordKey, Tracked};
 
 /// What is known of a person.
 pub(crate) struct Contact {
@@ -130,13 +130,20 @@ impl Contact {
     /// The devices to write to: those of the pinned account, as its newest list has them. None where
     /// the list was lost to damage.
     pub(crate) fn devices(&self) -> Vec<DeviceAddress> {
-        let account = AccountId(*self.account.as_bytes());
         let all = self.devices.iter();
         all.map(|device| DeviceAddress {
-            account,
             device: *device,
+            ..self.all_devices()
         })
         .collect()
+    }
+
+    /// Number 0: whatever devices the pinned account has, once its list is known.
+    pub(crate) fn all_devices(&self) -> DeviceAddress {
+        DeviceAddress {
+            account: AccountId(*self.account.as_bytes()),
+            device: 0,
+        }
     }
 
     /// The pinned account's device list, verified again.
@@ -411,9 +418,7 @@ impl Room for Contacts {
     }
 
     fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
-        let id = ContactId::from_key(key).ok_or(RecordError::Damaged)?;
-        self.table.load(id, Contact::decode(value)?);
-        Ok(())
+        self.table.load_record(key, value)
     }
 
     fn index_loaded(&mut self) {
@@ -430,9 +435,7 @@ impl Room for Contacts {
     }
 
     fn erase(&mut self, key: &Key) {
-        if let Some(id) = ContactId::from_key(key) {
-            self.table.erase(id);
-        }
+        self.table.erase_record(key);
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

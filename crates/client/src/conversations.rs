@@ -17,7 +17,7 @@ use crate::ranges::RangeSet;
 use crate::records::{self, Record, RecordError};
 use crate::rooms::Room;
 use crate::store::{Change, Key, Table};
-use crate::tracked::Tracked;
+use crate::tracked::{RecordKey, Tracked};
 use crate::unread::{RunRecord, Unread};
 
 /// One conversation: between this person and one other.
@@ -264,15 +264,11 @@ impl Room for Conversations {
     }
 
     fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
-        let id = ConversationId::from_key(key).ok_or(RecordError::Damaged)?;
-        Tracked::load(self, id, Conversation::decode(value)?);
-        Ok(())
+        self.load_record(key, value)
     }
 
     fn erase(&mut self, key: &Key) {
-        if let Some(id) = ConversationId::from_key(key) {
-            Tracked::erase(self, id);
-        }
+        self.erase_record(key);
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

@@ -6,7 +6,6 @@ use pawl_protocol::{AccountKey, SessionTag};
 use pawl_wire::DeviceAddress;
 
 use crate::aside::AsideId;
-use crate::channel::device_from_key;
 use crate::contacts::Contact;
 use crate::conversations::Conversation;
 use crate::engine::{Engine, LoadedRecord};
@@ -16,6 +15,7 @@ use crate::ids::{ContactId, ConversationId};
 use crate::outbox::EntryId;
 use crate::records::RecordError;
 use crate::store::{Change, Key, Table};
+use crate::tracked::RecordKey;
 use crate::turn::Turn;
 
 /// A record that could not be read.
@@ -70,7 +70,8 @@ impl Engine {
                 turn.changes.push(Change::Delete { table, key });
             }
             let conversation = match table {
-                Table::Contacts => match (ContactId::from_key(&key), device_from_key(&key)) {
+                Table::Contacts => match (ContactId::from_key(&key), DeviceAddress::from_key(&key))
+                {
                     (Some(contact), _) => self.mend_contact(contact),
                     (_, Some(device)) => self.mend_channel_record(device, turn),
                     (None, None) => None,
@@ -154,7 +155,7 @@ impl Engine {
 
     /// The session is gone on this side: the other is asked on another one, so that they move.
     fn mend_session(&mut self, key: &Key, turn: &Turn<'_>) -> Option<ConversationId> {
-        let tag = SessionTag::from_bytes(key.0.as_slice().try_into().ok()?);
+        let tag = SessionTag::from_key(key)?;
         let device = self.channels.of_tag(tag)?;
         let (_, conversation) = self.other_end(device)?;
         self.hint(device, tag, NoticeCause::KeysGone, turn);

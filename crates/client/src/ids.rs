@@ -16,31 +16,25 @@ use crate::tracked::RecordKey;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ContactId(pub(crate) u64);
 
-impl ContactId {
-    /// As it stands in the store's keys.
-    pub(crate) fn from_key(key: &Key) -> Option<Self> {
-        let bytes = key.0.as_slice().try_into().ok();
-        bytes.map(u64::from_be_bytes).map(Self)
-    }
-}
-
 impl RecordKey for ContactId {
     fn to_key(self) -> Key {
         Key(self.0.to_be_bytes().to_vec())
     }
-}
 
-impl ConversationId {
-    /// As it stands in the store's keys.
-    pub(crate) fn from_key(key: &Key) -> Option<Self> {
+    fn from_key(key: &Key) -> Option<Self> {
         let bytes = key.0.as_slice().try_into().ok();
-        bytes.map(Self)
+        bytes.map(u64::from_be_bytes).map(Self)
     }
 }
 
 impl RecordKey for ConversationId {
     fn to_key(self) -> Key {
         Key(self.0.to_vec())
+    }
+
+    fn from_key(key: &Key) -> Option<Self> {
+        let bytes = key.0.as_slice().try_into().ok();
+        bytes.map(Self)
     }
 }
 

@@ -53,9 +53,7 @@ impl RecordKey for PrekeyId {
         let id = self.1.to_be_bytes();
         Key(vec![self.0 as u8, id[0], id[1], id[2], id[3]])
     }
-}
 
-impl PrekeyId {
     fn from_key(key: &Key) -> Option<Self> {
         let (kind, id) = key.0.split_first()?;
         let kind = *Kind::ALL.get(usize::from(*kind))?;
@@ -90,6 +88,11 @@ struct FingerprintId([u8; 32]);
 impl RecordKey for FingerprintId {
     fn to_key(self) -> Key {
         Key([&[FINGERPRINT], self.0.as_slice()].concat())
+    }
+
+    fn from_key(key: &Key) -> Option<Self> {
+        let base = key.0.strip_prefix(&[FINGERPRINT])?;
+        records::fixed(base).ok().map(Self)
     }
 }
 
@@ -399,32 +402,23 @@ impl Room for Prekeys {
     }
 
     fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
-        if let Some(id) = PrekeyId::from_key(key) {
-            self.keys.load(id, Prekey::decode(value)?);
-        } else {
-            let base = key
-                .0
-                .strip_prefix(&[FINGERPRINT])
-                .ok_or(RecordError::Damaged)?;
-            let id = FingerprintId(records::fixed(base)?);
-            self.fingerprints.load(id, Fingerprint::decode(value)?);
+        match PrekeyId::from_key(key) {
+            Some(_) => self.keys.load_record(key, value),
+            None => self.fingerprints.load_record(key, value),
         }
-        Ok(())
     }
 
     fn erase(&mut self, key: &Key) {
         if let Some(id) = PrekeyId::from_key(key) {
             self.keys.erase(id);
-        } else if let Some(base) = key.0.strip_prefix(&[FINGERPRINT])
-            && let Ok(base) = records::fixed(base)
-        {
+        } else if let Some(id) = FingerprintId::from_key(key) {
             let never = Fingerprint {
                 signed_prekey: u32::MAX,
                 last_resort: u32::MAX,
                 account: [0; 32],
                 is_known: false,
             };
-            self.fingerprints.insert(FingerprintId(base), never);
+            self.fingerprints.insert(id, never);
         }
     }
 

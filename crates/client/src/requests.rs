@@ -95,15 +95,11 @@ impl Room for Requests {
     }
 
     fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
-        let number = Number::from_key(key).ok_or(RecordError::Damaged)?;
-        self.0.load(number, Request::decode(value)?);
-        Ok(())
+        self.0.load_record(key, value)
     }
 
     fn erase(&mut self, key: &Key) {
-        if let Some(number) = Number::from_key(key) {
-            self.0.erase(number);
-        }
+        self.0.erase_record(key);
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

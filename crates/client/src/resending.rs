@@ -36,9 +36,10 @@ impl Engine {
         let stream = channel.stream(id)?;
         let holes = conversation.holes(stream, channel.repair.processed(), RESEND_BATCH);
         let has_hole = !holes.is_empty();
-        let mut repair = channel.repair.clone();
-        if repair.note_hole(has_hole, turn.now) {
-            *self.channels.repair(device)? = repair;
+        if channel.repair.knows_of_hole() != has_hole {
+            self.channels
+                .repair(device)?
+                .note_hole(has_hole.then_some(turn.now));
         }
         if !has_hole {
             return None;

@@ -4,7 +4,7 @@
 //! later one pass it.
 
 use pawl_protocol::{Envelope, SessionTag};
-use pawl_wire::{AccountId, ClientFrame, DeviceAddress, MessageId, Submit, SubmitRefusal};
+use pawl_wire::{ClientFrame, DeviceAddress, MessageId, Submit, SubmitRefusal};
 
 use crate::content::{Content, Receipt, Text};
 use crate::engine::Engine;
@@ -42,7 +42,7 @@ impl Engine {
         let mut devices = contact.devices();
         if devices.is_empty() {
             // The list was lost to damage, and comes again.
-            devices.push(all_devices(AccountId(*contact.account().as_bytes())));
+            devices.push(contact.all_devices());
         }
         let parts = devices.iter().map(|device| Part::wanted(*device, false));
         let entry = Entry::new(position, turn.now, Content::Text(text), parts.collect());
@@ -132,7 +132,7 @@ impl Engine {
         let Some(known) = self.contacts.get(contact) else {
             return;
         };
-        let any = all_devices(AccountId(*known.account().as_bytes()));
+        let any = known.all_devices();
         for device in known.devices() {
             self.release(device);
         }
@@ -195,7 +195,7 @@ impl Engine {
                 return attempt.unwrap_or(Attempt::Later);
             }
         }
-        let part = self.outbox.get(id).and_then(|entry| entry.part(device));
+        let part = self.outbox.part(id, device);
         let Some(PartState::Sealed {
             message_id,
             envelope,
@@ -214,7 +214,7 @@ impl Engine {
     }
 
     fn is_wanted(&self, id: EntryId, device: DeviceAddress) -> bool {
-        let part = self.outbox.get(id).and_then(|entry| entry.part(device));
+        let part = self.outbox.part(id, device);
         part.is_some_and(|part| part.state == PartState::Wanted)
     }
 
@@ -311,7 +311,7 @@ impl Engine {
 
     /// A device has a text: its part leaves the outbox.
     pub(crate) fn settle(&mut self, id: EntryId, device: DeviceAddress) {
-        let part = self.outbox.get(id).and_then(|entry| entry.part(device));
+        let part = self.outbox.part(id, device);
         if let Some(part) = part.filter(|part| part.may_have_left()) {
             if let PartState::Sealed { message_id, .. } = &part.state {
                 self.sending.in_flight.remove(message_id);
@@ -367,7 +367,7 @@ impl Engine {
         let Some(known) = self.contacts.get(contact) else {
             return;
         };
-        let any = all_devices(AccountId(*known.account().as_bytes()));
+        let any = known.all_devices();
         for device in known.devices().into_iter().chain([any]) {
             self.fail_device(device, turn);
         }
@@ -384,7 +384,7 @@ impl Engine {
         let mut from = EntryId::FIRST;
         while let Some(id) = self.outbox.next_pending(device, from) {
             from = id.next();
-            let part = self.outbox.get(id).and_then(|entry| entry.part(device));
+            let part = self.outbox.part(id, device);
             let is_under_way = match part.map(|part| &part.state) {
                 Some(PartState::Sealed { message_id, .. }) => {
                     self.sending.in_flight.contains(message_id)
@@ -400,7 +400,7 @@ impl Engine {
     /// This one cannot go out by itself. A text waits for the user to try again; anything else, what
     /// was sent before, and what another of their devices has or gets, is dropped.
     fn refuse_part(&mut self, id: EntryId, device: DeviceAddress, turn: &mut Turn<'_>) {
-        let part = self.outbox.get(id).and_then(|entry| entry.part(device));
+        let part = self.outbox.part(id, device);
         if let Some(PartState::Sealed { message_id, .. }) = part.map(|part| &part.state) {
             self.sending.in_flight.remove(message_id);
         }
@@ -434,7 +434,7 @@ impl Engine {
         let mut from = EntryId::FIRST;
         while let Some(id) = self.outbox.next_pending(device, from) {
             from = id.next();
-            let part = self.outbox.get(id).and_then(|entry| entry.part(device));
+            let part = self.outbox.part(id, device);
             if let Some(PartState::Sealed {
                 message_id,
                 envelope,
@@ -466,9 +466,4 @@ impl Engine {
             false => MessageStatus::Sending,
         }
     }
-}
-
-/// Whatever devices an account has, once its list is known.
-pub(crate) const fn all_devices(account: AccountId) -> DeviceAddress {
-    DeviceAddress { account, device: 0 }
 }

@@ -136,15 +136,11 @@ impl Room for Strangers {
     }
 
     fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
-        let number = Number::from_key(key).ok_or(RecordError::Damaged)?;
-        self.waiting.load(number, Waiting::decode(value)?);
-        Ok(())
+        self.waiting.load_record(key, value)
     }
 
     fn erase(&mut self, key: &Key) {
-        if let Some(number) = Number::from_key(key) {
-            self.waiting.erase(number);
-        }
+        self.waiting.erase_record(key);
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

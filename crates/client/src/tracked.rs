@@ -10,6 +10,9 @@ use crate::store::{Change, Key, Table};
 pub(crate) trait RecordKey: Ord + Copy {
     /// As the store orders it.
     fn to_key(self) -> Key;
+
+    /// Reads what [`Self::to_key`] gave; none where the key is of another kind, or damaged.
+    fn from_key(key: &Key) -> Option<Self>;
 }
 
 /// The key of what waits in the order in which it came. `KIND`: the first byte, of this kind alone in its table.
@@ -20,11 +23,8 @@ impl<const KIND: u8> RecordKey for Numbered<KIND> {
     fn to_key(self) -> Key {
         Key([&[KIND], self.0.to_be_bytes().as_slice()].concat())
     }
-}
 
-impl<const KIND: u8> Numbered<KIND> {
-    /// None where the key is of another kind, or damaged.
-    pub(crate) fn from_key(key: &Key) -> Option<Self> {
+    fn from_key(key: &Key) -> Option<Self> {
         let number = key.0.strip_prefix(&[KIND])?;
         number.try_into().ok().map(u64::from_be_bytes).map(Self)
     }
@@ -94,6 +94,20 @@ impl<K: RecordKey, V: Record> Tracked<K, V> {
     /// Takes a record out to put another in its place in the same step.
     pub(crate) fn take(&mut self, key: K) -> Option<V> {
         self.records.remove(&key)
+    }
+
+    /// Takes a record of this kind as it was read.
+    pub(crate) fn load_record(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
+        let id = K::from_key(key).ok_or(RecordError::Damaged)?;
+        self.load(id, V::decode(value)?);
+        Ok(())
+    }
+
+    /// Erases a damaged record of this kind.
+    pub(crate) fn erase_record(&mut self, key: &Key) {
+        if let Some(id) = K::from_key(key) {
+            self.erase(id);
+        }
     }
 
     /// Erases a record from the store that is not in memory, because it is damaged.

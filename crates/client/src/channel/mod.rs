@@ -27,15 +27,14 @@ impl RecordKey for DeviceAddress {
     fn to_key(self) -> Key {
         Key([&self.account.0[..], &self.device.to_be_bytes()].concat())
     }
-}
 
-/// Reads what [`RecordKey::to_key`] gave for a device.
-pub(crate) fn device_from_key(key: &Key) -> Option<DeviceAddress> {
-    let (account, device) = key.0.split_first_chunk()?;
-    Some(DeviceAddress {
-        account: AccountId(*account),
-        device: u32::from_be_bytes(device.try_into().ok()?),
-    })
+    fn from_key(key: &Key) -> Option<Self> {
+        let (account, device) = key.0.split_first_chunk()?;
+        Some(Self {
+            account: AccountId(*account),
+            device: u32::from_be_bytes(device.try_into().ok()?),
+        })
+    }
 }
 
 /// What is known of one stream of texts in each direction, between this device and the other.
@@ -365,13 +364,11 @@ impl Channels {
 
 impl Room for Channels {
     fn takes(&self, table: Table, key: &Key) -> bool {
-        table == Table::Contacts && device_from_key(key).is_some()
+        table == Table::Contacts && DeviceAddress::from_key(key).is_some()
     }
 
     fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
-        let device = device_from_key(key).ok_or(RecordError::Damaged)?;
-        self.table.load(device, Channel::decode(value)?);
-        Ok(())
+        self.table.load_record(key, value)
     }
 
     fn index_loaded(&mut self) {
@@ -383,9 +380,7 @@ impl Room for Channels {
     }
 
     fn erase(&mut self, key: &Key) {
-        if let Some(device) = device_from_key(key) {
-            self.table.erase(device);
-        }
+        self.table.erase_record(key);
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

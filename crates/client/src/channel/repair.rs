@@ -345,13 +345,14 @@ impl Repair {
         self.unacked_since = (!all_arrived).then_some(now);
     }
 
-    /// Whether the device is known to lack a text; whether that changes anything.
-    pub(crate) fn note_hole(&mut self, has_hole: bool, now: u64) -> bool {
-        let changes = self.hole_since.is_some() != has_hole;
-        if changes {
-            self.hole_since = has_hole.then_some(now);
-        }
-        changes
+    /// Whether the device is known to lack a text.
+    pub(crate) const fn knows_of_hole(&self) -> bool {
+        self.hole_since.is_some()
+    }
+
+    /// Since when the device is known to lack a text.
+    pub(crate) fn note_hole(&mut self, since: Option<u64>) {
+        self.hole_since = since;
     }
 
     /// The user wants an own text to be sent again that was given up: at once.
@@ -443,7 +444,8 @@ mod tests {
         assert_eq!(repair.state(), State::Told);
         repair.hear_echo(asked);
         assert_eq!(repair.state(), State::Knowing(1));
-        assert!(repair.note_hole(false, DAY) && !repair.note_hole(false, DAY));
+        assert!(repair.knows_of_hole());
+        repair.note_hole(None);
         assert_eq!(repair.state(), State::Well);
         assert!(!repair.is_troubled());
     }
@@ -461,7 +463,7 @@ mod tests {
         repair.ask(13, true, 14);
         repair.hear_question(15, 1);
         repair.wait_for_receipt(16);
-        repair.note_hole(true, 17);
+        repair.note_hole(Some(17));
         repair.resent.count(18);
         repair.resent.count(18);
         repair.resent.count(19);
@@ -481,7 +483,7 @@ mod tests {
         repair.suspect(tag(1), CAUSE, 91 * DAY);
         repair.ask(1, true, 90 * DAY);
         repair.wait_for_receipt(92 * DAY);
-        repair.note_hole(true, 93 * DAY);
+        repair.note_hole(Some(93 * DAY));
         repair.resent.left(93 * DAY);
         repair.ask_about_resent(94 * DAY);
         repair.forget(2 * DAY);

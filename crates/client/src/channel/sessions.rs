@@ -18,6 +18,11 @@ impl RecordKey for SessionTag {
     fn to_key(self) -> Key {
         Key(self.as_bytes().to_vec())
     }
+
+    fn from_key(key: &Key) -> Option<Self> {
+        let bytes = key.0.as_slice().try_into().ok();
+        bytes.map(Self::from_bytes)
+    }
 }
 
 /// A session and its age.
@@ -229,9 +234,7 @@ impl Room for Sessions {
     }
 
     fn erase(&mut self, key: &Key) {
-        if let Ok(tag) = records::fixed(&key.0) {
-            self.table.erase(SessionTag::from_bytes(tag));
-        }
+        self.table.erase_record(key);
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

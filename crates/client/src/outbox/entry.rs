@@ -47,8 +47,15 @@ impl EntryId {
     pub(crate) const fn is_text(self) -> bool {
         self.number > 0
     }
+}
 
-    pub(crate) fn from_key(key: &Key) -> Option<Self> {
+impl RecordKey for EntryId {
+    fn to_key(self) -> Key {
+        let (order, number) = (self.order.to_be_bytes(), self.number.to_be_bytes());
+        Key([&order[..], self.conversation.as_bytes(), &number].concat())
+    }
+
+    fn from_key(key: &Key) -> Option<Self> {
         let (order, rest) = key.0.split_first_chunk()?;
         let (conversation, number) = rest.split_first_chunk()?;
         Some(Self {
@@ -56,13 +63,6 @@ impl EntryId {
             conversation: ConversationId::from_bytes(*conversation),
             number: u64::from_be_bytes(number.try_into().ok()?),
         })
-    }
-}
-
-impl RecordKey for EntryId {
-    fn to_key(self) -> Key {
-        let (order, number) = (self.order.to_be_bytes(), self.number.to_be_bytes());
-        Key([&order[..], self.conversation.as_bytes(), &number].concat())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::records::{Record, RecordError};
 use crate::rooms::Room;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::store::{Change, Key, Table};
-use crate::tracked::Tracked;
+use crate::tracked::{RecordKey, Tracked};
 
 /// All entries in order, and by what they are looked up.
 pub(crate) struct Outbox {
@@ -99,6 +99,11 @@ impl Outbox {
 
     pub(crate) fn get(&self, id: EntryId) -> Option<&Entry> {
         self.entries.get(id)
+    }
+
+    /// An entry's part for a device.
+    pub(crate) fn part(&self, id: EntryId, device: DeviceAddress) -> Option<&Part> {
+        self.get(id)?.part(device)
     }
 
     /// Changes an entry's parts. One that has none left goes.
@@ -267,9 +272,7 @@ impl Room for Outbox {
     }
 
     fn erase(&mut self, key: &Key) {
-        if let Some(id) = EntryId::from_key(key) {
-            self.entries.erase(id);
-        }
+        self.entries.erase_record(key);
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {
