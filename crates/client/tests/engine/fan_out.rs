@@ -3,15 +3,15 @@
 
 use crate::support::World;
 use pawl_client::{Command, Event, MessageStatus, NoticeCause, Table};
-use pawl_protocol::{AccountRecord, DeviceCertificate, DeviceId, DeviceKeyPair, LocalDevice};
+use pawl_protocol::{AccountRecord, DeviceId, DeviceKeyPair, LocalDevice};
 use pawl_sim::{OwnAccount, Point};
 use pawl_wire::{AccountId, DeviceAddress, RelayFrame, SubmitRefusal};
 
 use crate::devices::own;
 
-const ALICE: usize = 0;
+pub(crate) const ALICE: usize = 0;
 /// Bob's devices, by their numbers: clients 1, 2 and 3.
-const BOB: [usize; 3] = [1, 2, 3];
+pub(crate) const BOB: [usize; 3] = [1, 2, 3];
 const MINUTE: u64 = 60_000;
 const DAY: u64 = 24 * 60 * MINUTE;
 
@@ -22,15 +22,14 @@ fn rewrite(world: &mut World, client: usize, account: &OwnAccount) {
     world.crash(client);
 }
 
-/// The newest list of an account that one of its devices has.
-fn listed(account: &OwnAccount) -> (u64, Vec<DeviceCertificate>) {
+/// The version of the newest list of an account that one of its devices has.
+fn version(account: &OwnAccount) -> u64 {
     let record = AccountRecord::decode(&account.record).expect("a record");
-    let record = record.verify().expect("signed");
-    (record.version(), record.devices().to_vec())
+    record.verify().expect("signed").version()
 }
 
 /// Makes clients the devices of the first one's account, as its record lists them from now on.
-fn list_devices(world: &mut World, clients: &[usize]) {
+pub(crate) fn list_devices(world: &mut World, clients: &[usize]) {
     let first = own(world, clients[0]);
     let keys = first.keys();
     let number = |i: usize| u32::try_from(i + 1).expect("few");
@@ -40,7 +39,7 @@ fn list_devices(world: &mut World, clients: &[usize]) {
         LocalDevice::certify(&keys, id, pair).certificate().clone()
     };
     let certificates: Vec<_> = clients.iter().enumerate().map(certify).collect();
-    let version = listed(&first).0 + 1;
+    let version = version(&first) + 1;
     let list = AccountRecord::sign(&keys, &first.username, version, certificates.clone());
     let list = list.expect("valid").record().encode();
     for (client, certificate) in clients.iter().zip(&certificates) {
@@ -59,15 +58,31 @@ fn list_devices(world: &mut World, clients: &[usize]) {
     world.settle();
 }
 
+/// Of an account's devices only these clients stay, under their numbers.
+pub(crate) fn list_only(world: &mut World, clients: &[usize]) {
+    let mut all: Vec<_> = clients.iter().map(|it| own(world, *it)).collect();
+    let certificates: Vec<_> = all.iter().map(OwnAccount::certificate).collect();
+    let (keys, version) = (all[0].keys(), version(&all[0]) + 1);
+    let list = AccountRecord::sign(&keys, &all[0].username, version, certificates);
+    let list = list.expect("valid").record().encode();
+    for (client, mine) in clients.iter().zip(&mut all) {
+        mine.record.clone_from(&list);
+        rewrite(world, *client, mine);
+    }
+    let account = AccountId(*keys.public().as_bytes());
+    world.relay.store.records.insert(account, list);
+    world.settle();
+}
+
 /// Alice, who has begun a conversation with Bob, who has three devices.
-fn world(seed: u64) -> World {
+pub(crate) fn world(seed: u64) -> World {
     let mut world = World::with(seed, &["alice", "bob", "second", "third"]);
     list_devices(&mut world, &BOB);
     assert_eq!(world.start(ALICE, "bob"), None);
     world
 }
 
-fn device(world: &World, number: u32) -> DeviceAddress {
+pub(crate) fn device(world: &World, number: u32) -> DeviceAddress {
     let device = world.address("bob");
     DeviceAddress {
         device: number,
@@ -81,13 +96,13 @@ fn assert_all_have(world: &World, texts: &[&str]) {
     }
 }
 
-fn outbox(world: &World, client: usize) -> usize {
+pub(crate) fn outbox(world: &World, client: usize) -> usize {
     let keys = world.clients[client].disk.keys();
     keys.filter(|(table, _)| *table == Table::Outbox).count()
 }
 
 /// How often an envelope came for each of Bob's devices.
-fn envelopes(world: &World) -> [usize; 3] {
+pub(crate) fn envelopes(world: &World) -> [usize; 3] {
     [1, 2, 3].map(|number| {
         let to = device(world, number);
         let submitted = world.relay.submitted.iter();
@@ -262,19 +277,7 @@ fn what_only_a_removed_device_was_to_have_goes_to_those_that_are_added() {
     let lost = device(&world, 1);
     list_devices(&mut world, &BOB);
     world.relay.store.boxes.remove(&lost);
-    let mut first = own(&world, BOB[1]);
-    let (version, certificates) = listed(&first);
-    let keys = first.keys();
-    let others = certificates[1..].to_vec();
-    let list = AccountRecord::sign(&keys, "bob", version + 1, others).expect("valid");
-    first.record = list.record().encode();
-    let account = AccountId(*keys.public().as_bytes());
-    world
-        .relay
-        .store
-        .records
-        .insert(account, first.record.clone());
-    rewrite(&mut world, BOB[1], &first);
+    list_only(&mut world, &BOB[1..]);
     world.send(ALICE, "bob", "three");
     world.run_for(5 * MINUTE);
     for client in &BOB[1..] {
@@ -430,4 +433,33 @@ fn texts_stay_in_the_outbox_for_thirty_days_and_then_stand_in_the_conversation_a
     }
     assert_eq!(outbox(&world, ALICE), 0);
     assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Delivered; 2]);
+}
+
+/// The first device answers and reads in turn, so that each text is a run of positions of its own.
+#[test]
+fn what_one_device_has_read_is_sent_again_to_another_that_lacks_it() {
+    let mut world = world(4_010);
+    world.start(BOB[0], "alice");
+    world.send(ALICE, "bob", "one");
+    world.set_network(BOB[1], false);
+    world.send(ALICE, "bob", "lost");
+    for round in 0..70 {
+        world.send(BOB[0], "alice", &format!("answer {round}"));
+        world.send(ALICE, "bob", &format!("{round}"));
+    }
+    let read = Command::MarkRead {
+        conversation: world.conversation(BOB[0], "alice"),
+        through: u64::MAX / 2,
+    };
+    assert_eq!(world.ask(BOB[0], read), None);
+    assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Read; 72]);
+    let second = device(&world, 2);
+    let mailbox = world.relay.store.boxes.get_mut(&second);
+    mailbox.expect("registered").mail.pop_front();
+    world.set_network(BOB[1], true);
+    world.run_for(2 * MINUTE);
+    let received = world.received(BOB[1], "alice");
+    assert_eq!(received.len(), 72);
+    assert_eq!(received.last().map(String::as_str), Some("lost"));
+    assert_eq!(outbox(&world, ALICE), 0);
 }

@@ -11,6 +11,7 @@ mod damage;
 mod devices;
 mod fan_out;
 mod faults;
+mod giving_up;
 mod healing;
 mod identity;
 mod keys;
