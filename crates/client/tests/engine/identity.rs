@@ -10,7 +10,7 @@ const ALICE: usize = 0;
 const BOB: usize = 1;
 
 /// Bob's name goes to a new account, which then writes to Alice.
-fn bob_begins_anew(world: &mut World) {
+pub(crate) fn bob_begins_anew(world: &mut World) {
     let username = pawl_wire::Username::parse("bob").expect("a username");
     let account = world
         .relay
@@ -70,7 +70,7 @@ fn marking(world: &World, number: Vec<u8>, verified: bool) -> Command {
     }
 }
 
-fn accept(world: &mut World) {
+pub(crate) fn accept(world: &mut World) {
     let number = shown(world);
     assert_eq!(world.ask(ALICE, accepting(world, number)), None);
     assert_eq!(identity(world, "bob"), IdentityState::Unverified);

@@ -16,6 +16,7 @@ mod healing;
 mod identity;
 mod keys;
 mod large;
+mod leaving;
 mod mending;
 mod prekeys_in_time;
 mod published;
