@@ -89,3 +89,39 @@ fn silence_alone_asks_on_the_session_there_is_before_another_is_begun() {
     let last = world.received(ALICE, "bob").pop();
     assert_eq!(last.as_deref(), Some("here again"));
 }
+
+/// Sent again on the last day, it is lost again.
+#[test]
+fn what_was_sent_again_gets_no_younger_by_it() {
+    let mut world = World::talking(1_098, 1);
+    let days = |world: &mut World, days| {
+        for _ in 0..days {
+            world.now += DAY - MINUTE;
+            world.run_for(MINUTE);
+        }
+    };
+    let bob = world.address("bob");
+    let sent = |world: &World| {
+        let submitted = world.relay.submitted.iter();
+        submitted.filter(|it| it.recipient == bob).count()
+    };
+    days(&mut world, 29);
+    world.forget_received(BOB);
+    world.send(ALICE, "bob", "after 29");
+    world.set_network(BOB, false);
+    let before = sent(&world);
+    world.run_for(MINUTE);
+    assert_eq!(
+        sent(&world) - before,
+        2,
+        "the text, and a receipt that asks"
+    );
+    let mailbox = world.relay.store.boxes.get_mut(&bob);
+    mailbox.expect("registered").mail.clear();
+    days(&mut world, 2);
+    world.set_network(BOB, true);
+    world.send(ALICE, "bob", "after 31");
+    world.run_for(60 * MINUTE);
+    let received = world.received(BOB, "alice");
+    assert_eq!(received, ["a0", "after 29", "after 31"]);
+}

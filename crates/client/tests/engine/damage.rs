@@ -3,7 +3,7 @@
 use crate::support::stranger::Stranger;
 use crate::support::{World, try_load};
 use pawl_client::{
-    AlertCode, Command, CommandError, MessageStatus, NoticeCause, StoreError, Table,
+    AlertCode, Command, CommandError, Key, MessageStatus, NoticeCause, StoreError, Table,
 };
 
 const ALICE: usize = 0;
@@ -265,5 +265,99 @@ fn every_truncation_of_every_record_is_noticed() {
                 Some(CommandError::NoAccount)
             );
         }
+    }
+}
+
+#[test]
+fn a_record_whose_key_is_nobodys_is_told_of_once() {
+    for table in [Table::Contacts, Table::Conversations] {
+        let mut world = talking(813);
+        let disk = &mut world.clients[ALICE].disk;
+        disk.insert((table, Key(vec![7; 5])), vec![2, 0, 0, 0, 0]);
+        world.crash(ALICE);
+        world.settle();
+        assert_eq!(world.alerts(ALICE), [corrupted(None)], "{table:?}");
+        world.clients[ALICE].events.clear();
+        world.crash(ALICE);
+        world.settle();
+        assert_eq!(world.alerts(ALICE), [], "{table:?}");
+        assert_talking(&mut world);
+    }
+}
+
+/// What it wrote before comes again: that it came is lost with the record.
+#[test]
+fn an_account_that_waits_to_be_accepted_is_heard_after_its_channel_was_damaged() {
+    let mut world = talking(814);
+    let alice = world.address("alice");
+    let mut new = Stranger::registered("bob", 814, &mut world);
+    new.write(&mut world, alice, "a new account", true);
+    world.settle();
+    assert_eq!(world.review(ALICE, "bob"), ["a new account"]);
+    let account = new.account().0;
+    for ((table, key), value) in &mut world.clients[ALICE].disk {
+        if *table == Table::Contacts && key.0.starts_with(&account) {
+            value.truncate(value.len() / 2);
+        }
+    }
+    world.break_connection(ALICE, None);
+    world.crash(ALICE);
+    world.settle();
+    assert_eq!(world.alerts(ALICE), [corrupted(Some("bob"))]);
+    new.go_on(&mut world, alice, "still me");
+    world.settle();
+    assert_eq!(world.review(ALICE, "bob"), ["still me"]);
+}
+
+#[test]
+fn a_text_that_was_refused_can_be_tried_again_after_its_conversation_was_damaged() {
+    let mut world = talking(815);
+    world.relay.mood.short = Some(2_000);
+    let long = "long ".repeat(1_000);
+    world.send(ALICE, "bob", &long);
+    damage(&mut world, Table::Conversations, |length| length / 2);
+    world.relay.mood.short = None;
+    let line = |world: &World| {
+        let mut lines = world.history(ALICE, "bob").into_iter();
+        lines.find(|line| line.text == long).expect("a line")
+    };
+    assert_eq!(line(&world).status, Some(MessageStatus::NotSent));
+    let retry = Command::RetryMessage {
+        conversation: world.conversation(ALICE, "bob"),
+        position: line(&world).position,
+    };
+    assert_eq!(world.ask(ALICE, retry), None);
+    assert_eq!(line(&world).status, Some(MessageStatus::Delivered));
+    assert_eq!(world.received(BOB, "alice"), ["one", &long]);
+}
+
+/// Contact and conversation are lost; what is left of them is in channels in one case, and in the outbox
+/// in the other.
+#[test]
+fn who_is_met_again_after_all_records_of_them_were_lost_overwrites_no_line() {
+    for has_channels in [true, false] {
+        let mut world = talking(816);
+        if !has_channels {
+            world.set_network(ALICE, false);
+            world.send(ALICE, "bob", "waits");
+        }
+        let texts = |world: &World| -> Vec<_> {
+            let lines = world.history(ALICE, "bob").into_iter();
+            lines.map(|line| line.text).collect()
+        };
+        let mut all = texts(&world);
+        world.lose(ALICE, |table, key| match table {
+            Table::Contacts => !has_channels || key.0.len() == 8,
+            Table::Conversations => true,
+            _ => false,
+        });
+        world.set_network(ALICE, true);
+        world.settle();
+        assert_eq!(world.start(ALICE, "bob"), None);
+        assert_eq!(world.send(ALICE, "bob", "again"), None);
+        all.push("again".to_owned());
+        assert_eq!(texts(&world), all, "channels: {has_channels}");
+        let received = world.received(BOB, "alice");
+        assert!(received.contains(&"again".to_owned()), "{received:?}");
     }
 }

@@ -331,3 +331,35 @@ fn a_text_refused_for_one_device_and_sent_to_another_is_not_stuck() {
     let disk = world.clients[ALICE].disk.keys();
     assert_eq!(disk.filter(|(table, _)| *table == Table::Outbox).count(), 0);
 }
+
+/// The list of Bob's devices is lost, and with it the session with the one that he no longer has.
+#[test]
+fn a_receipt_for_a_device_that_is_gone_makes_a_lost_list_known() {
+    const BOB: usize = 1;
+    const SPARE: usize = 2;
+    let mut world = World::with(1_112, &["alice", "bob", "spare"]);
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "one");
+    world.set_network(ALICE, false);
+    take_over(&mut world, SPARE, BOB);
+    let disk = &mut world.clients[ALICE].disk;
+    for ((table, key), value) in &mut *disk {
+        // A contact, and no channel.
+        if *table == Table::Contacts && key.0.len() == 8 {
+            value.truncate(value.len() / 2);
+        }
+    }
+    disk.retain(|(table, _), _| *table != Table::Sessions);
+    world.crash(ALICE);
+    world.set_network(ALICE, true);
+    world.settle();
+    let list = own(&world, SPARE).record;
+    assert!(is_kept(&world, &list));
+    let waits = |world: &World| {
+        let disk = world.clients[ALICE].disk.keys();
+        disk.filter(|(table, _)| *table == Table::Outbox).count()
+    };
+    assert_eq!(waits(&world), 0, "nothing for the one that is gone");
+    world.send(ALICE, "bob", "two");
+    assert_eq!(world.received(SPARE, "alice"), ["two"]);
+}

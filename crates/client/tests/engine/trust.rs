@@ -2,9 +2,10 @@
 //! agrees with the account. What a changed account does stands in identity.rs.
 
 use crate::support::World;
+use crate::support::stranger::Stranger;
 use chacha20::ChaCha20Rng;
 use chacha20::rand_core::SeedableRng;
-use pawl_client::{AlertCode, Command, CommandError, MessageStatus};
+use pawl_client::{AlertCode, Command, CommandError, IdentityState, MessageStatus};
 use pawl_protocol::{AccountKeyPair, AccountRecord, DeviceId, DeviceKeyPair, LocalDevice};
 use pawl_wire::{Bundle, RelayFrame};
 
@@ -224,4 +225,33 @@ fn a_message_altered_on_its_way_comes_again_and_what_follows_is_shown() {
     let notices = world.history(BOB, "alice").into_iter();
     assert_eq!(notices.filter(|line| line.notice.is_some()).count(), 0);
     assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Delivered; 3]);
+}
+
+/// Carol's account signs that her name is Bob's, and the relay says so, too.
+#[test]
+fn somebody_whom_the_user_knows_does_not_become_another_of_their_contacts() {
+    let mut world = World::with(617, &["alice", "bob"]);
+    let alice = world.address("alice");
+    world.start(ALICE, "bob");
+    world.send(ALICE, "bob", "one");
+    let mut carol = Stranger::registered("carol", 617, &mut world);
+    carol.open_mailbox(&mut world);
+    carol.write(&mut world, alice, "hi", true);
+    world.settle();
+    let bob = world.address("bob");
+    world.set_network(BOB, false);
+    world.relay.store.boxes.remove(&bob);
+    carol.record = carol.list("bob", 2, &[&carol]);
+    carol.register("bob", &mut world);
+    world.send(ALICE, "bob", "two");
+    let username = "bob".to_owned();
+    assert_eq!(world.alerts(ALICE), [AlertCode::KeysRefused { username }]);
+    let unverified = Some(IdentityState::Unverified);
+    assert_eq!(world.identity(ALICE, "bob"), unverified);
+    assert_eq!(world.identity(ALICE, "carol"), unverified);
+    assert_eq!(world.statuses(ALICE, "bob")[1], MessageStatus::NotSent);
+    carol.go_on(&mut world, alice, "still carol");
+    world.settle();
+    assert_eq!(world.received(ALICE, "carol"), ["hi", "still carol"]);
+    assert_eq!(world.received(ALICE, "bob"), Vec::<String>::new());
 }
