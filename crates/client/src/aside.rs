@@ -7,13 +7,15 @@ use pawl_wire::{AccountId, DeviceAddress};
 use prost::Message;
 use zeroize::Zeroizing;
 
+use crate::channel::Channels;
+use crate::contacts::Contacts;
 use crate::content::Text;
-use crate::engine::Engine;
+use crate::conversations::Conversations;
 use crate::event::{MessageView, NoticeCause};
 use crate::ids::{ContactId, ConversationId};
-use crate::inbox::Sender;
 use crate::limits::{ASIDE_OVERHEAD, MAX_ASIDE_ACCOUNT_BYTES, MAX_ASIDE_BYTES, MAX_ASIDE_TEXTS};
 use crate::lines::Line;
+use crate::opening::Sender;
 use crate::ranges::RangeSet;
 use crate::records::{self, Record, RecordError};
 use crate::rooms::Room;
@@ -212,7 +214,15 @@ impl Room for Aside {
     }
 }
 
-impl Engine {
+/// Sets aside what accounts write that are not accepted.
+pub(crate) struct SettingAside<'e> {
+    pub(crate) contacts: &'e Contacts,
+    pub(crate) conversations: &'e mut Conversations,
+    pub(crate) aside: &'e mut Aside,
+    pub(crate) channels: &'e mut Channels,
+}
+
+impl SettingAside<'_> {
     /// A text of an account that is not the pinned one. What there is no room for is not remembered
     /// either: where the account is accepted, its device learns that and sends it again.
     pub(crate) fn set_aside_text(

@@ -5,46 +5,62 @@ use pawl_protocol::{
     AccountRecord, DeviceId, KemPreKey, OneTimePreKey, PreKeyBundle, Session, SignedPreKey,
     VerifiedAccountRecord, VerifiedPreKeyBundle,
 };
-use pawl_wire::{Bundle, BundleRefusal, ClaimId, ClientFrame, DeviceAddress, KeyRecord};
+use pawl_wire::{Bundle, BundleRefusal, ClaimId, DeviceAddress, KeyRecord};
 
-use crate::channel::sessions::Slot;
-use crate::contacts::Contact;
-use crate::engine::Engine;
-use crate::error::AlertCode;
-use crate::ids::ContactId;
-use crate::limits::MAX_CLAIMS;
+use crate::account::OwnAccount;
+use crate::channel::Channels;
+use crate::channel::sessions::{Sessions, Slot};
+use crate::contacts::{Contact, Contacts};
+use crate::conversations::Conversations;
+use crate::devices::DeviceLists;
+use crate::failing::Failing;
+use crate::lookups::Lookups;
+use crate::mending::RepairQueue;
+use crate::outbox::Outbox;
+use crate::receipts::Receipts;
 use crate::sorted::SortedMap;
 use crate::turn::Turn;
 
 /// Claims of this connection.
 pub(crate) type Claims = SortedMap<ClaimId, DeviceAddress>;
 
-impl Engine {
-    /// Claims a bundle of a device that is to be written to and has no session; false where so many are
-    /// asked for that answers come first.
-    pub(crate) fn claim_bundle(&mut self, device: DeviceAddress, turn: &mut Turn<'_>) -> bool {
-        let claims = &self.lookups.claims;
-        if claims.values().any(|asked| *asked == device) {
-            return true;
+/// Begins sessions with the bundles that the relay gives.
+pub(crate) struct Establishing<'e> {
+    pub(crate) own: &'e OwnAccount,
+    pub(crate) contacts: &'e mut Contacts,
+    pub(crate) conversations: &'e mut Conversations,
+    pub(crate) channels: &'e mut Channels,
+    pub(crate) sessions: &'e mut Sessions,
+    pub(crate) outbox: &'e mut Outbox,
+    pub(crate) lookups: &'e mut Lookups,
+    pub(crate) repairs: &'e mut RepairQueue,
+    pub(crate) receipts: &'e mut Receipts,
+}
+
+/// Lends its rooms to the flows that it uses.
+impl Establishing<'_> {
+    fn device_lists(&mut self) -> DeviceLists<'_> {
+        DeviceLists {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            channels: self.channels,
+            sessions: self.sessions,
+            outbox: self.outbox,
+            repairs: self.repairs,
         }
-        if claims.len() >= MAX_CLAIMS {
-            return false;
-        }
-        let Some(channel) = self.channels.get(device) else {
-            return true;
-        };
-        let known = channel.claim;
-        let claim = known.unwrap_or_else(|| ClaimId(turn.random()));
-        if known.is_none()
-            && let Some(channel) = self.channels.edit(device)
-        {
-            channel.claim = Some(claim);
-        }
-        self.lookups.claims.insert(claim, device);
-        turn.send(&ClientFrame::FetchBundle { claim, device });
-        true
     }
 
+    fn failing(&mut self) -> Failing<'_> {
+        Failing {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            channels: self.channels,
+            outbox: self.outbox,
+        }
+    }
+}
+
+impl Establishing<'_> {
     pub(crate) fn on_bundle(&mut self, claim: ClaimId, bundle: &Bundle, turn: &mut Turn<'_>) {
         let Some(device) = self.lookups.claims.remove(&claim) else {
             return;
@@ -54,7 +70,7 @@ impl Engine {
             return;
         };
         if channel.claim != Some(claim) {
-            return self.wake(device);
+            return self.outbox.wake(device);
         }
         channel.claim = None;
         let has_head = channel
@@ -66,18 +82,17 @@ impl Engine {
         // They may have written in the meantime, or changed.
         let contact = self.contacts.get(id);
         let Some(contact) = contact.filter(|it| !has_head && !it.is_changed()) else {
-            return self.wake(device);
+            return self.outbox.wake(device);
         };
         let mut is_old = false;
         let session = verify(contact, device, bundle).and_then(|(record, keys)| {
-            is_old = !self.take_devices(id, &record);
+            is_old = !self.device_lists().take_devices(id, &record);
             (!is_old).then_some(())?;
-            let own = self.account.get().ready()?;
-            Session::initiate(&own.device, keys, turn.rng).ok()
+            Session::initiate(&self.own.device, keys, turn.rng).ok()
         });
         let Some(session) = session else {
-            self.tell_refused(id, is_old, turn);
-            return self.fail_device(device, turn);
+            self.contacts.tell_refused(id, is_old, turn);
+            return self.failing().fail_device(device, turn);
         };
         let tag = session.tag();
         self.sessions.insert(tag, Slot::new(session, turn.now));
@@ -87,23 +102,7 @@ impl Engine {
         }
         self.channels.remember(device, tag);
         self.receipts.delay(turn.now);
-        self.wake(device);
-    }
-
-    /// The keys are not signed by this person, or are by an old list of their devices: say so, send
-    /// nothing.
-    pub(crate) fn refuse_keys(&mut self, contact: ContactId, is_old: bool, turn: &mut Turn<'_>) {
-        self.tell_refused(contact, is_old, turn);
-        self.fail_all(contact, turn);
-    }
-
-    fn tell_refused(&self, contact: ContactId, is_old: bool, turn: &mut Turn<'_>) {
-        if let Some(username) = self.contacts.username(contact) {
-            turn.alert(match is_old {
-                true => AlertCode::DevicesRefused { username },
-                false => AlertCode::KeysRefused { username },
-            });
-        }
+        self.outbox.wake(device);
     }
 
     pub(crate) fn on_no_bundle(
@@ -124,11 +123,11 @@ impl Engine {
                     && let devices = known.devices()
                     && (devices.is_empty() || devices.contains(&device))
                 {
-                    self.refresh_because_of(device, contact);
+                    self.lookups.refresh_because_of(device, contact);
                 }
             }
             BundleRefusal::RateLimited | BundleRefusal::Unavailable => {
-                self.sending.hold(device, retry_after_ms, turn.now);
+                self.outbox.hold(device, retry_after_ms, turn.now);
             }
         }
     }

@@ -6,13 +6,16 @@ use pawl_wire::{AccountId, DeviceAddress, Username};
 use prost::Message;
 use zeroize::Zeroizing;
 
+use crate::error::AlertCode;
 use crate::event::IdentityState;
 use crate::ids::{ContactId, ConversationId};
+use crate::limits::MAX_OWN_CONVERSATIONS;
 use crate::records::{self, Record, RecordError};
 use crate::rooms::Room;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::store::{Change, Key, Table};
 use crate::tracked::{RecordKey, Tracked};
+use crate::turn::Turn;
 
 /// What is known of a person.
 pub(crate) struct Contact {
@@ -399,6 +402,28 @@ impl Contacts {
                 .is_some_and(|it| it.account.as_bytes() == account)
         };
         theirs.find(|(_, id)| is_pinned(id)).map(|(_, id)| *id)
+    }
+
+    /// The person at the other end of a channel, and the conversation with them.
+    pub(crate) fn other_end(&self, device: DeviceAddress) -> Option<(ContactId, ConversationId)> {
+        let contact = self.pinned(&device.account.0)?;
+        let known = self.get(contact)?;
+        Some((contact, known.conversation()))
+    }
+
+    /// Whether no conversation can be begun by this person: the rest of the places are strangers'.
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() >= MAX_OWN_CONVERSATIONS
+    }
+
+    /// Tells that keys are not signed by this person, or are by an old list of their devices.
+    pub(crate) fn tell_refused(&self, id: ContactId, is_old: bool, turn: &mut Turn<'_>) {
+        if let Some(username) = self.username(id) {
+            turn.alert(match is_old {
+                true => AlertCode::DevicesRefused { username },
+                false => AlertCode::KeysRefused { username },
+            });
+        }
     }
 
     /// Whose names other accounts have.

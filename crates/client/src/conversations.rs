@@ -8,11 +8,12 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::channel::Stream;
-use crate::contacts::account_key;
+use crate::contacts::{Contact, account_key};
 use crate::event::{MessageStatus, NoticeCause};
 use crate::ids::{ContactId, ConversationId};
 use crate::lines;
 use crate::number_map::NumberMap;
+use crate::outbox::EntryId;
 use crate::ranges::RangeSet;
 use crate::records::{self, Record, RecordError};
 use crate::rooms::Room;
@@ -59,7 +60,48 @@ pub(crate) struct Conversation {
 }
 
 /// All of them.
-pub(crate) type Conversations = Tracked<ConversationId, Conversation>;
+pub(crate) struct Conversations(Tracked<ConversationId, Conversation>);
+
+impl Conversations {
+    pub(crate) fn new() -> Self {
+        Self(Tracked::new(Table::Conversations))
+    }
+
+    pub(crate) fn get(&self, id: ConversationId) -> Option<&Conversation> {
+        self.0.get(id)
+    }
+
+    /// For changing it: the record is written at the end of the step.
+    pub(crate) fn edit(&mut self, id: ConversationId) -> Option<&mut Conversation> {
+        self.0.edit(id)
+    }
+
+    pub(crate) fn insert(&mut self, id: ConversationId, conversation: Conversation) {
+        self.0.insert(id, conversation);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ConversationId, &Conversation)> {
+        self.0.iter()
+    }
+
+    /// Whether a device of the other has had a text.
+    pub(crate) fn has_arrived(&self, id: EntryId) -> bool {
+        let conversation = self.get(id.conversation);
+        conversation.is_some_and(|it| it.delivered.contains(id.number))
+    }
+
+    /// Keeps the version of the pinned account's list in the conversation, too.
+    pub(crate) fn note_version(&mut self, contact: &Contact) {
+        let id = contact.conversation();
+        let version = contact.verified_record().map(|record| record.version());
+        let noted = self.get(id).map(|it| it.list_version);
+        if version > noted
+            && let (Some(version), Some(conversation)) = (version, self.edit(id))
+        {
+            conversation.list_version = version;
+        }
+    }
+}
 
 #[derive(Clone, PartialEq, Message)]
 struct ConversationRecord {
@@ -264,14 +306,14 @@ impl Room for Conversations {
     }
 
     fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
-        self.load_record(key, value)
+        self.0.load_record(key, value)
     }
 
     fn erase(&mut self, key: &Key) {
-        self.erase_record(key);
+        self.0.erase_record(key);
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {
-        Tracked::flush(self, changes);
+        self.0.flush(changes);
     }
 }

@@ -6,9 +6,13 @@ use pawl_protocol::{AccountKey, Envelope, Session, SessionTag, VerifiedAccountRe
 use pawl_wire::{AccountId, DeviceAddress};
 
 use crate::account::wire_address;
-use crate::engine::Engine;
+use crate::channel::Channels;
+use crate::channel::sessions::Sessions;
+use crate::contacts::Contacts;
+use crate::conversations::Conversations;
 use crate::ids::{ContactId, ConversationId};
-use crate::outbox::{EntryId, Part, PartState};
+use crate::mending::RepairQueue;
+use crate::outbox::{EntryId, Outbox, Part, PartState};
 use crate::sorted::SortedSet;
 
 /// Whether the other side of a session is on a device list, by its very keys.
@@ -16,7 +20,17 @@ pub(crate) fn lists(record: &VerifiedAccountRecord, session: &Session) -> bool {
     record.devices().contains(session.peer().certificate())
 }
 
-impl Engine {
+/// Takes newer device lists of known accounts.
+pub(crate) struct DeviceLists<'e> {
+    pub(crate) contacts: &'e mut Contacts,
+    pub(crate) conversations: &'e mut Conversations,
+    pub(crate) channels: &'e mut Channels,
+    pub(crate) sessions: &'e mut Sessions,
+    pub(crate) outbox: &'e mut Outbox,
+    pub(crate) repairs: &'e mut RepairQueue,
+}
+
+impl DeviceLists<'_> {
     /// Takes a device list of one of this person's accounts. False where it may not replace the known
     /// one, which then stays: it was rolled back or forked, or says another name.
     pub(crate) fn take_devices(
@@ -45,25 +59,12 @@ impl Engine {
                     channel.claim = None;
                 }
             }
-            self.note_version(contact);
+            if let Some(known) = self.contacts.get(contact) {
+                self.conversations.note_version(known);
+            }
             self.end_unlisted(contact, record);
         }
         is_taken
-    }
-
-    /// Keeps the version of the pinned account's list in the conversation, too.
-    pub(crate) fn note_version(&mut self, contact: ContactId) {
-        let Some(known) = self.contacts.get(contact) else {
-            return;
-        };
-        let id = known.conversation();
-        let version = known.verified_record().map(|record| record.version());
-        let noted = self.conversations.get(id).map(|c| c.list_version);
-        if version > noted
-            && let (Some(version), Some(conversation)) = (version, self.conversations.edit(id))
-        {
-            conversation.list_version = version;
-        }
     }
 
     /// Ends what there is with devices that are not on the list, and says whether there was a session.
@@ -113,7 +114,7 @@ impl Engine {
             // Another device may not know who this is.
             channel.replied = false;
         }
-        self.unseal(device, |envelope| {
+        self.outbox.unseal(device, |envelope| {
             let envelope = Envelope::decode(envelope);
             envelope.is_ok_and(|envelope| envelope.tag() != tag)
         });
@@ -137,7 +138,7 @@ impl Engine {
             if !entry.parts().iter().any(is_gone) {
                 continue;
             }
-            let is_there = self.has_arrived(id)
+            let is_there = self.conversations.has_arrived(id)
                 || entry
                     .parts()
                     .iter()
@@ -163,13 +164,8 @@ impl Engine {
             }
         }
         for device in listed.iter() {
-            self.wake(*device);
+            self.outbox.wake(*device);
         }
-    }
-
-    pub(crate) fn has_arrived(&self, id: EntryId) -> bool {
-        let conversation = self.conversations.get(id.conversation);
-        conversation.is_some_and(|it| it.delivered.contains(id.number))
     }
 
     /// A device is owed a text from before it was there, and nothing else from then. One that the relay
@@ -189,7 +185,7 @@ impl Engine {
             stream.given_up.remove(id.number);
             if is_sent_again {
                 channel.repair.retry(id.number);
-                self.trouble(device);
+                self.repairs.trouble(device);
             }
         }
     }

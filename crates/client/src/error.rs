@@ -1,6 +1,8 @@
 //! Errors as a page can show them: closed sets of codes with what is needed to put them in words.
 //! The words themselves belong to the page.
 
+use pawl_wire::UsernameError;
+use pawl_wire::limits::MAX_USERNAME;
 use serde::{Deserialize, Serialize};
 
 /// Why a command did not succeed. Nothing else is lost by it.
@@ -120,6 +122,24 @@ pub enum CommandError {
     /// This device's store failed.
     #[error("this device's store failed")]
     StoreFailed,
+}
+
+impl From<UsernameError> for CommandError {
+    fn from(error: UsernameError) -> Self {
+        let limit = u32::try_from(MAX_USERNAME).unwrap_or(u32::MAX);
+        let character = |c: char, look_alike| Self::UsernameCharacter {
+            character: c.to_string(),
+            look_alike,
+        };
+        match error {
+            UsernameError::Empty => Self::UsernameEmpty,
+            UsernameError::TooLong(_) => Self::UsernameTooLong { limit },
+            UsernameError::ControlCharacter => Self::UsernameControlCharacter,
+            UsernameError::NotAscii(c) => character(c, true),
+            UsernameError::Forbidden(c) => character(c, false),
+            UsernameError::BadStart => Self::UsernameStart,
+        }
+    }
 }
 
 /// Something the user must know about that no command asked for.

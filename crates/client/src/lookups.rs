@@ -1,19 +1,37 @@
 //! Asking the relay who has a name: to start a conversation, to confirm a stranger's name, to see
 //! whether somebody's devices or account changed. The answer is believed only where it is signed.
 
-use pawl_protocol::{AccountKey, AccountRecord, VerifiedAccountRecord};
+use pawl_protocol::{AccountRecord, VerifiedAccountRecord};
 use pawl_wire::{ClientFrame, DeviceAddress, Username};
 
+use crate::account::Account;
+use crate::aside::Aside;
 use crate::bundles::Claims;
+use crate::channel::Channels;
+use crate::channel::sessions::Sessions;
 use crate::command::CommandId;
-use crate::contacts::Contact;
-use crate::conversations::Conversation;
-use crate::engine::Engine;
+use crate::contacts::Contacts;
+use crate::conversations::Conversations;
+use crate::counters::Counters;
+use crate::devices::DeviceLists;
 use crate::error::CommandError;
-use crate::ids::{ContactId, ConversationId};
+use crate::failing::Failing;
+use crate::ids::ContactId;
+use crate::inbox::{Inbox, Receiving};
 use crate::limits::{MAX_LOOKUPS, MAX_OWN_CONVERSATIONS, MAX_WAITING_COMMANDS};
+use crate::meeting::Meeting;
+use crate::mending::RepairQueue;
+use crate::outbox::Outbox;
+use crate::prekeys::Prekeys;
+use crate::receipts::Receipts;
+use crate::recent_commands::RecentCommands;
+use crate::requests::Requests;
+use crate::rings::Ring;
 use crate::rooms::Room;
 use crate::sorted::{SortedMap, SortedSet};
+use crate::strangers::Strangers;
+use crate::tracked::Kept;
+use crate::trust::Trust;
 use crate::turn::Turn;
 
 /// What was asked on this connection, and who waits for an answer.
@@ -54,6 +72,75 @@ impl Lookups {
         self.has_room() && self.asked.insert(name.clone())
     }
 
+    /// Asks what became of a person whom the relay says it does not know.
+    pub(crate) fn refresh(&mut self, contact: ContactId) {
+        if self.refreshing.insert(contact) {
+            self.to_refresh.insert(contact);
+        }
+    }
+
+    /// The same, since the relay does not know one of their devices.
+    pub(crate) fn refresh_because_of(&mut self, device: DeviceAddress, contact: ContactId) {
+        self.unknown.insert(device);
+        self.refresh(contact);
+    }
+
+    /// Asks whether names that changed hands still are those others'.
+    pub(crate) fn refresh_changed(&mut self, contacts: &Contacts) {
+        for contact in contacts.changed().collect::<Vec<_>>() {
+            self.refresh(contact);
+        }
+    }
+
+    /// Asks for every name that somebody waits for, once per connection at a time.
+    pub(crate) fn ask_all(&mut self, contacts: &Contacts, turn: &mut Turn<'_>) {
+        while self.has_room()
+            && let Some(contact) = self.to_refresh.pop_first()
+        {
+            let contact = contacts.get(contact);
+            if let Some(username) = contact.map(|contact| contact.username().clone()) {
+                self.look_up(username, turn);
+            }
+        }
+        let starting = self.starting.values().cloned();
+        for username in starting.collect::<SortedSet<_>>() {
+            self.look_up(username, turn);
+        }
+    }
+
+    fn look_up(&mut self, username: Username, turn: &mut Turn<'_>) {
+        if self.ask(&username) {
+            turn.send(&ClientFrame::LookUp { username });
+        }
+    }
+
+    /// The connection is gone: commands are answered, everything else is asked for again.
+    pub(crate) fn fail(
+        &mut self,
+        error: &CommandError,
+        commands: &mut RecentCommands,
+        turn: &mut Turn<'_>,
+    ) {
+        self.asked.clear();
+        self.claims.clear();
+        self.refreshing.clear();
+        self.to_refresh.clear();
+        self.unknown.clear();
+        for (id, _) in std::mem::take(&mut self.starting) {
+            commands.done(id, Err(error.clone()), turn);
+        }
+    }
+
+    /// Whether one more `StartConversation` may wait.
+    pub(crate) fn has_room_to_start(&self) -> bool {
+        self.starting.len() < MAX_WAITING_COMMANDS
+    }
+
+    /// Lets a `StartConversation` wait for the relay's answer about this name.
+    pub(crate) fn start(&mut self, id: CommandId, username: Username) {
+        self.starting.insert(id, username);
+    }
+
     pub(crate) fn is_starting(&self, id: &CommandId) -> bool {
         self.starting.contains_key(id)
     }
@@ -74,95 +161,94 @@ pub(crate) enum Answer {
     Refused,
 }
 
-impl Engine {
-    pub(crate) fn start_conversation(
-        &mut self,
-        id: CommandId,
-        username: &str,
-        turn: &mut Turn<'_>,
-    ) {
-        let username = match Username::parse(username) {
-            Ok(username) => username,
-            Err(error) => return self.done(id, Err(error.into()), turn),
-        };
-        let refusal = match self.account.get().ready() {
-            None => Some(CommandError::NoAccount),
-            Some(own) if own.username == username => Some(CommandError::OwnUsername),
-            Some(_) if self.contacts.named(username.as_str()).is_some() => {
-                return self.done(id, Ok(()), turn);
-            }
-            Some(_) if self.is_full() => Some(conversations_full()),
-            Some(_) if !self.relay.is_online() && !self.relay.is_trying() => {
-                Some(CommandError::Offline)
-            }
-            Some(_) if self.lookups.starting.len() >= MAX_WAITING_COMMANDS => {
-                Some(CommandError::RateLimited { retry_after_ms: 0 })
-            }
-            Some(_) => None,
-        };
-        match refusal {
-            Some(error) => self.done(id, Err(error), turn),
-            None => drop(self.lookups.starting.insert(id, username)),
+/// Takes what the relay says of a name.
+pub(crate) struct LookingUp<'e> {
+    pub(crate) account: &'e Kept<Account>,
+    pub(crate) commands: &'e mut RecentCommands,
+    pub(crate) counters: &'e mut Kept<Counters>,
+    pub(crate) seen: &'e mut Ring,
+    pub(crate) contacts: &'e mut Contacts,
+    pub(crate) conversations: &'e mut Conversations,
+    pub(crate) aside: &'e mut Aside,
+    pub(crate) channels: &'e mut Channels,
+    pub(crate) sessions: &'e mut Sessions,
+    pub(crate) prekeys: &'e mut Prekeys,
+    pub(crate) outbox: &'e mut Outbox,
+    pub(crate) strangers: &'e mut Strangers,
+    pub(crate) requests: &'e mut Requests,
+    pub(crate) lookups: &'e mut Lookups,
+    pub(crate) inbox: &'e mut Inbox,
+    pub(crate) repairs: &'e mut RepairQueue,
+    pub(crate) receipts: &'e mut Receipts,
+}
+
+/// Lends its rooms to the flows that it uses.
+impl LookingUp<'_> {
+    fn meeting(&mut self) -> Meeting<'_> {
+        Meeting {
+            account: self.account,
+            counters: self.counters,
+            contacts: self.contacts,
+            conversations: self.conversations,
+            channels: self.channels,
+            outbox: self.outbox,
         }
     }
 
-    /// Asks what became of a person whom the relay says it does not know.
-    pub(crate) fn refresh(&mut self, contact: ContactId) {
-        if self.lookups.refreshing.insert(contact) {
-            self.lookups.to_refresh.insert(contact);
+    fn trust(&mut self) -> Trust<'_> {
+        Trust {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            aside: self.aside,
+            channels: self.channels,
+            sessions: self.sessions,
+            outbox: self.outbox,
+            repairs: self.repairs,
         }
     }
 
-    /// The same, since the relay does not know one of their devices.
-    pub(crate) fn refresh_because_of(&mut self, device: DeviceAddress, contact: ContactId) {
-        self.lookups.unknown.insert(device);
-        self.refresh(contact);
-    }
-
-    /// Asks whether names that changed hands still are those others'.
-    pub(crate) fn refresh_changed(&mut self) {
-        for contact in self.contacts.changed().collect::<Vec<_>>() {
-            self.refresh(contact);
+    fn failing(&mut self) -> Failing<'_> {
+        Failing {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            channels: self.channels,
+            outbox: self.outbox,
         }
     }
 
-    /// Asks for every name that somebody waits for, once per connection at a time.
-    pub(crate) fn ask_lookups(&mut self, turn: &mut Turn<'_>) {
-        if !self.relay.is_online() {
-            return;
-        }
-        while self.lookups.has_room()
-            && let Some(contact) = self.lookups.to_refresh.pop_first()
-        {
-            let contact = self.contacts.get(contact);
-            if let Some(username) = contact.map(|contact| contact.username().clone()) {
-                self.ask_lookup(username, turn);
-            }
-        }
-        let starting = self.lookups.starting.values().cloned();
-        for username in starting.collect::<SortedSet<_>>() {
-            self.ask_lookup(username, turn);
+    fn device_lists(&mut self) -> DeviceLists<'_> {
+        DeviceLists {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            channels: self.channels,
+            sessions: self.sessions,
+            outbox: self.outbox,
+            repairs: self.repairs,
         }
     }
 
-    fn ask_lookup(&mut self, username: Username, turn: &mut Turn<'_>) {
-        if self.lookups.ask(&username) {
-            turn.send(&ClientFrame::LookUp { username });
+    fn receiving(&mut self) -> Receiving<'_> {
+        Receiving {
+            account: self.account,
+            counters: self.counters,
+            seen: self.seen,
+            contacts: self.contacts,
+            conversations: self.conversations,
+            aside: self.aside,
+            channels: self.channels,
+            sessions: self.sessions,
+            prekeys: self.prekeys,
+            outbox: self.outbox,
+            strangers: self.strangers,
+            requests: self.requests,
+            inbox: self.inbox,
+            repairs: self.repairs,
+            receipts: self.receipts,
         }
     }
+}
 
-    /// The connection is gone: commands are answered, everything else is asked for again.
-    pub(crate) fn fail_lookups(&mut self, error: &CommandError, turn: &mut Turn<'_>) {
-        self.lookups.asked.clear();
-        self.lookups.claims.clear();
-        self.lookups.refreshing.clear();
-        self.lookups.to_refresh.clear();
-        self.lookups.unknown.clear();
-        for (id, _) in std::mem::take(&mut self.lookups.starting) {
-            self.done(id, Err(error.clone()), turn);
-        }
-    }
-
+impl LookingUp<'_> {
     pub(crate) fn on_account(
         &mut self,
         username: &Username,
@@ -183,7 +269,7 @@ impl Engine {
         {
             self.on_refreshed(contact, &answer, turn);
         }
-        self.on_name_confirmed(username, answer, turn);
+        self.receiving().on_name_confirmed(username, answer, turn);
     }
 
     fn answer_commands(
@@ -207,57 +293,15 @@ impl Engine {
                     Err(CommandError::KeysRefused)
                 }
                 // Others came while the relay was asked.
-                Answer::Account(_) if self.is_full() => Err(conversations_full()),
+                Answer::Account(_) if self.contacts.is_full() => Err(conversations_full()),
                 Answer::Account(record) => {
-                    let contact = self.add_contact(username.clone(), record, turn);
-                    self.retry_requests_of(contact, turn);
+                    let contact = self.meeting().add_contact(username.clone(), record, turn);
+                    self.receiving().retry_requests_of(contact, turn);
                     Ok(())
                 }
             };
-            self.done(id, result, turn);
+            self.commands.done(id, result, turn);
         }
-    }
-
-    fn is_full(&self) -> bool {
-        self.contacts.len() >= MAX_OWN_CONVERSATIONS
-    }
-
-    /// Pins an account on first use and opens the conversation with it.
-    pub(crate) fn add_contact(
-        &mut self,
-        username: Username,
-        record: &VerifiedAccountRecord,
-        turn: &mut Turn<'_>,
-    ) -> ContactId {
-        let contact = self.counters.edit().next_contact();
-        let id = self.free_id(&record.account());
-        let account = record.account();
-        // Where records were lost, lines and numbers of before are still there: none can be as high as
-        // the time.
-        let is_known =
-            !self.outbox.texts_of(id).is_empty() || !self.channels.of_account(&account).is_empty();
-        let first = if is_known { turn.now } else { 1 };
-        let mut conversation = Conversation::new(contact, username.clone(), account, first);
-        conversation.active_at = turn.now;
-        conversation.list_version = record.version();
-        let mut new = Contact::new(username, account, id);
-        new.update(record);
-        self.contacts.insert(contact, new);
-        self.conversations.insert(id, conversation);
-        turn.shown.insert(id);
-        contact
-    }
-
-    /// The id of a conversation with somebody new. It is taken where they are the account that a
-    /// contact had before that one's identity changed; then it is the next one.
-    fn free_id(&self, account: &AccountKey) -> ConversationId {
-        let own = self.account.get().0.as_deref();
-        let own = own.map_or(*account, |own| own.keys.public());
-        let mut id = ConversationId::of_two(&own, account);
-        while self.contacts.in_conversation(id).is_some() {
-            id = id.next();
-        }
-        id
     }
 
     fn on_refreshed(&mut self, id: ContactId, answer: &Answer, turn: &mut Turn<'_>) {
@@ -267,42 +311,43 @@ impl Engine {
         if contact.is_changed() {
             // Nothing is to be sent until the user has looked: all that counts is whose the name is now.
             if let Answer::Account(record) = answer {
-                self.change_identity(id, record, turn);
+                self.trust().change_identity(id, record, turn);
             }
             return;
         }
         let devices = contact.devices();
         match answer {
-            Answer::Nobody => self.fail_all(id, turn),
-            Answer::Refused => self.refuse_keys(id, false, turn),
+            Answer::Nobody => self.failing().fail_all(id, turn),
+            Answer::Refused => self.failing().refuse_keys(id, false, turn),
             Answer::Account(record) if record.account() != contact.account() => {
-                self.change_identity(id, record, turn);
+                self.trust().change_identity(id, record, turn);
             }
             Answer::Account(record) if contact.has_record(&record.record().encode()) => {
                 // The relay contradicts itself, and a retry does not help; unless it is a session that says
                 // to be with a device which was never there.
-                if !self.end_unlisted(id, record) {
+                if !self.device_lists().end_unlisted(id, record) {
                     for device in &devices {
                         if self.lookups.unknown.contains(device) {
-                            self.fail_device(*device, turn);
+                            self.failing().fail_device(*device, turn);
                         }
                     }
                 }
             }
             Answer::Account(record) => {
-                if !self.take_devices(id, record) {
-                    self.refuse_keys(id, true, turn);
+                if !self.device_lists().take_devices(id, record) {
+                    self.failing().refuse_keys(id, true, turn);
                 }
             }
         }
         for device in devices {
             self.lookups.unknown.remove(&device);
-            self.wake(device);
+            self.outbox.wake(device);
         }
     }
 }
 
-fn conversations_full() -> CommandError {
+/// The answer where no conversation can be begun.
+pub(crate) fn conversations_full() -> CommandError {
     let limit = u32::try_from(MAX_OWN_CONVERSATIONS).unwrap_or(u32::MAX);
     CommandError::ConversationsFull { limit }
 }

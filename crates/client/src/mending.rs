@@ -7,14 +7,23 @@ use std::cmp::Reverse;
 use pawl_protocol::SessionTag;
 use pawl_wire::DeviceAddress;
 
-use crate::engine::Engine;
+use crate::channel::Channels;
+use crate::channel::sessions::Sessions;
+use crate::contacts::{Contact, Contacts};
+use crate::conversations::Conversations;
+use crate::counters::Counters;
 use crate::event::NoticeCause;
-use crate::ids::{ContactId, ConversationId};
+use crate::ids::ConversationId;
 use crate::limits::{
     MAX_MENDED_AT_ONCE, MAX_TROUBLED_PER_STEP, MEND_ROUNDS, MEND_STEP, SILENCE_TRIES,
 };
+use crate::lookups::Lookups;
+use crate::outbox::Outbox;
+use crate::receipts::{Receipts, WritingReceipts, may_send_signal};
+use crate::resending::Resending;
 use crate::rooms::Room;
 use crate::sorted::{SortedMap, SortedSet};
+use crate::tracked::Kept;
 use crate::turn::Turn;
 
 /// Waits for what lets it be done, and not for a time.
@@ -29,7 +38,7 @@ pub(crate) struct Reading {
 
 /// Who has trouble, in memory.
 #[derive(Default)]
-pub(crate) struct Mender {
+pub(crate) struct RepairQueue {
     /// When the trouble with each device is to be looked at, or was.
     at: SortedMap<DeviceAddress, u64>,
     /// The same, the soonest last, where it is quickly taken out.
@@ -45,12 +54,17 @@ pub(crate) struct Mender {
     waiting: SortedSet<DeviceAddress>,
 }
 
-impl Mender {
+impl RepairQueue {
     pub(crate) fn schedule(&mut self, device: DeviceAddress, at: u64) {
         if let Some(before) = self.at.insert(device, at) {
             self.queue.remove(&(Reverse(before), device));
         }
         self.queue.insert((Reverse(at), device));
+    }
+
+    /// The trouble with a device is to be looked at in this step.
+    pub(crate) fn trouble(&mut self, device: DeviceAddress) {
+        self.schedule(device, 0);
     }
 
     fn unschedule(&mut self, device: DeviceAddress) {
@@ -64,6 +78,21 @@ impl Mender {
         if self.at.contains_key(&device) {
             self.schedule(device, 0);
         }
+    }
+
+    /// A device is left alone no longer: what is for it is tried at once.
+    pub(crate) fn release(&mut self, outbox: &mut Outbox, device: DeviceAddress) {
+        if outbox.release(device) {
+            self.retry(device);
+        }
+    }
+
+    /// The same for all devices of a person, those included that are not known now.
+    pub(crate) fn release_all(&mut self, outbox: &mut Outbox, contact: &Contact) {
+        for device in contact.devices() {
+            self.release(outbox, device);
+        }
+        outbox.wake(contact.all_devices());
     }
 
     /// Lines are being read for another device: this one is looked at when they are there.
@@ -107,7 +136,7 @@ impl Mender {
     }
 }
 
-impl Room for Mender {
+impl Room for RepairQueue {
     fn due(&self, is_online: bool) -> Option<u64> {
         let (Reverse(at), _) = self.queue.last().filter(|_| is_online)?;
         (*at != NEVER).then_some(*at)
@@ -119,35 +148,46 @@ impl Room for Mender {
             at => at.saturating_sub(by),
         });
     }
+
+    fn connection_lost(&mut self) {
+        self.online_at = 0;
+    }
 }
 
-impl Engine {
-    /// After loading: who was in trouble, and whose session is not there or says to be another's.
-    pub(crate) fn find_trouble(&mut self) {
-        let mut broken = Vec::new();
-        for (device, channel) in self.channels.iter() {
-            let slot = channel.head.map(|tag| (tag, self.sessions.get(tag)));
-            if let Some((tag, slot)) = slot
-                && slot.map(|slot| slot.device()) != Some(device)
-            {
-                broken.push((device, tag));
-            }
-            if channel.repair.is_troubled() {
-                self.mender.schedule(device, 0);
-            }
+/// After loading: who was in trouble, and whose session is not there or says to be another's.
+pub(crate) fn find_trouble(
+    channels: &Channels,
+    sessions: &mut Sessions,
+    repairs: &mut RepairQueue,
+) {
+    let mut broken = Vec::new();
+    for (device, channel) in channels.iter() {
+        let slot = channel.head.map(|tag| (tag, sessions.get(tag)));
+        if let Some((tag, slot)) = slot
+            && slot.map(|slot| slot.device()) != Some(device)
+        {
+            broken.push((device, tag));
         }
-        for (device, tag) in broken {
-            self.sessions.remove(tag);
-            self.mender.broken.insert(device);
-            self.trouble(device);
+        if channel.repair.is_troubled() {
+            repairs.schedule(device, 0);
         }
     }
-
-    /// The trouble with a device is to be looked at in this step.
-    pub(crate) fn trouble(&mut self, device: DeviceAddress) {
-        self.mender.schedule(device, 0);
+    for (device, tag) in broken {
+        sessions.remove(tag);
+        repairs.broken.insert(device);
+        repairs.trouble(device);
     }
+}
 
+/// Takes what comes from a device, opened or not, as evidence of how its sessions are.
+pub(crate) struct Evidence<'e> {
+    pub(crate) channels: &'e mut Channels,
+    pub(crate) sessions: &'e Sessions,
+    pub(crate) outbox: &'e mut Outbox,
+    pub(crate) repairs: &'e mut RepairQueue,
+}
+
+impl Evidence<'_> {
     /// Something came that does not open, and says that it is from this device. Anybody can make such a
     /// thing: it changes nothing but that the device is asked, at a bounded rate.
     pub(crate) fn hint(
@@ -166,14 +206,14 @@ impl Engine {
         if let Some(repair) = self.channels.repair(device) {
             repair.suspect(tag, cause, turn.now);
         }
-        self.trouble(device);
+        self.repairs.trouble(device);
     }
 
     /// Something of a device of the pinned account was opened: it is written to on that session, unless
     /// the session only receives, and at once.
     pub(crate) fn heard_on(&mut self, device: DeviceAddress, tag: SessionTag) {
-        if self.sending.is_given_up(device) {
-            self.trouble(device);
+        if self.outbox.is_given_up(device) {
+            self.repairs.trouble(device);
         }
         let only_receives = self.sessions.get(tag).is_none_or(|slot| slot.retired);
         self.channels.remember(device, tag);
@@ -186,37 +226,65 @@ impl Engine {
                 channel.head = Some(tag);
             }
         }
-        self.release(device);
+        self.repairs.release(self.outbox, device);
+    }
+}
+
+/// Mends what is known to be in trouble.
+pub(crate) struct Mending<'e> {
+    pub(crate) counters: &'e mut Kept<Counters>,
+    pub(crate) contacts: &'e Contacts,
+    pub(crate) conversations: &'e mut Conversations,
+    pub(crate) channels: &'e mut Channels,
+    pub(crate) sessions: &'e mut Sessions,
+    pub(crate) outbox: &'e mut Outbox,
+    pub(crate) lookups: &'e mut Lookups,
+    pub(crate) repairs: &'e mut RepairQueue,
+    pub(crate) receipts: &'e mut Receipts,
+}
+
+/// Lends its rooms to the flows that it uses.
+impl Mending<'_> {
+    fn writing_receipts(&mut self) -> WritingReceipts<'_> {
+        WritingReceipts {
+            counters: self.counters,
+            contacts: self.contacts,
+            conversations: self.conversations,
+            channels: self.channels,
+            outbox: self.outbox,
+            repairs: self.repairs,
+            receipts: self.receipts,
+        }
     }
 
-    /// The person at the other end of a channel, and the conversation with them.
-    pub(crate) fn other_end(&self, device: DeviceAddress) -> Option<(ContactId, ConversationId)> {
-        let contact = self.contacts.pinned(&device.account.0)?;
-        let known = self.contacts.get(contact)?;
-        Some((contact, known.conversation()))
+    fn resending(&mut self) -> Resending<'_> {
+        Resending {
+            counters: self.counters,
+            contacts: self.contacts,
+            conversations: self.conversations,
+            channels: self.channels,
+            outbox: self.outbox,
+            repairs: self.repairs,
+            receipts: self.receipts,
+        }
     }
+}
 
+impl Mending<'_> {
     /// Looks after everybody who is in trouble, where it is time.
     pub(crate) fn mend(&mut self, turn: &mut Turn<'_>) {
-        if !self.relay.is_online() {
-            self.mender.online_at = 0;
-            return;
+        if self.repairs.online_at == 0 {
+            self.repairs.come_online(turn.now);
+            self.lookups.refresh_changed(self.contacts);
         }
-        if self.mender.online_at == 0 {
-            self.mender.come_online(turn.now);
-            self.refresh_changed();
-        }
-        if self.account.get().ready().is_none() {
-            return;
-        }
-        let (since, mut begun) = self.mender.begun;
+        let (since, mut begun) = self.repairs.begun;
         let is_over = turn.now.abs_diff(since) >= MEND_STEP;
         let since = if is_over { turn.now } else { since };
         begun = if is_over { 0 } else { begun };
         // What is looked at is scheduled again when all others were.
         let mut next = Vec::new();
         while next.len() < MAX_TROUBLED_PER_STEP
-            && let Some(device) = self.mender.take_due(turn.now)
+            && let Some(device) = self.repairs.take_due(turn.now)
         {
             if begun == MAX_MENDED_AT_ONCE {
                 next.push((device, Some(turn.now + MEND_STEP)));
@@ -227,27 +295,27 @@ impl Engine {
         }
         for (device, at) in next {
             match at {
-                Some(at) => self.mender.schedule(device, at),
-                None => self.mender.unschedule(device),
+                Some(at) => self.repairs.schedule(device, at),
+                None => self.repairs.unschedule(device),
             }
         }
-        self.mender.begun = (since, begun);
+        self.repairs.begun = (since, begun);
     }
 
     /// When the trouble with this device is to be looked at again; nothing where there is none. Notices
     /// and texts to send again that are due are dealt with.
     fn next_trouble(&mut self, device: DeviceAddress, turn: &mut Turn<'_>) -> Option<u64> {
-        let (_, conversation) = self.other_end(device)?;
-        let is_broken = self.mender.broken.contains(&device);
-        let online_at = self.mender.online_at;
+        let (_, conversation) = self.contacts.other_end(device)?;
+        let is_broken = self.repairs.broken.contains(&device);
+        let online_at = self.repairs.online_at;
         let repair = &self.channels.get(device)?.repair;
         let notice_due = repair.notice_due(online_at);
         if notice_due.is_some_and(|due| due <= turn.now)
             && let Some(cause) = self.channels.repair(device)?.tell()
         {
-            self.notice(conversation, cause, turn);
+            self.conversations.notice(conversation, cause, turn);
         }
-        let resend = self.resend_due(device, conversation, turn);
+        let resend = self.resending().resend_due(device, conversation, turn);
         let repair = &self.channels.get(device)?.repair;
         if !repair.is_troubled() && !is_broken && resend.is_none() {
             return None;
@@ -262,8 +330,8 @@ impl Engine {
     /// Asks, and begins a session anew for it unless nothing but silence is the reason, where that is
     /// due and may be.
     fn mend_channel(&mut self, device: DeviceAddress, turn: &mut Turn<'_>) -> bool {
-        let is_broken = self.mender.broken.contains(&device);
-        let may_send = self.may_send_signal(device);
+        let is_broken = self.repairs.broken.contains(&device);
+        let may_send = may_send_signal(self.contacts, self.outbox, device);
         let Some(channel) = self.channels.get(device) else {
             return false;
         };
@@ -284,14 +352,15 @@ impl Engine {
         if let Some(known) = self.channels.repair(device) {
             *known = repair;
         }
-        self.mender.broken.remove(&device);
+        self.repairs.broken.remove(&device);
         if !is_silence {
             self.begin_anew(device);
         }
         for id in self.outbox.signals_to(device) {
             self.outbox.remove(id);
         }
-        self.enqueue_receipt(device, Some(MEND_ROUNDS), turn.now);
+        self.writing_receipts()
+            .enqueue_receipt(device, Some(MEND_ROUNDS), turn.now);
         true
     }
 

@@ -11,6 +11,8 @@ use prost::Message;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use crate::account::Account;
+use crate::counters::Counters;
 use crate::limits::{
     CROWDED_FINGERPRINTS, MAX_FINGERPRINTS, MAX_FINGERPRINTS_PER_ACCOUNT,
     MAX_STRANGER_FINGERPRINTS, OLD_PREKEY_LIFETIME, PREKEY_ROTATION,
@@ -20,7 +22,8 @@ use crate::requests::REQUEST;
 use crate::rooms::Room;
 use crate::store::{Change, Key, Table};
 use crate::strangers::WAITING;
-use crate::tracked::{RecordKey, Tracked};
+use crate::tracked::{Kept, RecordKey, Tracked};
+use crate::turn::Turn;
 
 /// First byte of a fingerprint's key, after the four kinds of prekeys.
 const FINGERPRINT: u8 = 4;
@@ -198,10 +201,40 @@ impl Prekeys {
         }
     }
 
+    /// Makes the next signed prekey and last-resort prekey where there is none or it is old.
+    pub(crate) fn rotate(
+        &mut self,
+        account: &Kept<Account>,
+        counters: &mut Kept<Counters>,
+        turn: &mut Turn<'_>,
+    ) {
+        for kind in [Kind::Signed, Kind::LastResort] {
+            let newest = self.newest(kind);
+            if newest.is_none_or(|(_, made_at)| is_due(made_at, turn.now)) {
+                self.make(kind, account, counters, turn);
+            }
+        }
+    }
+
+    /// One more prekey of a kind, on disk with this step.
+    pub(crate) fn make(
+        &mut self,
+        kind: Kind,
+        account: &Kept<Account>,
+        counters: &mut Kept<Counters>,
+        turn: &mut Turn<'_>,
+    ) -> Option<KeyRecord> {
+        let own = account.get().0.as_deref()?;
+        let last = &mut counters.edit().prekeys[kind as usize];
+        *last = last.checked_add(1)?;
+        let id = PrekeyId(kind, *last);
+        Some(self.generate(id, own.device.keys(), turn.now, turn.rng))
+    }
+
     /// Makes one prekey and gives its public half. Here and in [`Self::public`] only are there public halves,
     /// and both take them from what this step commits or an earlier one did: none leaves before its private one
     /// is on disk.
-    pub(crate) fn generate(
+    fn generate(
         &mut self,
         id: PrekeyId,
         device: &DeviceKeyPair,

@@ -6,11 +6,13 @@
 use pawl_wire::limits::{LOW_ONE_TIME_KEYS, MAX_KEYS_PER_PUBLISH, MAX_ONE_TIME_KEYS};
 use pawl_wire::{ClientFrame, KeyRecord, KeyStock, PublishedKeys, digest};
 
-use crate::engine::Engine;
+use crate::account::Account;
+use crate::counters::Counters;
 use crate::error::AlertCode;
 use crate::limits::{PREKEY_ID_JUMP, REPAIR_COST};
-use crate::prekeys::{Kind, PrekeyId};
+use crate::prekeys::{Kind, PrekeyId, Prekeys};
 use crate::rooms::Room;
+use crate::tracked::Kept;
 use crate::turn::Turn;
 
 /// The one-time kinds, in the order of the arrays below.
@@ -76,7 +78,15 @@ impl Room for Publishing {
     }
 }
 
-impl Engine {
+/// Uploads prekeys.
+pub(crate) struct Uploading<'e> {
+    pub(crate) account: &'e Kept<Account>,
+    pub(crate) counters: &'e mut Kept<Counters>,
+    pub(crate) prekeys: &'e mut Prekeys,
+    pub(crate) publishing: &'e mut Publishing,
+}
+
+impl Uploading<'_> {
     /// The relay tells what it has. While an upload is under way that is about to change. After the relay was
     /// restored nothing that it has can be relied on: it may have been given to somebody before.
     pub(crate) fn on_stock(&mut self, stock: &KeyStock, is_restored: bool, turn: &Turn<'_>) {
@@ -123,9 +133,6 @@ impl Engine {
         let (Some(has), None) = (self.publishing.has, self.publishing.pending) else {
             return;
         };
-        if !self.relay.is_online() || self.account.get().ready().is_none() {
-            return;
-        }
         let outdated = [Kind::Signed, Kind::LastResort].map(|kind| {
             let (newest, _) = self.prekeys.newest(kind)?;
             (newest.1 != has.signed[kind as usize]).then_some(newest)
@@ -179,7 +186,8 @@ impl Engine {
         if unsure > 0 {
             return self.prekeys.newest_public(ONE_TIME[i], unsure, wanted);
         }
-        let made = (0..wanted).map_while(|_| self.new_prekey(ONE_TIME[i], turn));
+        let made = (0..wanted)
+            .map_while(|_| (self.prekeys).make(ONE_TIME[i], self.account, self.counters, turn));
         let made: Vec<_> = made.collect();
         if let Some(has) = &mut self.publishing.has {
             has.unsure[i] = made.len();
@@ -213,7 +221,7 @@ impl Engine {
         for last in &mut self.counters.edit().prekeys {
             *last = last.saturating_add(PREKEY_ID_JUMP);
         }
-        self.new_prekey(Kind::Signed, turn);
-        self.new_prekey(Kind::LastResort, turn);
+        (self.prekeys).make(Kind::Signed, self.account, self.counters, turn);
+        (self.prekeys).make(Kind::LastResort, self.account, self.counters, turn);
     }
 }

@@ -1,18 +1,26 @@
 //! Receipts: telling other devices what arrived from them and what was seen, gathered into few messages;
 //! and believing theirs, about texts that were sent. A receipt causes one only where it asks for it.
 
+use pawl_protocol::{Envelope, SessionTag};
 use pawl_wire::DeviceAddress;
 
-use crate::channel::Stream;
-use crate::content::Receipt;
-use crate::engine::Engine;
+use crate::channel::sessions::Sessions;
+use crate::channel::{Channels, Stream};
+use crate::contacts::Contacts;
+use crate::content::{Content, Receipt};
+use crate::conversations::Conversations;
+use crate::counters::Counters;
 use crate::event::MessageStatus;
 use crate::ids::ConversationId;
 use crate::limits::{
     ANSWER_INTERVAL, KEPT_RUNS, MAX_RECEIPTS_PER_STEP, RECEIPT_BATCH, RECEIPT_DELAY,
 };
+use crate::mending::RepairQueue;
+use crate::outbox::{Entry, Outbox, Part};
 use crate::ranges::RangeSet;
 use crate::rooms::Room;
+use crate::status::Statuses;
+use crate::tracked::Kept;
 use crate::turn::Turn;
 
 /// When receipts go out next.
@@ -61,11 +69,22 @@ impl Room for Receipts {
     }
 }
 
-impl Engine {
+/// Puts receipts into the outbox.
+pub(crate) struct WritingReceipts<'e> {
+    pub(crate) counters: &'e mut Kept<Counters>,
+    pub(crate) contacts: &'e Contacts,
+    pub(crate) conversations: &'e Conversations,
+    pub(crate) channels: &'e mut Channels,
+    pub(crate) outbox: &'e mut Outbox,
+    pub(crate) repairs: &'e mut RepairQueue,
+    pub(crate) receipts: &'e mut Receipts,
+}
+
+impl WritingReceipts<'_> {
     /// Puts what is owed into the outbox, one receipt per device at a time: what comes while it is on
     /// its way waits for the next. So receipts can neither fill the outbox nor get lost.
     pub(crate) fn write_receipts(&mut self, turn: &mut Turn<'_>) {
-        if !self.relay.is_online() || self.receipts.due.is_none_or(|due| due > turn.now) {
+        if self.receipts.due.is_none_or(|due| due > turn.now) {
             return;
         }
         self.receipts.due = None;
@@ -79,7 +98,7 @@ impl Engine {
                 continue;
             }
             let has_head = channel.is_some_and(|channel| channel.head.is_some());
-            if !has_head || !self.may_send_signal(device) {
+            if !has_head || !may_send_signal(self.contacts, self.outbox, device) {
                 continue;
             }
             if written == MAX_RECEIPTS_PER_STEP {
@@ -95,19 +114,10 @@ impl Engine {
         }
     }
 
-    /// Whether a receipt to a device could go out.
-    pub(crate) fn may_send_signal(&self, device: DeviceAddress) -> bool {
-        let contact = self.contacts.pinned(&device.account.0);
-        contact.is_some_and(|id| {
-            let known = self.contacts.get(id);
-            known.is_some_and(|it| !it.is_changed()) && !self.sending.is_given_up(device)
-        })
-    }
-
     /// Puts a receipt into the outbox, which asks for one where the answer may ask so often in turn, or
     /// where one is to be asked for anyway.
     pub(crate) fn enqueue_receipt(&mut self, device: DeviceAddress, rounds: Option<u32>, now: u64) {
-        let Some((_, id)) = self.other_end(device) else {
+        let Some((_, id)) = self.contacts.other_end(device) else {
             return;
         };
         let newest = self
@@ -135,34 +145,50 @@ impl Engine {
             receipt.ask = repair.ask(newest, rounds > 0, now);
             receipt.rounds = rounds;
             receipt.unreadable = repair.unreadable();
-            self.trouble(device);
+            self.repairs.trouble(device);
         }
         self.enqueue_signal(device, id, receipt, now);
     }
 
-    /// The person has seen everything up to a position.
-    pub(crate) fn mark_read(&mut self, id: ConversationId, through: u64, turn: &mut Turn<'_>) {
-        let Some(conversation) = self.conversations.edit(id) else {
-            return;
-        };
-        let seen = conversation.unread.take_through(through);
-        if seen.is_empty() {
-            return;
-        }
-        for (first, count) in seen {
-            if let Some(first) = first
-                && let Some(channel) = self.channels.edit(first.device)
-            {
-                let last = first.number + (count - 1);
-                let stream = channel.stream_mut(id);
-                stream.seen.insert_range(first.number, last);
-                self.channels.set_receipt_due(first.device, true);
-            }
-        }
-        turn.shown.insert(id);
-        self.receipts.delay(turn.now);
+    /// Puts a receipt for one device into the outbox.
+    fn enqueue_signal(
+        &mut self,
+        device: DeviceAddress,
+        conversation: ConversationId,
+        receipt: Receipt,
+        now: u64,
+    ) {
+        let parts = vec![Part::wanted(device, false)];
+        let entry = Entry::new(0, now, Content::Receipt(receipt), parts);
+        let order = self.counters.edit().next_outbox();
+        self.outbox.add(order, conversation, 0, entry);
+        self.outbox.wake(device);
     }
+}
 
+/// Believes what other devices say of own texts.
+pub(crate) struct TakingReceipts<'e> {
+    pub(crate) contacts: &'e Contacts,
+    pub(crate) conversations: &'e mut Conversations,
+    pub(crate) channels: &'e mut Channels,
+    pub(crate) sessions: &'e mut Sessions,
+    pub(crate) outbox: &'e mut Outbox,
+    pub(crate) repairs: &'e mut RepairQueue,
+    pub(crate) receipts: &'e mut Receipts,
+}
+
+/// Lends its rooms to the flows that it uses.
+impl TakingReceipts<'_> {
+    fn statuses(&self) -> Statuses<'_> {
+        Statuses {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            outbox: self.outbox,
+        }
+    }
+}
+
+impl TakingReceipts<'_> {
     /// What a device says of our texts. Numbers that were never sent are ignored, and those of texts to
     /// accounts that were pinned before.
     pub(crate) fn on_receipt(
@@ -192,7 +218,7 @@ impl Engine {
         self.forget_settled(id);
         for range in fresh.iter() {
             for entry in self.outbox.texts_in(id, range) {
-                self.settle(entry, device);
+                self.outbox.settle(entry, device);
             }
         }
         for (number, position, before) in changes {
@@ -257,7 +283,7 @@ impl Engine {
             self.receipts.delay(turn.now);
         }
         self.write_elsewhere(device, &receipt.unreadable);
-        self.trouble(device);
+        self.repairs.trouble(device);
     }
 
     fn show_receipt(
@@ -268,9 +294,63 @@ impl Engine {
         before: MessageStatus,
         turn: &mut Turn<'_>,
     ) {
-        let after = self.status(id, number);
+        let after = self.statuses().of(id, number);
         if after != before {
             turn.show_status(id, position, after);
         }
     }
+
+    /// Sessions that the other cannot read, as it says inside one that works: nothing more is written
+    /// on them, and what was sealed on them and waits is sealed anew.
+    fn write_elsewhere(&mut self, device: DeviceAddress, unreadable: &[SessionTag]) {
+        let head = self.channels.get(device).and_then(|channel| channel.head);
+        let mut tags = self.sessions.of_device(device);
+        tags.retain(|tag| unreadable.contains(tag) && head != Some(*tag));
+        if tags.is_empty() {
+            return;
+        }
+        self.sessions.retire(&tags);
+        self.outbox.unseal(device, |envelope| {
+            let envelope = Envelope::decode(envelope);
+            envelope.is_ok_and(|envelope| !tags.contains(&envelope.tag()))
+        });
+    }
+}
+
+/// Whether a receipt to a device could go out.
+pub(crate) fn may_send_signal(contacts: &Contacts, outbox: &Outbox, device: DeviceAddress) -> bool {
+    let contact = contacts.pinned(&device.account.0);
+    contact.is_some_and(|id| {
+        let known = contacts.get(id);
+        known.is_some_and(|it| !it.is_changed()) && !outbox.is_given_up(device)
+    })
+}
+
+/// The person has seen everything up to a position.
+pub(crate) fn mark_read(
+    conversations: &mut Conversations,
+    channels: &mut Channels,
+    receipts: &mut Receipts,
+    (id, through): (ConversationId, u64),
+    turn: &mut Turn<'_>,
+) {
+    let Some(conversation) = conversations.edit(id) else {
+        return;
+    };
+    let seen = conversation.unread.take_through(through);
+    if seen.is_empty() {
+        return;
+    }
+    for (first, count) in seen {
+        if let Some(first) = first
+            && let Some(channel) = channels.edit(first.device)
+        {
+            let last = first.number + (count - 1);
+            let stream = channel.stream_mut(id);
+            stream.seen.insert_range(first.number, last);
+            channels.set_receipt_due(first.device, true);
+        }
+    }
+    turn.shown.insert(id);
+    receipts.delay(turn.now);
 }

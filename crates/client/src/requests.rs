@@ -5,16 +5,12 @@
 use prost::Message;
 use zeroize::Zeroizing;
 
-use crate::engine::Engine;
-use crate::error::AlertCode;
-use crate::ids::ContactId;
-use crate::limits::{MAIL_LIFETIME, MAX_CONVERSATIONS, MAX_REQUEST_BYTES, MAX_REQUESTS};
+use crate::limits::{MAIL_LIFETIME, MAX_REQUEST_BYTES, MAX_REQUESTS};
 use crate::records::{self, Record, RecordError};
 use crate::rooms::Room;
 use crate::sorted::SortedSet;
 use crate::store::{Change, Key, Table};
 use crate::tracked::{Numbered, Tracked};
-use crate::turn::Turn;
 
 /// First byte of the key in [`Table::Prekeys`], whose private keys these messages need.
 pub(crate) const REQUEST: u8 = 6;
@@ -66,8 +62,26 @@ impl Requests {
         Self(Tracked::new(Table::Prekeys))
     }
 
+    /// Lets a message wait that says it is from this account; false where there is no room for it.
+    pub(crate) fn add(&mut self, account: [u8; 32], envelope: &[u8], now: u64) -> bool {
+        self.keep(Request {
+            account,
+            came_at: now,
+            envelope: envelope.to_vec(),
+        })
+    }
+
+    /// Hands out what waits of these accounts, in the order in which it came.
+    pub(crate) fn take_of(&mut self, is_theirs: impl Fn(&[u8; 32]) -> bool) -> Vec<Request> {
+        self.remove_where(|it| is_theirs(&it.account))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.len() == 0
+    }
+
     /// Whether there is room for one more, which then waits.
-    fn keep(&mut self, request: Request) -> bool {
+    pub(crate) fn keep(&mut self, request: Request) -> bool {
         let all = || self.0.iter().map(|(_, it)| it);
         let accounts: SortedSet<_> = all().map(|it| it.account).collect();
         let own = all().filter(|it| it.account == request.account);
@@ -108,50 +122,5 @@ impl Room for Requests {
 
     fn drop_expired(&mut self, now: u64) {
         self.remove_where(|it| now.saturating_sub(it.came_at) > MAIL_LIFETIME);
-    }
-}
-
-impl Engine {
-    /// Lets a stranger's message wait for a place, and says so where it is the first.
-    pub(crate) fn request(&mut self, account: [u8; 32], envelope: &[u8], turn: &mut Turn<'_>) {
-        let is_first = self.requests.0.len() == 0;
-        let request = Request {
-            account,
-            came_at: turn.now,
-            envelope: envelope.to_vec(),
-        };
-        if !self.requests.keep(request) {
-            self.alert_of_strangers(AlertCode::StrangersRefused, turn);
-        } else if is_first {
-            turn.alert(AlertCode::StrangersWait);
-        }
-    }
-
-    /// Opens what waits, where there may be a place again; the rest goes on waiting. Whoever has a conversation
-    /// needs none.
-    pub(crate) fn retry_requests(&mut self, turn: &mut Turn<'_>) {
-        let contacts = &self.contacts;
-        let has_room = contacts.len() < MAX_CONVERSATIONS;
-        let is_known = |it: &Request| contacts.of_account(&it.account).is_some();
-        let requests = self.requests.remove_where(|it| has_room || is_known(it));
-        self.open_requests(requests, turn);
-    }
-
-    /// Opens what waits of a person whom the user has just begun a conversation with, or written to for the first
-    /// time.
-    pub(crate) fn retry_requests_of(&mut self, id: ContactId, turn: &mut Turn<'_>) {
-        let Some(contact) = self.contacts.get(id) else {
-            return;
-        };
-        let requests = self.requests.remove_where(|it| contact.has(&it.account));
-        self.open_requests(requests, turn);
-    }
-
-    fn open_requests(&mut self, requests: Vec<Request>, turn: &mut Turn<'_>) {
-        for request in requests {
-            if !self.receive_late(&request.envelope, turn) {
-                self.requests.keep(request);
-            }
-        }
     }
 }

@@ -6,20 +6,47 @@
 use pawl_wire::DeviceAddress;
 use zeroize::Zeroizing;
 
-use crate::content::Text;
-use crate::conversations::Conversation;
-use crate::engine::Engine;
+use crate::channel::Channels;
+use crate::contacts::Contacts;
+use crate::content::{Content, Text};
+use crate::conversations::{Conversation, Conversations};
+use crate::counters::Counters;
 use crate::error::CommandError;
 use crate::event::NoticeCause;
 use crate::ids::ConversationId;
 use crate::limits::{ASKED_BACK_LIFETIME, RESEND_BATCH};
 use crate::lines::{self, Line};
-use crate::mending::Reading;
-use crate::outbox::PartState;
+use crate::mending::{Reading, RepairQueue};
+use crate::outbox::{Entry, Outbox, Part, PartState};
+use crate::receipts::{Receipts, may_send_signal};
 use crate::records::Record;
+use crate::status::Statuses;
+use crate::tracked::Kept;
 use crate::turn::Turn;
 
-impl Engine {
+/// Sends texts again.
+pub(crate) struct Resending<'e> {
+    pub(crate) counters: &'e mut Kept<Counters>,
+    pub(crate) contacts: &'e Contacts,
+    pub(crate) conversations: &'e mut Conversations,
+    pub(crate) channels: &'e mut Channels,
+    pub(crate) outbox: &'e mut Outbox,
+    pub(crate) repairs: &'e mut RepairQueue,
+    pub(crate) receipts: &'e mut Receipts,
+}
+
+/// Lends its rooms to the flows that it uses.
+impl Resending<'_> {
+    fn statuses(&self) -> Statuses<'_> {
+        Statuses {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            outbox: self.outbox,
+        }
+    }
+}
+
+impl Resending<'_> {
     /// When texts are to be sent again to a device; sends or reads them where that is now. While an
     /// answer is awaited, nothing is: it may say that they arrived.
     pub(crate) fn resend_due(
@@ -29,7 +56,7 @@ impl Engine {
         turn: &mut Turn<'_>,
     ) -> Option<u64> {
         let channel = self.channels.get(device)?;
-        if channel.repair.is_asking() || !self.may_send_signal(device) {
+        if channel.repair.is_asking() || !may_send_signal(self.contacts, self.outbox, device) {
             return None;
         }
         let conversation = self.conversations.get(id)?;
@@ -46,10 +73,10 @@ impl Engine {
         }
         let due = self.channels.get(device)?.repair.resend_at(&holes);
         if due <= turn.now {
-            if self.mender.reading.is_none() {
+            if self.repairs.reading.is_none() {
                 self.resend(device, id, holes, turn);
             } else {
-                self.mender.wait_for_lines(device);
+                self.repairs.wait_for_lines(device);
             }
         }
         Some(due)
@@ -64,7 +91,7 @@ impl Engine {
         mut holes: Vec<(u64, u64)>,
         turn: &mut Turn<'_>,
     ) {
-        holes.retain(|(number, _)| !self.is_pending(device, id, *number));
+        holes.retain(|(number, _)| !self.outbox.is_pending(device, id, *number));
         let Some(repair) = self.channels.repair(device) else {
             return;
         };
@@ -89,18 +116,11 @@ impl Engine {
         }
         let keys = holes.iter().map(|(_, position)| lines::key(id, *position));
         turn.reads.extend(keys);
-        self.mender.reading = Some(Reading {
+        self.repairs.reading = Some(Reading {
             device,
             conversation: id,
             wanted: holes,
         });
-    }
-
-    /// Whether a text is on its way to a device already, or waits for the user.
-    fn is_pending(&self, device: DeviceAddress, id: ConversationId, number: u64) -> bool {
-        let text = self.outbox.text(id, number);
-        let part = text.and_then(|(_, entry)| entry.part(device));
-        part.is_some_and(|part| part.state != PartState::Stored)
     }
 
     /// A text that is still in the outbox, sealed once more.
@@ -117,7 +137,7 @@ impl Engine {
         };
         if self.may_go_again(device, id, number, at, turn) {
             self.outbox.want_again(entry, device);
-            self.wake(device);
+            self.outbox.wake(device);
         }
     }
 
@@ -147,11 +167,40 @@ impl Engine {
             let status = conversation.status_of_sent(number);
             turn.show_status(id, position, status);
         }
-        self.trouble(device);
+        self.repairs.trouble(device);
     }
 
-    /// The user tries again what was given up.
-    pub(crate) fn retry_lost(
+    /// The user tries a text again that was not sent.
+    pub(crate) fn retry(
+        &mut self,
+        conversation: ConversationId,
+        position: u64,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), CommandError> {
+        let is_refused = |part: &Part| part.state == PartState::Refused;
+        let mut texts = self.outbox.texts_of(conversation).into_iter();
+        let refused = texts.find(|id| {
+            let entry = self.outbox.get(*id);
+            entry.is_some_and(|it| it.position == position && it.parts().iter().any(is_refused))
+        });
+        let Some(id) = refused else {
+            return self.retry_lost(conversation, position, turn);
+        };
+        self.outbox.change(id, |parts| {
+            for part in parts.iter_mut().filter(|part| is_refused(part)) {
+                part.state = PartState::Wanted;
+            }
+        });
+        let contact = self.contacts.in_conversation(conversation);
+        if let Some(contact) = contact.and_then(|contact| self.contacts.get(contact)) {
+            self.repairs.release_all(self.outbox, contact);
+        }
+        self.statuses().show(id, turn);
+        Ok(())
+    }
+
+    /// The same for one that was given up.
+    fn retry_lost(
         &mut self,
         id: ConversationId,
         position: u64,
@@ -165,15 +214,17 @@ impl Engine {
         conversation.lost.remove(number);
         let (status, contact) = (conversation.status_of_sent(number), conversation.contact);
         turn.show_status(id, position, status);
-        self.release_contact(contact);
-        let known = self.contacts.get(contact);
-        for device in known.map_or_else(Vec::new, |contact| contact.devices()) {
+        let Some(contact) = self.contacts.get(contact) else {
+            return Ok(());
+        };
+        self.repairs.release_all(self.outbox, contact);
+        for device in contact.devices() {
             self.channels.ensure(device, id, number);
             if let Some(channel) = self.channels.edit(device) {
                 let stream = channel.stream_mut(id);
                 stream.given_up.remove(number);
                 channel.repair.retry(number);
-                self.trouble(device);
+                self.repairs.trouble(device);
             }
         }
         Ok(())
@@ -186,11 +237,11 @@ impl Engine {
             device,
             conversation,
             wanted,
-        }) = self.mender.take_reading()
+        }) = self.repairs.take_reading()
         else {
             return;
         };
-        self.trouble(device);
+        self.repairs.trouble(device);
         for ((number, position), row) in wanted.into_iter().zip(rows) {
             let line = row.as_ref().and_then(|bytes| Line::decode(bytes).ok());
             match line.filter(|line| line.own_number == Some(number)) {
@@ -228,7 +279,7 @@ impl Engine {
         let (is_theirs, after) = (own.number_at(position) == Some(number), own.before(number));
         let is_known = self.channels.stream(device, id);
         let is_known = is_known.is_none_or(|stream| stream.known.contains(number));
-        if !is_theirs || is_known || self.is_pending(device, id, number) {
+        if !is_theirs || is_known || self.outbox.is_pending(device, id, number) {
             return;
         }
         if !self.may_go_again(device, id, number, line.at, turn) {
@@ -245,7 +296,7 @@ impl Engine {
             Some(entry) => self.outbox.want_again(entry, device),
             None => self.enqueue_again(device, id, (position, line.at), text),
         }
-        self.wake(device);
+        self.outbox.wake(device);
     }
 
     /// Whether a text may go to a device once more, which then is counted and, where it had arrived, told.
@@ -269,8 +320,31 @@ impl Engine {
         }
         channel.repair.resent.count(number);
         if had_arrived {
-            self.notice(id, NoticeCause::SentAgain, turn);
+            self.conversations.notice(id, NoticeCause::SentAgain, turn);
         }
         true
+    }
+
+    /// Puts a text into the outbox that one device says it does not have.
+    fn enqueue_again(
+        &mut self,
+        device: DeviceAddress,
+        conversation: ConversationId,
+        (position, at): (u64, u64),
+        text: Text,
+    ) {
+        let number = text.number;
+        let parts = vec![Part::wanted(device, true)];
+        let entry = Entry::new(position, at, Content::Text(text), parts);
+        match self.outbox.order_before(conversation, number) {
+            Some(order) => {
+                self.outbox.add(order, conversation, number, entry);
+            }
+            None => {
+                let order = self.counters.edit().next_outbox();
+                self.outbox.add(order, conversation, number, entry);
+            }
+        }
+        self.outbox.wake(device);
     }
 }

@@ -6,12 +6,13 @@ use pawl_wire::{ClientFrame, Username};
 use prost::Message;
 use zeroize::Zeroizing;
 
-use crate::engine::Engine;
 use crate::error::AlertCode;
+use crate::inbox::Inbox;
 use crate::limits::{
     MAIL_LIFETIME, MAX_LOOKUPS, MAX_STRANGER_ALERTS, MAX_STRANGER_BYTES, MAX_STRANGER_NAMES,
     STRANGER_LOOKUP_INTERVAL,
 };
+use crate::lookups::Lookups;
 use crate::records::{self, Record, RecordError};
 use crate::rooms::Room;
 use crate::sorted::SortedSet;
@@ -122,6 +123,27 @@ impl Strangers {
         gone.map(|waiting| waiting.envelope).collect()
     }
 
+    /// When the next name may be asked for, if there is one.
+    pub(crate) fn due_with(&self, lookups: &Lookups) -> Option<u64> {
+        self.next_name(lookups)?;
+        Some(self.asked_at.saturating_add(STRANGER_LOOKUP_INTERVAL))
+    }
+
+    fn next_name(&self, lookups: &Lookups) -> Option<Username> {
+        let has_room = lookups.asked() < MAX_LOOKUPS;
+        let mut all = self.waiting.iter().map(|(_, waiting)| &waiting.username);
+        all.find(|name| has_room && !lookups.is_asked(name))
+            .cloned()
+    }
+
+    /// Tells of what strangers did, a few times per connection: anybody can cause it.
+    pub(crate) fn alert(&mut self, alert: AlertCode, turn: &mut Turn<'_>) {
+        if self.alerts < MAX_STRANGER_ALERTS {
+            self.alerts += 1;
+            turn.alert(alert);
+        }
+    }
+
     fn names(&self) -> SortedSet<Username> {
         self.waiting
             .iter()
@@ -160,56 +182,26 @@ impl Room for Strangers {
     }
 }
 
-impl Engine {
-    /// Asks for one more name that somebody waits for, at a pace that leaves the relay's patience with
-    /// this address to others. One that holds up the queue does not wait for its turn.
-    pub(crate) fn ask_strangers(&mut self, turn: &mut Turn<'_>) {
-        if !self.relay.is_online() {
-            return;
-        }
-        let is_time = self
-            .strangers_due()
-            .is_some_and(|due| due <= turn.now || self.strangers.asked_at > turn.now);
-        let name = self
-            .inbox
-            .confirming
-            .clone()
-            .filter(|name| !self.lookups.is_asked(name));
-        let name = name.or_else(|| is_time.then(|| self.next_stranger()).flatten());
-        if let Some(username) = name
-            && self.lookups.ask(&username)
-        {
-            self.strangers.asked_at = turn.now;
-            turn.send(&ClientFrame::LookUp { username });
-        }
-    }
-
-    /// When the next name may be asked for, if there is one.
-    pub(crate) fn strangers_due(&self) -> Option<u64> {
-        self.next_stranger()?;
-        Some(
-            self.strangers
-                .asked_at
-                .saturating_add(STRANGER_LOOKUP_INTERVAL),
-        )
-    }
-
-    fn next_stranger(&self) -> Option<Username> {
-        let has_room = self.lookups.asked() < MAX_LOOKUPS;
-        let mut all = self
-            .strangers
-            .waiting
-            .iter()
-            .map(|(_, waiting)| &waiting.username);
-        all.find(|name| has_room && !self.lookups.is_asked(name))
-            .cloned()
-    }
-
-    /// Tells of what strangers did, a few times per connection: anybody can cause it.
-    pub(crate) fn alert_of_strangers(&mut self, alert: AlertCode, turn: &mut Turn<'_>) {
-        if self.strangers.alerts < MAX_STRANGER_ALERTS {
-            self.strangers.alerts += 1;
-            turn.alert(alert);
-        }
+/// Asks for one more name that somebody waits for, at a pace that leaves the relay's patience with
+/// this address to others. One that holds up the queue does not wait for its turn.
+pub(crate) fn ask_strangers(
+    strangers: &mut Strangers,
+    inbox: &Inbox,
+    lookups: &mut Lookups,
+    turn: &mut Turn<'_>,
+) {
+    let is_time = strangers
+        .due_with(lookups)
+        .is_some_and(|due| due <= turn.now || strangers.asked_at > turn.now);
+    let name = inbox
+        .confirming()
+        .filter(|name| !lookups.is_asked(name))
+        .cloned();
+    let name = name.or_else(|| is_time.then(|| strangers.next_name(lookups)).flatten());
+    if let Some(username) = name
+        && lookups.ask(&username)
+    {
+        strangers.asked_at = turn.now;
+        turn.send(&ClientFrame::LookUp { username });
     }
 }

@@ -1,21 +1,76 @@
 //! Trust in people's identity: pinned on first use, compared by safety number, changed. While it is
 //! changed nothing is sent to them, and what the new account writes waits aside (`aside.rs`).
 
-use pawl_protocol::{AccountKey, SafetyNumber, ScanError, VerifiedAccountRecord};
+use pawl_protocol::{AccountKey, VerifiedAccountRecord};
 
-use crate::aside::Waiting;
-use crate::engine::Engine;
-use crate::error::CommandError;
-use crate::event::{NoticeCause, SafetyNumberView};
-use crate::ids::{ContactId, ConversationId};
-use crate::limits::{MAX_HANDOVER_LINES, MAX_UNACCEPTED};
-use crate::lines::Line;
+use crate::aside::{Aside, SettingAside};
+use crate::channel::Channels;
+use crate::channel::sessions::Sessions;
+use crate::contacts::Contacts;
+use crate::conversations::Conversations;
+use crate::devices::DeviceLists;
+use crate::event::NoticeCause;
+use crate::failing::Failing;
+use crate::ids::ContactId;
+use crate::limits::MAX_UNACCEPTED;
+use crate::mending::RepairQueue;
 use crate::number_map::NumberMap;
-use crate::outbox::{Part, PartState};
+use crate::outbox::{Outbox, Part, PartState};
+use crate::status::Statuses;
 use crate::turn::Turn;
-use crate::unread::TextOf;
 
-impl Engine {
+/// Changes which account is whose, by what the relay says and the user decides.
+pub(crate) struct Trust<'e> {
+    pub(crate) contacts: &'e mut Contacts,
+    pub(crate) conversations: &'e mut Conversations,
+    pub(crate) aside: &'e mut Aside,
+    pub(crate) channels: &'e mut Channels,
+    pub(crate) sessions: &'e mut Sessions,
+    pub(crate) outbox: &'e mut Outbox,
+    pub(crate) repairs: &'e mut RepairQueue,
+}
+
+/// Lends its rooms to the flows that it uses.
+impl Trust<'_> {
+    fn device_lists(&mut self) -> DeviceLists<'_> {
+        DeviceLists {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            channels: self.channels,
+            sessions: self.sessions,
+            outbox: self.outbox,
+            repairs: self.repairs,
+        }
+    }
+
+    fn setting_aside(&mut self) -> SettingAside<'_> {
+        SettingAside {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            aside: self.aside,
+            channels: self.channels,
+        }
+    }
+
+    fn failing(&mut self) -> Failing<'_> {
+        Failing {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            channels: self.channels,
+            outbox: self.outbox,
+        }
+    }
+
+    fn statuses(&self) -> Statuses<'_> {
+        Statuses {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            outbox: self.outbox,
+        }
+    }
+}
+
+impl Trust<'_> {
     /// The username belongs to another account now: the user must look.
     pub(crate) fn change_identity(
         &mut self,
@@ -34,20 +89,21 @@ impl Engine {
         let other = self.contacts.of_account(account.as_bytes());
         if other.is_some_and(|other| other != contact) {
             // Somebody else whom the user knows: they cannot be both.
-            return self.refuse_keys(contact, false, turn);
+            return self.failing().refuse_keys(contact, false, turn);
         }
         let is_news = known.newest_account() != account;
         if self.contacts.move_last(contact, &account) {
-            self.take_devices(contact, record);
+            self.device_lists().take_devices(contact, record);
         } else if let Some(forgotten) =
             (self.contacts).add_unaccepted(contact, record, MAX_UNACCEPTED)
         {
-            self.drop_aside(conversation, forgotten);
+            self.setting_aside().drop_aside(conversation, forgotten);
             self.forget_account(&forgotten);
         }
         if is_news {
-            self.tell_handover(conversation, NoticeCause::IdentityChanged, turn);
-            self.show_waiting(conversation, turn);
+            self.conversations
+                .tell_handover(conversation, NoticeCause::IdentityChanged, turn);
+            self.statuses().show_all(conversation, turn);
         }
         turn.shown.insert(conversation);
     }
@@ -61,8 +117,8 @@ impl Engine {
         record: &VerifiedAccountRecord,
         turn: &mut Turn<'_>,
     ) {
-        self.take_devices(contact, record);
-        self.drop_all_aside(contact);
+        self.device_lists().take_devices(contact, record);
+        self.setting_aside().drop_all_aside(contact);
         let others = self.contacts.drop_unaccepted(contact);
         for other in &others {
             self.forget_account(other);
@@ -73,53 +129,15 @@ impl Engine {
         };
         let conversation = known.conversation();
         let devices = known.devices();
-        let cause = match self.take_dropped(conversation) {
+        let cause = match self.conversations.take_dropped(conversation) {
             true => NoticeCause::ReturnedAndDropped,
             false => NoticeCause::Returned,
         };
-        self.tell_handover(conversation, cause, turn);
-        self.show_waiting(conversation, turn);
-        self.release_contact(contact);
+        self.conversations.tell_handover(conversation, cause, turn);
+        self.statuses().show_all(conversation, turn);
+        self.repairs.release_all(self.outbox, known);
         for device in devices {
-            self.trouble(device);
-        }
-    }
-
-    /// The name has changed hands. The newest line says who has it; where the lines before it say only
-    /// that it went to and fro, that line is the one there is already, and counts.
-    fn tell_handover(&mut self, id: ConversationId, cause: NoticeCause, turn: &mut Turn<'_>) {
-        let Some(conversation) = self.conversations.edit(id) else {
-            return;
-        };
-        let last = conversation.last_notice;
-        if last == Some(cause) {
-            return;
-        }
-        conversation.handovers = conversation.handovers.saturating_add(1);
-        let is_handover = last.is_some_and(NoticeCause::is_handover);
-        if conversation.handovers <= MAX_HANDOVER_LINES || !is_handover {
-            return self.notice(id, cause, turn);
-        }
-        // The line that said so goes.
-        conversation.dropped |= last == Some(NoticeCause::ReturnedAndDropped);
-        let position = conversation.next_position - 1;
-        let line = Line {
-            times: conversation.handovers,
-            ..Line::notice(cause, turn.now)
-        };
-        self.write_line(id, position, line, None, turn);
-    }
-
-    /// Whether something that waited aside was dropped and no line has said so.
-    fn take_dropped(&mut self, conversation: ConversationId) -> bool {
-        let conversation = self.conversations.edit(conversation);
-        conversation.is_some_and(|it| std::mem::take(&mut it.dropped))
-    }
-
-    /// Own texts that are not sent yet wait for the user from now on, or no longer.
-    fn show_waiting(&self, conversation: ConversationId, turn: &mut Turn<'_>) {
-        for id in self.outbox.texts_of(conversation) {
-            self.show_text(id, turn);
+            self.repairs.trouble(device);
         }
     }
 
@@ -152,7 +170,7 @@ impl Engine {
             return;
         };
         for other in &others {
-            self.drop_aside(conversation, *other);
+            self.setting_aside().drop_aside(conversation, *other);
         }
         for device in self.sessions.devices_of(&account) {
             self.channels.ensure(device, conversation, 1);
@@ -171,10 +189,12 @@ impl Engine {
         for account in others.iter().chain([&previous]) {
             self.forget_account(account);
         }
-        self.note_version(contact);
-        self.release_contact(contact);
-        self.append_aside(conversation, texts, turn);
-        self.show_waiting(conversation, turn);
+        if let Some(known) = self.contacts.get(contact) {
+            self.conversations.note_version(known);
+            self.repairs.release_all(self.outbox, known);
+        }
+        self.conversations.append_aside(conversation, texts, turn);
+        self.statuses().show_all(conversation, turn);
         turn.shown.insert(conversation);
     }
 
@@ -190,7 +210,7 @@ impl Engine {
             let Some(entry) = self.outbox.get(id) else {
                 continue;
             };
-            if entry.is_stored() || self.has_arrived(id) {
+            if entry.is_stored() || self.conversations.has_arrived(id) {
                 self.outbox.remove(id);
                 continue;
             }
@@ -217,62 +237,6 @@ impl Engine {
         }
     }
 
-    /// What the account that is accepted has written stands under a line that says whose it is.
-    fn append_aside(&mut self, id: ConversationId, texts: Vec<Waiting>, turn: &mut Turn<'_>) {
-        if !texts.is_empty() {
-            self.notice(id, NoticeCause::IdentityChanged, turn);
-        }
-        for Waiting {
-            sender,
-            number,
-            line,
-        } in texts
-        {
-            let text = TextOf {
-                device: sender,
-                number,
-            };
-            self.append_received(id, (number > 0).then_some(text), line, turn);
-        }
-        if self.take_dropped(id) {
-            self.notice(id, NoticeCause::OthersDropped, turn);
-        }
-        // The next change is told, also where nothing stands between.
-        if let Some(conversation) = self.conversations.edit(id) {
-            conversation.last_notice = None;
-            conversation.handovers = 0;
-        }
-    }
-
-    /// Whom a command is about that names the safety number which the user looked at or scanned. Between
-    /// their look and their click the relay may have put another key there: that one was never looked
-    /// at.
-    pub(crate) fn looked_at(
-        &self,
-        conversation: ConversationId,
-        number: &[u8],
-    ) -> Result<ContactId, CommandError> {
-        let contact = self.contact_in(conversation)?;
-        match self.number_with(contact)?.matches(number) {
-            Ok(true) => Ok(contact),
-            Ok(false) => Err(CommandError::SafetyNumberDiffers),
-            Err(ScanError::NotASafetyNumber) => Err(CommandError::NotASafetyNumber),
-            Err(ScanError::UnknownVersion(_)) => Err(CommandError::SafetyNumberVersion),
-        }
-    }
-
-    fn number_with(&self, contact: ContactId) -> Result<SafetyNumber, CommandError> {
-        let own = self.account.get().ready().ok_or(CommandError::NoAccount)?;
-        let contact = self
-            .contacts
-            .get(contact)
-            .ok_or(CommandError::UnknownConversation)?;
-        Ok(SafetyNumber::between(
-            &own.keys.public(),
-            &contact.newest_account(),
-        ))
-    }
-
     /// The user compared the safety number that is shown, which is that of the newest account. To doubt
     /// that one says nothing of the pinned one.
     pub(crate) fn mark_verified(
@@ -290,27 +254,5 @@ impl Engine {
             }
             turn.shown.insert(contact.conversation());
         }
-    }
-
-    /// The safety number with the other of a conversation; after a change, with their new account.
-    ///
-    /// # Errors
-    /// [`CommandError::NoAccount`], [`CommandError::UnknownConversation`].
-    pub fn safety_number(
-        &self,
-        conversation: ConversationId,
-    ) -> Result<SafetyNumberView, CommandError> {
-        let id = self.contact_in(conversation)?;
-        let number = self.number_with(id)?;
-        let contact = self
-            .contacts
-            .get(id)
-            .ok_or(CommandError::UnknownConversation)?;
-        Ok(SafetyNumberView {
-            groups: number.to_string().split(' ').map(str::to_owned).collect(),
-            qr: number.qr_payload().to_vec(),
-            identity: contact.identity(),
-            messages: self.aside.views(conversation, contact.newest_account()),
-        })
     }
 }

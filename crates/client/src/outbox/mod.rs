@@ -4,10 +4,12 @@
 //! from here. Sealing and sending is `sending.rs`.
 
 mod entry;
+mod in_flight;
 
 use pawl_wire::{DeviceAddress, MessageId};
 
 pub(crate) use self::entry::{Entry, EntryId, Part, PartState};
+use self::in_flight::InFlight;
 use crate::ids::ConversationId;
 use crate::limits::{
     KEPT_LIFETIME, MAX_DROPPED_PER_STEP, MAX_KEPT_BYTES, MAX_KEPT_TEXTS, MAX_OUTBOX_TEXTS,
@@ -32,6 +34,7 @@ pub(crate) struct Outbox {
     /// Texts that it has for somebody, and their bytes.
     kept: SortedSet<EntryId>,
     kept_bytes: usize,
+    in_flight: InFlight,
 }
 
 impl Outbox {
@@ -45,6 +48,7 @@ impl Outbox {
             unsent: SortedSet::new(),
             kept: SortedSet::new(),
             kept_bytes: 0,
+            in_flight: InFlight::default(),
         }
     }
 
@@ -91,6 +95,22 @@ impl Outbox {
         self.entries.insert(id, entry);
     }
 
+    /// Puts what was said into the outbox, at this place in the order.
+    pub(crate) fn add(
+        &mut self,
+        order: u64,
+        conversation: ConversationId,
+        number: u64,
+        entry: Entry,
+    ) {
+        let id = EntryId {
+            order,
+            conversation,
+            number,
+        };
+        self.insert(id, entry);
+    }
+
     pub(crate) fn remove(&mut self, id: EntryId) -> Option<Entry> {
         let entry = self.entries.remove(id)?;
         self.forget(id, &entry);
@@ -129,15 +149,6 @@ impl Outbox {
             if let Some(part) = all.find(|part| part.device == device) {
                 part.state = state;
             }
-        });
-    }
-
-    /// A device has it.
-    pub(crate) fn settle(&mut self, id: EntryId, device: DeviceAddress) {
-        self.change(id, |parts| {
-            parts.retain(|part| part.device != device);
-            // Whoever has it has it by the relay.
-            parts.iter_mut().for_each(|part| part.again = true);
         });
     }
 
@@ -191,11 +202,6 @@ impl Outbox {
     pub(crate) fn order_before(&self, conversation: ConversationId, number: u64) -> Option<u64> {
         let ((of, _), id) = self.texts.from((conversation, number)).next()?;
         (*of == conversation).then_some(id.order)
-    }
-
-    /// The entry and the device that an envelope was sealed for.
-    pub(crate) fn envelope(&self, message_id: MessageId) -> Option<(EntryId, DeviceAddress)> {
-        self.envelopes.get(&message_id).copied()
     }
 
     /// The next thing that a device is to be sent, from a place in the order on.
@@ -277,6 +283,22 @@ impl Room for Outbox {
 
     fn flush(&mut self, changes: &mut Vec<Change>) {
         self.entries.flush(changes);
+    }
+
+    fn due(&self, is_online: bool) -> Option<u64> {
+        self.in_flight.due(is_online)
+    }
+
+    fn clock_went_back(&mut self, by: u64) {
+        self.in_flight.clock_went_back(by);
+    }
+
+    fn connection_lost(&mut self) {
+        self.in_flight.connection_lost();
+    }
+
+    fn is_idle(&self) -> bool {
+        self.in_flight.is_idle()
     }
 }
 

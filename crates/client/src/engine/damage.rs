@@ -5,10 +5,10 @@
 use pawl_protocol::{AccountKey, SessionTag};
 use pawl_wire::DeviceAddress;
 
+use super::{Engine, LoadedRecord};
 use crate::aside::AsideId;
 use crate::contacts::Contact;
 use crate::conversations::Conversation;
-use crate::engine::{Engine, LoadedRecord};
 use crate::error::{AlertCode, StoreError};
 use crate::event::NoticeCause;
 use crate::ids::{ContactId, ConversationId};
@@ -83,7 +83,7 @@ impl Engine {
                 Table::Sessions => self.mend_session(&key, turn),
                 Table::Outbox => self.mend_outbox(&key),
                 Table::Prekeys => {
-                    self.rotate_prekeys(turn);
+                    (self.prekeys).rotate(&self.account, &mut self.counters, turn);
                     None
                 }
                 Table::Meta | Table::Messages => None,
@@ -91,7 +91,7 @@ impl Engine {
             let username = conversation.and_then(|id| self.username(id));
             turn.alert(AlertCode::RecordCorrupted { username });
             if let Some(id) = conversation {
-                self.notice(id, NoticeCause::Damaged, turn);
+                self.conversations.notice(id, NoticeCause::Damaged, turn);
             }
         }
     }
@@ -116,7 +116,7 @@ impl Engine {
         let username = known.username().clone();
         let new = Conversation::new(contact, username, known.account(), turn.now);
         self.conversations.insert(id, new);
-        self.note_version(contact);
+        self.conversations.note_version(known);
         Some(id)
     }
 
@@ -132,7 +132,7 @@ impl Engine {
         if known.account().as_bytes() != &device.account.0 {
             // What waits of it comes again.
             if let Ok(account) = AccountKey::from_bytes(&device.account.0) {
-                self.drop_aside(id, account);
+                self.setting_aside().drop_aside(id, account);
             }
             let next = self.conversations.get(id).map_or(1, |it| it.next_number);
             self.channels.ensure(device, id, next);
@@ -149,7 +149,7 @@ impl Engine {
             channel.stream_mut(id).received_unknown = true;
             channel.repair.wait_for_receipt(turn.now);
         }
-        self.trouble(device);
+        self.repairs.trouble(device);
         Some(id)
     }
 
@@ -157,8 +157,9 @@ impl Engine {
     fn mend_session(&mut self, key: &Key, turn: &Turn<'_>) -> Option<ConversationId> {
         let tag = SessionTag::from_key(key)?;
         let device = self.channels.of_tag(tag)?;
-        let (_, conversation) = self.other_end(device)?;
-        self.hint(device, tag, NoticeCause::KeysGone, turn);
+        let (_, conversation) = self.contacts.other_end(device)?;
+        self.evidence()
+            .hint(device, tag, NoticeCause::KeysGone, turn);
         Some(conversation)
     }
 

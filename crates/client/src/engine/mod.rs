@@ -1,41 +1,49 @@
-//! The engine: one state, one `handle`. Thin: everything that it does stands in the module of its noun.
-//! Nothing here or there is ahead of the disk: what a step changes is what its tables report.
+//! The engine: one state, one `handle`. Holds the rooms, takes what happens to whom it is about, and lends
+//! each flow the rooms that it needs (`flows.rs`). What is done stands outside this folder, in the module of
+//! its noun, and knows no engine. Nothing here or there is ahead of the disk: what a step changes is what its
+//! tables report.
 
+mod commands;
+mod connection;
+mod damage;
+mod flows;
+mod housekeeping;
+mod idle;
+mod views;
+
+use pawl_wire::ClientFrame;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use self::damage::Damage;
+use self::housekeeping::Housekeeping;
 use crate::account::Account;
 use crate::aside::Aside;
 use crate::channel::Channels;
 use crate::channel::sessions::Sessions;
-use crate::connection::Relay;
 use crate::contacts::Contacts;
 use crate::conversations::Conversations;
 use crate::counters::Counters;
-use crate::damage::Damage;
 use crate::error::StoreError;
 use crate::event::{Connection, Event, Phase};
-use crate::housekeeping::Housekeeping;
-use crate::in_flight::Sending;
 use crate::inbox::Inbox;
-use crate::limits::{RECENT_COMMANDS, SEEN_BLOCKS, SEEN_PER_BLOCK};
+use crate::limits::{SEEN_BLOCKS, SEEN_PER_BLOCK};
 use crate::lookups::Lookups;
-use crate::mending::Mender;
+use crate::mending::{RepairQueue, find_trouble};
 use crate::outbox::Outbox;
 use crate::prekeys::Prekeys;
 use crate::publishing::Publishing;
 use crate::receipts::Receipts;
+use crate::recent_commands::RecentCommands;
+use crate::relay::Relay;
 use crate::requests::Requests;
 use crate::rings::Ring;
 use crate::rooms::Room;
 use crate::step::{Effects, Hint, Input, Step};
 use crate::store::{Key, Table};
-use crate::strangers::Strangers;
-use crate::tracked::{Kept, Tracked};
+use crate::strangers::{Strangers, ask_strangers};
+use crate::tracked::Kept;
 use crate::turn::Turn;
-
-/// Ids in one block of the commands' ring.
-const COMMANDS_PER_BLOCK: u64 = 64;
 
 /// What the engine must be told about where it runs.
 #[derive(Clone)]
@@ -56,33 +64,32 @@ pub struct LoadedRecord {
 
 /// Pawl's client without I/O.
 pub struct Engine {
-    pub(crate) config: Config,
+    config: Config,
     // On disk.
-    pub(crate) account: Kept<Account>,
-    pub(crate) counters: Kept<Counters>,
-    pub(crate) recent_commands: Ring,
-    pub(crate) seen: Ring,
-    pub(crate) contacts: Contacts,
-    pub(crate) conversations: Conversations,
-    pub(crate) channels: Channels,
-    pub(crate) sessions: Sessions,
-    pub(crate) prekeys: Prekeys,
-    pub(crate) outbox: Outbox,
-    pub(crate) strangers: Strangers,
-    pub(crate) aside: Aside,
-    pub(crate) requests: Requests,
+    account: Kept<Account>,
+    counters: Kept<Counters>,
+    commands: RecentCommands,
+    seen: Ring,
+    contacts: Contacts,
+    conversations: Conversations,
+    channels: Channels,
+    sessions: Sessions,
+    prekeys: Prekeys,
+    outbox: Outbox,
+    strangers: Strangers,
+    aside: Aside,
+    requests: Requests,
     // Only in memory: worth one connection, or one life of the engine.
-    pub(crate) relay: Relay,
-    pub(crate) sending: Sending,
-    pub(crate) lookups: Lookups,
-    pub(crate) inbox: Inbox,
-    pub(crate) publishing: Publishing,
-    pub(crate) receipts: Receipts,
-    pub(crate) mender: Mender,
-    pub(crate) housekeeping: Housekeeping,
-    pub(crate) damage: Vec<Damage>,
+    relay: Relay,
+    lookups: Lookups,
+    inbox: Inbox,
+    publishing: Publishing,
+    receipts: Receipts,
+    repairs: RepairQueue,
+    housekeeping: Housekeeping,
+    damage: Vec<Damage>,
     /// When this engine did its first step.
-    pub(crate) born_at: u64,
+    began_at: u64,
     /// When it did its last one.
     stepped_at: u64,
     shown: (Phase, Connection),
@@ -97,7 +104,7 @@ macro_rules! rooms {
                 all.into_iter()
             }
 
-            pub(crate) fn rooms(&mut self) -> impl Iterator<Item = &mut dyn Room> {
+            fn rooms(&mut self) -> impl Iterator<Item = &mut dyn Room> {
                 let all: [&mut dyn Room; _] = [$(&mut self.$room),+];
                 all.into_iter()
             }
@@ -109,7 +116,7 @@ macro_rules! rooms {
 rooms![
     account,
     counters,
-    recent_commands,
+    commands,
     seen,
     contacts,
     conversations,
@@ -121,12 +128,11 @@ rooms![
     aside,
     requests,
     relay,
-    sending,
     lookups,
     inbox,
     publishing,
     receipts,
-    mender,
+    repairs,
     housekeeping,
 ];
 
@@ -140,23 +146,23 @@ impl Engine {
     pub fn load(config: Config, records: Vec<LoadedRecord>) -> Result<Self, StoreError> {
         let mut engine = Self::empty(config);
         engine.take_records(records)?;
-        engine.find_trouble();
-        engine.settle_aside();
-        engine.relay.register_attempts = u32::from(engine.account.get().registering().is_some());
+        find_trouble(&engine.channels, &mut engine.sessions, &mut engine.repairs);
+        engine.setting_aside().settle_aside();
+        let is_registering = engine.account.get().registering().is_some();
+        engine.relay.set_attempts(u32::from(is_registering));
         engine.shown = (engine.phase(), engine.relay.state());
         Ok(engine)
     }
 
     fn empty(config: Config) -> Self {
-        let recent_blocks = RECENT_COMMANDS / COMMANDS_PER_BLOCK + 1;
         Self {
             config,
             account: Kept::new("account", Account::default()),
             counters: Kept::new("counters", Counters::default()),
-            recent_commands: Ring::new("command", recent_blocks, COMMANDS_PER_BLOCK),
+            commands: RecentCommands::new(),
             seen: Ring::new("seen", SEEN_BLOCKS, SEEN_PER_BLOCK),
             contacts: Contacts::new(),
-            conversations: Tracked::new(Table::Conversations),
+            conversations: Conversations::new(),
             channels: Channels::new(),
             sessions: Sessions::new(),
             prekeys: Prekeys::new(),
@@ -165,15 +171,14 @@ impl Engine {
             aside: Aside::new(),
             requests: Requests::new(),
             relay: Relay::default(),
-            sending: Sending::default(),
             lookups: Lookups::default(),
             inbox: Inbox::default(),
             publishing: Publishing::default(),
             receipts: Receipts::default(),
-            mender: Mender::default(),
+            repairs: RepairQueue::default(),
             housekeeping: Housekeeping::default(),
             damage: Vec::new(),
-            born_at: 0,
+            began_at: 0,
             stepped_at: 0,
             shown: (Phase::NoAccount { registration: None }, Connection::Offline),
         }
@@ -183,8 +188,8 @@ impl Engine {
     /// in milliseconds since 1970.
     pub fn handle(&mut self, input: Input, now: u64, rng: &mut dyn CryptoRng) -> Step {
         let mut turn = Turn::new(now, rng);
-        if self.born_at == 0 {
-            self.born_at = now;
+        if self.began_at == 0 {
+            self.began_at = now;
         }
         if let Some(by) = self.stepped_at.checked_sub(now).filter(|by| *by > 0) {
             // What is due in a minute is due in a minute, and not when the clock says so again.
@@ -196,14 +201,14 @@ impl Engine {
         self.mend_damage(&mut turn);
         match input {
             Input::Command { id, command } => self.on_command(id, command, &mut turn),
-            Input::SocketOpened => self.on_socket_opened(&turn),
+            Input::SocketOpened => self.relay.on_opened(turn.now),
             Input::Frames(frames) => {
                 for frame in &frames {
                     self.on_frame(frame, &mut turn);
                 }
             }
             Input::SocketClosed { code } => self.on_socket_closed(code, &mut turn),
-            Input::Lines(rows) => self.on_lines(&rows, &mut turn),
+            Input::Lines(rows) => self.resending().on_lines(&rows, &mut turn),
             Input::Tick => {}
             Input::Hint(hint) => self.on_hint(hint, &mut turn),
         }
@@ -211,28 +216,41 @@ impl Engine {
         self.keep_house(&mut turn);
         self.keep_connection(&mut turn);
         self.work(&mut turn);
-        self.watch_answers(&turn);
+        self.relay.watch_answers(&turn);
         self.finish(turn)
     }
 
     fn on_hint(&mut self, hint: Hint, turn: &mut Turn<'_>) {
         match hint {
-            Hint::NetworkUp => self.on_network_up(turn),
-            Hint::NetworkDown => self.on_network_down(turn),
-            Hint::Watched => self.on_watched(turn),
-            Hint::Nudged => self.on_nudged(turn),
+            Hint::NetworkUp => self.relay.on_network_up(turn.now),
+            Hint::NetworkDown => self.relay.on_network_down(turn.now),
+            Hint::Watched => self.relay.on_watched(turn.now),
+            Hint::Nudged => self.relay.on_nudged(turn.now),
             Hint::TryNow => self.on_try_now(turn),
+        }
+    }
+
+    /// Tells the relay, once for all of this step, what is on disk when the step's frames leave.
+    fn acknowledge(&self, turn: &mut Turn<'_>) {
+        if std::mem::take(&mut turn.acknowledge) {
+            let through = self.counters.get().last_seq;
+            turn.send(&ClientFrame::Ack { through });
         }
     }
 
     /// Whatever can go on goes on, whatever it waited for.
     fn work(&mut self, turn: &mut Turn<'_>) {
-        self.mend(turn);
-        self.write_receipts(turn);
-        self.send_waiting(turn);
-        self.ask_lookups(turn);
-        self.ask_strangers(turn);
-        self.publish(turn);
+        if !self.relay.is_online() {
+            return;
+        }
+        self.mending().mend(turn);
+        self.writing_receipts().write_receipts(turn);
+        if let Some(mut sending) = self.sending() {
+            sending.send_waiting(turn);
+        }
+        self.lookups.ask_all(&self.contacts, turn);
+        ask_strangers(&mut self.strangers, &self.inbox, &mut self.lookups, turn);
+        self.uploading().publish(turn);
     }
 
     fn finish(&mut self, mut turn: Turn<'_>) -> Step {
@@ -281,7 +299,7 @@ impl Engine {
     }
 
     /// Whether nothing is under way in any room.
-    pub(crate) fn rooms_are_idle(&self) -> bool {
+    fn rooms_are_idle(&self) -> bool {
         self.all_rooms().all(|room| room.is_idle())
     }
 
@@ -290,7 +308,7 @@ impl Engine {
         let housekeeping = self.account.get().0.as_ref();
         let housekeeping = housekeeping.map(|_| self.housekeeping_due());
         let is_online = self.relay.is_online();
-        let strangers = self.strangers_due().filter(|_| is_online);
+        let strangers = self.strangers.due_with(&self.lookups).filter(|_| is_online);
         let rooms = self.all_rooms().map(|room| room.due(is_online));
         let due = rooms.chain([housekeeping, strangers]);
         due.flatten().min()

@@ -10,7 +10,7 @@
 
 use pawl_protocol::SessionTag;
 
-use crate::engine::Engine;
+use super::Engine;
 use crate::limits::{
     HOUSEKEEPING_INTERVAL, MAX_DROPPED_PER_STEP, MAX_LOOKED_AT_SESSIONS, MAX_SWEPT_SESSIONS,
 };
@@ -42,7 +42,7 @@ impl Engine {
         let (earlier, later) = (kept_at.min(turn.now), kept_at.max(turn.now));
         if self.housekeeping.next.is_none() {
             self.prekeys.date_back(later, turn.now);
-            self.rotate_prekeys(turn);
+            (self.prekeys).rotate(&self.account, &mut self.counters, turn);
             for room in self.rooms() {
                 room.drop_expired(earlier);
             }
@@ -50,7 +50,7 @@ impl Engine {
         let is_done = self.outbox.drop_old(earlier);
         if self.keep_sessions(earlier, later, turn.now) && is_done {
             self.counters.edit().house_kept_at = turn.now;
-            self.retry_requests(turn);
+            self.receiving().retry_requests(turn);
         }
     }
 

@@ -5,8 +5,9 @@ use pawl_wire::limits::{
     ANSWER_WAIT_MS, IDLE_TIMEOUT_MS, PING_INTERVAL_MS, PONG_TIMEOUT_MS, WATCHED_PING_MS,
 };
 
-use super::Link;
-use crate::engine::Engine;
+use pawl_wire::ClientFrame;
+
+use super::{Link, Relay};
 use crate::limits::{LONGEST_PATIENCE, SLOWEST_LINE, WATCH_LEASE};
 use crate::turn::Turn;
 
@@ -150,23 +151,33 @@ impl Pulse {
     }
 }
 
-impl Engine {
-    /// A ping, or the end of a line that is dead.
-    pub(super) fn keep_alive(&mut self, turn: &mut Turn<'_>) {
-        let Link::Online(pulse) = &mut self.relay.link else {
-            return;
+impl Relay {
+    /// A ping; false where the line is dead.
+    pub(crate) fn keep_alive(&mut self, turn: &mut Turn<'_>) -> bool {
+        let Link::Online(pulse) = &mut self.link else {
+            return true;
         };
         if pulse.is_dead(turn.now) {
-            self.relay.patience.grow();
-            return self.disconnect(turn);
+            self.patience.grow();
+            return false;
         }
-        pulse.pinged(&self.relay.patience, turn.now);
-        self.relay.ping(turn);
+        pulse.pinged(&self.patience, turn.now);
+        self.pings += 1;
+        let token = self.pings;
+        turn.send(&ClientFrame::Ping { token });
+        true
+    }
+
+    /// A frame came.
+    pub(crate) fn on_heard(&mut self, now: u64) {
+        if let Link::Online(pulse) = &mut self.link {
+            pulse.heard(&mut self.patience, now);
+        }
     }
 
     /// What this step asked of the relay is waited for.
     pub(crate) fn watch_answers(&mut self, turn: &Turn<'_>) {
-        if let Link::Online(pulse) = &mut self.relay.link
+        if let Link::Online(pulse) = &mut self.link
             && turn.asked > 0
         {
             pulse.asked(turn.asked, turn.now);
@@ -174,18 +185,18 @@ impl Engine {
     }
 
     /// The machine says that it has no network. Often that is true, and then no answer comes.
-    pub(crate) fn on_network_down(&mut self, turn: &Turn<'_>) {
-        if let Link::Online(pulse) = &mut self.relay.link {
+    pub(crate) fn on_network_down(&mut self, now: u64) {
+        if let Link::Online(pulse) = &mut self.link {
             pulse.doubted = true;
-            pulse.probe(turn.now);
+            pulse.probe(now);
         }
     }
 
     /// Somebody looks at a page, and is to see soon what is true.
-    pub(crate) fn on_watched(&mut self, turn: &Turn<'_>) {
-        let was_watched = self.relay.patience.is_watched(turn.now);
-        self.relay.patience.watched_until = turn.now + WATCH_LEASE;
-        if let (Link::Online(pulse), false) = (&mut self.relay.link, was_watched) {
+    pub(crate) fn on_watched(&mut self, now: u64) {
+        let was_watched = self.patience.is_watched(now);
+        self.patience.watched_until = now + WATCH_LEASE;
+        if let (Link::Online(pulse), false) = (&mut self.link, was_watched) {
             let ping_at = pulse.heard_at + WATCHED_PING_MS;
             pulse.ping_at = pulse.ping_at.min(ping_at);
         }

@@ -3,13 +3,16 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::Engine;
 use crate::contacts::Contact;
-use crate::engine::Engine;
 use crate::error::CommandError;
-use crate::event::{ConversationView, IdentityState, MessageView, NoticeCause, Phase, Snapshot};
+use crate::event::{
+    ConversationView, IdentityState, MessageView, NoticeCause, Phase, SafetyNumberView, Snapshot,
+};
 use crate::ids::ConversationId;
 use crate::lines::{self, Line};
 use crate::records::Record;
+use crate::status::Statuses;
 use crate::store::Key;
 use crate::turn::Turn;
 
@@ -80,10 +83,18 @@ impl Engine {
         let line = line.unwrap_or_else(|| Line::notice(NoticeCause::Damaged, 0));
         let status = place
             .zip(line.own_number)
-            .map(|((id, _), number)| self.status(id, number));
+            .map(|((id, _), number)| self.statuses().of(id, number));
         MessageView {
             status,
             ..line.view(position)
+        }
+    }
+
+    fn statuses(&self) -> Statuses<'_> {
+        Statuses {
+            contacts: &self.contacts,
+            conversations: &self.conversations,
+            outbox: &self.outbox,
         }
     }
 
@@ -92,7 +103,7 @@ impl Engine {
     pub fn phase(&self) -> Phase {
         match self.account.get().0.as_deref() {
             None => Phase::NoAccount {
-                registration: self.relay.registration,
+                registration: self.relay.registration(),
             },
             Some(own) if own.registering.is_some() => Phase::Registering {
                 username: own.username.as_str().to_owned(),
@@ -117,7 +128,7 @@ impl Engine {
             preview: conversation.preview.clone(),
             preview_status: conversation
                 .newest_own
-                .map(|(number, _)| self.status(id, number)),
+                .map(|(number, _)| self.statuses().of(id, number)),
             active_at: conversation.active_at,
             draft: conversation.draft.clone(),
             identity,
@@ -135,5 +146,27 @@ impl Engine {
                 turn.shown.insert(*id);
             }
         }
+    }
+
+    /// The safety number with the other of a conversation; after a change, with their new account.
+    ///
+    /// # Errors
+    /// [`CommandError::NoAccount`], [`CommandError::UnknownConversation`].
+    pub fn safety_number(
+        &self,
+        conversation: ConversationId,
+    ) -> Result<SafetyNumberView, CommandError> {
+        let id = self.contact_in(conversation)?;
+        let number = self.number_with(id)?;
+        let contact = self
+            .contacts
+            .get(id)
+            .ok_or(CommandError::UnknownConversation)?;
+        Ok(SafetyNumberView {
+            groups: number.to_string().split(' ').map(str::to_owned).collect(),
+            qr: number.qr_payload().to_vec(),
+            identity: contact.identity(),
+            messages: self.aside.views(conversation, contact.newest_account()),
+        })
     }
 }
