@@ -4,19 +4,19 @@
 use zeroize::Zeroizing;
 
 use crate::account::Account;
+use crate::account::counters::Counters;
 use crate::channel::Channel;
 use crate::channel::sessions::Slot;
-use crate::contacts::Contact;
 use crate::content::Content;
 use crate::conversations::Conversation;
-use crate::counters::Counters;
-use crate::lines::Line;
+use crate::conversations::lines::Line;
+use crate::directory::contacts::Contact;
+use crate::directory::requests::Request;
+use crate::directory::strangers::Waiting;
 use crate::outbox::Entry;
 use crate::prekeys::{Fingerprint, Prekey};
-use crate::records::Record;
-use crate::requests::Request;
-use crate::rings::Block;
-use crate::strangers::Waiting;
+use crate::storage::records::Record;
+use crate::storage::rings::Block;
 
 type Bytes = Zeroizing<Vec<u8>>;
 type Again = fn(&[u8]) -> Option<Bytes>;

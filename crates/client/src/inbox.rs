@@ -1,7 +1,7 @@
 //! From a delivery to a line: dedupe, find the session, open, commit, acknowledge. Deliveries are taken
 //! in the relay's order. What cannot be opened never blocks the queue; a stranger's name is confirmed
 //! with the relay before anything of theirs is shown, and until then their messages wait on disk
-//! (`strangers.rs`). Where there is no room for more, what came after waits in memory, unacknowledged, so
+//! (`directory/strangers.rs`). Where there is no room for more, what came after waits in memory, unacknowledged, so
 //! that a crash loses nothing.
 
 use std::collections::VecDeque;
@@ -9,26 +9,26 @@ use std::collections::VecDeque;
 use pawl_wire::{MessageId, Username};
 
 use crate::account::Account;
-use crate::aside::Aside;
+use crate::account::counters::Counters;
+use crate::api::error::AlertCode;
 use crate::channel::Channels;
+use crate::channel::mending::RepairQueue;
+use crate::channel::receipts::Receipts;
 use crate::channel::sessions::Sessions;
-use crate::contacts::Contacts;
 use crate::conversations::Conversations;
-use crate::counters::Counters;
-use crate::error::AlertCode;
+use crate::conversations::aside::Aside;
+use crate::directory::contacts::Contacts;
+use crate::directory::lookups::Answer;
+use crate::directory::requests::{Request, Requests};
+use crate::directory::strangers::{Strangers, Taken};
+use crate::engine::flows::opening::{Opening, Outcome};
 use crate::ids::ContactId;
 use crate::limits::{MAX_CONVERSATIONS, MAX_SEQ_LEAP, RECEIVE_WINDOW};
-use crate::lookups::Answer;
-use crate::mending::RepairQueue;
-use crate::opening::{Opening, Outcome};
 use crate::outbox::Outbox;
 use crate::prekeys::Prekeys;
-use crate::receipts::Receipts;
-use crate::requests::{Request, Requests};
-use crate::rings::Ring;
 use crate::rooms::Room;
-use crate::strangers::{Strangers, Taken};
-use crate::tracked::Kept;
+use crate::storage::rings::Ring;
+use crate::storage::tracked::Kept;
 use crate::turn::Turn;
 
 /// Deliveries of this connection that are not dealt with.

@@ -2,8 +2,8 @@
 //! `Engine::rooms`: how it is loaded and written, when it has something to do, and what a connection's end
 //! or a clock that is put back means to it. What several of them do together is no part of this.
 
-use crate::records::RecordError;
-use crate::store::{Change, Key, Table};
+use crate::storage::records::RecordError;
+use crate::storage::store::{Change, Key, Table};
 
 /// A part of the engine's state. Where nothing else is said it stands in memory only and wants nothing.
 pub(crate) trait Room {

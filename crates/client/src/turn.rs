@@ -5,13 +5,13 @@
 use pawl_wire::ClientFrame;
 use rand_core::CryptoRng;
 
-use crate::command::CommandId;
-use crate::error::{AlertCode, CommandError};
-use crate::event::{Event, MessageStatus, MessageView};
+use crate::api::command::CommandId;
+use crate::api::error::{AlertCode, CommandError};
+use crate::api::event::{Event, MessageStatus, MessageView};
+use crate::api::step::SocketRequest;
 use crate::ids::ConversationId;
-use crate::sorted::{SortedMap, SortedSet};
-use crate::step::SocketRequest;
-use crate::store::{Change, Key};
+use crate::storage::sorted::{SortedMap, SortedSet};
+use crate::storage::store::{Change, Key};
 
 /// What one call of `Engine::handle` works with.
 pub(crate) struct Turn<'a> {

@@ -1,4 +1,4 @@
-//! Derives `FromFields` of `crates/client/src/decode.rs`, so that a command is written down once.
+//! Derives `FromFields` of `crates/client/src/api/decode.rs`, so that a command is written down once.
 //! Used by `pawl-client` alone: what it generates names that crate's own modules.
 #![forbid(unsafe_code)]
 
@@ -24,15 +24,15 @@ fn implementation(input: &DeriveInput) -> Result<Tokens, Error> {
     let name = &input.ident;
     let arms: Vec<Tokens> = data.variants.iter().map(arm).collect::<Result<_, _>>()?;
     Ok(quote! {
-        impl crate::decode::FromFields for #name {
+        impl crate::api::decode::FromFields for #name {
             fn from_fields(
                 kind: &str,
-                fields: &impl crate::decode::Fields,
-            ) -> Result<Self, crate::decode::Malformed> {
+                fields: &impl crate::api::decode::Fields,
+            ) -> Result<Self, crate::api::decode::Malformed> {
                 let _ = fields;
                 match kind {
                     #(#arms)*
-                    _ => Err(crate::decode::Malformed { field: "type" }),
+                    _ => Err(crate::api::decode::Malformed { field: "type" }),
                 }
             }
         }
@@ -46,7 +46,7 @@ fn arm(variant: &Variant) -> Result<Tokens, Error> {
         let name = field.ident.as_ref();
         let name = name.ok_or_else(|| Error::new_spanned(field, "a field has a name"))?;
         let called = camel_case(name);
-        Ok(quote! { #name: crate::decode::FromField::from_field(fields, #called)? })
+        Ok(quote! { #name: crate::api::decode::FromField::from_field(fields, #called)? })
     });
     let fields: Vec<Tokens> = fields.collect::<Result<_, Error>>()?;
     Ok(quote! { #kind => Ok(Self::#name { #(#fields),* }), })

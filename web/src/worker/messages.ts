@@ -39,7 +39,7 @@ export type WorkerState =
   | { state: 'ready' }
   | { state: 'failed'; error: StartError };
 
-/** What bears on the connection: `Hint` in crates/client/src/step.rs. */
+/** What bears on the connection: `Hint` in crates/client/src/api/step.rs. */
 export type Hint = 'networkUp' | 'networkDown' | 'watched' | 'nudged' | 'tryNow';
 
 export type PageToWorker =

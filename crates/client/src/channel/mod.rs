@@ -2,6 +2,8 @@
 //! what was received from it and what it is known to have. Numbers nothing: numbers belong to the
 //! stream of a sending device in a conversation. Knows no text and no name.
 
+pub(crate) mod mending;
+pub(crate) mod receipts;
 pub(crate) mod repair;
 mod resent;
 pub(crate) mod sessions;
@@ -15,12 +17,12 @@ use self::repair::Repair;
 use self::sessions::{tags_from_bytes, tags_to_bytes};
 use crate::ids::ConversationId;
 use crate::limits::MAX_KNOWN_TAGS;
-use crate::ranges::RangeSet;
-use crate::records::{self, Record, RecordError};
 use crate::rooms::Room;
-use crate::sorted::{SortedMap, SortedSet};
-use crate::store::{Change, Key, Table};
-use crate::tracked::{RecordKey, Tracked};
+use crate::storage::ranges::RangeSet;
+use crate::storage::records::{self, Record, RecordError};
+use crate::storage::sorted::{SortedMap, SortedSet};
+use crate::storage::store::{Change, Key, Table};
+use crate::storage::tracked::{RecordKey, Tracked};
 
 impl RecordKey for DeviceAddress {
     /// 36 bytes, so that it is never a contact's key, which has 8.

@@ -1,18 +1,18 @@
 //! What is known of the trouble with one device: when to ask it, what it was asked, when to tell the
-//! user, and what was sent to it again. Decides nothing about sessions (`mending.rs`) and reads no text
-//! (`resending.rs`). Times are milliseconds since 1970.
+//! user, and what was sent to it again. Decides nothing about sessions (`channel/mending.rs`) and reads no text
+//! (`engine/flows/resending.rs`). Times are milliseconds since 1970.
 
 use pawl_protocol::SessionTag;
 
 use super::resent::Resent;
 use super::sessions::{tags_from_bytes, tags_to_bytes};
-use crate::event::NoticeCause;
+use crate::api::event::NoticeCause;
+use crate::conversations::lines;
 use crate::limits::{
     ANSWER_INTERVAL, ANSWERS_AT_ONCE, HOLE_PATIENCE, MAX_UNREADABLE_TAGS, MEND_FIRST, MEND_FORGET,
     MEND_LAST, NOTICE_AFTER, NOTICE_PATIENCE, SILENCE, backoff,
 };
-use crate::lines;
-use crate::records::RecordError;
+use crate::storage::records::RecordError;
 
 /// Where the repair of a channel stands, as docs/PROTOCOL.md, "Mending", draws it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

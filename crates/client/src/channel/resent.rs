@@ -4,7 +4,7 @@
 use crate::limits::{
     DAY, MAX_RESENT, MEND_FIRST, MEND_LAST, RESEND_TRIES, RESENDS_PER_DAY, backoff,
 };
-use crate::records::RecordError;
+use crate::storage::records::RecordError;
 
 /// See the fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

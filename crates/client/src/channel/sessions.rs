@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 
 use crate::account::wire_address;
 use crate::limits::{MAX_OLD_SESSIONS, OLD_SESSION_LIFETIME};
-use crate::records::{self, Record, RecordError};
 use crate::rooms::Room;
-use crate::sorted::SortedSet;
-use crate::store::{Change, Key, Table};
-use crate::tracked::{RecordKey, Tracked};
+use crate::storage::records::{self, Record, RecordError};
+use crate::storage::sorted::SortedSet;
+use crate::storage::store::{Change, Key, Table};
+use crate::storage::tracked::{RecordKey, Tracked};
 
 impl RecordKey for SessionTag {
     fn to_key(self) -> Key {

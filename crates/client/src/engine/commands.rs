@@ -5,11 +5,11 @@ use pawl_protocol::{SafetyNumber, ScanError};
 use pawl_wire::Username;
 
 use super::Engine;
-use crate::command::{Command, CommandId};
-use crate::error::CommandError;
+use crate::api::command::{Command, CommandId};
+use crate::api::error::CommandError;
+use crate::channel::receipts::mark_read;
+use crate::directory::lookups::conversations_full;
 use crate::ids::{ContactId, ConversationId};
-use crate::lookups::conversations_full;
-use crate::receipts::mark_read;
 use crate::turn::Turn;
 
 impl Engine {

@@ -7,9 +7,9 @@ use pawl_wire::{
 };
 
 use super::Engine;
-use crate::error::{AlertCode, CommandError};
+use crate::api::error::{AlertCode, CommandError};
+use crate::engine::flows::registration::{refusal_of, register_frame};
 use crate::limits::{BACKOFF_LAST, MAX_TOLD_SEQ, RECEIVE_WINDOW, REPLACED_WAIT, SLOW_RETRY};
-use crate::registration::{refusal_of, register_frame};
 use crate::relay::{Challenge, Due, Stage};
 use crate::turn::Turn;
 

@@ -6,16 +6,16 @@ use pawl_protocol::{AccountKey, SessionTag};
 use pawl_wire::DeviceAddress;
 
 use super::{Engine, LoadedRecord};
-use crate::aside::AsideId;
-use crate::contacts::Contact;
+use crate::api::error::{AlertCode, StoreError};
+use crate::api::event::NoticeCause;
 use crate::conversations::Conversation;
-use crate::error::{AlertCode, StoreError};
-use crate::event::NoticeCause;
+use crate::conversations::aside::AsideId;
+use crate::directory::contacts::Contact;
 use crate::ids::{ContactId, ConversationId};
 use crate::outbox::EntryId;
-use crate::records::RecordError;
-use crate::store::{Change, Key, Table};
-use crate::tracked::RecordKey;
+use crate::storage::records::RecordError;
+use crate::storage::store::{Change, Key, Table};
+use crate::storage::tracked::RecordKey;
 use crate::turn::Turn;
 
 /// A record that could not be read.

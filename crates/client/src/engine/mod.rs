@@ -1,14 +1,15 @@
 //! The engine: one state, one `handle`. Holds the rooms, takes what happens to whom it is about, and lends
-//! each flow the rooms that it needs (`flows.rs`). What is done stands outside this folder, in the module of
+//! each flow the rooms that it needs (`lending.rs`). What is done stands outside this folder, in the module of
 //! its noun, and knows no engine. Nothing here or there is ahead of the disk: what a step changes is what its
 //! tables report.
 
 mod commands;
 mod connection;
 mod damage;
-mod flows;
+pub(crate) mod flows;
 mod housekeeping;
 mod idle;
+mod lending;
 mod views;
 
 use pawl_wire::ClientFrame;
@@ -18,31 +19,31 @@ use zeroize::Zeroizing;
 use self::damage::Damage;
 use self::housekeeping::Housekeeping;
 use crate::account::Account;
-use crate::aside::Aside;
+use crate::account::counters::Counters;
+use crate::account::recent_commands::RecentCommands;
+use crate::api::error::StoreError;
+use crate::api::event::{Connection, Event, Phase};
+use crate::api::step::{Effects, Hint, Input, Step};
 use crate::channel::Channels;
+use crate::channel::mending::{RepairQueue, find_trouble};
+use crate::channel::receipts::Receipts;
 use crate::channel::sessions::Sessions;
-use crate::contacts::Contacts;
 use crate::conversations::Conversations;
-use crate::counters::Counters;
-use crate::error::StoreError;
-use crate::event::{Connection, Event, Phase};
+use crate::conversations::aside::Aside;
+use crate::directory::contacts::Contacts;
+use crate::directory::lookups::Lookups;
+use crate::directory::requests::Requests;
+use crate::directory::strangers::{Strangers, ask_strangers};
 use crate::inbox::Inbox;
 use crate::limits::{SEEN_BLOCKS, SEEN_PER_BLOCK};
-use crate::lookups::Lookups;
-use crate::mending::{RepairQueue, find_trouble};
 use crate::outbox::Outbox;
 use crate::prekeys::Prekeys;
-use crate::publishing::Publishing;
-use crate::receipts::Receipts;
-use crate::recent_commands::RecentCommands;
+use crate::prekeys::publishing::Publishing;
 use crate::relay::Relay;
-use crate::requests::Requests;
-use crate::rings::Ring;
 use crate::rooms::Room;
-use crate::step::{Effects, Hint, Input, Step};
-use crate::store::{Key, Table};
-use crate::strangers::{Strangers, ask_strangers};
-use crate::tracked::Kept;
+use crate::storage::rings::Ring;
+use crate::storage::store::{Key, Table};
+use crate::storage::tracked::Kept;
 use crate::turn::Turn;
 
 /// What the engine must be told about where it runs.

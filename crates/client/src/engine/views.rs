@@ -4,16 +4,16 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::Engine;
-use crate::contacts::Contact;
-use crate::error::CommandError;
-use crate::event::{
+use crate::api::error::CommandError;
+use crate::api::event::{
     ConversationView, IdentityState, MessageView, NoticeCause, Phase, SafetyNumberView, Snapshot,
 };
+use crate::conversations::lines::{self, Line};
+use crate::directory::contacts::Contact;
+use crate::engine::flows::status::Statuses;
 use crate::ids::ConversationId;
-use crate::lines::{self, Line};
-use crate::records::Record;
-use crate::status::Statuses;
-use crate::store::Key;
+use crate::storage::records::Record;
+use crate::storage::store::Key;
 use crate::turn::Turn;
 
 impl Engine {

@@ -6,9 +6,9 @@ use zeroize::Zeroizing;
 
 use crate::content::Content;
 use crate::ids::ConversationId;
-use crate::records::{self, Record, RecordError};
-use crate::store::Key;
-use crate::tracked::RecordKey;
+use crate::storage::records::{self, Record, RecordError};
+use crate::storage::store::Key;
+use crate::storage::tracked::RecordKey;
 
 /// Names an entry. What a page needs to know of it stands in the key, so that it is known even where
 /// the record is damaged.

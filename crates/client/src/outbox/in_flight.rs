@@ -1,5 +1,5 @@
 //! What this connection has sent and the relay has not answered, what can be sent next, and which device is
-//! to be left alone for a while. Knows nothing of sessions (`sending.rs`).
+//! to be left alone for a while. Knows nothing of sessions (`engine/flows/sending.rs`).
 
 use pawl_wire::{DeviceAddress, MessageId};
 
@@ -7,7 +7,7 @@ use super::{EntryId, Outbox, Part, PartState};
 use crate::ids::ConversationId;
 use crate::limits::{MAX_IN_FLIGHT, RESUBMIT_FIRST, RESUBMIT_LAST, backoff};
 use crate::rooms::Room;
-use crate::sorted::{SortedMap, SortedSet};
+use crate::storage::sorted::{SortedMap, SortedSet};
 
 /// What this connection has sent, what can be sent next, and who is to be left alone for a while.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! What is to be sent, in order: one entry for each thing that was said, with one part for each device
 //! that is to have it. A part is wanted, then sealed, which is sent byte for byte until the relay has it,
 //! then stored. A text stays until each device has said that it has it, so that it can be sent again
-//! from here. Sealing and sending is `sending.rs`.
+//! from here. Sealing and sending is `engine/flows/sending.rs`.
 
 mod entry;
 mod in_flight;
@@ -14,11 +14,11 @@ use crate::ids::ConversationId;
 use crate::limits::{
     KEPT_LIFETIME, MAX_DROPPED_PER_STEP, MAX_KEPT_BYTES, MAX_KEPT_TEXTS, MAX_OUTBOX_TEXTS,
 };
-use crate::records::{Record, RecordError};
 use crate::rooms::Room;
-use crate::sorted::{SortedMap, SortedSet};
-use crate::store::{Change, Key, Table};
-use crate::tracked::{RecordKey, Tracked};
+use crate::storage::records::{Record, RecordError};
+use crate::storage::sorted::{SortedMap, SortedSet};
+use crate::storage::store::{Change, Key, Table};
+use crate::storage::tracked::{RecordKey, Tracked};
 
 /// All entries in order, and by what they are looked up.
 pub(crate) struct Outbox {

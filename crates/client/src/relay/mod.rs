@@ -9,13 +9,13 @@ use pawl_wire::{Epoch, Nonce, Registration};
 
 use self::pulse::{Patience, Pulse};
 use crate::account::OwnAccount;
-use crate::event::{Connection, RegistrationPolicy};
+use crate::api::event::{Connection, RegistrationPolicy};
+use crate::api::step::SocketRequest;
 use crate::limits::{
     BACKOFF_FIRST, BACKOFF_LAST, CLOSE_TIMEOUT, CONNECT_TIMEOUT, NUDGE_PAUSE, SLOW_RETRY,
     WORK_PATIENCE, WORK_SLICE, backoff,
 };
 use crate::rooms::Room;
-use crate::step::SocketRequest;
 use crate::turn::Turn;
 
 /// Where the socket stands. Times are milliseconds since 1970.

@@ -1,0 +1,162 @@
+//! The lines of conversations as records: own texts, received texts, notices. Written once, never
+//! changed, but for the newest one where a name goes to and fro (`engine/flows/trust.rs`): an own text's status is
+//! worked out from outbox and receipts whenever it is shown.
+
+use prost::Message;
+use zeroize::Zeroizing;
+
+use crate::api::event::{MessageView, NoticeCause};
+use crate::content::Text;
+use crate::ids::ConversationId;
+use crate::storage::records::{self, Record, RecordError};
+use crate::storage::store::Key;
+
+/// One line.
+#[derive(Clone)]
+pub(crate) struct Line {
+    /// Number of an own text.
+    pub(crate) own_number: Option<u64>,
+    pub(crate) text: String,
+    /// Written or received, milliseconds since 1970.
+    pub(crate) at: u64,
+    pub(crate) notice: Option<NoticeCause>,
+    /// How often in a row the name has changed hands, where the line stands for lines that it replaced.
+    pub(crate) times: u32,
+    /// Random id of the text, by its sender.
+    pub(crate) id: [u8; 16],
+    /// By the sender's clock; 0 for a notice.
+    pub(crate) sent_at: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct LineRecord {
+    #[prost(uint64, optional, tag = "1")]
+    own_number: Option<u64>,
+    #[prost(string, tag = "2")]
+    text: String,
+    #[prost(uint64, tag = "3")]
+    at: u64,
+    #[prost(uint32, tag = "4")]
+    notice: u32,
+    #[prost(bytes = "vec", tag = "5")]
+    id: Vec<u8>,
+    #[prost(uint64, tag = "6")]
+    sent_at: u64,
+    /// Nothing where an older version wrote this.
+    #[prost(uint32, tag = "7")]
+    times: u32,
+}
+
+impl Line {
+    pub(crate) fn notice(cause: NoticeCause, at: u64) -> Self {
+        Self {
+            own_number: None,
+            text: String::new(),
+            at,
+            notice: Some(cause),
+            times: 0,
+            id: [0; 16],
+            sent_at: 0,
+        }
+    }
+
+    /// A text of somebody else.
+    pub(crate) fn received(text: Text, now: u64) -> Self {
+        Self {
+            own_number: None,
+            text: text.text,
+            at: now,
+            notice: None,
+            times: 0,
+            id: text.id,
+            sent_at: text.sent_at,
+        }
+    }
+
+    /// As a page shows it, but for the status.
+    pub(crate) fn view(self, position: u64) -> MessageView {
+        MessageView {
+            position,
+            mine: self.own_number.is_some(),
+            text: self.text,
+            at: self.at,
+            sent_at: self.sent_at.min(self.at),
+            status: None,
+            notice: self.notice,
+            times: self.times,
+        }
+    }
+}
+
+impl Record for Line {
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        records::write(&LineRecord {
+            own_number: self.own_number,
+            text: self.text.clone(),
+            at: self.at,
+            notice: self.notice.map_or(0, notice_number),
+            id: self.id.to_vec(),
+            sent_at: self.sent_at,
+            times: self.times,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let record: LineRecord = records::read(bytes)?;
+        Ok(Self {
+            own_number: record.own_number,
+            text: record.text,
+            at: record.at,
+            notice: notice_from_number(record.notice)?,
+            id: records::fixed(&record.id)?,
+            sent_at: record.sent_at,
+            times: record.times,
+        })
+    }
+}
+
+/// Key of a line: its conversation, then its position, so that a page of history is a range of keys.
+pub(crate) fn key(conversation: ConversationId, position: u64) -> Key {
+    Key([&conversation.as_bytes()[..], &position.to_be_bytes()].concat())
+}
+
+/// Reads what [`key`] gave.
+pub(crate) fn parse_key(key: &Key) -> Option<(ConversationId, u64)> {
+    let (conversation, position) = key.0.split_first_chunk()?;
+    let position = u64::from_be_bytes(position.try_into().ok()?);
+    Some((ConversationId::from_bytes(*conversation), position))
+}
+
+/// A notice as it stands in records; 0 is none.
+pub(crate) fn notice_number(notice: NoticeCause) -> u32 {
+    match notice {
+        NoticeCause::IdentityChanged => 1,
+        NoticeCause::KeysGone => 2,
+        NoticeCause::Unreadable => 3,
+        NoticeCause::NewerVersion => 4,
+        NoticeCause::Damaged => 5,
+        NoticeCause::IdentityReturned => 6,
+        NoticeCause::SentAgain => 7,
+        NoticeCause::Returned => 8,
+        NoticeCause::ReturnedAndDropped => 9,
+        NoticeCause::OthersDropped => 10,
+    }
+}
+
+/// Reads what [`notice_number`] gave.
+pub(crate) fn notice_from_number(number: u32) -> Result<Option<NoticeCause>, RecordError> {
+    Ok(Some(match number {
+        0 => return Ok(None),
+        1 => NoticeCause::IdentityChanged,
+        2 => NoticeCause::KeysGone,
+        3 => NoticeCause::Unreadable,
+        4 => NoticeCause::NewerVersion,
+        5 => NoticeCause::Damaged,
+        6 => NoticeCause::IdentityReturned,
+        7 => NoticeCause::SentAgain,
+        8 => NoticeCause::Returned,
+        9 => NoticeCause::ReturnedAndDropped,
+        10 => NoticeCause::OthersDropped,
+        _ => return Err(RecordError::Damaged),
+    }))
+}

@@ -1,0 +1,324 @@
+//! Conversations: their lines' positions, the numbers of own texts and how far these have come, what was
+//! not seen yet, the draft. The lines themselves stand in the store and are never all in memory
+//! (`conversations/lines.rs`). What one device of the other has is `channel`'s.
+
+pub(crate) mod aside;
+pub(crate) mod lines;
+pub(crate) mod number_map;
+mod timeline;
+pub(crate) mod unread;
+
+use pawl_protocol::AccountKey;
+use pawl_wire::Username;
+use prost::Message;
+use zeroize::Zeroizing;
+
+use crate::api::event::{MessageStatus, NoticeCause};
+use crate::channel::Stream;
+use crate::conversations::number_map::NumberMap;
+use crate::conversations::unread::{RunRecord, Unread};
+use crate::directory::contacts::{Contact, account_key};
+use crate::ids::{ContactId, ConversationId};
+use crate::outbox::EntryId;
+use crate::rooms::Room;
+use crate::storage::ranges::RangeSet;
+use crate::storage::records::{self, Record, RecordError};
+use crate::storage::store::{Change, Key, Table};
+use crate::storage::tracked::{RecordKey, Tracked};
+
+/// One conversation: between this person and one other.
+pub(crate) struct Conversation {
+    pub(crate) contact: ContactId,
+    pub(crate) username: Username,
+    /// The account pinned for it, so that a damaged contact record does not lose the pin.
+    pub(crate) account: AccountKey,
+    /// The version of its device list, so that a damaged contact record does not let it go back.
+    pub(crate) list_version: u64,
+    /// Position of the next line, from 1.
+    pub(crate) next_position: u64,
+    /// Number of the next own text, from 1.
+    pub(crate) next_number: u64,
+    /// Own texts to the pinned account that are not known to be read, and the newest of the others.
+    pub(crate) own: NumberMap,
+    pub(crate) unread: Unread,
+    /// Own texts that a device of the other has had.
+    pub(crate) delivered: RangeSet,
+    /// Own texts that the other has seen.
+    pub(crate) read: RangeSet,
+    /// Own texts to accounts that were pinned before: nobody says any more what became of them.
+    pub(crate) former: RangeSet,
+    /// Own texts that are not sent again to anybody: their record is damaged, or they were tried too
+    /// often.
+    pub(crate) lost: RangeSet,
+    /// Something that waited aside was dropped, and no line has said so yet.
+    pub(crate) dropped: bool,
+    pub(crate) preview: String,
+    /// Number and position of the newest text, where it is an own one.
+    pub(crate) newest_own: Option<(u64, u64)>,
+    /// Milliseconds since 1970.
+    pub(crate) active_at: u64,
+    pub(crate) draft: String,
+    /// The notice that stands in the last line, so that it is not said twice in a row.
+    pub(crate) last_notice: Option<NoticeCause>,
+    /// How often the name has changed hands since a person last wrote here or accepted somebody.
+    pub(crate) handovers: u32,
+}
+
+/// All of them.
+pub(crate) struct Conversations(Tracked<ConversationId, Conversation>);
+
+impl Conversations {
+    pub(crate) fn new() -> Self {
+        Self(Tracked::new(Table::Conversations))
+    }
+
+    pub(crate) fn get(&self, id: ConversationId) -> Option<&Conversation> {
+        self.0.get(id)
+    }
+
+    /// For changing it: the record is written at the end of the step.
+    pub(crate) fn edit(&mut self, id: ConversationId) -> Option<&mut Conversation> {
+        self.0.edit(id)
+    }
+
+    pub(crate) fn insert(&mut self, id: ConversationId, conversation: Conversation) {
+        self.0.insert(id, conversation);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ConversationId, &Conversation)> {
+        self.0.iter()
+    }
+
+    /// Whether a device of the other has had a text.
+    pub(crate) fn has_arrived(&self, id: EntryId) -> bool {
+        let conversation = self.get(id.conversation);
+        conversation.is_some_and(|it| it.delivered.contains(id.number))
+    }
+
+    /// Keeps the version of the pinned account's list in the conversation, too.
+    pub(crate) fn note_version(&mut self, contact: &Contact) {
+        let id = contact.conversation();
+        let version = contact.verified_record().map(|record| record.version());
+        let noted = self.get(id).map(|it| it.list_version);
+        if version > noted
+            && let (Some(version), Some(conversation)) = (version, self.edit(id))
+        {
+            conversation.list_version = version;
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ConversationRecord {
+    #[prost(uint64, tag = "1")]
+    contact: u64,
+    #[prost(string, tag = "2")]
+    username: String,
+    #[prost(bytes = "vec", tag = "3")]
+    account: Vec<u8>,
+    #[prost(uint64, tag = "4")]
+    list_version: u64,
+    #[prost(uint64, tag = "5")]
+    next_position: u64,
+    #[prost(uint64, tag = "6")]
+    next_number: u64,
+    #[prost(uint64, repeated, tag = "7")]
+    own: Vec<u64>,
+    #[prost(message, repeated, tag = "8")]
+    unread: Vec<RunRecord>,
+    #[prost(uint64, repeated, tag = "9")]
+    delivered: Vec<u64>,
+    #[prost(uint64, repeated, tag = "10")]
+    read: Vec<u64>,
+    #[prost(uint64, repeated, tag = "11")]
+    former: Vec<u64>,
+    #[prost(uint64, repeated, tag = "12")]
+    lost: Vec<u64>,
+    #[prost(bool, tag = "13")]
+    dropped: bool,
+    #[prost(string, tag = "14")]
+    preview: String,
+    /// Number and position; nothing where the newest text is not an own one.
+    #[prost(uint64, repeated, tag = "15")]
+    newest_own: Vec<u64>,
+    #[prost(uint64, tag = "16")]
+    active_at: u64,
+    #[prost(string, tag = "17")]
+    draft: String,
+    #[prost(uint32, tag = "18")]
+    last_notice: u32,
+    #[prost(uint32, tag = "19")]
+    handovers: u32,
+}
+
+impl Conversation {
+    /// An empty one, whose numbers begin at `first`: 1, or where an earlier record of it was lost, a
+    /// number above all that it can have used.
+    pub(crate) fn new(
+        contact: ContactId,
+        username: Username,
+        account: AccountKey,
+        first: u64,
+    ) -> Self {
+        Self {
+            contact,
+            username,
+            account,
+            list_version: 0,
+            next_position: first,
+            next_number: first,
+            own: NumberMap::default(),
+            unread: Unread::default(),
+            delivered: RangeSet::default(),
+            read: RangeSet::default(),
+            former: RangeSet::default(),
+            lost: RangeSet::default(),
+            dropped: false,
+            preview: String::new(),
+            newest_own: None,
+            active_at: 0,
+            draft: String::new(),
+            last_notice: None,
+            handovers: 0,
+        }
+    }
+
+    /// Position for one more line.
+    pub(crate) fn take_position(&mut self) -> u64 {
+        let position = self.next_position;
+        self.next_position += 1;
+        position
+    }
+
+    /// The newest number that an own text has had.
+    pub(crate) const fn newest_number(&self) -> u64 {
+        self.next_number - 1
+    }
+
+    /// How far an own text has come that does not wait in the outbox.
+    pub(crate) fn status_of_sent(&self, number: u64) -> MessageStatus {
+        if self.read.contains(number) {
+            MessageStatus::Read
+        } else if self.delivered.contains(number) {
+            MessageStatus::Delivered
+        } else if self.lost.contains(number) {
+            MessageStatus::NotSent
+        } else {
+            MessageStatus::Sent
+        }
+    }
+
+    /// Another account is pinned. What was sent to the old one is never sent again to the new one, nor
+    /// is the new one believed about it: only these own texts are meant for it.
+    pub(crate) fn begin_with(&mut self, account: AccountKey, own: NumberMap) {
+        self.account = account;
+        self.own = own;
+        self.former.insert_range(1, self.newest_number());
+        let none = RangeSet::default();
+        for (number, _) in self.own.between(&self.former, &none, usize::MAX) {
+            self.former.remove(number);
+        }
+        self.list_version = 0;
+        self.unread.forget_texts();
+    }
+
+    /// Own texts that a device says it has not, though it has, or has said to have, what came after
+    /// them; with their positions, the oldest first. `processed`: the last one that came before its
+    /// last answer.
+    pub(crate) fn holes(&self, stream: &Stream, processed: u64, limit: usize) -> Vec<(u64, u64)> {
+        let mut settled = stream.settled();
+        settled.extend(&self.lost);
+        self.own.between(&stream.due(processed), &settled, limit)
+    }
+
+    /// Whether all own texts that a device is owed have arrived there.
+    pub(crate) fn all_arrived(&self, stream: &Stream) -> bool {
+        let mut all = RangeSet::default();
+        all.insert_range(stream.owed_from.max(1), self.newest_number());
+        let mut settled = stream.settled();
+        settled.extend(&self.lost);
+        self.own.between(&all, &settled, 1).is_empty()
+    }
+}
+
+impl Record for Conversation {
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let newest_own = self.newest_own.iter();
+        records::write(&ConversationRecord {
+            contact: self.contact.0,
+            username: self.username.as_str().to_owned(),
+            account: self.account.as_bytes().to_vec(),
+            list_version: self.list_version,
+            next_position: self.next_position,
+            next_number: self.next_number,
+            own: self.own.to_fields(),
+            unread: self.unread.to_records(),
+            delivered: self.delivered.to_fields(),
+            read: self.read.to_fields(),
+            former: self.former.to_fields(),
+            lost: self.lost.to_fields(),
+            dropped: self.dropped,
+            preview: self.preview.clone(),
+            newest_own: newest_own
+                .flat_map(|(number, position)| [*number, *position])
+                .collect(),
+            active_at: self.active_at,
+            draft: self.draft.clone(),
+            last_notice: self.last_notice.map_or(0, lines::notice_number),
+            handovers: self.handovers,
+        })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let record: ConversationRecord = records::read(bytes)?;
+        let newest_own = match record.newest_own.as_slice() {
+            [] => None,
+            [number, position] => Some((*number, *position)),
+            _ => return Err(RecordError::Damaged),
+        };
+        let is_sound = record.next_position > 0 && record.next_number > 0;
+        if !is_sound {
+            return Err(RecordError::Damaged);
+        }
+        Ok(Self {
+            contact: ContactId(record.contact),
+            username: Username::from_canonical(&record.username)
+                .map_err(|_| RecordError::Damaged)?,
+            account: account_key(&records::fixed(&record.account)?)?,
+            list_version: record.list_version,
+            next_position: record.next_position,
+            next_number: record.next_number,
+            own: NumberMap::from_fields(&record.own)?,
+            unread: Unread::from_records(&record.unread)?,
+            delivered: RangeSet::from_fields(&record.delivered)?,
+            read: RangeSet::from_fields(&record.read)?,
+            former: RangeSet::from_fields(&record.former)?,
+            lost: RangeSet::from_fields(&record.lost)?,
+            dropped: record.dropped,
+            preview: record.preview,
+            newest_own,
+            active_at: record.active_at,
+            draft: record.draft,
+            last_notice: lines::notice_from_number(record.last_notice)?,
+            handovers: record.handovers,
+        })
+    }
+}
+
+impl Room for Conversations {
+    fn takes(&self, table: Table, key: &Key) -> bool {
+        table == Table::Conversations && ConversationId::from_key(key).is_some()
+    }
+
+    fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
+        self.0.load_record(key, value)
+    }
+
+    fn erase(&mut self, key: &Key) {
+        self.0.erase_record(key);
+    }
+
+    fn flush(&mut self, changes: &mut Vec<Change>) {
+        self.0.flush(changes);
+    }
+}

@@ -1,0 +1,102 @@
+//! What the relay says of an envelope that was sent: it has it, or it refuses it.
+
+use pawl_wire::{MessageId, SubmitRefusal};
+
+use crate::api::error::AlertCode;
+use crate::channel::Channels;
+use crate::channel::mending::RepairQueue;
+use crate::conversations::Conversations;
+use crate::directory::contacts::Contacts;
+use crate::directory::lookups::Lookups;
+use crate::engine::flows::failing::Failing;
+use crate::engine::flows::status::Statuses;
+use crate::outbox::{Outbox, PartState};
+use crate::turn::Turn;
+
+/// Takes the relay's answers to what was sent.
+pub(crate) struct Submitted<'e> {
+    pub(crate) contacts: &'e Contacts,
+    pub(crate) conversations: &'e Conversations,
+    pub(crate) channels: &'e mut Channels,
+    pub(crate) outbox: &'e mut Outbox,
+    pub(crate) lookups: &'e mut Lookups,
+    pub(crate) repairs: &'e mut RepairQueue,
+}
+
+/// Lends its rooms to the flows that it uses.
+impl Submitted<'_> {
+    fn statuses(&self) -> Statuses<'_> {
+        Statuses {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            outbox: self.outbox,
+        }
+    }
+
+    fn failing(&mut self) -> Failing<'_> {
+        Failing {
+            contacts: self.contacts,
+            conversations: self.conversations,
+            channels: self.channels,
+            outbox: self.outbox,
+        }
+    }
+}
+
+impl Submitted<'_> {
+    pub(crate) fn on_stored(&mut self, message_id: MessageId, turn: &mut Turn<'_>) {
+        let Some((id, device)) = self.outbox.take_answered(message_id) else {
+            return;
+        };
+        self.repairs.release(self.outbox, device);
+        if !id.is_text() {
+            self.outbox.remove(id);
+            return;
+        }
+        self.outbox.set_state(id, device, PartState::Stored);
+        self.outbox.drop_refused(id);
+        self.statuses().show(id, turn);
+        self.outbox.drop_surplus();
+        let stream = self.channels.stream(device, id.conversation);
+        let conversation = self.conversations.get(id.conversation);
+        let is_open = stream.zip(conversation).is_some_and(|(stream, it)| {
+            !stream.known.contains(id.number) && !it.all_arrived(stream)
+        });
+        if is_open
+            && let Some(repair) = self.channels.repair(device)
+            && repair.wait_for_receipt(turn.now)
+        {
+            self.repairs.trouble(device);
+        }
+    }
+
+    pub(crate) fn on_refused(
+        &mut self,
+        message_id: MessageId,
+        cause: SubmitRefusal,
+        retry_after_ms: u64,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some((id, device)) = self.outbox.take_answered(message_id) else {
+            return;
+        };
+        let contact = self.contacts.in_conversation(id.conversation);
+        match (cause, contact) {
+            (SubmitRefusal::UnknownRecipient, Some(contact)) => {
+                return self.lookups.refresh_because_of(device, contact);
+            }
+            (SubmitRefusal::TooLarge, _) => {
+                self.failing().refuse_part(id, device, turn);
+                return;
+            }
+            _ => (),
+        }
+        self.outbox.hold(device, retry_after_ms, turn.now);
+        if cause == SubmitRefusal::MailboxFull
+            && self.outbox.tells(device)
+            && let Some(username) = contact.and_then(|contact| self.contacts.username(contact))
+        {
+            turn.alert(AlertCode::MailboxFull { username });
+        }
+    }
+}
