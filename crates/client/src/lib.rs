@@ -22,7 +22,6 @@ mod limits;
 mod outbox;
 mod prekeys;
 mod relay;
-mod rooms;
 mod storage;
 mod turn;
 

@@ -3,9 +3,9 @@
 use crate::api::command::CommandId;
 use crate::api::error::CommandError;
 use crate::limits::RECENT_COMMANDS;
-use crate::rooms::Room;
 use crate::storage::records::RecordError;
 use crate::storage::rings::Ring;
+use crate::storage::room::Room;
 use crate::storage::store::{Change, Key, Table};
 use crate::turn::Turn;
 

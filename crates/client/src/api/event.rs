@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::command::CommandId;
 use crate::api::error::{AlertCode, CommandError};
 use crate::ids::ConversationId;
+use crate::storage::records::RecordError;
 
 /// Something to show.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -233,6 +234,40 @@ impl NoticeCause {
             self,
             Self::IdentityChanged | Self::Returned | Self::ReturnedAndDropped
         )
+    }
+
+    /// As it stands in records, where 0 is none.
+    pub(crate) const fn number(self) -> u32 {
+        match self {
+            Self::IdentityChanged => 1,
+            Self::KeysGone => 2,
+            Self::Unreadable => 3,
+            Self::NewerVersion => 4,
+            Self::Damaged => 5,
+            Self::IdentityReturned => 6,
+            Self::SentAgain => 7,
+            Self::Returned => 8,
+            Self::ReturnedAndDropped => 9,
+            Self::OthersDropped => 10,
+        }
+    }
+
+    /// Reads what [`Self::number`] gave.
+    pub(crate) fn from_number(number: u32) -> Result<Option<Self>, RecordError> {
+        Ok(Some(match number {
+            0 => return Ok(None),
+            1 => Self::IdentityChanged,
+            2 => Self::KeysGone,
+            3 => Self::Unreadable,
+            4 => Self::NewerVersion,
+            5 => Self::Damaged,
+            6 => Self::IdentityReturned,
+            7 => Self::SentAgain,
+            8 => Self::Returned,
+            9 => Self::ReturnedAndDropped,
+            10 => Self::OthersDropped,
+            _ => return Err(RecordError::Damaged),
+        }))
     }
 }
 

@@ -2,9 +2,9 @@
 //! what was received from it and what it is known to have. Numbers nothing: numbers belong to the
 //! stream of a sending device in a conversation. Knows no text and no name.
 
-pub(crate) mod mending;
 pub(crate) mod receipts;
 pub(crate) mod repair;
+pub(crate) mod repair_queue;
 mod resent;
 pub(crate) mod sessions;
 
@@ -14,12 +14,11 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use self::repair::Repair;
-use self::sessions::{tags_from_bytes, tags_to_bytes};
 use crate::ids::ConversationId;
 use crate::limits::MAX_KNOWN_TAGS;
-use crate::rooms::Room;
 use crate::storage::ranges::RangeSet;
-use crate::storage::records::{self, Record, RecordError};
+use crate::storage::records::{self, Record, RecordError, tags_from_bytes, tags_to_bytes};
+use crate::storage::room::Room;
 use crate::storage::sorted::{SortedMap, SortedSet};
 use crate::storage::store::{Change, Key, Table};
 use crate::storage::tracked::{RecordKey, Tracked};

@@ -5,14 +5,12 @@
 use pawl_protocol::SessionTag;
 
 use super::resent::Resent;
-use super::sessions::{tags_from_bytes, tags_to_bytes};
 use crate::api::event::NoticeCause;
-use crate::conversations::lines;
 use crate::limits::{
     ANSWER_INTERVAL, ANSWERS_AT_ONCE, HOLE_PATIENCE, MAX_UNREADABLE_TAGS, MEND_FIRST, MEND_FORGET,
     MEND_LAST, NOTICE_AFTER, NOTICE_PATIENCE, SILENCE, backoff,
 };
-use crate::storage::records::RecordError;
+use crate::storage::records::{RecordError, tags_from_bytes, tags_to_bytes};
 
 /// Where the repair of a channel stands, as docs/PROTOCOL.md, "Mending", draws it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +105,7 @@ impl Repair {
             self.tried_at,
             self.tries,
             u64::from(self.hinted),
-            incident.map_or(0, |it| u64::from(lines::notice_number(it.cause))),
+            incident.map_or(0, |it| u64::from(it.cause.number())),
             incident.map_or(0, |it| it.since),
             u64::from(incident.is_some_and(|it| it.is_told)),
             u64::from(question.is_some()),
@@ -158,7 +156,7 @@ impl Repair {
             tried_at,
             tries,
             hinted: hinted > 0,
-            incident: lines::notice_from_number(cause)?.map(|cause| Incident {
+            incident: NoticeCause::from_number(cause)?.map(|cause| Incident {
                 since,
                 cause,
                 is_told: is_told > 0,

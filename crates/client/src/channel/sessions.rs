@@ -8,8 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::account::wire_address;
 use crate::limits::{MAX_OLD_SESSIONS, OLD_SESSION_LIFETIME};
-use crate::rooms::Room;
 use crate::storage::records::{self, Record, RecordError};
+use crate::storage::room::Room;
 use crate::storage::sorted::SortedSet;
 use crate::storage::store::{Change, Key, Table};
 use crate::storage::tracked::{RecordKey, Tracked};
@@ -240,21 +240,4 @@ impl Room for Sessions {
     fn flush(&mut self, changes: &mut Vec<Change>) {
         self.table.flush(changes);
     }
-}
-
-/// Tags as they stand in records and in receipts, one after the other.
-pub(crate) fn tags_to_bytes(tags: &[SessionTag]) -> Vec<u8> {
-    tags.iter().flat_map(|tag| *tag.as_bytes()).collect()
-}
-
-/// Reads what [`tags_to_bytes`] gave.
-pub(crate) fn tags_from_bytes(bytes: &[u8], most: usize) -> Result<Vec<SessionTag>, RecordError> {
-    let (tags, rest) = bytes.as_chunks::<16>();
-    if !rest.is_empty() || tags.len() > most {
-        return Err(RecordError::Damaged);
-    }
-    Ok(tags
-        .iter()
-        .map(|tag| SessionTag::from_bytes(*tag))
-        .collect())
 }

@@ -10,9 +10,9 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::MAX_TEXT;
-use crate::channel::sessions::{tags_from_bytes, tags_to_bytes};
 use crate::limits::{MAX_RECEIPT_RANGES, MAX_UNREADABLE_TAGS, MEND_ROUNDS};
 use crate::storage::ranges::RangeSet;
+use crate::storage::records::{tags_from_bytes, tags_to_bytes};
 
 /// Field numbers. A number is never used again with another meaning.
 mod proto {

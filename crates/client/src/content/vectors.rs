@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use crate::channel::sessions::tags_to_bytes;
 use crate::content::{Content, ContentError};
+use crate::storage::records::tags_to_bytes;
 
 fn file() -> Value {
     serde_json::from_str(include_str!("../../../../tests/vectors/contents.json")).unwrap()

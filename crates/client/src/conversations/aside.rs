@@ -7,22 +7,15 @@ use pawl_wire::{AccountId, DeviceAddress};
 use prost::Message;
 use zeroize::Zeroizing;
 
-use crate::api::event::{MessageView, NoticeCause};
-use crate::channel::Channels;
-use crate::content::Text;
-use crate::conversations::Conversations;
+use crate::api::event::MessageView;
 use crate::conversations::lines::Line;
-use crate::directory::contacts::Contacts;
-use crate::engine::flows::opening::Sender;
-use crate::ids::{ContactId, ConversationId};
+use crate::ids::ConversationId;
 use crate::limits::{ASIDE_OVERHEAD, MAX_ASIDE_ACCOUNT_BYTES, MAX_ASIDE_BYTES, MAX_ASIDE_TEXTS};
-use crate::rooms::Room;
-use crate::storage::ranges::RangeSet;
 use crate::storage::records::{self, Record, RecordError};
+use crate::storage::room::Room;
 use crate::storage::sorted::SortedSet;
 use crate::storage::store::{Change, Key, Table};
 use crate::storage::tracked::{RecordKey, Tracked};
-use crate::turn::Turn;
 
 /// In which conversation something would stand, and the order in which it came.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +47,7 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.line.text.len() + ASIDE_OVERHEAD
     }
 }
@@ -144,7 +137,7 @@ impl Aside {
     }
 
     /// Whether one more thing of this size is within the account's share.
-    fn is_within_share(
+    pub(crate) fn is_within_share(
         &self,
         conversation: ConversationId,
         account: AccountKey,
@@ -158,7 +151,11 @@ impl Aside {
 
     /// Where all that waits and one more thing of this size is too much: the conversation in which most
     /// of it waits.
-    fn most_over(&self, conversation: ConversationId, size: usize) -> Option<ConversationId> {
+    pub(crate) fn most_over(
+        &self,
+        conversation: ConversationId,
+        size: usize,
+    ) -> Option<ConversationId> {
         let mut all = 0;
         let mut most = (0, conversation);
         let mut current = (0, conversation);
@@ -173,7 +170,25 @@ impl Aside {
         (all + size > MAX_ASIDE_BYTES).then_some(most.1)
     }
 
-    fn push(&mut self, conversation: ConversationId, waiting: Waiting) {
+    /// Whose texts wait, and in which conversation.
+    pub(crate) fn accounts(&self) -> SortedSet<(ConversationId, [u8; 32])> {
+        let waiting = self.waiting.iter();
+        waiting
+            .map(|(id, it)| (id.conversation, it.sender.account.0))
+            .collect()
+    }
+
+    /// The last thing that an account wrote.
+    pub(crate) fn last_of(
+        &self,
+        conversation: ConversationId,
+        account: AccountKey,
+    ) -> Option<&Waiting> {
+        let last = self.of_account(conversation, account).last();
+        last.map(|(_, waiting)| waiting)
+    }
+
+    pub(crate) fn push(&mut self, conversation: ConversationId, waiting: Waiting) {
         let last = self.of_conversation(conversation).last();
         let order = last.map_or(0, |(id, _)| id.order) + 1;
         let id = AsideId {
@@ -211,136 +226,5 @@ impl Room for Aside {
 
     fn flush(&mut self, changes: &mut Vec<Change>) {
         self.waiting.flush(changes);
-    }
-}
-
-/// Sets aside what accounts write that are not accepted.
-pub(crate) struct SettingAside<'e> {
-    pub(crate) contacts: &'e Contacts,
-    pub(crate) conversations: &'e mut Conversations,
-    pub(crate) aside: &'e mut Aside,
-    pub(crate) channels: &'e mut Channels,
-}
-
-impl SettingAside<'_> {
-    /// A text of an account that is not the pinned one. What there is no room for is not remembered
-    /// either: where the account is accepted, its device learns that and sends it again.
-    pub(crate) fn set_aside_text(
-        &mut self,
-        conversation: ConversationId,
-        sender: Sender,
-        text: Text,
-        turn: &mut Turn<'_>,
-    ) {
-        let stream = self.channels.stream(sender.device, conversation);
-        if stream.is_some_and(|stream| stream.received.contains(text.number)) {
-            return;
-        }
-        let (number, after) = (text.number, text.after);
-        let waiting = Waiting {
-            sender: sender.device,
-            number,
-            line: Line::received(text, turn.now),
-        };
-        if self.makes_room(conversation, sender, &waiting)
-            && let Some(channel) = self.channels.edit(sender.device)
-            && channel
-                .stream_mut(conversation)
-                .received
-                .try_insert(after + 1, number)
-        {
-            self.aside.push(conversation, waiting);
-            turn.shown.insert(conversation);
-        }
-    }
-
-    /// What such an account sent and this version cannot show.
-    pub(crate) fn set_aside_notice(
-        &mut self,
-        conversation: ConversationId,
-        sender: Sender,
-        cause: NoticeCause,
-        turn: &mut Turn<'_>,
-    ) {
-        let last = self.aside.of_account(conversation, sender.account).last();
-        let is_news = last.is_none_or(|(_, it)| it.line.notice != Some(cause));
-        let waiting = Waiting {
-            sender: sender.device,
-            number: 0,
-            line: Line::notice(cause, turn.now),
-        };
-        if is_news && self.makes_room(conversation, sender, &waiting) {
-            self.aside.push(conversation, waiting);
-            turn.shown.insert(conversation);
-        }
-    }
-
-    /// Whether one more thing may wait. Where too much waits in all, the accounts that had a name first
-    /// go first, of the conversation in which most waits.
-    fn makes_room(&mut self, conversation: ConversationId, sender: Sender, new: &Waiting) -> bool {
-        let account = sender.account;
-        if !(self.aside).is_within_share(conversation, account, new.size()) {
-            return false;
-        }
-        while let Some(most) = self.aside.most_over(conversation, new.size()) {
-            let contact = self.contacts.in_conversation(most);
-            let contact = contact.and_then(|contact| self.contacts.get(contact));
-            let mut holders = contact.into_iter().flat_map(|it| it.unaccepted());
-            let oldest = holders.find(|it| self.aside.count(most, *it) > 0);
-            drop(holders);
-            match oldest {
-                Some(oldest) if (most, oldest) != (conversation, account) => {
-                    self.drop_aside(most, oldest);
-                }
-                _ => return false,
-            }
-        }
-        true
-    }
-
-    /// An account's texts go, and that they came is forgotten with them.
-    pub(crate) fn drop_aside(&mut self, conversation: ConversationId, account: AccountKey) {
-        let any = !self.aside.take(conversation, account).is_empty();
-        for device in self.channels.of_account(&account) {
-            let stream = self.channels.stream(device, conversation);
-            if stream.is_some_and(|stream| !stream.received.is_empty())
-                && let Some(channel) = self.channels.edit(device)
-            {
-                channel.stream_mut(conversation).received = RangeSet::default();
-            }
-        }
-        if any && let Some(conversation) = self.conversations.edit(conversation) {
-            conversation.dropped = true;
-        }
-    }
-
-    /// The same for all accounts that the user has not accepted.
-    pub(crate) fn drop_all_aside(&mut self, contact: ContactId) {
-        let Some(known) = self.contacts.get(contact) else {
-            return;
-        };
-        let conversation = known.conversation();
-        let accounts: Vec<_> = known.unaccepted().collect();
-        for account in accounts {
-            self.drop_aside(conversation, account);
-        }
-    }
-
-    /// After loading: whose texts nobody can accept any more, because a record is lost.
-    pub(crate) fn settle_aside(&mut self) {
-        let waiting = self.aside.waiting.iter();
-        let all: SortedSet<_> = waiting
-            .map(|(id, it)| (id.conversation, it.sender.account.0))
-            .collect();
-        for (conversation, account) in all {
-            let contact = self.contacts.in_conversation(conversation);
-            let contact = contact.and_then(|contact| self.contacts.get(contact));
-            let mut holders = contact.into_iter().flat_map(|it| it.unaccepted());
-            let is_held = holders.any(|it| *it.as_bytes() == account);
-            drop(holders);
-            if let (false, Ok(account)) = (is_held, AccountKey::from_bytes(&account)) {
-                self.drop_aside(conversation, account);
-            }
-        }
     }
 }

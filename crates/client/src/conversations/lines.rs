@@ -94,7 +94,7 @@ impl Record for Line {
             own_number: self.own_number,
             text: self.text.clone(),
             at: self.at,
-            notice: self.notice.map_or(0, notice_number),
+            notice: self.notice.map_or(0, NoticeCause::number),
             id: self.id.to_vec(),
             sent_at: self.sent_at,
             times: self.times,
@@ -107,7 +107,7 @@ impl Record for Line {
             own_number: record.own_number,
             text: record.text,
             at: record.at,
-            notice: notice_from_number(record.notice)?,
+            notice: NoticeCause::from_number(record.notice)?,
             id: records::fixed(&record.id)?,
             sent_at: record.sent_at,
             times: record.times,
@@ -125,38 +125,4 @@ pub(crate) fn parse_key(key: &Key) -> Option<(ConversationId, u64)> {
     let (conversation, position) = key.0.split_first_chunk()?;
     let position = u64::from_be_bytes(position.try_into().ok()?);
     Some((ConversationId::from_bytes(*conversation), position))
-}
-
-/// A notice as it stands in records; 0 is none.
-pub(crate) fn notice_number(notice: NoticeCause) -> u32 {
-    match notice {
-        NoticeCause::IdentityChanged => 1,
-        NoticeCause::KeysGone => 2,
-        NoticeCause::Unreadable => 3,
-        NoticeCause::NewerVersion => 4,
-        NoticeCause::Damaged => 5,
-        NoticeCause::IdentityReturned => 6,
-        NoticeCause::SentAgain => 7,
-        NoticeCause::Returned => 8,
-        NoticeCause::ReturnedAndDropped => 9,
-        NoticeCause::OthersDropped => 10,
-    }
-}
-
-/// Reads what [`notice_number`] gave.
-pub(crate) fn notice_from_number(number: u32) -> Result<Option<NoticeCause>, RecordError> {
-    Ok(Some(match number {
-        0 => return Ok(None),
-        1 => NoticeCause::IdentityChanged,
-        2 => NoticeCause::KeysGone,
-        3 => NoticeCause::Unreadable,
-        4 => NoticeCause::NewerVersion,
-        5 => NoticeCause::Damaged,
-        6 => NoticeCause::IdentityReturned,
-        7 => NoticeCause::SentAgain,
-        8 => NoticeCause::Returned,
-        9 => NoticeCause::ReturnedAndDropped,
-        10 => NoticeCause::OthersDropped,
-        _ => return Err(RecordError::Damaged),
-    }))
 }

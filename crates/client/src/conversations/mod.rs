@@ -19,10 +19,9 @@ use crate::conversations::number_map::NumberMap;
 use crate::conversations::unread::{RunRecord, Unread};
 use crate::directory::contacts::{Contact, account_key};
 use crate::ids::{ContactId, ConversationId};
-use crate::outbox::EntryId;
-use crate::rooms::Room;
 use crate::storage::ranges::RangeSet;
 use crate::storage::records::{self, Record, RecordError};
+use crate::storage::room::Room;
 use crate::storage::store::{Change, Key, Table};
 use crate::storage::tracked::{RecordKey, Tracked};
 
@@ -90,9 +89,9 @@ impl Conversations {
     }
 
     /// Whether a device of the other has had a text.
-    pub(crate) fn has_arrived(&self, id: EntryId) -> bool {
-        let conversation = self.get(id.conversation);
-        conversation.is_some_and(|it| it.delivered.contains(id.number))
+    pub(crate) fn has_arrived(&self, id: ConversationId, number: u64) -> bool {
+        let conversation = self.get(id);
+        conversation.is_some_and(|it| it.delivered.contains(number))
     }
 
     /// Keeps the version of the pinned account's list in the conversation, too.
@@ -264,7 +263,7 @@ impl Record for Conversation {
                 .collect(),
             active_at: self.active_at,
             draft: self.draft.clone(),
-            last_notice: self.last_notice.map_or(0, lines::notice_number),
+            last_notice: self.last_notice.map_or(0, NoticeCause::number),
             handovers: self.handovers,
         })
     }
@@ -299,7 +298,7 @@ impl Record for Conversation {
             newest_own,
             active_at: record.active_at,
             draft: record.draft,
-            last_notice: lines::notice_from_number(record.last_notice)?,
+            last_notice: NoticeCause::from_number(record.last_notice)?,
             handovers: record.handovers,
         })
     }

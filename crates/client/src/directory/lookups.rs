@@ -1,37 +1,17 @@
 //! Asking the relay who has a name: to start a conversation, to confirm a stranger's name, to see
 //! whether somebody's devices or account changed. The answer is believed only where it is signed.
 
-use pawl_protocol::{AccountRecord, VerifiedAccountRecord};
-use pawl_wire::{ClientFrame, DeviceAddress, Username};
+use pawl_protocol::VerifiedAccountRecord;
+use pawl_wire::{ClaimId, ClientFrame, DeviceAddress, Username};
 
-use crate::account::Account;
-use crate::account::counters::Counters;
 use crate::account::recent_commands::RecentCommands;
 use crate::api::command::CommandId;
 use crate::api::error::CommandError;
-use crate::channel::Channels;
-use crate::channel::mending::RepairQueue;
-use crate::channel::receipts::Receipts;
-use crate::channel::sessions::Sessions;
-use crate::conversations::Conversations;
-use crate::conversations::aside::Aside;
 use crate::directory::contacts::Contacts;
-use crate::directory::requests::Requests;
-use crate::directory::strangers::Strangers;
-use crate::engine::flows::devices::DeviceLists;
-use crate::engine::flows::establishing::Claims;
-use crate::engine::flows::failing::Failing;
-use crate::engine::flows::meeting::Meeting;
-use crate::engine::flows::trust::Trust;
 use crate::ids::ContactId;
-use crate::inbox::{Inbox, Receiving};
-use crate::limits::{MAX_LOOKUPS, MAX_OWN_CONVERSATIONS, MAX_WAITING_COMMANDS};
-use crate::outbox::Outbox;
-use crate::prekeys::Prekeys;
-use crate::rooms::Room;
-use crate::storage::rings::Ring;
+use crate::limits::{MAX_CLAIMS, MAX_LOOKUPS, MAX_OWN_CONVERSATIONS, MAX_WAITING_COMMANDS};
+use crate::storage::room::Room;
 use crate::storage::sorted::{SortedMap, SortedSet};
-use crate::storage::tracked::Kept;
 use crate::turn::Turn;
 
 /// What was asked on this connection, and who waits for an answer.
@@ -46,7 +26,8 @@ pub(crate) struct Lookups {
     unknown: SortedSet<DeviceAddress>,
     /// Those of them whose names are still to be asked for.
     to_refresh: SortedSet<ContactId>,
-    pub(crate) claims: Claims,
+    /// Bundles that were claimed on this connection.
+    claims: SortedMap<ClaimId, DeviceAddress>,
 }
 
 impl Lookups {
@@ -131,6 +112,53 @@ impl Lookups {
         }
     }
 
+    /// Whether a name was asked for; it is answered now.
+    pub(crate) fn take_asked(&mut self, name: &Username) -> bool {
+        self.asked.remove(name)
+    }
+
+    /// The `StartConversation` commands that waited for a name.
+    pub(crate) fn take_starting(&mut self, username: &Username) -> Vec<CommandId> {
+        let all = std::mem::take(&mut self.starting).into_iter();
+        let (theirs, rest): (SortedMap<_, _>, _) = all.partition(|(_, name)| name == username);
+        self.starting = rest;
+        theirs.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// Whether it was asked what became of a person; that is answered now.
+    pub(crate) fn take_refreshing(&mut self, contact: ContactId) -> bool {
+        self.refreshing.remove(&contact)
+    }
+
+    /// Whether the relay says that it does not know a device.
+    pub(crate) fn is_unknown(&self, device: DeviceAddress) -> bool {
+        self.unknown.contains(&device)
+    }
+
+    pub(crate) fn forget_unknown(&mut self, device: DeviceAddress) {
+        self.unknown.remove(&device);
+    }
+
+    /// Whether a bundle of a device is being claimed.
+    pub(crate) fn is_claiming(&self, device: DeviceAddress) -> bool {
+        self.claims.values().any(|asked| *asked == device)
+    }
+
+    /// Whether one more bundle may be claimed before answers come.
+    pub(crate) fn has_room_to_claim(&self) -> bool {
+        self.claims.len() < MAX_CLAIMS
+    }
+
+    /// A bundle is being claimed.
+    pub(crate) fn claim(&mut self, claim: ClaimId, device: DeviceAddress) {
+        self.claims.insert(claim, device);
+    }
+
+    /// A claim is answered. Gives the device that it was about.
+    pub(crate) fn take_claim(&mut self, claim: ClaimId) -> Option<DeviceAddress> {
+        self.claims.remove(&claim)
+    }
+
     /// Whether one more `StartConversation` may wait.
     pub(crate) fn has_room_to_start(&self) -> bool {
         self.starting.len() < MAX_WAITING_COMMANDS
@@ -161,205 +189,8 @@ pub(crate) enum Answer {
     Refused,
 }
 
-/// Takes what the relay says of a name.
-pub(crate) struct LookingUp<'e> {
-    pub(crate) account: &'e Kept<Account>,
-    pub(crate) commands: &'e mut RecentCommands,
-    pub(crate) counters: &'e mut Kept<Counters>,
-    pub(crate) seen: &'e mut Ring,
-    pub(crate) contacts: &'e mut Contacts,
-    pub(crate) conversations: &'e mut Conversations,
-    pub(crate) aside: &'e mut Aside,
-    pub(crate) channels: &'e mut Channels,
-    pub(crate) sessions: &'e mut Sessions,
-    pub(crate) prekeys: &'e mut Prekeys,
-    pub(crate) outbox: &'e mut Outbox,
-    pub(crate) strangers: &'e mut Strangers,
-    pub(crate) requests: &'e mut Requests,
-    pub(crate) lookups: &'e mut Lookups,
-    pub(crate) inbox: &'e mut Inbox,
-    pub(crate) repairs: &'e mut RepairQueue,
-    pub(crate) receipts: &'e mut Receipts,
-}
-
-/// Lends its rooms to the flows that it uses.
-impl LookingUp<'_> {
-    fn meeting(&mut self) -> Meeting<'_> {
-        Meeting {
-            account: self.account,
-            counters: self.counters,
-            contacts: self.contacts,
-            conversations: self.conversations,
-            channels: self.channels,
-            outbox: self.outbox,
-        }
-    }
-
-    fn trust(&mut self) -> Trust<'_> {
-        Trust {
-            contacts: self.contacts,
-            conversations: self.conversations,
-            aside: self.aside,
-            channels: self.channels,
-            sessions: self.sessions,
-            outbox: self.outbox,
-            repairs: self.repairs,
-        }
-    }
-
-    fn failing(&mut self) -> Failing<'_> {
-        Failing {
-            contacts: self.contacts,
-            conversations: self.conversations,
-            channels: self.channels,
-            outbox: self.outbox,
-        }
-    }
-
-    fn device_lists(&mut self) -> DeviceLists<'_> {
-        DeviceLists {
-            contacts: self.contacts,
-            conversations: self.conversations,
-            channels: self.channels,
-            sessions: self.sessions,
-            outbox: self.outbox,
-            repairs: self.repairs,
-        }
-    }
-
-    fn receiving(&mut self) -> Receiving<'_> {
-        Receiving {
-            account: self.account,
-            counters: self.counters,
-            seen: self.seen,
-            contacts: self.contacts,
-            conversations: self.conversations,
-            aside: self.aside,
-            channels: self.channels,
-            sessions: self.sessions,
-            prekeys: self.prekeys,
-            outbox: self.outbox,
-            strangers: self.strangers,
-            requests: self.requests,
-            inbox: self.inbox,
-            repairs: self.repairs,
-            receipts: self.receipts,
-        }
-    }
-}
-
-impl LookingUp<'_> {
-    pub(crate) fn on_account(
-        &mut self,
-        username: &Username,
-        record: Option<Vec<u8>>,
-        turn: &mut Turn<'_>,
-    ) {
-        if !self.lookups.asked.remove(username) {
-            return;
-        }
-        let answer = read_answer(username, record.as_deref());
-        let (ours, rest) = std::mem::take(&mut self.lookups.starting)
-            .into_iter()
-            .partition(|(_, name)| name == username);
-        self.lookups.starting = rest;
-        self.answer_commands(ours, username, &answer, turn);
-        if let Some(contact) = self.contacts.named(username.as_str())
-            && self.lookups.refreshing.remove(&contact)
-        {
-            self.on_refreshed(contact, &answer, turn);
-        }
-        self.receiving().on_name_confirmed(username, answer, turn);
-    }
-
-    fn answer_commands(
-        &mut self,
-        commands: SortedMap<CommandId, Username>,
-        username: &Username,
-        answer: &Answer,
-        turn: &mut Turn<'_>,
-    ) {
-        for (id, _) in commands {
-            let result = match answer {
-                _ if self.contacts.named(username.as_str()).is_some() => Ok(()),
-                Answer::Nobody => Err(CommandError::UnknownRecipient),
-                Answer::Refused => Err(CommandError::KeysRefused),
-                Answer::Account(record)
-                    if self
-                        .contacts
-                        .of_account(record.account().as_bytes())
-                        .is_some() =>
-                {
-                    Err(CommandError::KeysRefused)
-                }
-                // Others came while the relay was asked.
-                Answer::Account(_) if self.contacts.is_full() => Err(conversations_full()),
-                Answer::Account(record) => {
-                    let contact = self.meeting().add_contact(username.clone(), record, turn);
-                    self.receiving().retry_requests_of(contact, turn);
-                    Ok(())
-                }
-            };
-            self.commands.done(id, result, turn);
-        }
-    }
-
-    fn on_refreshed(&mut self, id: ContactId, answer: &Answer, turn: &mut Turn<'_>) {
-        let Some(contact) = self.contacts.get(id) else {
-            return;
-        };
-        if contact.is_changed() {
-            // Nothing is to be sent until the user has looked: all that counts is whose the name is now.
-            if let Answer::Account(record) = answer {
-                self.trust().change_identity(id, record, turn);
-            }
-            return;
-        }
-        let devices = contact.devices();
-        match answer {
-            Answer::Nobody => self.failing().fail_all(id, turn),
-            Answer::Refused => self.failing().refuse_keys(id, false, turn),
-            Answer::Account(record) if record.account() != contact.account() => {
-                self.trust().change_identity(id, record, turn);
-            }
-            Answer::Account(record) if contact.has_record(&record.record().encode()) => {
-                // The relay contradicts itself, and a retry does not help; unless it is a session that says
-                // to be with a device which was never there.
-                if !self.device_lists().end_unlisted(id, record) {
-                    for device in &devices {
-                        if self.lookups.unknown.contains(device) {
-                            self.failing().fail_device(*device, turn);
-                        }
-                    }
-                }
-            }
-            Answer::Account(record) => {
-                if !self.device_lists().take_devices(id, record) {
-                    self.failing().refuse_keys(id, true, turn);
-                }
-            }
-        }
-        for device in devices {
-            self.lookups.unknown.remove(&device);
-            self.outbox.wake(device);
-        }
-    }
-}
-
 /// The answer where no conversation can be begun.
 pub(crate) fn conversations_full() -> CommandError {
     let limit = u32::try_from(MAX_OWN_CONVERSATIONS).unwrap_or(u32::MAX);
     CommandError::ConversationsFull { limit }
-}
-
-fn read_answer(username: &Username, record: Option<&[u8]>) -> Answer {
-    let Some(bytes) = record else {
-        return Answer::Nobody;
-    };
-    match AccountRecord::decode(bytes).map(AccountRecord::verify) {
-        Ok(Ok(record)) if record.username() == username.as_str() => {
-            Answer::Account(Box::new(record))
-        }
-        _ => Answer::Refused,
-    }
 }

@@ -6,8 +6,8 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::limits::{MAIL_LIFETIME, MAX_REQUEST_BYTES, MAX_REQUESTS};
-use crate::rooms::Room;
 use crate::storage::records::{self, Record, RecordError};
+use crate::storage::room::Room;
 use crate::storage::sorted::SortedSet;
 use crate::storage::store::{Change, Key, Table};
 use crate::storage::tracked::{Numbered, Tracked};

@@ -2,19 +2,18 @@
 //! the relay has said whose the name is, and so hold up nobody else's mail; then they are opened in their
 //! order. Knows nothing of whom to believe (`inbox.rs`).
 
-use pawl_wire::{ClientFrame, Username};
+use pawl_wire::Username;
 use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::api::error::AlertCode;
 use crate::directory::lookups::Lookups;
-use crate::inbox::Inbox;
 use crate::limits::{
     MAIL_LIFETIME, MAX_LOOKUPS, MAX_STRANGER_ALERTS, MAX_STRANGER_BYTES, MAX_STRANGER_NAMES,
     STRANGER_LOOKUP_INTERVAL,
 };
-use crate::rooms::Room;
 use crate::storage::records::{self, Record, RecordError};
+use crate::storage::room::Room;
 use crate::storage::sorted::SortedSet;
 use crate::storage::store::{Change, Key, Table};
 use crate::storage::tracked::{Numbered, Tracked};
@@ -144,6 +143,18 @@ impl Strangers {
         }
     }
 
+    /// The next name that is to be asked for now.
+    pub(crate) fn next_due(&self, lookups: &Lookups, now: u64) -> Option<Username> {
+        let due = self.due_with(lookups)?;
+        let is_time = due <= now || self.asked_at > now;
+        is_time.then(|| self.next_name(lookups))?
+    }
+
+    /// A name was asked for.
+    pub(crate) fn note_asked(&mut self, now: u64) {
+        self.asked_at = now;
+    }
+
     fn names(&self) -> SortedSet<Username> {
         self.waiting
             .iter()
@@ -179,29 +190,5 @@ impl Room for Strangers {
 
     fn drop_expired(&mut self, now: u64) {
         self.remove_where(|waiting| now.saturating_sub(waiting.came_at) > MAIL_LIFETIME);
-    }
-}
-
-/// Asks for one more name that somebody waits for, at a pace that leaves the relay's patience with
-/// this address to others. One that holds up the queue does not wait for its turn.
-pub(crate) fn ask_strangers(
-    strangers: &mut Strangers,
-    inbox: &Inbox,
-    lookups: &mut Lookups,
-    turn: &mut Turn<'_>,
-) {
-    let is_time = strangers
-        .due_with(lookups)
-        .is_some_and(|due| due <= turn.now || strangers.asked_at > turn.now);
-    let name = inbox
-        .confirming()
-        .filter(|name| !lookups.is_asked(name))
-        .cloned();
-    let name = name.or_else(|| is_time.then(|| strangers.next_name(lookups)).flatten());
-    if let Some(username) = name
-        && lookups.ask(&username)
-    {
-        strangers.asked_at = turn.now;
-        turn.send(&ClientFrame::LookUp { username });
     }
 }

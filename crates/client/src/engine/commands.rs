@@ -7,8 +7,8 @@ use pawl_wire::Username;
 use super::Engine;
 use crate::api::command::{Command, CommandId};
 use crate::api::error::CommandError;
-use crate::channel::receipts::mark_read;
 use crate::directory::lookups::conversations_full;
+use crate::engine::flows::receipts::mark_read;
 use crate::ids::{ContactId, ConversationId};
 use crate::turn::Turn;
 

@@ -154,7 +154,9 @@ impl Engine {
                 }
             }
             RelayFrame::Published { request } => self.publishing.on_published(request),
-            RelayFrame::KeysLow(stock) => self.uploading().on_stock(&stock, false, turn),
+            RelayFrame::KeysLow(stock) => {
+                (self.publishing).on_stock(&mut self.prekeys, &stock, false, turn);
+            }
             RelayFrame::Pong { .. } => {}
             RelayFrame::Drain { reconnect_after_ms } => {
                 self.relay.stay_away(reconnect_after_ms, false);
@@ -191,7 +193,10 @@ impl Engine {
                 self.relay.stay_away(REPLACED_WAIT + jitter, true);
             }
             ConnectionError::Malformed => self.relay.stay_away(BACKOFF_LAST, true),
-            ConnectionError::KeyReused => self.uploading().skip_prekey_ids(turn),
+            ConnectionError::KeyReused => {
+                let (account, counters) = (&self.account, &mut self.counters);
+                (self.publishing).skip_prekey_ids(account, counters, &mut self.prekeys, turn);
+            }
             _ if retry_after > 0 => self.relay.stay_away(retry_after, true),
             _ => {}
         }
@@ -284,7 +289,7 @@ impl Engine {
             counters.last_seq = 0;
         }
         let is_restored = known.is_some_and(|known| known != epoch);
-        self.uploading().on_stock(stock, is_restored, turn);
+        (self.publishing).on_stock(&mut self.prekeys, stock, is_restored, turn);
         self.registration().complete_registration(turn);
         self.outbox.come_online();
     }

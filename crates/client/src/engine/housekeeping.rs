@@ -14,7 +14,7 @@ use super::Engine;
 use crate::limits::{
     HOUSEKEEPING_INTERVAL, MAX_DROPPED_PER_STEP, MAX_LOOKED_AT_SESSIONS, MAX_SWEPT_SESSIONS,
 };
-use crate::rooms::Room;
+use crate::storage::room::Room;
 use crate::turn::Turn;
 
 /// How far the look that is under way has come.

@@ -1,19 +1,18 @@
 //! Lends each flow the rooms that it needs.
 
 use super::Engine;
-use crate::channel::mending::{Evidence, Mending};
-use crate::channel::receipts::WritingReceipts;
-use crate::conversations::aside::SettingAside;
-use crate::directory::lookups::LookingUp;
 use crate::engine::flows::composing::Composing;
 use crate::engine::flows::establishing::Establishing;
+use crate::engine::flows::looking_up::LookingUp;
+use crate::engine::flows::mending::{Evidence, Mending};
+use crate::engine::flows::receipts::WritingReceipts;
+use crate::engine::flows::receiving::Receiving;
 use crate::engine::flows::registration::Registration;
 use crate::engine::flows::resending::Resending;
 use crate::engine::flows::sending::Sending;
+use crate::engine::flows::setting_aside::SettingAside;
 use crate::engine::flows::submitted::Submitted;
 use crate::engine::flows::trust::Trust;
-use crate::inbox::Receiving;
-use crate::prekeys::publishing::Uploading;
 
 impl Engine {
     pub(super) fn composing(&mut self) -> Composing<'_> {
@@ -181,15 +180,6 @@ impl Engine {
             commands: &mut self.commands,
             counters: &mut self.counters,
             prekeys: &mut self.prekeys,
-        }
-    }
-
-    pub(super) fn uploading(&mut self) -> Uploading<'_> {
-        Uploading {
-            account: &self.account,
-            counters: &mut self.counters,
-            prekeys: &mut self.prekeys,
-            publishing: &mut self.publishing,
         }
     }
 }

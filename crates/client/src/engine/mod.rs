@@ -25,23 +25,24 @@ use crate::api::error::StoreError;
 use crate::api::event::{Connection, Event, Phase};
 use crate::api::step::{Effects, Hint, Input, Step};
 use crate::channel::Channels;
-use crate::channel::mending::{RepairQueue, find_trouble};
 use crate::channel::receipts::Receipts;
+use crate::channel::repair_queue::{RepairQueue, find_trouble};
 use crate::channel::sessions::Sessions;
 use crate::conversations::Conversations;
 use crate::conversations::aside::Aside;
 use crate::directory::contacts::Contacts;
 use crate::directory::lookups::Lookups;
 use crate::directory::requests::Requests;
-use crate::directory::strangers::{Strangers, ask_strangers};
+use crate::directory::strangers::Strangers;
+use crate::engine::flows::looking_up::ask_strangers;
 use crate::inbox::Inbox;
 use crate::limits::{SEEN_BLOCKS, SEEN_PER_BLOCK};
 use crate::outbox::Outbox;
 use crate::prekeys::Prekeys;
 use crate::prekeys::publishing::Publishing;
 use crate::relay::Relay;
-use crate::rooms::Room;
 use crate::storage::rings::Ring;
+use crate::storage::room::Room;
 use crate::storage::store::{Key, Table};
 use crate::storage::tracked::Kept;
 use crate::turn::Turn;
@@ -251,7 +252,8 @@ impl Engine {
         }
         self.lookups.ask_all(&self.contacts, turn);
         ask_strangers(&mut self.strangers, &self.inbox, &mut self.lookups, turn);
-        self.uploading().publish(turn);
+        let (account, counters) = (&self.account, &mut self.counters);
+        (self.publishing).publish(account, counters, &mut self.prekeys, turn);
     }
 
     fn finish(&mut self, mut turn: Turn<'_>) -> Step {

@@ -6,7 +6,7 @@ use pawl_wire::{DeviceAddress, MessageId};
 use super::{EntryId, Outbox, Part, PartState};
 use crate::ids::ConversationId;
 use crate::limits::{MAX_IN_FLIGHT, RESUBMIT_FIRST, RESUBMIT_LAST, backoff};
-use crate::rooms::Room;
+use crate::storage::room::Room;
 use crate::storage::sorted::{SortedMap, SortedSet};
 
 /// What this connection has sent, what can be sent next, and who is to be left alone for a while.

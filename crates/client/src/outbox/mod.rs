@@ -14,8 +14,8 @@ use crate::ids::ConversationId;
 use crate::limits::{
     KEPT_LIFETIME, MAX_DROPPED_PER_STEP, MAX_KEPT_BYTES, MAX_KEPT_TEXTS, MAX_OUTBOX_TEXTS,
 };
-use crate::rooms::Room;
 use crate::storage::records::{Record, RecordError};
+use crate::storage::room::Room;
 use crate::storage::sorted::{SortedMap, SortedSet};
 use crate::storage::store::{Change, Key, Table};
 use crate::storage::tracked::{RecordKey, Tracked};

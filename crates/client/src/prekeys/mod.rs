@@ -2,31 +2,27 @@
 //! `prekeys/publishing.rs`; using them is `inbox.rs`. A private half is on disk before its public half leaves,
 //! and a one-time one is erased in the step that opens the message that used it (docs/PROTOCOL.md).
 
+mod making;
 pub(crate) mod publishing;
 mod stock;
 
 use pawl_protocol::{
-    DeviceKeyPair, InitialMessage, KemKind, KemPreKeyPair, OneTimePreKeyPair, SecretBytes,
-    SignedPreKeyPair,
+    InitialMessage, KemKind, KemPreKeyPair, OneTimePreKeyPair, SecretBytes, SignedPreKeyPair,
 };
-use pawl_wire::{KeyRecord, digest};
+use pawl_wire::KeyRecord;
 use prost::Message;
-use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::account::Account;
-use crate::account::counters::Counters;
 use crate::directory::requests::REQUEST;
 use crate::directory::strangers::WAITING;
 use crate::limits::{
     CROWDED_FINGERPRINTS, MAX_FINGERPRINTS, MAX_FINGERPRINTS_PER_ACCOUNT,
     MAX_STRANGER_FINGERPRINTS, OLD_PREKEY_LIFETIME, PREKEY_ROTATION,
 };
-use crate::rooms::Room;
 use crate::storage::records::{self, Record, RecordError};
+use crate::storage::room::Room;
 use crate::storage::store::{Change, Key, Table};
-use crate::storage::tracked::{Kept, RecordKey, Tracked};
-use crate::turn::Turn;
+use crate::storage::tracked::{RecordKey, Tracked};
 
 /// First byte of a fingerprint's key, after the four kinds of prekeys.
 const FINGERPRINT: u8 = 4;
@@ -192,7 +188,7 @@ pub(crate) enum Admission {
 
 /// All private prekeys of this device.
 pub(crate) struct Prekeys {
-    pub(crate) keys: Tracked<PrekeyId, Prekey>,
+    keys: Tracked<PrekeyId, Prekey>,
     fingerprints: Tracked<FingerprintId, Fingerprint>,
 }
 
@@ -202,66 +198,6 @@ impl Prekeys {
             keys: Tracked::new(Table::Prekeys),
             fingerprints: Tracked::new(Table::Prekeys),
         }
-    }
-
-    /// Makes the next signed prekey and last-resort prekey where there is none or it is old.
-    pub(crate) fn rotate(
-        &mut self,
-        account: &Kept<Account>,
-        counters: &mut Kept<Counters>,
-        turn: &mut Turn<'_>,
-    ) {
-        for kind in [Kind::Signed, Kind::LastResort] {
-            let newest = self.newest(kind);
-            if newest.is_none_or(|(_, made_at)| is_due(made_at, turn.now)) {
-                self.make(kind, account, counters, turn);
-            }
-        }
-    }
-
-    /// One more prekey of a kind, on disk with this step.
-    pub(crate) fn make(
-        &mut self,
-        kind: Kind,
-        account: &Kept<Account>,
-        counters: &mut Kept<Counters>,
-        turn: &mut Turn<'_>,
-    ) -> Option<KeyRecord> {
-        let own = account.get().0.as_deref()?;
-        let last = &mut counters.edit().prekeys[kind as usize];
-        *last = last.checked_add(1)?;
-        let id = PrekeyId(kind, *last);
-        Some(self.generate(id, own.device.keys(), turn.now, turn.rng))
-    }
-
-    /// Makes one prekey and gives its public half. Here and in [`Self::public`] only are there public halves,
-    /// and both take them from what this step commits or an earlier one did: none leaves before its private one
-    /// is on disk.
-    fn generate(
-        &mut self,
-        id: PrekeyId,
-        device: &DeviceKeyPair,
-        now: u64,
-        rng: &mut dyn CryptoRng,
-    ) -> KeyRecord {
-        let PrekeyId(kind, number) = id;
-        let (secret, record) = match kind {
-            Kind::Signed => {
-                let pair = SignedPreKeyPair::generate(number, device, rng);
-                (pair.to_bytes(), pair.public().encode().to_vec())
-            }
-            Kind::OneTime => {
-                let pair = OneTimePreKeyPair::generate(number, rng);
-                (pair.to_bytes(), pair.public().encode().to_vec())
-            }
-            Kind::LastResort | Kind::OneTimeKem => {
-                let pair = KemPreKeyPair::generate(kem_kind(kind), number, device, rng);
-                (pair.to_bytes(), pair.public().encode())
-            }
-        };
-        let key = KeyRecord { id: number, record };
-        self.insert(id, &secret, digest::of_key(&key), now);
-        key
     }
 
     fn insert(&mut self, id: PrekeyId, secret: &SecretBytes, digest: u64, now: u64) {

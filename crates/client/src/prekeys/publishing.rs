@@ -11,7 +11,7 @@ use crate::account::counters::Counters;
 use crate::api::error::AlertCode;
 use crate::limits::{PREKEY_ID_JUMP, REPAIR_COST};
 use crate::prekeys::{Kind, PrekeyId, Prekeys};
-use crate::rooms::Room;
+use crate::storage::room::Room;
 use crate::storage::tracked::Kept;
 use crate::turn::Turn;
 
@@ -78,24 +78,22 @@ impl Room for Publishing {
     }
 }
 
-/// Uploads prekeys.
-pub(crate) struct Uploading<'e> {
-    pub(crate) account: &'e Kept<Account>,
-    pub(crate) counters: &'e mut Kept<Counters>,
-    pub(crate) prekeys: &'e mut Prekeys,
-    pub(crate) publishing: &'e mut Publishing,
-}
-
-impl Uploading<'_> {
+impl Publishing {
     /// The relay tells what it has. While an upload is under way that is about to change. After the relay was
     /// restored nothing that it has can be relied on: it may have been given to somebody before.
-    pub(crate) fn on_stock(&mut self, stock: &KeyStock, is_restored: bool, turn: &Turn<'_>) {
-        if self.publishing.pending.is_some() {
+    pub(crate) fn on_stock(
+        &mut self,
+        prekeys: &mut Prekeys,
+        stock: &KeyStock,
+        is_restored: bool,
+        turn: &Turn<'_>,
+    ) {
+        if self.pending.is_some() {
             return;
         }
         let digests = stock.digests;
         let own = |kind, id, digest| {
-            let key = self.prekeys.public(PrekeyId(kind, id));
+            let key = prekeys.public(PrekeyId(kind, id));
             let is_own = key.is_some_and(|key| digest::of_key(&key) == digest);
             if is_own { id } else { 0 }
         };
@@ -115,65 +113,68 @@ impl Uploading<'_> {
         let digests = [digests.one_time_prekeys, digests.one_time_kems];
         for (i, kind) in ONE_TIME.into_iter().enumerate() {
             let count = has.one_time[i];
-            let unsure = self.prekeys.compare(kind, count, digests[i], turn.now);
+            let unsure = prekeys.compare(kind, count, digests[i], turn.now);
             match unsure.filter(|_| !is_restored || count == 0) {
                 Some(unsure) => has.unsure[i] = unsure,
                 None => {
                     has.one_time[i] = 0;
-                    self.publishing.drifted = true;
+                    self.drifted = true;
                 }
             }
-            self.publishing.filling |= has.one_time[i] < LOW_ONE_TIME_KEYS;
+            self.filling |= has.one_time[i] < LOW_ONE_TIME_KEYS;
         }
-        self.publishing.has = Some(has);
+        self.has = Some(has);
     }
 
     /// Uploads the next batch of what is missing.
-    pub(crate) fn publish(&mut self, turn: &mut Turn<'_>) {
-        let (Some(has), None) = (self.publishing.has, self.publishing.pending) else {
+    pub(crate) fn publish(
+        &mut self,
+        account: &Kept<Account>,
+        counters: &mut Kept<Counters>,
+        prekeys: &mut Prekeys,
+        turn: &mut Turn<'_>,
+    ) {
+        let (Some(has), None) = (self.has, self.pending) else {
             return;
         };
         let outdated = [Kind::Signed, Kind::LastResort].map(|kind| {
-            let (newest, _) = self.prekeys.newest(kind)?;
+            let (newest, _) = prekeys.newest(kind)?;
             (newest.1 != has.signed[kind as usize]).then_some(newest)
         });
         let wanted = [0, 1].map(|i| self.wanted(&has, i));
         if outdated == [None; 2] && wanted == [0; 2] {
-            self.publishing.filling = false;
+            self.filling = false;
             return;
         }
-        let cost = if self.publishing.drifted {
-            REPAIR_COST
-        } else {
-            1
-        };
-        if !self.may_publish(cost, turn) {
+        let cost = if self.drifted { REPAIR_COST } else { 1 };
+        if !self.may_publish(cost, counters, turn) {
             return;
         }
-        self.publishing.drifted = false;
-        let [signed_prekey, last_resort_kem] = outdated.map(|id| self.prekeys.public(id?));
-        let [one_time_prekeys, one_time_kems] = [0, 1].map(|i| self.batch(i, wanted[i], turn));
+        self.drifted = false;
+        let [signed_prekey, last_resort_kem] = outdated.map(|id| prekeys.public(id?));
+        let [one_time_prekeys, one_time_kems] =
+            [0, 1].map(|i| self.batch((i, wanted[i]), account, counters, prekeys, turn));
         let keys = PublishedKeys {
             signed_prekey,
             last_resort_kem,
             one_time_prekeys,
             one_time_kems,
         };
-        if let Some(has) = &mut self.publishing.has {
+        if let Some(has) = &mut self.has {
             for (held, id) in has.signed.iter_mut().zip(outdated) {
                 *held = id.map_or(*held, |id| id.1);
             }
         }
         let uploaded = [keys.one_time_prekeys.len(), keys.one_time_kems.len()];
-        let request = self.counters.edit().next_publish();
-        self.publishing.pending = Some((request, uploaded));
+        let request = counters.edit().next_publish();
+        self.pending = Some((request, uploaded));
         turn.send(&ClientFrame::Publish { request, keys });
     }
 
     /// How many one-time keys of a kind the next batch has.
     fn wanted(&self, has: &Has, i: usize) -> usize {
         let missing = match has.unsure[i] {
-            0 if self.publishing.filling => MAX_ONE_TIME_KEYS.saturating_sub(has.one_time[i]),
+            0 if self.filling => MAX_ONE_TIME_KEYS.saturating_sub(has.one_time[i]),
             unsure => unsure,
         };
         missing.min(MAX_KEYS_PER_PUBLISH)
@@ -181,47 +182,63 @@ impl Uploading<'_> {
 
     /// What was made for an upload that did not arrive goes again, the same keys under the same ids; only then
     /// are others made. So the relay's keys have no gaps, and no key is made for nothing.
-    fn batch(&mut self, i: usize, wanted: usize, turn: &mut Turn<'_>) -> Vec<KeyRecord> {
-        let unsure = self.publishing.has.map_or(0, |has| has.unsure[i]);
+    fn batch(
+        &mut self,
+        (i, wanted): (usize, usize),
+        account: &Kept<Account>,
+        counters: &mut Kept<Counters>,
+        prekeys: &mut Prekeys,
+        turn: &mut Turn<'_>,
+    ) -> Vec<KeyRecord> {
+        let unsure = self.has.map_or(0, |has| has.unsure[i]);
         if unsure > 0 {
-            return self.prekeys.newest_public(ONE_TIME[i], unsure, wanted);
+            return prekeys.newest_public(ONE_TIME[i], unsure, wanted);
         }
-        let made = (0..wanted)
-            .map_while(|_| (self.prekeys).make(ONE_TIME[i], self.account, self.counters, turn));
+        let made = (0..wanted).map_while(|_| prekeys.make(ONE_TIME[i], account, counters, turn));
         let made: Vec<_> = made.collect();
-        if let Some(has) = &mut self.publishing.has {
+        if let Some(has) = &mut self.has {
             has.unsure[i] = made.len();
         }
         made
     }
 
     /// Whether so much may be uploaded now; if not, when, and the user is told that the relay loses keys.
-    fn may_publish(&mut self, cost: u64, turn: &mut Turn<'_>) -> bool {
-        self.publishing.due = self.counters.get().when_to_upload(cost, turn.now);
-        if self.publishing.due.is_none() {
-            self.counters.edit().count_upload(cost, turn.now);
-        } else if !std::mem::replace(&mut self.publishing.told, true) {
+    fn may_publish(
+        &mut self,
+        cost: u64,
+        counters: &mut Kept<Counters>,
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        self.due = counters.get().when_to_upload(cost, turn.now);
+        if self.due.is_none() {
+            counters.edit().count_upload(cost, turn.now);
+        } else if !std::mem::replace(&mut self.told, true) {
             turn.alert(AlertCode::PrekeysLost);
         }
-        self.publishing.due.is_none()
+        self.due.is_none()
     }
 
     /// The relay has seen these ids with other keys: forget what it did not take, leave a gap, and make the
     /// signed ones anew.
-    pub(crate) fn skip_prekey_ids(&mut self, turn: &mut Turn<'_>) {
-        let is_asked =
-            self.publishing.pending.is_some() || self.account.get().registering().is_some();
-        if !is_asked || !self.may_publish(REPAIR_COST, turn) {
+    pub(crate) fn skip_prekey_ids(
+        &mut self,
+        account: &Kept<Account>,
+        counters: &mut Kept<Counters>,
+        prekeys: &mut Prekeys,
+        turn: &mut Turn<'_>,
+    ) {
+        let is_asked = self.pending.is_some() || account.get().registering().is_some();
+        if !is_asked || !self.may_publish(REPAIR_COST, counters, turn) {
             return;
         }
-        let unsure = self.publishing.has.map_or([0; 2], |has| has.unsure);
+        let unsure = self.has.map_or([0; 2], |has| has.unsure);
         for (kind, unsure) in ONE_TIME.into_iter().zip(unsure) {
-            self.prekeys.forget_newest(kind, unsure);
+            prekeys.forget_newest(kind, unsure);
         }
-        for last in &mut self.counters.edit().prekeys {
+        for last in &mut counters.edit().prekeys {
             *last = last.saturating_add(PREKEY_ID_JUMP);
         }
-        (self.prekeys).make(Kind::Signed, self.account, self.counters, turn);
-        (self.prekeys).make(Kind::LastResort, self.account, self.counters, turn);
+        prekeys.make(Kind::Signed, account, counters, turn);
+        prekeys.make(Kind::LastResort, account, counters, turn);
     }
 }

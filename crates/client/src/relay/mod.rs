@@ -15,7 +15,7 @@ use crate::limits::{
     BACKOFF_FIRST, BACKOFF_LAST, CLOSE_TIMEOUT, CONNECT_TIMEOUT, NUDGE_PAUSE, SLOW_RETRY,
     WORK_PATIENCE, WORK_SLICE, backoff,
 };
-use crate::rooms::Room;
+use crate::storage::room::Room;
 use crate::turn::Turn;
 
 /// Where the socket stands. Times are milliseconds since 1970.

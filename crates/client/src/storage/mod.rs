@@ -4,6 +4,7 @@
 pub(crate) mod ranges;
 pub(crate) mod records;
 pub(crate) mod rings;
+pub(crate) mod room;
 pub(crate) mod seal;
 pub(crate) mod sorted;
 pub(crate) mod store;

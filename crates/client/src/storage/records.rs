@@ -1,6 +1,7 @@
 //! How a record stands in the store: a version byte, a 32-bit length, a protobuf message. The length
 //! makes every truncation an error, which protobuf alone does not. Knows no record by name.
 
+use pawl_protocol::SessionTag;
 use prost::Message;
 use zeroize::Zeroizing;
 
@@ -85,4 +86,21 @@ pub(crate) fn fixed_or_none<const N: usize>(bytes: &[u8]) -> Result<Option<[u8; 
     } else {
         fixed(bytes).map(Some)
     }
+}
+
+/// Tags as they stand in records and in receipts, one after the other.
+pub(crate) fn tags_to_bytes(tags: &[SessionTag]) -> Vec<u8> {
+    tags.iter().flat_map(|tag| *tag.as_bytes()).collect()
+}
+
+/// Reads what [`tags_to_bytes`] gave.
+pub(crate) fn tags_from_bytes(bytes: &[u8], most: usize) -> Result<Vec<SessionTag>, RecordError> {
+    let (tags, rest) = bytes.as_chunks::<16>();
+    if !rest.is_empty() || tags.len() > most {
+        return Err(RecordError::Damaged);
+    }
+    Ok(tags
+        .iter()
+        .map(|tag| SessionTag::from_bytes(*tag))
+        .collect())
 }

@@ -4,8 +4,8 @@
 use prost::Message;
 use zeroize::Zeroizing;
 
-use crate::rooms::Room;
 use crate::storage::records::{self, Record, RecordError};
+use crate::storage::room::Room;
 use crate::storage::sorted::SortedSet;
 use crate::storage::store::{Change, Key, Table};
 

@@ -1,8 +1,8 @@
 //! A table of the store in memory, which knows what changed: at the end of a step, each changed record
 //! is one change to commit. This is how memory and disk stay equal without anyone thinking of it.
 
-use crate::rooms::Room;
 use crate::storage::records::{Record, RecordError};
+use crate::storage::room::Room;
 use crate::storage::sorted::{SortedMap, SortedSet};
 use crate::storage::store::{Change, Key, Table};
 

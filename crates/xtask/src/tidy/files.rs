@@ -73,6 +73,27 @@ const ABOVE: [(&str, &[&str]); 7] = [
     ),
 ];
 
+const ENGINE: &str = "crates/client/src/";
+
+/// The engine's folders from the lowest up: none knows one that comes after it.
+const ENGINE_FOLDERS: [&str; 15] = [
+    "storage",
+    "ids",
+    "api",
+    "turn",
+    "content",
+    "account",
+    "relay",
+    "directory",
+    "prekeys",
+    "outbox",
+    "channel",
+    "conversations",
+    "inbox",
+    "engine/flows",
+    "engine",
+];
+
 const MAP: &str = "docs/ARCHITECTURE.md";
 
 /// Folders that the map names besides the packages.
@@ -154,7 +175,14 @@ fn look(name: &str, text: &str) -> Vec<Finding> {
                 format!("{word:?}: clock, randomness and I/O are parameters here"),
             );
         }
-        if let Some(module) = above(name, line) {
+        if names_the_engine(name, line) {
+            say(
+                Some(number),
+                "the engine",
+                "only `engine/` names `Engine`: take the rooms that are needed".into(),
+            );
+        }
+        if let Some(module) = above(name, line).or_else(|| above_in_the_engine(name, line)) {
             say(
                 Some(number),
                 "upward import",
@@ -192,6 +220,35 @@ fn above(name: &str, line: &str) -> Option<&'static str> {
         .iter()
         .find(|module| line.contains(**module))
         .copied()
+}
+
+/// The place of a file of the engine among its folders.
+fn engine_folder(name: &str) -> Option<usize> {
+    let file = name.strip_prefix(ENGINE)?;
+    ENGINE_FOLDERS.iter().position(|folder| {
+        let rest = file.strip_prefix(folder);
+        rest.is_some_and(|rest| rest.starts_with('/') || rest == ".rs")
+    })
+}
+
+fn above_in_the_engine(name: &str, line: &str) -> Option<&'static str> {
+    let place = engine_folder(name)?;
+    let above = ENGINE_FOLDERS[place + 1..].iter();
+    let known = |folder: &&&str| {
+        let module = format!("crate::{}::", folder.replace('/', "::"));
+        // The flows stand in a folder of the engine's, which they do not know.
+        let in_flows = **folder == "engine" && line.contains("crate::engine::flows::");
+        line.contains(&module) && !in_flows
+    };
+    above.clone().find(known).copied()
+}
+
+fn names_the_engine(name: &str, line: &str) -> bool {
+    let top = ENGINE_FOLDERS.len() - 1;
+    let is_below = engine_folder(name).is_some_and(|place| place < top);
+    let code = line.split("//").next().unwrap_or_default();
+    let mut words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+    is_below && words.any(|word| word == "Engine")
 }
 
 /// The code map names every package's folder and the top folders.
@@ -303,6 +360,33 @@ mod tests {
         );
         assert!(rules("crates/wasm/src/driver/a.rs", store).is_empty());
         assert!(rules("crates/wasm/src/api.rs", tabs).is_empty());
+    }
+
+    #[test]
+    fn only_the_engines_own_folder_names_it() {
+        let named = "//! A.\nimpl crate::Engine {\n";
+        let told = "//! A.\n/// See [`crate::Engine::handle`].\n";
+        for file in ["channel/mod.rs", "inbox.rs", "engine/flows/trust.rs"] {
+            let file = format!("crates/client/src/{file}");
+            assert_eq!(rules(&file, named), ["the engine"], "{file}");
+            assert!(rules(&file, told).is_empty(), "{file}");
+        }
+        assert!(rules("crates/client/src/engine/views.rs", named).is_empty());
+        assert!(rules("crates/client/src/lib.rs", named).is_empty());
+    }
+
+    #[test]
+    fn the_engines_rooms_know_no_flow_and_none_above_them() {
+        let flow = "//! A.\nuse crate::engine::flows::trust::Trust;\n";
+        let channel = "//! A.\nuse crate::channel::Channels;\n";
+        let engine = "//! A.\nuse crate::engine::lending::lend;\n";
+        let upward = ["upward import"];
+        assert_eq!(rules("crates/client/src/channel/mod.rs", flow), upward);
+        assert_eq!(rules("crates/client/src/outbox/mod.rs", channel), upward);
+        assert_eq!(rules("crates/client/src/engine/flows/a.rs", engine), upward);
+        assert!(rules("crates/client/src/engine/flows/a.rs", flow).is_empty());
+        assert!(rules("crates/client/src/engine/mod.rs", flow).is_empty());
+        assert!(rules("crates/client/src/conversations/a.rs", channel).is_empty());
     }
 
     #[test]

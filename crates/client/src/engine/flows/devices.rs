@@ -7,7 +7,7 @@ use pawl_wire::{AccountId, DeviceAddress};
 
 use crate::account::wire_address;
 use crate::channel::Channels;
-use crate::channel::mending::RepairQueue;
+use crate::channel::repair_queue::RepairQueue;
 use crate::channel::sessions::Sessions;
 use crate::conversations::Conversations;
 use crate::directory::contacts::Contacts;
@@ -138,7 +138,7 @@ impl DeviceLists<'_> {
             if !entry.parts().iter().any(is_gone) {
                 continue;
             }
-            let is_there = self.conversations.has_arrived(id)
+            let is_there = (self.conversations).has_arrived(id.conversation, id.number)
                 || entry
                     .parts()
                     .iter()

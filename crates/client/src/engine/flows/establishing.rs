@@ -9,8 +9,8 @@ use pawl_wire::{Bundle, BundleRefusal, ClaimId, DeviceAddress, KeyRecord};
 
 use crate::account::OwnAccount;
 use crate::channel::Channels;
-use crate::channel::mending::RepairQueue;
 use crate::channel::receipts::Receipts;
+use crate::channel::repair_queue::RepairQueue;
 use crate::channel::sessions::{Sessions, Slot};
 use crate::conversations::Conversations;
 use crate::directory::contacts::{Contact, Contacts};
@@ -18,11 +18,7 @@ use crate::directory::lookups::Lookups;
 use crate::engine::flows::devices::DeviceLists;
 use crate::engine::flows::failing::Failing;
 use crate::outbox::Outbox;
-use crate::storage::sorted::SortedMap;
 use crate::turn::Turn;
-
-/// Claims of this connection.
-pub(crate) type Claims = SortedMap<ClaimId, DeviceAddress>;
 
 /// Begins sessions with the bundles that the relay gives.
 pub(crate) struct Establishing<'e> {
@@ -62,7 +58,7 @@ impl Establishing<'_> {
 
 impl Establishing<'_> {
     pub(crate) fn on_bundle(&mut self, claim: ClaimId, bundle: &Bundle, turn: &mut Turn<'_>) {
-        let Some(device) = self.lookups.claims.remove(&claim) else {
+        let Some(device) = self.lookups.take_claim(claim) else {
             return;
         };
         // What was asked for before their identity or their devices changed is no longer wanted.
@@ -112,7 +108,7 @@ impl Establishing<'_> {
         retry_after_ms: u64,
         turn: &mut Turn<'_>,
     ) {
-        let Some(device) = self.lookups.claims.remove(&claim) else {
+        let Some(device) = self.lookups.take_claim(claim) else {
             return;
         };
         match cause {

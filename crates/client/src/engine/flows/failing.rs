@@ -69,8 +69,8 @@ impl Failing<'_> {
     /// was sent before, and what another of their devices has or gets, is dropped.
     pub(crate) fn refuse_part(&mut self, id: EntryId, device: DeviceAddress, turn: &mut Turn<'_>) {
         self.outbox.forget_submitted(id, device);
-        let is_sent =
-            self.outbox.get(id).is_some_and(Entry::is_stored) || self.conversations.has_arrived(id);
+        let is_sent = self.outbox.get(id).is_some_and(Entry::is_stored)
+            || (self.conversations).has_arrived(id.conversation, id.number);
         if is_sent || !id.is_text() {
             self.outbox.drop_part(id, device);
         } else {

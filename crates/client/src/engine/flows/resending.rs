@@ -10,12 +10,13 @@ use crate::account::counters::Counters;
 use crate::api::error::CommandError;
 use crate::api::event::NoticeCause;
 use crate::channel::Channels;
-use crate::channel::mending::{Reading, RepairQueue};
-use crate::channel::receipts::{Receipts, may_send_signal};
+use crate::channel::receipts::Receipts;
+use crate::channel::repair_queue::{Reading, RepairQueue};
 use crate::content::{Content, Text};
 use crate::conversations::lines::{self, Line};
 use crate::conversations::{Conversation, Conversations};
 use crate::directory::contacts::Contacts;
+use crate::engine::flows::receipts::may_send_signal;
 use crate::engine::flows::status::Statuses;
 use crate::ids::ConversationId;
 use crate::limits::{ASKED_BACK_LIFETIME, RESEND_BATCH};
@@ -73,7 +74,7 @@ impl Resending<'_> {
         }
         let due = self.channels.get(device)?.repair.resend_at(&holes);
         if due <= turn.now {
-            if self.repairs.reading.is_none() {
+            if !self.repairs.is_reading() {
                 self.resend(device, id, holes, turn);
             } else {
                 self.repairs.wait_for_lines(device);
@@ -116,7 +117,7 @@ impl Resending<'_> {
         }
         let keys = holes.iter().map(|(_, position)| lines::key(id, *position));
         turn.reads.extend(keys);
-        self.repairs.reading = Some(Reading {
+        self.repairs.read(Reading {
             device,
             conversation: id,
             wanted: holes,

@@ -10,7 +10,7 @@ use crate::channel::Channels;
 use crate::channel::sessions::Sessions;
 use crate::directory::contacts::Contacts;
 use crate::directory::lookups::Lookups;
-use crate::limits::{MAX_CLAIMS, UNANSWERED_SESSION_LIFETIME};
+use crate::limits::UNANSWERED_SESSION_LIFETIME;
 use crate::outbox::{EntryId, Outbox, PartState};
 use crate::turn::Turn;
 
@@ -158,11 +158,10 @@ impl Sending<'_> {
     /// Claims a bundle of a device that is to be written to and has no session; false where so many are
     /// asked for that answers come first.
     fn claim_bundle(&mut self, device: DeviceAddress, turn: &mut Turn<'_>) -> bool {
-        let claims = &self.lookups.claims;
-        if claims.values().any(|asked| *asked == device) {
+        if self.lookups.is_claiming(device) {
             return true;
         }
-        if claims.len() >= MAX_CLAIMS {
+        if !self.lookups.has_room_to_claim() {
             return false;
         }
         let Some(channel) = self.channels.get(device) else {
@@ -175,7 +174,7 @@ impl Sending<'_> {
         {
             channel.claim = Some(claim);
         }
-        self.lookups.claims.insert(claim, device);
+        self.lookups.claim(claim, device);
         turn.send(&ClientFrame::FetchBundle { claim, device });
         true
     }

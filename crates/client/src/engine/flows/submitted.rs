@@ -4,7 +4,7 @@ use pawl_wire::{MessageId, SubmitRefusal};
 
 use crate::api::error::AlertCode;
 use crate::channel::Channels;
-use crate::channel::mending::RepairQueue;
+use crate::channel::repair_queue::RepairQueue;
 use crate::conversations::Conversations;
 use crate::directory::contacts::Contacts;
 use crate::directory::lookups::Lookups;

@@ -5,14 +5,15 @@ use pawl_protocol::{AccountKey, VerifiedAccountRecord};
 
 use crate::api::event::NoticeCause;
 use crate::channel::Channels;
-use crate::channel::mending::RepairQueue;
+use crate::channel::repair_queue::RepairQueue;
 use crate::channel::sessions::Sessions;
 use crate::conversations::Conversations;
-use crate::conversations::aside::{Aside, SettingAside};
+use crate::conversations::aside::Aside;
 use crate::conversations::number_map::NumberMap;
 use crate::directory::contacts::Contacts;
 use crate::engine::flows::devices::DeviceLists;
 use crate::engine::flows::failing::Failing;
+use crate::engine::flows::setting_aside::SettingAside;
 use crate::engine::flows::status::Statuses;
 use crate::ids::ContactId;
 use crate::limits::MAX_UNACCEPTED;
@@ -210,7 +211,7 @@ impl Trust<'_> {
             let Some(entry) = self.outbox.get(id) else {
                 continue;
             };
-            if entry.is_stored() || self.conversations.has_arrived(id) {
+            if entry.is_stored() || (self.conversations).has_arrived(id.conversation, id.number) {
                 self.outbox.remove(id);
                 continue;
             }

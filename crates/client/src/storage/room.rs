@@ -1,5 +1,5 @@
 //! What all parts of the engine's state have in common, so that whoever adds one names it once, in
-//! `Engine::rooms`: how it is loaded and written, when it has something to do, and what a connection's end
+//! `engine/mod.rs`: how it is loaded and written, when it has something to do, and what a connection's end
 //! or a clock that is put back means to it. What several of them do together is no part of this.
 
 use crate::storage::records::RecordError;
