@@ -19,6 +19,7 @@ pub mod fuzzing;
 mod ids;
 mod inbox;
 mod limits;
+mod numbers;
 mod outbox;
 mod prekeys;
 mod relay;

@@ -10,13 +10,14 @@ use crate::api::error::{AlertCode, CommandError};
 use crate::api::event::{Event, MessageStatus, MessageView};
 use crate::api::step::SocketRequest;
 use crate::ids::ConversationId;
+use crate::numbers::Millis;
 use crate::storage::sorted::{SortedMap, SortedSet};
 use crate::storage::store::{Change, Key};
 
 /// What one call of `Engine::handle` works with.
 pub(crate) struct Turn<'a> {
     /// Milliseconds since 1970.
-    pub(crate) now: u64,
+    pub(crate) now: Millis,
     pub(crate) rng: &'a mut dyn CryptoRng,
     pub(crate) changes: Vec<Change>,
     pub(crate) reads: Vec<Key>,
@@ -35,7 +36,7 @@ pub(crate) struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    pub(crate) fn new(now: u64, rng: &'a mut dyn CryptoRng) -> Self {
+    pub(crate) fn new(now: Millis, rng: &'a mut dyn CryptoRng) -> Self {
         Self {
             now,
             rng,

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::ids::ContactId;
 use crate::limits::{UPLOAD_BURST, UPLOAD_INTERVAL};
+use crate::numbers::Millis;
 use crate::storage::records::{self, Record, RecordError};
 
 const UPLOAD_WINDOW: u64 = UPLOAD_BURST * UPLOAD_INTERVAL;
@@ -26,9 +27,9 @@ pub(crate) struct Counters {
     /// `Publish` requests so far.
     pub(crate) publishes: u32,
     /// When old keys and sessions were last looked for, milliseconds since 1970.
-    pub(crate) house_kept_at: u64,
+    pub(crate) house_kept_at: Millis,
     /// When what was uploaded so far would have been allowed at a steady pace.
-    uploads_until: u64,
+    uploads_until: Millis,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -68,16 +69,16 @@ impl Counters {
     }
 
     /// When so much may be uploaded; none for now.
-    pub(crate) fn when_to_upload(&self, cost: u64, now: u64) -> Option<u64> {
+    pub(crate) fn when_to_upload(&self, cost: u64, now: Millis) -> Option<Millis> {
         let after = self.uploads_after(cost, now);
-        (after > now + UPLOAD_WINDOW).then(|| after - UPLOAD_WINDOW)
+        (after > now + UPLOAD_WINDOW).then(|| after.earlier_by(UPLOAD_WINDOW))
     }
 
-    pub(crate) fn count_upload(&mut self, cost: u64, now: u64) {
+    pub(crate) fn count_upload(&mut self, cost: u64, now: Millis) {
         self.uploads_until = self.uploads_after(cost, now);
     }
 
-    fn uploads_after(&self, cost: u64, now: u64) -> u64 {
+    fn uploads_after(&self, cost: u64, now: Millis) -> Millis {
         // Later than it can be: the clock was ahead.
         let is_possible = self.uploads_until <= now + UPLOAD_WINDOW;
         let until = if is_possible {
@@ -98,8 +99,8 @@ impl Record for Counters {
             outbox: self.outbox,
             prekeys: self.prekeys.to_vec(),
             publishes: self.publishes,
-            house_kept_at: self.house_kept_at,
-            uploads_until: self.uploads_until,
+            house_kept_at: self.house_kept_at.0,
+            uploads_until: self.uploads_until.0,
         })
     }
 
@@ -115,8 +116,8 @@ impl Record for Counters {
                 .try_into()
                 .map_err(|_| RecordError::Damaged)?,
             publishes: record.publishes,
-            house_kept_at: record.house_kept_at,
-            uploads_until: record.uploads_until,
+            house_kept_at: Millis(record.house_kept_at),
+            uploads_until: Millis(record.uploads_until),
         })
     }
 }

@@ -10,6 +10,7 @@ use crate::limits::{
     ANSWER_INTERVAL, ANSWERS_AT_ONCE, HOLE_PATIENCE, MAX_UNREADABLE_TAGS, MEND_FIRST, MEND_FORGET,
     MEND_LAST, NOTICE_AFTER, NOTICE_PATIENCE, SILENCE, backoff,
 };
+use crate::numbers::Millis;
 use crate::storage::records::{RecordError, tags_from_bytes, tags_to_bytes};
 
 /// Where the repair of a channel stands, as docs/PROTOCOL.md, "Mending", draws it.
@@ -18,7 +19,7 @@ pub(crate) enum State {
     /// Nothing is known to be wrong.
     Well,
     /// The relay has own texts that the device has not said to have, since then.
-    Silent(u64),
+    Silent(Millis),
     /// Something came that does not open: the device is to be asked.
     Suspicious,
     /// The device was asked and has not answered.
@@ -26,13 +27,13 @@ pub(crate) enum State {
     /// The same, and the user was told that something cannot be read.
     Told,
     /// The device has said what it lacks, since then: it is sent again.
-    Knowing(u64),
+    Knowing(Millis),
 }
 
 /// Something that cannot be read, since the device last answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Incident {
-    since: u64,
+    since: Millis,
     cause: NoticeCause,
     is_told: bool,
 }
@@ -52,7 +53,7 @@ struct Question {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Repair {
     /// When a session was last begun because of a failure, or an answer asked for; 0 for never.
-    tried_at: u64,
+    tried_at: Millis,
     /// How often since all was well for [`MEND_FORGET`].
     tries: u64,
     /// Something came that does not open, since the last try.
@@ -71,13 +72,13 @@ pub(crate) struct Repair {
     processed: u64,
     /// Since when there are own texts that the relay has and the device is not known to have, or when
     /// it was last heard of since.
-    unacked_since: Option<u64>,
+    unacked_since: Option<Millis>,
     /// Since when the device is known to lack a text.
-    hole_since: Option<u64>,
+    hole_since: Option<Millis>,
     pub(crate) resent: Resent,
     /// What was answered last, and how far ahead of their pace answers are: forgotten with the process.
     echoed: u64,
-    answered_until: u64,
+    answered_until: Millis,
 }
 
 /// Numbers in a record before those of what was sent again.
@@ -102,11 +103,11 @@ impl Repair {
         let incident = self.incident.as_ref();
         let question = self.question.as_ref();
         let mut fields = vec![
-            self.tried_at,
+            self.tried_at.0,
             self.tries,
             u64::from(self.hinted),
             incident.map_or(0, |it| u64::from(it.cause.number())),
-            incident.map_or(0, |it| it.since),
+            incident.map_or(0, |it| it.since.0),
             u64::from(incident.is_some_and(|it| it.is_told)),
             u64::from(question.is_some()),
             question.map_or(0, |it| it.newest),
@@ -115,8 +116,8 @@ impl Repair {
             u64::from(self.ask_next),
             self.echo,
             self.processed,
-            self.unacked_since.unwrap_or(0),
-            self.hole_since.unwrap_or(0),
+            self.unacked_since.map_or(0, |since| since.0),
+            self.hole_since.map_or(0, |since| since.0),
         ];
         debug_assert_eq!(fields.len(), FIELDS);
         fields.extend(self.resent.to_fields());
@@ -151,13 +152,13 @@ impl Repair {
             hole_since,
         ] = *known;
         let cause = u32::try_from(cause).map_err(|_| RecordError::Damaged)?;
-        let time = |time: u64| (time > 0).then_some(time);
+        let time = |time: u64| (time > 0).then_some(Millis(time));
         Ok(Self {
-            tried_at,
+            tried_at: Millis(tried_at),
             tries,
             hinted: hinted > 0,
             incident: NoticeCause::from_number(cause)?.map(|cause| Incident {
-                since,
+                since: Millis(since),
                 cause,
                 is_told: is_told > 0,
             }),
@@ -180,7 +181,7 @@ impl Repair {
 
     /// A failure after a long time without any begins with the short wait; and where the clock went
     /// back, what would be far in the future is a wait from now on.
-    pub(crate) fn forget(&mut self, now: u64) {
+    pub(crate) fn forget(&mut self, now: Millis) {
         self.tried_at = now.min(self.tried_at);
         self.resent.forget(now);
         for time in [&mut self.unacked_since, &mut self.hole_since] {
@@ -189,7 +190,7 @@ impl Repair {
         if let Some(incident) = &mut self.incident {
             incident.since = incident.since.min(now);
         }
-        if self.question.is_none() && now - self.tried_at >= MEND_FORGET {
+        if self.question.is_none() && now.since(self.tried_at) >= MEND_FORGET {
             self.tries = 0;
         }
     }
@@ -201,7 +202,7 @@ impl Repair {
     }
 
     /// Notes it.
-    pub(crate) fn suspect(&mut self, tag: SessionTag, cause: NoticeCause, now: u64) {
+    pub(crate) fn suspect(&mut self, tag: SessionTag, cause: NoticeCause, now: Millis) {
         self.hinted = true;
         self.incident.get_or_insert(Incident {
             since: now,
@@ -215,7 +216,7 @@ impl Repair {
 
     /// When the device is to be asked, where there is a reason for it. `is_broken`: the session to write
     /// on is missing.
-    pub(crate) fn due(&self, is_broken: bool) -> Option<u64> {
+    pub(crate) fn due(&self, is_broken: bool) -> Option<Millis> {
         let is_hinted = self.hinted || is_broken;
         let last = if is_hinted { MEND_LAST } else { u64::MAX };
         let paced = match self.tries.checked_sub(1) {
@@ -223,7 +224,7 @@ impl Repair {
                 let waits = u32::try_from(waits).unwrap_or(u32::MAX);
                 self.tried_at + backoff(MEND_FIRST, last, waits)
             }
-            None => 0,
+            None => Millis::ZERO,
         };
         if is_broken {
             return Some(paced);
@@ -238,7 +239,7 @@ impl Repair {
 
     /// When the user is told: not before the device could have answered, also where it is this one that
     /// was away.
-    pub(crate) fn notice_due(&self, online_at: u64) -> Option<u64> {
+    pub(crate) fn notice_due(&self, online_at: Millis) -> Option<Millis> {
         let answered_by = self.tried_at.max(online_at) + NOTICE_PATIENCE;
         let incident = self.incident.filter(|incident| !incident.is_told)?;
         Some(answered_by.max(incident.since + NOTICE_AFTER))
@@ -253,7 +254,9 @@ impl Repair {
 
     /// Whether there is anything to look after.
     pub(crate) fn is_troubled(&self) -> bool {
-        self.state() != State::Well || self.notice_due(0).is_some() || self.unacked_since.is_some()
+        self.state() != State::Well
+            || self.notice_due(Millis::ZERO).is_some()
+            || self.unacked_since.is_some()
     }
 
     /// Whether nothing but silence is a reason to ask.
@@ -280,8 +283,8 @@ impl Repair {
     }
 
     /// Something is asked: it is asked again, but not at once. Gives the question's number.
-    pub(crate) fn ask(&mut self, newest: u64, asks_back: bool, now: u64) -> u64 {
-        self.asked = now.max(self.asked + 1);
+    pub(crate) fn ask(&mut self, newest: u64, asks_back: bool, now: Millis) -> u64 {
+        self.asked = now.0.max(self.asked + 1);
         self.question = Some(Question {
             number: self.asked,
             newest,
@@ -302,7 +305,7 @@ impl Repair {
         self.question = None;
         self.processed = self.processed.max(question.newest);
         // No more is on its way: what is missing now is missing.
-        self.hole_since = Some(1);
+        self.hole_since = Some(Millis(1));
         if self.hinted && !question.asks_back {
             return;
         }
@@ -332,14 +335,14 @@ impl Repair {
     }
 
     /// The relay has a text that the device has not said to have. Whether nothing was known of that.
-    pub(crate) fn wait_for_receipt(&mut self, now: u64) -> bool {
+    pub(crate) fn wait_for_receipt(&mut self, now: Millis) -> bool {
         let is_news = self.unacked_since.is_none();
         self.unacked_since.get_or_insert(now);
         is_news
     }
 
     /// A receipt says whether all has arrived.
-    pub(crate) fn hear_receipt(&mut self, all_arrived: bool, now: u64) {
+    pub(crate) fn hear_receipt(&mut self, all_arrived: bool, now: Millis) {
         self.unacked_since = (!all_arrived).then_some(now);
     }
 
@@ -349,36 +352,36 @@ impl Repair {
     }
 
     /// Since when the device is known to lack a text.
-    pub(crate) fn note_hole(&mut self, since: Option<u64>) {
+    pub(crate) fn note_hole(&mut self, since: Option<Millis>) {
         self.hole_since = since;
     }
 
     /// The user wants an own text to be sent again that was given up: at once.
     pub(crate) fn retry(&mut self, number: u64) {
         self.processed = self.processed.max(number);
-        self.hole_since = Some(1);
+        self.hole_since = Some(Millis(1));
     }
 
     /// Texts were sent again: the next receipt asks whether they arrived.
-    pub(crate) fn ask_about_resent(&mut self, now: u64) {
+    pub(crate) fn ask_about_resent(&mut self, now: Millis) {
         self.resent.at = now;
         self.ask_next = true;
     }
 
     /// When these texts may go out again.
-    pub(crate) fn resend_at(&self, holes: &[(u64, u64)]) -> u64 {
-        let first = self.hole_since.unwrap_or(0) + HOLE_PATIENCE;
+    pub(crate) fn resend_at(&self, holes: &[(u64, u64)]) -> Millis {
+        let first = self.hole_since.unwrap_or_default() + HOLE_PATIENCE;
         self.resent.next_at(holes, first)
     }
 
     /// Whether what the other asked waits for its answer; a clock that went back makes it wait no longer.
-    pub(crate) fn answer_waits(&self, now: u64) -> bool {
-        let wait = self.answered_until.saturating_sub(now + ANSWERS_AT_ONCE);
+    pub(crate) fn answer_waits(&self, now: Millis) -> bool {
+        let wait = self.answered_until.since(now + ANSWERS_AT_ONCE);
         self.echo != self.echoed && wait > 0 && wait <= ANSWER_INTERVAL
     }
 
     /// It is answered with what is written now.
-    pub(crate) fn answer(&mut self, now: u64) {
+    pub(crate) fn answer(&mut self, now: Millis) {
         if self.echo != self.echoed {
             self.echoed = self.echo;
             let until = self.answered_until.max(now).min(now + ANSWERS_AT_ONCE);
@@ -394,6 +397,11 @@ mod tests {
 
     const CAUSE: NoticeCause = NoticeCause::KeysGone;
 
+    /// A time, in days.
+    const fn day(days: u64) -> Millis {
+        Millis(days * DAY)
+    }
+
     fn tag(number: u8) -> SessionTag {
         SessionTag::from_bytes([number; 16])
     }
@@ -402,8 +410,8 @@ mod tests {
     fn what_came_between_a_question_and_an_answer_that_does_not_ask_is_asked_about() {
         for asks_back in [true, false] {
             let mut repair = Repair::default();
-            let asked = repair.ask(7, asks_back, 1_000);
-            repair.suspect(tag(1), CAUSE, 2_000);
+            let asked = repair.ask(7, asks_back, Millis(1_000));
+            repair.suspect(tag(1), CAUSE, Millis(2_000));
             repair.hear_echo(asked - 1);
             assert_eq!(
                 repair.state(),
@@ -414,7 +422,7 @@ mod tests {
             assert_eq!(repair.processed(), 7);
             // After an answer that asks in turn, this side's own answer says what it lacks.
             let expected = match asks_back {
-                true => State::Knowing(1),
+                true => State::Knowing(Millis(1)),
                 false => State::Suspicious,
             };
             assert_eq!(repair.state(), expected);
@@ -427,21 +435,24 @@ mod tests {
         let mut repair = Repair::default();
         assert_eq!(repair.state(), State::Well);
         assert!(!repair.is_troubled());
-        assert!(repair.wait_for_receipt(DAY) && !repair.wait_for_receipt(2 * DAY));
-        assert_eq!(repair.state(), State::Silent(DAY));
-        repair.hear_receipt(true, DAY);
+        assert!(repair.wait_for_receipt(day(1)) && !repair.wait_for_receipt(day(2)));
+        assert_eq!(repair.state(), State::Silent(day(1)));
+        repair.hear_receipt(true, day(1));
         assert_eq!(repair.state(), State::Well);
-        repair.suspect(tag(1), CAUSE, DAY);
+        repair.suspect(tag(1), CAUSE, day(1));
         assert_eq!(repair.state(), State::Suspicious);
         assert!(!repair.is_news(tag(1)) && repair.is_news(tag(2)));
         repair.count_mending(None);
-        let asked = repair.ask(3, true, DAY);
+        let asked = repair.ask(3, true, day(1));
         assert_eq!(repair.state(), State::Asking);
-        assert_eq!(repair.notice_due(0), Some(2 * DAY));
-        assert_eq!((repair.tell(), repair.notice_due(0)), (Some(CAUSE), None));
+        assert_eq!(repair.notice_due(Millis::ZERO), Some(day(2)));
+        assert_eq!(
+            (repair.tell(), repair.notice_due(Millis::ZERO)),
+            (Some(CAUSE), None)
+        );
         assert_eq!(repair.state(), State::Told);
         repair.hear_echo(asked);
-        assert_eq!(repair.state(), State::Knowing(1));
+        assert_eq!(repair.state(), State::Knowing(Millis(1)));
         assert!(repair.knows_of_hole());
         repair.note_hole(None);
         assert_eq!(repair.state(), State::Well);
@@ -455,18 +466,18 @@ mod tests {
             Repair::from_fields(&repair.to_fields(), &repair.unreadable_bytes()).expect("a record")
         };
         assert_eq!(again(&repair), repair);
-        repair.suspect(tag(1), CAUSE, 11);
-        repair.suspect(tag(2), CAUSE, 12);
+        repair.suspect(tag(1), CAUSE, Millis(11));
+        repair.suspect(tag(2), CAUSE, Millis(12));
         repair.tell();
-        repair.ask(13, true, 14);
+        repair.ask(13, true, Millis(14));
         repair.hear_question(15, 1);
-        repair.wait_for_receipt(16);
-        repair.note_hole(Some(17));
+        repair.wait_for_receipt(Millis(16));
+        repair.note_hole(Some(Millis(17)));
         repair.resent.count(18);
         repair.resent.count(18);
         repair.resent.count(19);
-        repair.ask_about_resent(20);
-        assert_eq!(repair.resent.left(2 * DAY), 1_000);
+        repair.ask_about_resent(Millis(20));
+        assert_eq!(repair.resent.left(day(2)), 1_000);
         assert_eq!(again(&repair), repair);
         assert!(Repair::from_fields(&[1, 2, 3], &[]).is_err());
         assert!(Repair::from_fields(&repair.to_fields(), &[1]).is_err());
@@ -478,18 +489,22 @@ mod tests {
     #[test]
     fn a_clock_that_was_ahead_makes_nobody_wait_for_it() {
         let mut repair = Repair::default();
-        repair.suspect(tag(1), CAUSE, 91 * DAY);
-        repair.ask(1, true, 90 * DAY);
-        repair.wait_for_receipt(92 * DAY);
-        repair.note_hole(Some(93 * DAY));
-        repair.resent.left(93 * DAY);
-        repair.ask_about_resent(94 * DAY);
-        repair.forget(2 * DAY);
-        assert!(repair.due(false).is_some_and(|due| due < 3 * DAY));
-        assert!(repair.notice_due(0).is_some_and(|due| due <= 3 * DAY));
-        assert!(repair.resend_at(&[(1, 1)]) < 3 * DAY);
+        repair.suspect(tag(1), CAUSE, day(91));
+        repair.ask(1, true, day(90));
+        repair.wait_for_receipt(day(92));
+        repair.note_hole(Some(day(93)));
+        repair.resent.left(day(93));
+        repair.ask_about_resent(day(94));
+        repair.forget(day(2));
+        assert!(repair.due(false).is_some_and(|due| due < day(3)));
+        assert!(
+            repair
+                .notice_due(Millis::ZERO)
+                .is_some_and(|due| due <= day(3))
+        );
+        assert!(repair.resend_at(&[(1, 1)]) < day(3));
         repair.tell();
-        repair.forget(3 * DAY);
+        repair.forget(day(3));
         assert_eq!(repair.state(), State::Told);
     }
 }

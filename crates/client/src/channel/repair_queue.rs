@@ -10,12 +10,13 @@ use crate::channel::sessions::Sessions;
 use crate::directory::contacts::Contact;
 use crate::ids::ConversationId;
 use crate::limits::{MAX_MENDED_AT_ONCE, MEND_STEP};
+use crate::numbers::Millis;
 use crate::outbox::Outbox;
 use crate::storage::room::Room;
 use crate::storage::sorted::{SortedMap, SortedSet};
 
 /// Waits for what lets it be done, and not for a time.
-pub(crate) const NEVER: u64 = u64::MAX;
+pub(crate) const NEVER: Millis = Millis(u64::MAX);
 
 /// Lines that are being read from the store: numbers and positions.
 pub(crate) struct Reading {
@@ -28,22 +29,22 @@ pub(crate) struct Reading {
 #[derive(Default)]
 pub(crate) struct RepairQueue {
     /// When the trouble with each device is to be looked at, or was.
-    at: SortedMap<DeviceAddress, u64>,
+    at: SortedMap<DeviceAddress, Millis>,
     /// The same, the soonest last, where it is quickly taken out.
-    queue: SortedSet<(Reverse<u64>, DeviceAddress)>,
+    queue: SortedSet<(Reverse<Millis>, DeviceAddress)>,
     /// Whose session to write on is missing.
     broken: SortedSet<DeviceAddress>,
     /// When this connection began; 0 where there is none.
-    online_at: u64,
+    online_at: Millis,
     /// For how many devices sessions were begun since then.
-    begun: (u64, usize),
+    begun: (Millis, usize),
     reading: Option<Reading>,
     /// Who waits until these are read.
     waiting: SortedSet<DeviceAddress>,
 }
 
 impl RepairQueue {
-    pub(crate) fn schedule(&mut self, device: DeviceAddress, at: u64) {
+    pub(crate) fn schedule(&mut self, device: DeviceAddress, at: Millis) {
         if let Some(before) = self.at.insert(device, at) {
             self.queue.remove(&(Reverse(before), device));
         }
@@ -52,7 +53,7 @@ impl RepairQueue {
 
     /// The trouble with a device is to be looked at in this step.
     pub(crate) fn trouble(&mut self, device: DeviceAddress) {
-        self.schedule(device, 0);
+        self.schedule(device, Millis::ZERO);
     }
 
     pub(crate) fn unschedule(&mut self, device: DeviceAddress) {
@@ -64,7 +65,7 @@ impl RepairQueue {
     /// Whatever waited for what has just come is looked at again.
     pub(crate) fn retry(&mut self, device: DeviceAddress) {
         if self.at.contains_key(&device) {
-            self.schedule(device, 0);
+            self.schedule(device, Millis::ZERO);
         }
     }
 
@@ -98,7 +99,7 @@ impl RepairQueue {
     }
 
     /// One whose time has come, to be scheduled again or not.
-    pub(crate) fn take_due(&mut self, now: u64) -> Option<DeviceAddress> {
+    pub(crate) fn take_due(&mut self, now: Millis) -> Option<DeviceAddress> {
         let (Reverse(at), device) = self.queue.last().copied()?;
         if at > now {
             return None;
@@ -109,17 +110,17 @@ impl RepairQueue {
 
     /// Whether this is a connection's first step: whoever could not be helped on the one before is looked at
     /// again.
-    pub(crate) fn begin_connection(&mut self, now: u64) -> bool {
-        if self.online_at > 0 {
+    pub(crate) fn begin_connection(&mut self, now: Millis) -> bool {
+        if self.online_at > Millis::ZERO {
             return false;
         }
         self.online_at = now;
-        self.reschedule(|_| 0);
+        self.reschedule(|_| Millis::ZERO);
         true
     }
 
     /// When this connection began.
-    pub(crate) const fn online_at(&self) -> u64 {
+    pub(crate) const fn online_at(&self) -> Millis {
         self.online_at
     }
 
@@ -133,8 +134,8 @@ impl RepairQueue {
     }
 
     /// The sessions that were begun so long ago are counted no longer.
-    pub(crate) fn forget_begun(&mut self, now: u64) {
-        if now.abs_diff(self.begun.0) >= MEND_STEP {
+    pub(crate) fn forget_begun(&mut self, now: Millis) {
+        if now.between(self.begun.0) >= MEND_STEP {
             self.begun = (now, 0);
         }
     }
@@ -158,7 +159,7 @@ impl RepairQueue {
         self.reading = Some(reading);
     }
 
-    fn reschedule(&mut self, change: impl Fn(u64) -> u64) {
+    fn reschedule(&mut self, change: impl Fn(Millis) -> Millis) {
         for at in self.at.values_mut() {
             *at = change(*at);
         }
@@ -170,7 +171,7 @@ impl RepairQueue {
 }
 
 impl Room for RepairQueue {
-    fn due(&self, is_online: bool) -> Option<u64> {
+    fn due(&self, is_online: bool) -> Option<Millis> {
         let (Reverse(at), _) = self.queue.last().filter(|_| is_online)?;
         (*at != NEVER).then_some(*at)
     }
@@ -178,12 +179,12 @@ impl Room for RepairQueue {
     fn clock_went_back(&mut self, by: u64) {
         self.reschedule(|at| match at {
             NEVER => NEVER,
-            at => at.saturating_sub(by),
+            at => at.earlier_by(by),
         });
     }
 
     fn connection_lost(&mut self) {
-        self.online_at = 0;
+        self.online_at = Millis::ZERO;
     }
 }
 
@@ -202,7 +203,7 @@ pub(crate) fn find_trouble(
             broken.push((device, tag));
         }
         if channel.repair.is_troubled() {
-            repairs.schedule(device, 0);
+            repairs.schedule(device, Millis::ZERO);
         }
     }
     for (device, tag) in broken {

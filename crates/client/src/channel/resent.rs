@@ -4,6 +4,7 @@
 use crate::limits::{
     DAY, MAX_RESENT, MEND_FIRST, MEND_LAST, RESEND_TRIES, RESENDS_PER_DAY, backoff,
 };
+use crate::numbers::Millis;
 use crate::storage::records::RecordError;
 
 /// See the fields.
@@ -12,17 +13,17 @@ pub(crate) struct Resent {
     /// Number and count of each text that was sent again and is not known to have arrived.
     texts: Vec<(u64, u64)>,
     /// When the last of them were.
-    pub(super) at: u64,
+    pub(super) at: Millis,
     /// How many since `day_at`.
     today: u64,
-    day_at: u64,
+    day_at: Millis,
 }
 
 impl Resent {
     pub(super) fn to_fields(&self) -> Vec<u64> {
         let texts = self.texts.iter();
         let texts = texts.flat_map(|(number, tries)| [*number, *tries]);
-        [self.at, self.day_at, self.today]
+        [self.at.0, self.day_at.0, self.today]
             .into_iter()
             .chain(texts)
             .collect()
@@ -39,14 +40,14 @@ impl Resent {
         let texts = texts.iter().map(|[number, tries]| (*number, *tries));
         Ok(Self {
             texts: texts.collect(),
-            at: *at,
+            at: Millis(*at),
             today: *today,
-            day_at: *day_at,
+            day_at: Millis(*day_at),
         })
     }
 
     /// Where the clock went back, what would be far in the future is a wait from now on.
-    pub(super) fn forget(&mut self, now: u64) {
+    pub(super) fn forget(&mut self, now: Millis) {
         self.at = now.min(self.at);
         self.day_at = now.min(self.day_at);
     }
@@ -79,7 +80,7 @@ impl Resent {
 
     /// When these texts may go out again: with each try later, and so many a day. `first`: when those may
     /// that were not tried yet.
-    pub(super) fn next_at(&self, texts: &[(u64, u64)], first: u64) -> u64 {
+    pub(super) fn next_at(&self, texts: &[(u64, u64)], first: Millis) -> Millis {
         let tries = texts.iter().map(|(number, _)| self.tries_of(*number));
         let waits = u32::try_from(tries.max().unwrap_or(0)).unwrap_or(u32::MAX);
         let paced = match waits.checked_sub(1) {
@@ -93,8 +94,8 @@ impl Resent {
     }
 
     /// How many more texts may be sent again within a day of the first.
-    pub(crate) fn left(&mut self, now: u64) -> usize {
-        if now.abs_diff(self.day_at) >= DAY {
+    pub(crate) fn left(&mut self, now: Millis) -> usize {
+        if now.between(self.day_at) >= DAY {
             (self.day_at, self.today) = (now, 0);
         }
         let left = RESENDS_PER_DAY.saturating_sub(self.today);

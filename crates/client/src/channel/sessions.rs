@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::account::wire_address;
 use crate::limits::{MAX_OLD_SESSIONS, OLD_SESSION_LIFETIME};
+use crate::numbers::Millis;
 use crate::storage::records::{self, Record, RecordError};
 use crate::storage::room::Room;
 use crate::storage::sorted::SortedSet;
@@ -29,9 +30,9 @@ impl RecordKey for SessionTag {
 pub(crate) struct Slot {
     pub(crate) session: Session,
     /// Milliseconds since 1970.
-    pub(crate) begun_at: u64,
+    pub(crate) begun_at: Millis,
     /// The last time that something was opened or, on an own one, that it was begun.
-    pub(crate) used_at: u64,
+    pub(crate) used_at: Millis,
     /// Only receives: the other cannot read it, or another one was begun because of a failure.
     pub(crate) retired: bool,
 }
@@ -52,7 +53,7 @@ struct SlotRecord {
 records::wiped!(SlotRecord: session);
 
 impl Slot {
-    pub(crate) fn new(session: Session, now: u64) -> Self {
+    pub(crate) fn new(session: Session, now: Millis) -> Self {
         Self {
             session,
             begun_at: now,
@@ -67,8 +68,8 @@ impl Slot {
     }
 
     /// Whether it was not used for as long as mail may wait.
-    pub(crate) fn is_expired(&self, now: u64) -> bool {
-        now.saturating_sub(self.used_at) > OLD_SESSION_LIFETIME
+    pub(crate) fn is_expired(&self, now: Millis) -> bool {
+        now.since(self.used_at) > OLD_SESSION_LIFETIME
     }
 }
 
@@ -76,8 +77,8 @@ impl Record for Slot {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         records::write(&SlotRecord {
             session: self.session.to_bytes().as_bytes().to_vec(),
-            begun_at: self.begun_at,
-            used_at: self.used_at,
+            begun_at: self.begun_at.0,
+            used_at: self.used_at.0,
             retired: self.retired,
         })
     }
@@ -86,8 +87,8 @@ impl Record for Slot {
         let record: SlotRecord = records::read(bytes)?;
         Ok(Self {
             session: Session::from_bytes(&record.session).map_err(|_| RecordError::Damaged)?,
-            begun_at: record.begun_at,
-            used_at: record.used_at,
+            begun_at: Millis(record.begun_at),
+            used_at: Millis(record.used_at),
             retired: record.retired,
         })
     }
@@ -183,14 +184,20 @@ impl Sessions {
 
     /// Erases a session's old keys, and dates it back where it was ahead of `later`; whether there was
     /// anything to do.
-    pub(crate) fn sweep(&mut self, tag: SessionTag, earlier: u64, later: u64, now: u64) -> bool {
+    pub(crate) fn sweep(
+        &mut self,
+        tag: SessionTag,
+        earlier: Millis,
+        later: Millis,
+        now: Millis,
+    ) -> bool {
         self.table.change(tag, |slot| {
             let is_ahead = slot.used_at.max(slot.begun_at) > later;
             if is_ahead {
                 slot.used_at = slot.used_at.min(now);
                 slot.begun_at = slot.begun_at.min(now);
             }
-            slot.session.expire(earlier) || is_ahead
+            slot.session.expire(earlier.0) || is_ahead
         })
     }
 

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::MAX_TEXT;
 use crate::limits::{MAX_RECEIPT_RANGES, MAX_UNREADABLE_TAGS, MEND_ROUNDS};
+use crate::numbers::Millis;
 use crate::storage::ranges::RangeSet;
 use crate::storage::records::{tags_from_bytes, tags_to_bytes};
 
@@ -90,7 +91,7 @@ pub(crate) struct Text {
     /// 1 to [`MAX_TEXT`] bytes.
     pub(crate) text: String,
     /// By the sender's clock, milliseconds since 1970.
-    pub(crate) sent_at: u64,
+    pub(crate) sent_at: Millis,
 }
 
 /// All numbers of the other's texts, not only what is new: whatever was lost before, this is the truth.
@@ -143,7 +144,7 @@ impl Content {
                     number: text.number,
                     id: text.id.to_vec(),
                     text: text.text.clone(),
-                    sent_at: text.sent_at,
+                    sent_at: text.sent_at.0,
                     after: text.after,
                 });
             }
@@ -202,7 +203,7 @@ impl Text {
             after: text.after,
             id,
             text: text.text,
-            sent_at: text.sent_at,
+            sent_at: Millis(text.sent_at),
         })
     }
 }
@@ -224,7 +225,7 @@ mod tests {
             after: number.saturating_sub(1),
             id: [7; 16],
             text: text.into(),
-            sent_at: 5,
+            sent_at: Millis(5),
         })
     }
 

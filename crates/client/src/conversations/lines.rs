@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 use crate::api::event::{MessageView, NoticeCause};
 use crate::content::Text;
 use crate::ids::ConversationId;
+use crate::numbers::Millis;
 use crate::storage::records::{self, Record, RecordError};
 use crate::storage::store::Key;
 
@@ -18,14 +19,14 @@ pub(crate) struct Line {
     pub(crate) own_number: Option<u64>,
     pub(crate) text: String,
     /// Written or received, milliseconds since 1970.
-    pub(crate) at: u64,
+    pub(crate) at: Millis,
     pub(crate) notice: Option<NoticeCause>,
     /// How often in a row the name has changed hands, where the line stands for lines that it replaced.
     pub(crate) times: u32,
     /// Random id of the text, by its sender.
     pub(crate) id: [u8; 16],
     /// By the sender's clock; 0 for a notice.
-    pub(crate) sent_at: u64,
+    pub(crate) sent_at: Millis,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -48,7 +49,7 @@ struct LineRecord {
 }
 
 impl Line {
-    pub(crate) fn notice(cause: NoticeCause, at: u64) -> Self {
+    pub(crate) fn notice(cause: NoticeCause, at: Millis) -> Self {
         Self {
             own_number: None,
             text: String::new(),
@@ -56,12 +57,12 @@ impl Line {
             notice: Some(cause),
             times: 0,
             id: [0; 16],
-            sent_at: 0,
+            sent_at: Millis::ZERO,
         }
     }
 
     /// A text of somebody else.
-    pub(crate) fn received(text: Text, now: u64) -> Self {
+    pub(crate) fn received(text: Text, now: Millis) -> Self {
         Self {
             own_number: None,
             text: text.text,
@@ -79,8 +80,8 @@ impl Line {
             position,
             mine: self.own_number.is_some(),
             text: self.text,
-            at: self.at,
-            sent_at: self.sent_at.min(self.at),
+            at: self.at.0,
+            sent_at: self.sent_at.min(self.at).0,
             status: None,
             notice: self.notice,
             times: self.times,
@@ -93,10 +94,10 @@ impl Record for Line {
         records::write(&LineRecord {
             own_number: self.own_number,
             text: self.text.clone(),
-            at: self.at,
+            at: self.at.0,
             notice: self.notice.map_or(0, NoticeCause::number),
             id: self.id.to_vec(),
-            sent_at: self.sent_at,
+            sent_at: self.sent_at.0,
             times: self.times,
         })
     }
@@ -106,10 +107,10 @@ impl Record for Line {
         Ok(Self {
             own_number: record.own_number,
             text: record.text,
-            at: record.at,
+            at: Millis(record.at),
             notice: NoticeCause::from_number(record.notice)?,
             id: records::fixed(&record.id)?,
-            sent_at: record.sent_at,
+            sent_at: Millis(record.sent_at),
             times: record.times,
         })
     }

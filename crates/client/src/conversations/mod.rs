@@ -19,6 +19,7 @@ use crate::conversations::number_map::NumberMap;
 use crate::conversations::unread::{RunRecord, Unread};
 use crate::directory::contacts::{Contact, account_key};
 use crate::ids::{ContactId, ConversationId};
+use crate::numbers::Millis;
 use crate::storage::ranges::RangeSet;
 use crate::storage::records::{self, Record, RecordError};
 use crate::storage::room::Room;
@@ -55,7 +56,7 @@ pub(crate) struct Conversation {
     /// Number and position of the newest text, where it is an own one.
     pub(crate) newest_own: Option<(u64, u64)>,
     /// Milliseconds since 1970.
-    pub(crate) active_at: u64,
+    pub(crate) active_at: Millis,
     pub(crate) draft: String,
     /// The notice that stands in the last line, so that it is not said twice in a row.
     pub(crate) last_notice: Option<NoticeCause>,
@@ -175,7 +176,7 @@ impl Conversation {
             dropped: false,
             preview: String::new(),
             newest_own: None,
-            active_at: 0,
+            active_at: Millis::ZERO,
             draft: String::new(),
             last_notice: None,
             handovers: 0,
@@ -261,7 +262,7 @@ impl Record for Conversation {
             newest_own: newest_own
                 .flat_map(|(number, position)| [*number, *position])
                 .collect(),
-            active_at: self.active_at,
+            active_at: self.active_at.0,
             draft: self.draft.clone(),
             last_notice: self.last_notice.map_or(0, NoticeCause::number),
             handovers: self.handovers,
@@ -296,7 +297,7 @@ impl Record for Conversation {
             dropped: record.dropped,
             preview: record.preview,
             newest_own,
-            active_at: record.active_at,
+            active_at: Millis(record.active_at),
             draft: record.draft,
             last_notice: NoticeCause::from_number(record.last_notice)?,
             handovers: record.handovers,

@@ -6,6 +6,7 @@ use prost::Message;
 use zeroize::Zeroizing;
 
 use crate::limits::{MAIL_LIFETIME, MAX_REQUEST_BYTES, MAX_REQUESTS};
+use crate::numbers::Millis;
 use crate::storage::records::{self, Record, RecordError};
 use crate::storage::room::Room;
 use crate::storage::sorted::SortedSet;
@@ -21,7 +22,7 @@ type Number = Numbered<REQUEST>;
 pub(crate) struct Request {
     /// Who it says it is from, and a relay lets nobody else say so.
     account: [u8; 32],
-    came_at: u64,
+    came_at: Millis,
     pub(crate) envelope: Vec<u8>,
 }
 
@@ -39,7 +40,7 @@ impl Record for Request {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         records::write(&RequestRecord {
             account: self.account.to_vec(),
-            came_at: self.came_at,
+            came_at: self.came_at.0,
             envelope: self.envelope.clone(),
         })
     }
@@ -48,7 +49,7 @@ impl Record for Request {
         let record: RequestRecord = records::read(bytes)?;
         Ok(Self {
             account: records::fixed(&record.account)?,
-            came_at: record.came_at,
+            came_at: Millis(record.came_at),
             envelope: record.envelope,
         })
     }
@@ -63,7 +64,7 @@ impl Requests {
     }
 
     /// Lets a message wait that says it is from this account; false where there is no room for it.
-    pub(crate) fn add(&mut self, account: [u8; 32], envelope: &[u8], now: u64) -> bool {
+    pub(crate) fn add(&mut self, account: [u8; 32], envelope: &[u8], now: Millis) -> bool {
         self.keep(Request {
             account,
             came_at: now,
@@ -120,7 +121,7 @@ impl Room for Requests {
         self.0.flush(changes);
     }
 
-    fn drop_expired(&mut self, now: u64) {
-        self.remove_where(|it| now.saturating_sub(it.came_at) > MAIL_LIFETIME);
+    fn drop_expired(&mut self, now: Millis) {
+        self.remove_where(|it| now.since(it.came_at) > MAIL_LIFETIME);
     }
 }

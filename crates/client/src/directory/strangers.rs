@@ -12,6 +12,7 @@ use crate::limits::{
     MAIL_LIFETIME, MAX_LOOKUPS, MAX_STRANGER_ALERTS, MAX_STRANGER_BYTES, MAX_STRANGER_NAMES,
     STRANGER_LOOKUP_INTERVAL,
 };
+use crate::numbers::Millis;
 use crate::storage::records::{self, Record, RecordError};
 use crate::storage::room::Room;
 use crate::storage::sorted::SortedSet;
@@ -28,7 +29,7 @@ type Number = Numbered<WAITING>;
 pub(crate) struct Waiting {
     /// The name that the message gives.
     username: Username,
-    came_at: u64,
+    came_at: Millis,
     envelope: Vec<u8>,
 }
 
@@ -46,7 +47,7 @@ impl Record for Waiting {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         records::write(&WaitingRecord {
             username: self.username.as_str().to_owned(),
-            came_at: self.came_at,
+            came_at: self.came_at.0,
             envelope: self.envelope.clone(),
         })
     }
@@ -56,7 +57,7 @@ impl Record for Waiting {
         let username = Username::from_canonical(&record.username);
         Ok(Self {
             username: username.map_err(|_| RecordError::Damaged)?,
-            came_at: record.came_at,
+            came_at: Millis(record.came_at),
             envelope: record.envelope,
         })
     }
@@ -77,7 +78,7 @@ pub(crate) enum Taken {
 pub(crate) struct Strangers {
     waiting: Tracked<Number, Waiting>,
     /// When a name was last asked for, and how many alerts this connection has caused.
-    asked_at: u64,
+    asked_at: Millis,
     alerts: u32,
 }
 
@@ -85,12 +86,12 @@ impl Strangers {
     pub(crate) fn new() -> Self {
         Self {
             waiting: Tracked::new(Table::Prekeys),
-            asked_at: 0,
+            asked_at: Millis::ZERO,
             alerts: 0,
         }
     }
 
-    pub(crate) fn take(&mut self, username: &Username, envelope: &[u8], now: u64) -> Taken {
+    pub(crate) fn take(&mut self, username: &Username, envelope: &[u8], now: Millis) -> Taken {
         let names = self.names();
         if !names.contains(username) && names.len() >= MAX_STRANGER_NAMES {
             return Taken::TooMany;
@@ -123,9 +124,9 @@ impl Strangers {
     }
 
     /// When the next name may be asked for, if there is one.
-    pub(crate) fn due_with(&self, lookups: &Lookups) -> Option<u64> {
+    pub(crate) fn due_with(&self, lookups: &Lookups) -> Option<Millis> {
         self.next_name(lookups)?;
-        Some(self.asked_at.saturating_add(STRANGER_LOOKUP_INTERVAL))
+        Some(self.asked_at + STRANGER_LOOKUP_INTERVAL)
     }
 
     fn next_name(&self, lookups: &Lookups) -> Option<Username> {
@@ -144,14 +145,14 @@ impl Strangers {
     }
 
     /// The next name that is to be asked for now.
-    pub(crate) fn next_due(&self, lookups: &Lookups, now: u64) -> Option<Username> {
+    pub(crate) fn next_due(&self, lookups: &Lookups, now: Millis) -> Option<Username> {
         let due = self.due_with(lookups)?;
         let is_time = due <= now || self.asked_at > now;
         is_time.then(|| self.next_name(lookups))?
     }
 
     /// A name was asked for.
-    pub(crate) fn note_asked(&mut self, now: u64) {
+    pub(crate) fn note_asked(&mut self, now: Millis) {
         self.asked_at = now;
     }
 
@@ -188,7 +189,7 @@ impl Room for Strangers {
         self.waiting.len() == 0
     }
 
-    fn drop_expired(&mut self, now: u64) {
-        self.remove_where(|waiting| now.saturating_sub(waiting.came_at) > MAIL_LIFETIME);
+    fn drop_expired(&mut self, now: Millis) {
+        self.remove_where(|waiting| now.since(waiting.came_at) > MAIL_LIFETIME);
     }
 }

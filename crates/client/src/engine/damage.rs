@@ -114,7 +114,7 @@ impl Engine {
         let (contact, known) = contact.and_then(|it| Some((it, self.contacts.get(it)?)))?;
         // No position and no number so far can be as high as the time.
         let username = known.username().clone();
-        let new = Conversation::new(contact, username, known.account(), turn.now);
+        let new = Conversation::new(contact, username, known.account(), turn.now.0);
         self.conversations.insert(id, new);
         self.conversations.note_version(known);
         Some(id)

@@ -14,6 +14,7 @@ use super::Engine;
 use crate::limits::{
     HOUSEKEEPING_INTERVAL, MAX_DROPPED_PER_STEP, MAX_LOOKED_AT_SESSIONS, MAX_SWEPT_SESSIONS,
 };
+use crate::numbers::Millis;
 use crate::storage::room::Room;
 use crate::turn::Turn;
 
@@ -28,14 +29,14 @@ impl Room for Housekeeping {}
 
 impl Engine {
     /// When old things are to be looked for.
-    pub(crate) fn housekeeping_due(&self) -> u64 {
+    pub(crate) fn housekeeping_due(&self) -> Millis {
         let kept_at = self.counters.get().house_kept_at;
-        kept_at.saturating_add(HOUSEKEEPING_INTERVAL)
+        kept_at + HOUSEKEEPING_INTERVAL
     }
 
     pub(crate) fn keep_house(&mut self, turn: &mut Turn<'_>) {
         let kept_at = self.counters.get().house_kept_at;
-        let is_due = turn.now.abs_diff(kept_at) >= HOUSEKEEPING_INTERVAL;
+        let is_due = turn.now.between(kept_at) >= HOUSEKEEPING_INTERVAL;
         if !is_due || self.account.get().0.is_none() {
             return;
         }
@@ -55,7 +56,7 @@ impl Engine {
     }
 
     /// Whether all sessions were looked at.
-    fn keep_sessions(&mut self, earlier: u64, later: u64, now: u64) -> bool {
+    fn keep_sessions(&mut self, earlier: Millis, later: Millis, now: Millis) -> bool {
         let first = SessionTag::from_bytes([0; 16]);
         let first = self.housekeeping.next.take().unwrap_or(first);
         let (mut dropped, mut swept) = (0, 0);
@@ -78,7 +79,7 @@ impl Engine {
     }
 
     /// Drops a session that is not written on and was not used for as long as mail may wait.
-    fn drop_expired(&mut self, tag: SessionTag, now: u64) -> bool {
+    fn drop_expired(&mut self, tag: SessionTag, now: Millis) -> bool {
         let Some(slot) = self.sessions.get(tag).filter(|slot| slot.is_expired(now)) else {
             return false;
         };

@@ -37,6 +37,7 @@ use crate::directory::strangers::Strangers;
 use crate::engine::flows::looking_up::ask_strangers;
 use crate::inbox::Inbox;
 use crate::limits::{SEEN_BLOCKS, SEEN_PER_BLOCK};
+use crate::numbers::Millis;
 use crate::outbox::Outbox;
 use crate::prekeys::Prekeys;
 use crate::prekeys::publishing::Publishing;
@@ -91,9 +92,9 @@ pub struct Engine {
     housekeeping: Housekeeping,
     damage: Vec<Damage>,
     /// When this engine did its first step.
-    began_at: u64,
+    began_at: Millis,
     /// When it did its last one.
-    stepped_at: u64,
+    stepped_at: Millis,
     shown: (Phase, Connection),
 }
 
@@ -180,8 +181,8 @@ impl Engine {
             repairs: RepairQueue::default(),
             housekeeping: Housekeeping::default(),
             damage: Vec::new(),
-            began_at: 0,
-            stepped_at: 0,
+            began_at: Millis::ZERO,
+            stepped_at: Millis::ZERO,
             shown: (Phase::NoAccount { registration: None }, Connection::Offline),
         }
     }
@@ -189,11 +190,13 @@ impl Engine {
     /// One step: what happened goes in; changes, frames and events come out (see [`Step`]). `now` is
     /// in milliseconds since 1970.
     pub fn handle(&mut self, input: Input, now: u64, rng: &mut dyn CryptoRng) -> Step {
+        let now = Millis(now);
         let mut turn = Turn::new(now, rng);
-        if self.began_at == 0 {
+        if self.began_at == Millis::ZERO {
             self.began_at = now;
         }
-        if let Some(by) = self.stepped_at.checked_sub(now).filter(|by| *by > 0) {
+        let by = self.stepped_at.since(now);
+        if by > 0 {
             // What is due in a minute is due in a minute, and not when the clock says so again.
             for room in self.rooms() {
                 room.clock_went_back(by);
@@ -265,7 +268,7 @@ impl Engine {
         let effects = Effects {
             frames: turn.frames,
             socket: turn.socket,
-            wake_at: self.wake_at(),
+            wake_at: self.wake_at().map(|at| at.0),
             events,
             reads: turn.reads,
         };
@@ -307,7 +310,7 @@ impl Engine {
     }
 
     /// The next time at which something is due without anything happening outside.
-    fn wake_at(&self) -> Option<u64> {
+    fn wake_at(&self) -> Option<Millis> {
         let housekeeping = self.account.get().0.as_ref();
         let housekeeping = housekeeping.map(|_| self.housekeeping_due());
         let is_online = self.relay.is_online();

@@ -12,6 +12,7 @@ use crate::conversations::lines::{self, Line};
 use crate::directory::contacts::Contact;
 use crate::engine::flows::status::Statuses;
 use crate::ids::ConversationId;
+use crate::numbers::Millis;
 use crate::storage::records::Record;
 use crate::storage::store::Key;
 use crate::turn::Turn;
@@ -80,7 +81,7 @@ impl Engine {
         let place = lines::parse_key(key);
         let position = place.map_or(0, |(_, position)| position);
         let line = record.and_then(|bytes| Line::decode(bytes).ok());
-        let line = line.unwrap_or_else(|| Line::notice(NoticeCause::Damaged, 0));
+        let line = line.unwrap_or_else(|| Line::notice(NoticeCause::Damaged, Millis::ZERO));
         let status = place
             .zip(line.own_number)
             .map(|((id, _), number)| self.statuses().of(id, number));
@@ -129,7 +130,7 @@ impl Engine {
             preview_status: conversation
                 .newest_own
                 .map(|(number, _)| self.statuses().of(id, number)),
-            active_at: conversation.active_at,
+            active_at: conversation.active_at.0,
             draft: conversation.draft.clone(),
             identity,
             was_verified: contact.verified && identity == IdentityState::Changed,

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::content::Content;
 use crate::ids::ConversationId;
+use crate::numbers::Millis;
 use crate::storage::records::{self, Record, RecordError};
 use crate::storage::store::Key;
 use crate::storage::tracked::RecordKey;
@@ -116,7 +117,7 @@ pub(crate) struct Entry {
     /// Position of the text's line; 0 for what is not one.
     pub(crate) position: u64,
     /// When it was put here, milliseconds since 1970.
-    pub(crate) at: u64,
+    pub(crate) at: Millis,
     pub(crate) content: Content,
     pub(super) parts: Vec<Part>,
     /// The relay has had it for a device whose part is gone, or a device has had it.
@@ -205,7 +206,7 @@ impl Part {
 }
 
 impl Entry {
-    pub(crate) fn new(position: u64, at: u64, content: Content, parts: Vec<Part>) -> Self {
+    pub(crate) fn new(position: u64, at: Millis, content: Content, parts: Vec<Part>) -> Self {
         Self {
             position,
             at,
@@ -244,7 +245,7 @@ impl Record for Entry {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         records::write(&EntryRecord {
             position: self.position,
-            at: self.at,
+            at: self.at.0,
             content: self.content.encode(None).to_vec(),
             parts: self.parts.iter().map(Part::to_record).collect(),
             was_stored: self.was_stored,
@@ -257,7 +258,7 @@ impl Record for Entry {
         let parts = std::mem::take(&mut record.parts).into_iter();
         Ok(Self {
             position: record.position,
-            at: record.at,
+            at: Millis(record.at),
             content: content.map_err(|_| RecordError::Damaged)?,
             parts: parts.map(Part::from_record).collect::<Result<_, _>>()?,
             was_stored: record.was_stored,
@@ -281,10 +282,10 @@ mod tests {
             after: 2,
             id: [0; 16],
             text: "hello".into(),
-            sent_at: 5,
+            sent_at: Millis(5),
         });
         let parts = [1, 2].map(|it| Part::wanted(device(it), false)).to_vec();
-        let mut entry = Entry::new(3, 7, content, parts);
+        let mut entry = Entry::new(3, Millis(7), content, parts);
         entry.parts[0].state = PartState::Sealed {
             message_id: MessageId([4; 16]),
             envelope,

@@ -6,6 +6,7 @@ use pawl_wire::{DeviceAddress, MessageId};
 use super::{EntryId, Outbox, Part, PartState};
 use crate::ids::ConversationId;
 use crate::limits::{MAX_IN_FLIGHT, RESUBMIT_FIRST, RESUBMIT_LAST, backoff};
+use crate::numbers::Millis;
 use crate::storage::room::Room;
 use crate::storage::sorted::{SortedMap, SortedSet};
 
@@ -18,7 +19,7 @@ pub(super) struct InFlight {
     ready: SortedSet<(EntryId, DeviceAddress)>,
     held: SortedMap<DeviceAddress, Hold>,
     /// When each of them may be tried again, the soonest first.
-    held_until: SortedSet<(u64, DeviceAddress)>,
+    held_until: SortedSet<(Millis, DeviceAddress)>,
     /// Devices to which nothing goes out by itself: no receipts, until they or the user give a reason.
     given_up: SortedSet<DeviceAddress>,
 }
@@ -26,14 +27,14 @@ pub(super) struct InFlight {
 /// After refusals: nothing is sent to this device until then.
 #[derive(Default)]
 struct Hold {
-    until: u64,
+    until: Millis,
     refusals: u32,
     alerted: bool,
 }
 
 impl InFlight {
     /// Waits before the next attempt, at least as long as the relay says.
-    fn hold(&mut self, device: DeviceAddress, retry_after_ms: u64, now: u64) {
+    fn hold(&mut self, device: DeviceAddress, retry_after_ms: u64, now: Millis) {
         let hold = self.held.get_or_default(device);
         self.held_until.remove(&(hold.until, device));
         let wait = backoff(RESUBMIT_FIRST, RESUBMIT_LAST, hold.refusals);
@@ -42,7 +43,7 @@ impl InFlight {
         self.held_until.insert((hold.until, device));
     }
 
-    fn is_held(&self, device: DeviceAddress, now: u64) -> bool {
+    fn is_held(&self, device: DeviceAddress, now: Millis) -> bool {
         self.held.get(&device).is_some_and(|hold| hold.until > now)
     }
 
@@ -59,7 +60,7 @@ impl InFlight {
     }
 
     /// Whose wait is over now.
-    fn end_holds(&mut self, now: u64) -> Vec<DeviceAddress> {
+    fn end_holds(&mut self, now: Millis) -> Vec<DeviceAddress> {
         let mut over = Vec::new();
         while let Some((until, device)) = self.held_until.first().copied()
             && until <= now
@@ -72,13 +73,13 @@ impl InFlight {
 }
 
 impl Room for InFlight {
-    fn due(&self, is_online: bool) -> Option<u64> {
+    fn due(&self, is_online: bool) -> Option<Millis> {
         let (until, _) = self.held_until.first().filter(|_| is_online)?;
         Some(*until)
     }
 
     fn clock_went_back(&mut self, by: u64) {
-        let earlier = |until: u64| until.saturating_sub(by);
+        let earlier = |until: Millis| until.earlier_by(by);
         for hold in self.held.values_mut() {
             hold.until = earlier(hold.until);
         }
@@ -218,11 +219,11 @@ impl Outbox {
     }
 
     /// Sends nothing to a device for a while, at least as long as the relay says.
-    pub(crate) fn hold(&mut self, device: DeviceAddress, retry_after_ms: u64, now: u64) {
+    pub(crate) fn hold(&mut self, device: DeviceAddress, retry_after_ms: u64, now: Millis) {
         self.in_flight.hold(device, retry_after_ms, now);
     }
 
-    pub(crate) fn is_held(&self, device: DeviceAddress, now: u64) -> bool {
+    pub(crate) fn is_held(&self, device: DeviceAddress, now: Millis) -> bool {
         self.in_flight.is_held(device, now)
     }
 
@@ -232,7 +233,7 @@ impl Outbox {
     }
 
     /// Those whose wait is over may be sent to.
-    pub(crate) fn end_holds(&mut self, now: u64) {
+    pub(crate) fn end_holds(&mut self, now: Millis) {
         for device in self.in_flight.end_holds(now) {
             self.wake(device);
         }

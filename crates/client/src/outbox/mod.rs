@@ -14,6 +14,7 @@ use crate::ids::ConversationId;
 use crate::limits::{
     KEPT_LIFETIME, MAX_DROPPED_PER_STEP, MAX_KEPT_BYTES, MAX_KEPT_TEXTS, MAX_OUTBOX_TEXTS,
 };
+use crate::numbers::Millis;
 use crate::storage::records::{Record, RecordError};
 use crate::storage::room::Room;
 use crate::storage::sorted::{SortedMap, SortedSet};
@@ -251,11 +252,11 @@ impl Outbox {
     }
 
     /// The same for those that are too old. False where some are left for another step.
-    pub(crate) fn drop_old(&mut self, now: u64) -> bool {
+    pub(crate) fn drop_old(&mut self, now: Millis) -> bool {
         for _ in 0..MAX_DROPPED_PER_STEP {
             let oldest = self.kept.first().copied();
             let at = oldest.and_then(|id| Some((id, self.entries.get(id)?.at)));
-            match at.filter(|(_, at)| now.saturating_sub(*at) > KEPT_LIFETIME) {
+            match at.filter(|(_, at)| now.since(*at) > KEPT_LIFETIME) {
                 Some((id, _)) => drop(self.remove(id)),
                 None => return true,
             }
@@ -285,7 +286,7 @@ impl Room for Outbox {
         self.entries.flush(changes);
     }
 
-    fn due(&self, is_online: bool) -> Option<u64> {
+    fn due(&self, is_online: bool) -> Option<Millis> {
         self.in_flight.due(is_online)
     }
 
@@ -331,13 +332,13 @@ mod tests {
             after: number - 1,
             id: [0; 16],
             text: "x".repeat(length),
-            sent_at: 0,
+            sent_at: Millis::ZERO,
         })
     }
 
     fn entry(number: u64, length: usize) -> Entry {
         let parts = [DEVICE, OTHER].map(|device| Part::wanted(device, false));
-        Entry::new(number, 0, text(number, length), parts.to_vec())
+        Entry::new(number, Millis::ZERO, text(number, length), parts.to_vec())
     }
 
     fn store_all(outbox: &mut Outbox, id: EntryId) {
@@ -378,7 +379,7 @@ mod tests {
         let mut outbox = Outbox::new();
         for number in 1..=3 {
             let parts = [DEVICE, highest, next].map(|device| Part::wanted(device, false));
-            let entry = Entry::new(number, 0, text(number, 5), parts.to_vec());
+            let entry = Entry::new(number, Millis::ZERO, text(number, 5), parts.to_vec());
             outbox.insert(id(number), entry);
         }
         assert_eq!(outbox.pending_devices(), [DEVICE, highest, next]);
@@ -413,9 +414,9 @@ mod tests {
             outbox.drop_surplus();
         }
         assert!(outbox.kept_bytes <= MAX_KEPT_BYTES && outbox.kept.len() > 60);
-        assert!(outbox.drop_old(KEPT_LIFETIME));
+        assert!(outbox.drop_old(Millis(KEPT_LIFETIME)));
         assert!(outbox.kept.len() > 60, "not a moment too early");
-        assert!(outbox.drop_old(KEPT_LIFETIME + 1));
+        assert!(outbox.drop_old(Millis(KEPT_LIFETIME + 1)));
         assert_eq!((outbox.kept.len(), outbox.kept_bytes), (0, 0));
     }
 }

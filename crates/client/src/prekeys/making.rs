@@ -7,6 +7,7 @@ use rand_core::CryptoRng;
 use super::{Kind, PrekeyId, Prekeys, is_due, kem_kind};
 use crate::account::Account;
 use crate::account::counters::Counters;
+use crate::numbers::Millis;
 use crate::storage::tracked::Kept;
 use crate::turn::Turn;
 
@@ -48,7 +49,7 @@ impl Prekeys {
         &mut self,
         id: PrekeyId,
         device: &DeviceKeyPair,
-        now: u64,
+        now: Millis,
         rng: &mut dyn CryptoRng,
     ) -> KeyRecord {
         let PrekeyId(kind, number) = id;

@@ -19,6 +19,7 @@ use crate::limits::{
     CROWDED_FINGERPRINTS, MAX_FINGERPRINTS, MAX_FINGERPRINTS_PER_ACCOUNT,
     MAX_STRANGER_FINGERPRINTS, OLD_PREKEY_LIFETIME, PREKEY_ROTATION,
 };
+use crate::numbers::Millis;
 use crate::storage::records::{self, Record, RecordError};
 use crate::storage::room::Room;
 use crate::storage::store::{Change, Key, Table};
@@ -66,12 +67,12 @@ impl RecordKey for PrekeyId {
 /// A private prekey in its stored form: expanding a KEM key costs as much as making one, so that is
 /// done when it is used.
 pub(crate) struct Prekey {
-    made_at: u64,
+    made_at: Millis,
     secret: Zeroizing<Vec<u8>>,
     /// Of the public half; of one-time keys only.
     pub(crate) digest: u64,
     /// When a one-time key was first known to be no more with the relay; 0 while it may be there.
-    pub(crate) gone_at: u64,
+    pub(crate) gone_at: Millis,
 }
 
 /// A handshake without any one-time key, which could be replayed for as long as its prekeys live.
@@ -128,20 +129,20 @@ records::wiped!(PrekeyRecord: secret);
 impl Record for Prekey {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         records::write(&PrekeyRecord {
-            made_at: self.made_at,
+            made_at: self.made_at.0,
             secret: self.secret.to_vec(),
             digest: self.digest,
-            gone_at: self.gone_at,
+            gone_at: self.gone_at.0,
         })
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let mut record: PrekeyRecord = records::read(bytes)?;
         Ok(Self {
-            made_at: record.made_at,
+            made_at: Millis(record.made_at),
             secret: std::mem::take(&mut record.secret).into(),
             digest: record.digest,
-            gone_at: record.gone_at,
+            gone_at: Millis(record.gone_at),
         })
     }
 }
@@ -200,7 +201,7 @@ impl Prekeys {
         }
     }
 
-    fn insert(&mut self, id: PrekeyId, secret: &SecretBytes, digest: u64, now: u64) {
+    fn insert(&mut self, id: PrekeyId, secret: &SecretBytes, digest: u64, now: Millis) {
         let secret = Zeroizing::new(secret.as_bytes().to_vec());
         self.keys.insert(
             id,
@@ -208,7 +209,7 @@ impl Prekeys {
                 made_at: now,
                 secret,
                 digest,
-                gone_at: 0,
+                gone_at: Millis::ZERO,
             },
         );
         if matches!(id.0, Kind::OneTime | Kind::OneTimeKem) {
@@ -217,7 +218,7 @@ impl Prekeys {
     }
 
     /// The newest prekey of a kind, and when it was made.
-    pub(crate) fn newest(&self, kind: Kind) -> Option<(PrekeyId, u64)> {
+    pub(crate) fn newest(&self, kind: Kind) -> Option<(PrekeyId, Millis)> {
         self.keys
             .iter()
             .rfind(|(id, _)| id.0 == kind)
@@ -315,7 +316,7 @@ impl Prekeys {
 
     /// Takes keys that were dated by a clock that was ahead for ones made now; `later` is the latest time
     /// that the clock has said of late.
-    pub(crate) fn date_back(&mut self, later: u64, now: u64) {
+    pub(crate) fn date_back(&mut self, later: Millis, now: Millis) {
         self.keys.sweep(|prekey| {
             let is_ahead = prekey.made_at.max(prekey.gone_at) > later;
             if is_ahead {
@@ -336,8 +337,8 @@ impl Prekeys {
 }
 
 /// Whether a signed or last-resort prekey is old enough to be replaced.
-pub(crate) fn is_due(made_at: u64, now: u64) -> bool {
-    now.saturating_sub(made_at) > PREKEY_ROTATION
+pub(crate) fn is_due(made_at: Millis, now: Millis) -> bool {
+    now.since(made_at) > PREKEY_ROTATION
 }
 
 fn kem_kind(kind: Kind) -> KemKind {
@@ -401,12 +402,12 @@ impl Room for Prekeys {
 
     /// Erases signed and last-resort prekeys whose successor is older than mail can be, and the
     /// fingerprints that only they needed; and one-time prekeys that were given out as long ago.
-    fn drop_expired(&mut self, now: u64) {
+    fn drop_expired(&mut self, now: Millis) {
         for kind in [Kind::Signed, Kind::LastResort] {
             let all: Vec<_> = self.keys.iter().filter(|(id, _)| id.0 == kind).collect();
             let replaced_at = all.windows(2).map(|pair| (pair[0].0, pair[1].1.made_at));
             let gone: Vec<_> = replaced_at
-                .filter(|(_, at)| now.saturating_sub(*at) > OLD_PREKEY_LIFETIME)
+                .filter(|(_, at)| now.since(*at) > OLD_PREKEY_LIFETIME)
                 .map(|(id, _)| id)
                 .collect();
             for id in gone {

@@ -10,6 +10,7 @@ use crate::account::Account;
 use crate::account::counters::Counters;
 use crate::api::error::AlertCode;
 use crate::limits::{PREKEY_ID_JUMP, REPAIR_COST};
+use crate::numbers::Millis;
 use crate::prekeys::{Kind, PrekeyId, Prekeys};
 use crate::storage::room::Room;
 use crate::storage::tracked::Kept;
@@ -29,7 +30,7 @@ pub(crate) struct Publishing {
     /// The request under way, and how many one-time keys it has.
     pending: Option<(u32, [usize; 2])>,
     /// Nothing may be uploaded before.
-    due: Option<u64>,
+    due: Option<Millis>,
     /// The user knows that the relay does not keep this device's keys.
     told: bool,
 }
@@ -58,12 +59,12 @@ impl Publishing {
 }
 
 impl Room for Publishing {
-    fn due(&self, is_online: bool) -> Option<u64> {
+    fn due(&self, is_online: bool) -> Option<Millis> {
         self.due.filter(|_| is_online)
     }
 
     fn clock_went_back(&mut self, by: u64) {
-        self.due = self.due.map(|due| due.saturating_sub(by));
+        self.due = self.due.map(|due| due.earlier_by(by));
     }
 
     fn connection_lost(&mut self) {

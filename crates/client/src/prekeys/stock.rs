@@ -4,13 +4,14 @@
 use pawl_wire::KeyRecord;
 
 use crate::limits::{GONE_PREKEY_LIFETIME, MAX_PRIVATE_ONE_TIME};
+use crate::numbers::Millis;
 use crate::prekeys::{Kind, PrekeyId, Prekeys};
 
 impl Prekeys {
     /// One-time keys that the relay may have, by rising id, with their digests.
     fn live(&self, kind: Kind) -> Vec<(PrekeyId, u64)> {
         let all = self.keys.iter().filter(|(id, _)| id.0 == kind);
-        let live = all.filter(|(_, prekey)| prekey.gone_at == 0);
+        let live = all.filter(|(_, prekey)| prekey.gone_at == Millis::ZERO);
         live.map(|(id, prekey)| (id, prekey.digest)).collect()
     }
 
@@ -22,7 +23,7 @@ impl Prekeys {
         kind: Kind,
         count: usize,
         digest: u64,
-        now: u64,
+        now: Millis,
     ) -> Option<usize> {
         let live = self.live(kind);
         let most = live.len().checked_sub(count)?;
@@ -33,7 +34,7 @@ impl Prekeys {
         let begin = (0..=most).rev().find(is_run)?;
         for (id, _) in &live[..begin] {
             if let Some(prekey) = self.keys.edit(*id) {
-                prekey.gone_at = now.max(1);
+                prekey.gone_at = now.max(Millis(1));
             }
         }
         Some(most - begin)
@@ -59,8 +60,8 @@ impl Prekeys {
     pub(crate) fn drop_surplus(&mut self, kind: Kind) {
         let of_kind = || self.keys.iter().filter(|(id, _)| id.0 == kind);
         let surplus = of_kind().count().saturating_sub(MAX_PRIVATE_ONE_TIME);
-        let gone = of_kind().filter(|(_, prekey)| prekey.gone_at > 0);
-        let live = of_kind().filter(|(_, prekey)| prekey.gone_at == 0);
+        let gone = of_kind().filter(|(_, prekey)| prekey.gone_at > Millis::ZERO);
+        let live = of_kind().filter(|(_, prekey)| prekey.gone_at == Millis::ZERO);
         let dropped = gone.chain(live).take(surplus);
         let dropped: Vec<_> = dropped.map(|(id, _)| id).collect();
         for id in dropped {
@@ -69,9 +70,9 @@ impl Prekeys {
     }
 
     /// Erases what the relay gave out so long ago that no message can name it any more.
-    pub(crate) fn drop_gone(&mut self, now: u64) {
+    pub(crate) fn drop_gone(&mut self, now: Millis) {
         let is_old =
-            |gone_at: u64| gone_at > 0 && now.saturating_sub(gone_at) > GONE_PREKEY_LIFETIME;
+            |gone_at: Millis| gone_at > Millis::ZERO && now.since(gone_at) > GONE_PREKEY_LIFETIME;
         let old = self.keys.iter().filter(|(_, key)| is_old(key.gone_at));
         let old: Vec<_> = old.map(|(id, _)| id).collect();
         for id in old {

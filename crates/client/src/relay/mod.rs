@@ -15,6 +15,7 @@ use crate::limits::{
     BACKOFF_FIRST, BACKOFF_LAST, CLOSE_TIMEOUT, CONNECT_TIMEOUT, NUDGE_PAUSE, SLOW_RETRY,
     WORK_PATIENCE, WORK_SLICE, backoff,
 };
+use crate::numbers::Millis;
 use crate::storage::room::Room;
 use crate::turn::Turn;
 
@@ -23,22 +24,22 @@ use crate::turn::Turn;
 enum Link {
     /// None, since `since`; `patient` where the network's coming back is no reason to hurry.
     Down {
-        since: u64,
-        retry_at: Option<u64>,
+        since: Millis,
+        retry_at: Option<Millis>,
         patient: bool,
     },
     /// Asked for.
-    Opening { give_up_at: u64 },
+    Opening { give_up_at: Millis },
     /// Open, not greeted.
-    Greeting { give_up_at: u64 },
+    Greeting { give_up_at: Millis },
     /// Greeted. The answer follows at once, or after the work that a relay may ask a registration for.
-    Working { give_up_at: u64 },
+    Working { give_up_at: Millis },
     /// `Auth` or `Register` is sent.
-    Answering { give_up_at: u64 },
+    Answering { give_up_at: Millis },
     /// Authenticated.
     Online(Pulse),
     /// Asked to close.
-    Closing { give_up_at: u64 },
+    Closing { give_up_at: Millis },
 }
 
 /// How far a connection has come, for what its frames may be.
@@ -103,8 +104,8 @@ impl Default for Relay {
     fn default() -> Self {
         Self {
             link: Link::Down {
-                since: 0,
-                retry_at: Some(0),
+                since: Millis::ZERO,
+                retry_at: Some(Millis::ZERO),
                 patient: false,
             },
             failures: 0,
@@ -206,11 +207,11 @@ impl Relay {
     }
 
     /// When something is to be done about the connection.
-    fn next_due(&self) -> Option<u64> {
+    fn next_due(&self) -> Option<Millis> {
         match self.link {
             Link::Down { retry_at, .. } => retry_at,
             // At once, as soon as whatever else there is was done.
-            Link::Working { .. } => Some(0),
+            Link::Working { .. } => Some(Millis::ZERO),
             Link::Opening { give_up_at }
             | Link::Greeting { give_up_at }
             | Link::Answering { give_up_at }
@@ -220,7 +221,7 @@ impl Relay {
     }
 
     /// What is to be done about it now, where anything is.
-    pub(crate) fn due_now(&self, now: u64) -> Option<Due> {
+    pub(crate) fn due_now(&self, now: Millis) -> Option<Due> {
         self.next_due().filter(|due| *due <= now)?;
         Some(match self.link {
             Link::Down { .. } => Due::Open,
@@ -249,7 +250,7 @@ impl Relay {
         };
     }
 
-    pub(crate) fn on_opened(&mut self, now: u64) {
+    pub(crate) fn on_opened(&mut self, now: Millis) {
         if let Link::Opening { .. } = self.link {
             self.link = Link::Greeting {
                 give_up_at: now + CONNECT_TIMEOUT,
@@ -258,7 +259,7 @@ impl Relay {
     }
 
     /// The machine has a network again.
-    pub(crate) fn on_network_up(&mut self, now: u64) {
+    pub(crate) fn on_network_up(&mut self, now: Millis) {
         match &mut self.link {
             Link::Down {
                 retry_at: Some(retry_at),
@@ -276,7 +277,7 @@ impl Relay {
 
     /// A person is there: they wait no longer than a moment. However many keys are pressed, the relay sees an
     /// attempt a second.
-    pub(crate) fn on_nudged(&mut self, now: u64) {
+    pub(crate) fn on_nudged(&mut self, now: Millis) {
         if let Link::Down {
             since,
             retry_at: Some(retry_at),
@@ -298,7 +299,7 @@ impl Relay {
     }
 
     /// The answer to the challenge is worked for from now on.
-    pub(crate) fn begin_work(&mut self, now: u64) {
+    pub(crate) fn begin_work(&mut self, now: Millis) {
         self.tried = 0;
         self.link = Link::Working {
             give_up_at: now + WORK_PATIENCE,
@@ -319,14 +320,14 @@ impl Relay {
     }
 
     /// The challenge is answered.
-    pub(crate) fn on_answered(&mut self, now: u64) {
+    pub(crate) fn on_answered(&mut self, now: Millis) {
         self.link = Link::Answering {
             give_up_at: now + CONNECT_TIMEOUT,
         };
     }
 
     /// The relay has let this device in.
-    pub(crate) fn come_online(&mut self, now: u64) {
+    pub(crate) fn come_online(&mut self, now: Millis) {
         self.failures = 0;
         self.link = Link::Online(Pulse::new(&self.patience, now));
     }
@@ -349,7 +350,7 @@ impl Relay {
     }
 
     /// Tries at once, or as soon as the present socket is closed.
-    pub(crate) fn hurry(&mut self, now: u64) {
+    pub(crate) fn hurry(&mut self, now: Millis) {
         match &mut self.link {
             Link::Down {
                 retry_at, patient, ..
@@ -388,7 +389,7 @@ impl Relay {
 }
 
 impl Room for Relay {
-    fn due(&self, _: bool) -> Option<u64> {
+    fn due(&self, _: bool) -> Option<Millis> {
         self.next_due()
     }
 
@@ -398,14 +399,14 @@ impl Room for Relay {
             Link::Down {
                 since, retry_at, ..
             } => {
-                *since = since.saturating_sub(by);
-                *retry_at = retry_at.map(|time| time.saturating_sub(by));
+                *since = since.earlier_by(by);
+                *retry_at = retry_at.map(|time| time.earlier_by(by));
             }
             Link::Opening { give_up_at }
             | Link::Greeting { give_up_at }
             | Link::Working { give_up_at }
             | Link::Answering { give_up_at }
-            | Link::Closing { give_up_at } => *give_up_at = give_up_at.saturating_sub(by),
+            | Link::Closing { give_up_at } => *give_up_at = give_up_at.earlier_by(by),
             Link::Online(pulse) => pulse.turn_back(by),
         }
     }

@@ -9,19 +9,20 @@ use pawl_wire::ClientFrame;
 
 use super::{Link, Relay};
 use crate::limits::{LONGEST_PATIENCE, SLOWEST_LINE, WATCH_LEASE};
+use crate::numbers::Millis;
 use crate::turn::Turn;
 
 /// An open line. Times are milliseconds since 1970.
 #[derive(Clone, Copy)]
 pub(super) struct Pulse {
-    heard_at: u64,
-    ping_at: u64,
+    heard_at: Millis,
+    ping_at: Millis,
     /// The next ping must be answered in time.
     must_answer: bool,
     /// A ping that must be answered: when it was sent, and by when anything has to come.
-    probe: Option<(u64, u64)>,
+    probe: Option<(Millis, Millis)>,
     /// By when what was asked should have brought anything.
-    answer_by: Option<u64>,
+    answer_by: Option<Millis>,
     /// The machine says that it has no network, which is not always true.
     doubted: bool,
 }
@@ -29,7 +30,7 @@ pub(super) struct Pulse {
 /// What outlives a connection.
 pub(super) struct Patience {
     /// A page is looked at until then, as far as is known.
-    watched_until: u64,
+    watched_until: Millis,
     /// How long an answer to a ping may take.
     pong: u64,
 }
@@ -37,18 +38,18 @@ pub(super) struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            watched_until: 0,
+            watched_until: Millis::ZERO,
             pong: PONG_TIMEOUT_MS,
         }
     }
 }
 
 impl Patience {
-    fn is_watched(&self, now: u64) -> bool {
+    fn is_watched(&self, now: Millis) -> bool {
         now < self.watched_until
     }
 
-    fn interval(&self, now: u64) -> u64 {
+    fn interval(&self, now: Millis) -> u64 {
         match self.is_watched(now) {
             true => WATCHED_PING_MS,
             false => PING_INTERVAL_MS,
@@ -56,7 +57,7 @@ impl Patience {
     }
 
     pub(super) fn turn_back(&mut self, by: u64) {
-        self.watched_until = self.watched_until.saturating_sub(by);
+        self.watched_until = self.watched_until.earlier_by(by);
     }
 
     /// A ping was not answered: the next one may take longer, so that a line that is slow is not taken for
@@ -67,7 +68,7 @@ impl Patience {
 }
 
 impl Pulse {
-    pub(super) fn new(patience: &Patience, now: u64) -> Self {
+    pub(super) fn new(patience: &Patience, now: Millis) -> Self {
         Self {
             heard_at: now,
             ping_at: now + patience.interval(now),
@@ -82,30 +83,30 @@ impl Pulse {
         self.doubted
     }
 
-    pub(super) fn due(&self) -> u64 {
+    pub(super) fn due(&self) -> Millis {
         let times = [
             Some(self.ping_at),
             self.probe.map(|(_, by)| by),
             self.answer_by,
         ];
         let dead_at = self.heard_at + IDLE_TIMEOUT_MS;
-        times.into_iter().flatten().fold(dead_at, u64::min)
+        times.into_iter().flatten().fold(dead_at, Millis::min)
     }
 
     pub(super) fn turn_back(&mut self, by: u64) {
         for time in [&mut self.heard_at, &mut self.ping_at] {
-            *time = time.saturating_sub(by);
+            *time = time.earlier_by(by);
         }
         self.probe = self
             .probe
-            .map(|(sent, end)| (sent.saturating_sub(by), end.saturating_sub(by)));
-        self.answer_by = self.answer_by.map(|time| time.saturating_sub(by));
+            .map(|(sent, end)| (sent.earlier_by(by), end.earlier_by(by)));
+        self.answer_by = self.answer_by.map(|time| time.earlier_by(by));
     }
 
     /// Anything that is heard says that the relay is there.
-    pub(super) fn heard(&mut self, patience: &mut Patience, now: u64) {
+    pub(super) fn heard(&mut self, patience: &mut Patience, now: Millis) {
         if let Some((sent_at, _)) = self.probe.take()
-            && now.saturating_sub(sent_at) <= PONG_TIMEOUT_MS
+            && now.since(sent_at) <= PONG_TIMEOUT_MS
         {
             patience.pong = PONG_TIMEOUT_MS;
         }
@@ -118,7 +119,7 @@ impl Pulse {
     }
 
     /// So many bytes went out that the relay answers. A slow line needs time for many of them.
-    fn asked(&mut self, bytes: u64, now: u64) {
+    fn asked(&mut self, bytes: u64, now: Millis) {
         if self.probe.is_none() {
             let time = bytes / SLOWEST_LINE;
             let by = self.answer_by.unwrap_or(now + ANSWER_WAIT_MS);
@@ -127,18 +128,18 @@ impl Pulse {
     }
 
     /// Finds out now whether the relay is there.
-    pub(super) fn probe(&mut self, now: u64) {
+    pub(super) fn probe(&mut self, now: Millis) {
         self.ping_at = now;
         self.must_answer = true;
     }
 
     /// Whether the line counts as dead.
-    pub(super) fn is_dead(&self, now: u64) -> bool {
+    pub(super) fn is_dead(&self, now: Millis) -> bool {
         now >= self.heard_at + IDLE_TIMEOUT_MS || self.probe.is_some_and(|(_, by)| now >= by)
     }
 
     /// A ping goes out.
-    fn pinged(&mut self, patience: &Patience, now: u64) {
+    fn pinged(&mut self, patience: &Patience, now: Millis) {
         let is_late = self.answer_by.is_some_and(|by| by <= now);
         if is_late {
             self.answer_by = None;
@@ -169,7 +170,7 @@ impl Relay {
     }
 
     /// A frame came.
-    pub(crate) fn on_heard(&mut self, now: u64) {
+    pub(crate) fn on_heard(&mut self, now: Millis) {
         if let Link::Online(pulse) = &mut self.link {
             pulse.heard(&mut self.patience, now);
         }
@@ -185,7 +186,7 @@ impl Relay {
     }
 
     /// The machine says that it has no network. Often that is true, and then no answer comes.
-    pub(crate) fn on_network_down(&mut self, now: u64) {
+    pub(crate) fn on_network_down(&mut self, now: Millis) {
         if let Link::Online(pulse) = &mut self.link {
             pulse.doubted = true;
             pulse.probe(now);
@@ -193,7 +194,7 @@ impl Relay {
     }
 
     /// Somebody looks at a page, and is to see soon what is true.
-    pub(crate) fn on_watched(&mut self, now: u64) {
+    pub(crate) fn on_watched(&mut self, now: Millis) {
         let was_watched = self.patience.is_watched(now);
         self.patience.watched_until = now + WATCH_LEASE;
         if let (Link::Online(pulse), false) = (&mut self.link, was_watched) {

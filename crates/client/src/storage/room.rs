@@ -2,6 +2,7 @@
 //! `engine/mod.rs`: how it is loaded and written, when it has something to do, and what a connection's end
 //! or a clock that is put back means to it. What several of them do together is no part of this.
 
+use crate::numbers::Millis;
 use crate::storage::records::RecordError;
 use crate::storage::store::{Change, Key, Table};
 
@@ -30,7 +31,7 @@ pub(crate) trait Room {
     fn flush(&mut self, _changes: &mut Vec<Change>) {}
 
     /// When something is to be done without anything happening outside.
-    fn due(&self, _is_online: bool) -> Option<u64> {
+    fn due(&self, _is_online: bool) -> Option<Millis> {
         None
     }
 
@@ -46,5 +47,5 @@ pub(crate) trait Room {
     }
 
     /// Erases what no key can open any more. `now` is a time that the clock has said for hours.
-    fn drop_expired(&mut self, _now: u64) {}
+    fn drop_expired(&mut self, _now: Millis) {}
 }

@@ -10,13 +10,14 @@ use crate::conversations::lines::Line;
 use crate::directory::contacts::Contacts;
 use crate::engine::flows::status::Statuses;
 use crate::ids::ConversationId;
+use crate::numbers::Millis;
 use crate::outbox::{Entry, Outbox, Part};
 use crate::storage::tracked::Kept;
 use crate::turn::Turn;
 
 /// Writes own texts.
 pub(crate) struct Composing<'e> {
-    pub(crate) began_at: u64,
+    pub(crate) began_at: Millis,
     pub(crate) counters: &'e mut Kept<Counters>,
     pub(crate) contacts: &'e Contacts,
     pub(crate) conversations: &'e mut Conversations,
@@ -52,7 +53,7 @@ impl Composing<'_> {
             .edit(id)
             .ok_or(CommandError::UnknownConversation)?;
         // Never a number twice, not even where this store is an old copy of itself.
-        let number = conversation.next_number.max(self.began_at);
+        let number = conversation.next_number.max(self.began_at.0);
         let is_first = conversation.next_number == 1;
         // Where nothing is known of texts before, nothing is said of them.
         let after = match conversation.next_number {

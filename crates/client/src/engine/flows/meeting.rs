@@ -38,7 +38,7 @@ impl Meeting<'_> {
         // the time.
         let is_known =
             !self.outbox.texts_of(id).is_empty() || !self.channels.of_account(&account).is_empty();
-        let first = if is_known { turn.now } else { 1 };
+        let first = if is_known { turn.now.0 } else { 1 };
         let mut conversation = Conversation::new(contact, username.clone(), account, first);
         conversation.active_at = turn.now;
         conversation.list_version = record.version();

@@ -14,6 +14,7 @@ use crate::directory::lookups::Lookups;
 use crate::engine::flows::receipts::{WritingReceipts, may_send_signal};
 use crate::engine::flows::resending::Resending;
 use crate::limits::{MAX_TROUBLED_PER_STEP, MEND_ROUNDS, MEND_STEP, SILENCE_TRIES};
+use crate::numbers::Millis;
 use crate::outbox::Outbox;
 use crate::storage::tracked::Kept;
 use crate::turn::Turn;
@@ -142,7 +143,7 @@ impl Mending<'_> {
 
     /// When the trouble with this device is to be looked at again; nothing where there is none. Notices
     /// and texts to send again that are due are dealt with.
-    fn next_trouble(&mut self, device: DeviceAddress, turn: &mut Turn<'_>) -> Option<u64> {
+    fn next_trouble(&mut self, device: DeviceAddress, turn: &mut Turn<'_>) -> Option<Millis> {
         let (_, conversation) = self.contacts.other_end(device)?;
         let is_broken = self.repairs.is_broken(device);
         let online_at = self.repairs.online_at();
@@ -160,7 +161,7 @@ impl Mending<'_> {
         }
         let due = [repair.due(is_broken), repair.notice_due(online_at), resend];
         // What is due and could not be done now waits for what lets it be done.
-        let later = |due: &u64| *due > turn.now;
+        let later = |due: &Millis| *due > turn.now;
         let due = due.into_iter().flatten().filter(later).min();
         Some(due.unwrap_or(NEVER))
     }

@@ -186,7 +186,7 @@ impl Opening<'_> {
             return Outcome::Done;
         };
         let sender = Sender::of(&slot.session);
-        match slot.session.open(envelope, turn.now) {
+        match slot.session.open(envelope, turn.now.0) {
             Ok(plaintext) => {
                 slot.used_at = turn.now;
                 let opened = Opened::read(&plaintext);
@@ -255,7 +255,7 @@ impl Opening<'_> {
             kem_prekey: &named.kem,
             one_time_prekey: named.one_time.as_ref(),
         };
-        let Ok((session, plaintext)) = Session::accept(&own.device, &prekeys, initial, turn.now)
+        let Ok((session, plaintext)) = Session::accept(&own.device, &prekeys, initial, turn.now.0)
         else {
             return self.unopened(known, initial.tag(), NoticeCause::Unreadable, turn);
         };

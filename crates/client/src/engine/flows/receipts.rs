@@ -13,6 +13,7 @@ use crate::directory::contacts::Contacts;
 use crate::engine::flows::status::Statuses;
 use crate::ids::ConversationId;
 use crate::limits::{ANSWER_INTERVAL, KEPT_RUNS, MAX_RECEIPTS_PER_STEP};
+use crate::numbers::Millis;
 use crate::outbox::{Entry, Outbox, Part};
 use crate::storage::ranges::RangeSet;
 use crate::storage::tracked::Kept;
@@ -64,7 +65,12 @@ impl WritingReceipts<'_> {
 
     /// Puts a receipt into the outbox, which asks for one where the answer may ask so often in turn, or
     /// where one is to be asked for anyway.
-    pub(crate) fn enqueue_receipt(&mut self, device: DeviceAddress, rounds: Option<u32>, now: u64) {
+    pub(crate) fn enqueue_receipt(
+        &mut self,
+        device: DeviceAddress,
+        rounds: Option<u32>,
+        now: Millis,
+    ) {
         let Some((_, id)) = self.contacts.other_end(device) else {
             return;
         };
@@ -104,7 +110,7 @@ impl WritingReceipts<'_> {
         device: DeviceAddress,
         conversation: ConversationId,
         receipt: Receipt,
-        now: u64,
+        now: Millis,
     ) {
         let parts = vec![Part::wanted(device, false)];
         let entry = Entry::new(0, now, Content::Receipt(receipt), parts);
@@ -201,7 +207,7 @@ impl TakingReceipts<'_> {
         id: ConversationId,
         device: DeviceAddress,
         delivered: RangeSet,
-        now: u64,
+        now: Millis,
     ) -> RangeSet {
         let (Some(conversation), Some(channel)) =
             (self.conversations.get(id), self.channels.edit(device))

@@ -20,6 +20,7 @@ use crate::engine::flows::receipts::may_send_signal;
 use crate::engine::flows::status::Statuses;
 use crate::ids::ConversationId;
 use crate::limits::{ASKED_BACK_LIFETIME, RESEND_BATCH};
+use crate::numbers::Millis;
 use crate::outbox::{Entry, Outbox, Part, PartState};
 use crate::storage::records::Record;
 use crate::storage::tracked::Kept;
@@ -55,7 +56,7 @@ impl Resending<'_> {
         device: DeviceAddress,
         id: ConversationId,
         turn: &mut Turn<'_>,
-    ) -> Option<u64> {
+    ) -> Option<Millis> {
         let channel = self.channels.get(device)?;
         if channel.repair.is_asking() || !may_send_signal(self.contacts, self.outbox, device) {
             return None;
@@ -306,7 +307,7 @@ impl Resending<'_> {
         device: DeviceAddress,
         id: ConversationId,
         number: u64,
-        at: u64,
+        at: Millis,
         turn: &mut Turn<'_>,
     ) -> bool {
         let Some(channel) = self.channels.edit(device) else {
@@ -315,7 +316,7 @@ impl Resending<'_> {
         let stream = channel.stream_mut(id);
         let had_arrived = stream.delivered.contains(number);
         // Whoever has the other's keys now could ask for it, too: what is long over stays over.
-        if had_arrived && turn.now.saturating_sub(at) > ASKED_BACK_LIFETIME {
+        if had_arrived && turn.now.since(at) > ASKED_BACK_LIFETIME {
             stream.give_up_delivered(number);
             return false;
         }
@@ -331,7 +332,7 @@ impl Resending<'_> {
         &mut self,
         device: DeviceAddress,
         conversation: ConversationId,
-        (position, at): (u64, u64),
+        (position, at): (u64, Millis),
         text: Text,
     ) {
         let number = text.number;

@@ -11,6 +11,7 @@ use crate::channel::sessions::Sessions;
 use crate::directory::contacts::Contacts;
 use crate::directory::lookups::Lookups;
 use crate::limits::UNANSWERED_SESSION_LIFETIME;
+use crate::numbers::Millis;
 use crate::outbox::{EntryId, Outbox, PartState};
 use crate::turn::Turn;
 
@@ -139,13 +140,13 @@ impl Sending<'_> {
     }
 
     /// Stops writing on a session that has not been answered for so long that its prekeys may be gone.
-    fn retire_unanswered(&mut self, device: DeviceAddress, now: u64) {
+    fn retire_unanswered(&mut self, device: DeviceAddress, now: Millis) {
         let head = self.channels.get(device).and_then(|channel| channel.head);
         let is_stale = head
             .and_then(|tag| self.sessions.get(tag))
             .is_none_or(|slot| {
                 slot.session.awaits_reply()
-                    && now.saturating_sub(slot.begun_at) > UNANSWERED_SESSION_LIFETIME
+                    && now.since(slot.begun_at) > UNANSWERED_SESSION_LIFETIME
             });
         if head.is_some()
             && is_stale
