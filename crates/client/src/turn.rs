@@ -10,7 +10,7 @@ use crate::api::error::{AlertCode, CommandError};
 use crate::api::event::{Event, MessageStatus, MessageView};
 use crate::api::step::SocketRequest;
 use crate::ids::ConversationId;
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Position};
 use crate::storage::sorted::{SortedMap, SortedSet};
 use crate::storage::store::{Change, Key};
 
@@ -30,8 +30,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) alerts: Vec<AlertCode>,
     /// Conversations whose summary is to be shown.
     pub(crate) shown: SortedSet<ConversationId>,
-    pub(crate) lines: SortedMap<ConversationId, SortedMap<u64, MessageView>>,
-    pub(crate) statuses: SortedMap<ConversationId, SortedMap<u64, MessageStatus>>,
+    pub(crate) lines: SortedMap<ConversationId, SortedMap<Position, MessageView>>,
+    pub(crate) statuses: SortedMap<ConversationId, SortedMap<Position, MessageStatus>>,
     pub(crate) done: Vec<(CommandId, Option<CommandError>)>,
 }
 
@@ -86,14 +86,14 @@ impl<'a> Turn<'a> {
     pub(crate) fn show_line(&mut self, conversation: ConversationId, line: MessageView) {
         self.lines
             .get_or_default(conversation)
-            .insert(line.position, line);
+            .insert(Position(line.position), line);
     }
 
     /// The new status of an own message.
     pub(crate) fn show_status(
         &mut self,
         conversation: ConversationId,
-        position: u64,
+        position: Position,
         status: MessageStatus,
     ) {
         let line = self
@@ -119,7 +119,9 @@ impl<'a> Turn<'a> {
         let statuses = std::mem::take(&mut self.statuses).into_iter();
         let statuses = statuses.map(|(conversation, changes)| Event::StatusChanged {
             conversation,
-            changes: changes.into_iter().collect(),
+            changes: (changes.into_iter())
+                .map(|(position, status)| (position.0, status))
+                .collect(),
         });
         lines.chain(statuses)
     }

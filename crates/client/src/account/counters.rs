@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::ids::ContactId;
 use crate::limits::{UPLOAD_BURST, UPLOAD_INTERVAL};
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Order};
 use crate::storage::records::{self, Record, RecordError};
 
 const UPLOAD_WINDOW: u64 = UPLOAD_BURST * UPLOAD_INTERVAL;
@@ -58,9 +58,9 @@ impl Counters {
         ContactId(self.contacts)
     }
 
-    pub(crate) fn next_outbox(&mut self) -> u64 {
+    pub(crate) fn next_outbox(&mut self) -> Order {
         self.outbox += 1;
-        self.outbox
+        Order(self.outbox)
     }
 
     pub(crate) fn next_publish(&mut self) -> u32 {

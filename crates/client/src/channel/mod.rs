@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use self::repair::Repair;
 use crate::ids::ConversationId;
 use crate::limits::MAX_KNOWN_TAGS;
+use crate::numbers::Number;
 use crate::storage::ranges::RangeSet;
 use crate::storage::records::{self, Record, RecordError, tags_from_bytes, tags_to_bytes};
 use crate::storage::room::Room;
@@ -54,7 +55,7 @@ pub(crate) struct Stream {
     /// Own texts that are not sent to it again: tried too often, or long over.
     pub(crate) given_up: RangeSet,
     /// The first own text that it is owed.
-    pub(crate) owed_from: u64,
+    pub(crate) owed_from: Number,
 }
 
 impl Stream {
@@ -67,14 +68,14 @@ impl Stream {
 
     /// Own texts that it said to have, or that it must have seen go by; `processed`: the last one that
     /// came before its last answer.
-    pub(crate) fn due(&self, processed: u64) -> RangeSet {
+    pub(crate) fn due(&self, processed: Number) -> RangeSet {
         let mut due = self.delivered.clone();
         due.insert_range(self.owed_from, self.known.last().max(processed));
         due
     }
 
     /// What had arrived up to this own text is not sent again, whatever the other has lost.
-    pub(crate) fn give_up_delivered(&mut self, number: u64) {
+    pub(crate) fn give_up_delivered(&mut self, number: Number) {
         for (first, last) in self.delivered.iter().filter(|(first, _)| *first <= number) {
             self.given_up.insert_range(first, last.min(number));
         }
@@ -173,7 +174,7 @@ impl Channel {
         let stream = self.stream_mut(conversation);
         *stream = Stream {
             received: std::mem::take(&mut stream.received),
-            owed_from: 1,
+            owed_from: Number::FIRST,
             ..Stream::default()
         };
         self.receipt_due = !self.stream_mut(conversation).received.is_empty();
@@ -201,7 +202,7 @@ impl Record for Channel {
                     delivered: stream.delivered.to_fields(),
                     known: stream.known.to_fields(),
                     given_up: stream.given_up.to_fields(),
-                    owed_from: stream.owed_from,
+                    owed_from: stream.owed_from.0,
                     received_unknown: stream.received_unknown,
                 })
                 .collect(),
@@ -219,7 +220,7 @@ impl Record for Channel {
                 delivered: RangeSet::from_fields(&record.delivered)?,
                 known: RangeSet::from_fields(&record.known)?,
                 given_up: RangeSet::from_fields(&record.given_up)?,
-                owed_from: record.owed_from,
+                owed_from: Number(record.owed_from),
             };
             Ok((conversation, stream))
         };
@@ -282,7 +283,7 @@ impl Channels {
         &mut self,
         device: DeviceAddress,
         conversation: ConversationId,
-        first: u64,
+        first: Number,
     ) {
         if self.stream(device, conversation).is_some() {
             return;

@@ -10,7 +10,7 @@ use crate::limits::{
     ANSWER_INTERVAL, ANSWERS_AT_ONCE, HOLE_PATIENCE, MAX_UNREADABLE_TAGS, MEND_FIRST, MEND_FORGET,
     MEND_LAST, NOTICE_AFTER, NOTICE_PATIENCE, SILENCE, backoff,
 };
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Number, Position};
 use crate::storage::records::{RecordError, tags_from_bytes, tags_to_bytes};
 
 /// Where the repair of a channel stands, as docs/PROTOCOL.md, "Mending", draws it.
@@ -44,7 +44,7 @@ struct Question {
     /// Unlike that of every other question.
     number: u64,
     /// The newest own text when it was asked.
-    newest: u64,
+    newest: Number,
     /// It lets the answer ask in turn: then both know what came until the answer.
     asks_back: bool,
 }
@@ -69,7 +69,7 @@ pub(crate) struct Repair {
     /// What the other asked last; 0 for nothing.
     echo: u64,
     /// Everything up to this own text was there for the device to read before its last answer.
-    processed: u64,
+    processed: Number,
     /// Since when there are own texts that the relay has and the device is not known to have, or when
     /// it was last heard of since.
     unacked_since: Option<Millis>,
@@ -110,12 +110,12 @@ impl Repair {
             incident.map_or(0, |it| it.since.0),
             u64::from(incident.is_some_and(|it| it.is_told)),
             u64::from(question.is_some()),
-            question.map_or(0, |it| it.newest),
+            question.map_or(0, |it| it.newest.0),
             u64::from(question.is_some_and(|it| it.asks_back)),
             self.asked,
             u64::from(self.ask_next),
             self.echo,
-            self.processed,
+            self.processed.0,
             self.unacked_since.map_or(0, |since| since.0),
             self.hole_since.map_or(0, |since| since.0),
         ];
@@ -165,13 +165,13 @@ impl Repair {
             unreadable: tags_from_bytes(unreadable, MAX_UNREADABLE_TAGS)?,
             question: (is_asking > 0).then_some(Question {
                 number: asked,
-                newest,
+                newest: Number(newest),
                 asks_back: asks_back > 0,
             }),
             asked,
             ask_next: ask_next > 0,
             echo,
-            processed,
+            processed: Number(processed),
             unacked_since: time(unacked_since),
             hole_since: time(hole_since),
             resent: Resent::from_fields(resent)?,
@@ -283,7 +283,7 @@ impl Repair {
     }
 
     /// Something is asked: it is asked again, but not at once. Gives the question's number.
-    pub(crate) fn ask(&mut self, newest: u64, asks_back: bool, now: Millis) -> u64 {
+    pub(crate) fn ask(&mut self, newest: Number, asks_back: bool, now: Millis) -> u64 {
         self.asked = now.0.max(self.asked + 1);
         self.question = Some(Question {
             number: self.asked,
@@ -326,7 +326,7 @@ impl Repair {
     }
 
     /// Everything up to this own text was there for the device to read before its last answer.
-    pub(crate) const fn processed(&self) -> u64 {
+    pub(crate) const fn processed(&self) -> Number {
         self.processed
     }
 
@@ -357,7 +357,7 @@ impl Repair {
     }
 
     /// The user wants an own text to be sent again that was given up: at once.
-    pub(crate) fn retry(&mut self, number: u64) {
+    pub(crate) fn retry(&mut self, number: Number) {
         self.processed = self.processed.max(number);
         self.hole_since = Some(Millis(1));
     }
@@ -369,7 +369,7 @@ impl Repair {
     }
 
     /// When these texts may go out again.
-    pub(crate) fn resend_at(&self, holes: &[(u64, u64)]) -> Millis {
+    pub(crate) fn resend_at(&self, holes: &[(Number, Position)]) -> Millis {
         let first = self.hole_since.unwrap_or_default() + HOLE_PATIENCE;
         self.resent.next_at(holes, first)
     }
@@ -410,7 +410,7 @@ mod tests {
     fn what_came_between_a_question_and_an_answer_that_does_not_ask_is_asked_about() {
         for asks_back in [true, false] {
             let mut repair = Repair::default();
-            let asked = repair.ask(7, asks_back, Millis(1_000));
+            let asked = repair.ask(Number(7), asks_back, Millis(1_000));
             repair.suspect(tag(1), CAUSE, Millis(2_000));
             repair.hear_echo(asked - 1);
             assert_eq!(
@@ -419,7 +419,7 @@ mod tests {
                 "that is the answer to another"
             );
             repair.hear_echo(asked);
-            assert_eq!(repair.processed(), 7);
+            assert_eq!(repair.processed(), Number(7));
             // After an answer that asks in turn, this side's own answer says what it lacks.
             let expected = match asks_back {
                 true => State::Knowing(Millis(1)),
@@ -443,7 +443,7 @@ mod tests {
         assert_eq!(repair.state(), State::Suspicious);
         assert!(!repair.is_news(tag(1)) && repair.is_news(tag(2)));
         repair.count_mending(None);
-        let asked = repair.ask(3, true, day(1));
+        let asked = repair.ask(Number(3), true, day(1));
         assert_eq!(repair.state(), State::Asking);
         assert_eq!(repair.notice_due(Millis::ZERO), Some(day(2)));
         assert_eq!(
@@ -469,13 +469,13 @@ mod tests {
         repair.suspect(tag(1), CAUSE, Millis(11));
         repair.suspect(tag(2), CAUSE, Millis(12));
         repair.tell();
-        repair.ask(13, true, Millis(14));
+        repair.ask(Number(13), true, Millis(14));
         repair.hear_question(15, 1);
         repair.wait_for_receipt(Millis(16));
         repair.note_hole(Some(Millis(17)));
-        repair.resent.count(18);
-        repair.resent.count(18);
-        repair.resent.count(19);
+        repair.resent.count(Number(18));
+        repair.resent.count(Number(18));
+        repair.resent.count(Number(19));
         repair.ask_about_resent(Millis(20));
         assert_eq!(repair.resent.left(day(2)), 1_000);
         assert_eq!(again(&repair), repair);
@@ -490,7 +490,7 @@ mod tests {
     fn a_clock_that_was_ahead_makes_nobody_wait_for_it() {
         let mut repair = Repair::default();
         repair.suspect(tag(1), CAUSE, day(91));
-        repair.ask(1, true, day(90));
+        repair.ask(Number(1), true, day(90));
         repair.wait_for_receipt(day(92));
         repair.note_hole(Some(day(93)));
         repair.resent.left(day(93));
@@ -502,7 +502,7 @@ mod tests {
                 .notice_due(Millis::ZERO)
                 .is_some_and(|due| due <= day(3))
         );
-        assert!(repair.resend_at(&[(1, 1)]) < day(3));
+        assert!(repair.resend_at(&[(Number(1), Position(1))]) < day(3));
         repair.tell();
         repair.forget(day(3));
         assert_eq!(repair.state(), State::Told);

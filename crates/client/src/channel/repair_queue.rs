@@ -10,7 +10,7 @@ use crate::channel::sessions::Sessions;
 use crate::directory::contacts::Contact;
 use crate::ids::ConversationId;
 use crate::limits::{MAX_MENDED_AT_ONCE, MEND_STEP};
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Number, Position};
 use crate::outbox::Outbox;
 use crate::storage::room::Room;
 use crate::storage::sorted::{SortedMap, SortedSet};
@@ -22,7 +22,7 @@ pub(crate) const NEVER: Millis = Millis(u64::MAX);
 pub(crate) struct Reading {
     pub(crate) device: DeviceAddress,
     pub(crate) conversation: ConversationId,
-    pub(crate) wanted: Vec<(u64, u64)>,
+    pub(crate) wanted: Vec<(Number, Position)>,
 }
 
 /// Who has trouble.

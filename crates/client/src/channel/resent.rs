@@ -4,14 +4,14 @@
 use crate::limits::{
     DAY, MAX_RESENT, MEND_FIRST, MEND_LAST, RESEND_TRIES, RESENDS_PER_DAY, backoff,
 };
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Number, Position};
 use crate::storage::records::RecordError;
 
 /// See the fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Resent {
     /// Number and count of each text that was sent again and is not known to have arrived.
-    texts: Vec<(u64, u64)>,
+    texts: Vec<(Number, u64)>,
     /// When the last of them were.
     pub(super) at: Millis,
     /// How many since `day_at`.
@@ -22,7 +22,7 @@ pub(crate) struct Resent {
 impl Resent {
     pub(super) fn to_fields(&self) -> Vec<u64> {
         let texts = self.texts.iter();
-        let texts = texts.flat_map(|(number, tries)| [*number, *tries]);
+        let texts = texts.flat_map(|(number, tries)| [number.0, *tries]);
         [self.at.0, self.day_at.0, self.today]
             .into_iter()
             .chain(texts)
@@ -37,7 +37,9 @@ impl Resent {
         if !odd.is_empty() || texts.len() > MAX_RESENT {
             return Err(RecordError::Damaged);
         }
-        let texts = texts.iter().map(|[number, tries]| (*number, *tries));
+        let texts = texts
+            .iter()
+            .map(|[number, tries]| (Number(*number), *tries));
         Ok(Self {
             texts: texts.collect(),
             at: Millis(*at),
@@ -52,19 +54,19 @@ impl Resent {
         self.day_at = now.min(self.day_at);
     }
 
-    fn tries_of(&self, number: u64) -> u64 {
+    fn tries_of(&self, number: Number) -> u64 {
         let mut texts = self.texts.iter();
         let found = texts.find(|(resent, _)| *resent == number);
         found.map_or(0, |(_, tries)| *tries)
     }
 
     /// Whether a text was sent again too often.
-    pub(crate) fn is_hopeless(&self, number: u64) -> bool {
+    pub(crate) fn is_hopeless(&self, number: Number) -> bool {
         self.tries_of(number) >= RESEND_TRIES
     }
 
     /// A text is sent again.
-    pub(crate) fn count(&mut self, number: u64) {
+    pub(crate) fn count(&mut self, number: Number) {
         let tries = self.tries_of(number) + 1;
         self.keep(|resent| resent != number);
         self.texts.push((number, tries));
@@ -74,13 +76,13 @@ impl Resent {
     }
 
     /// Forgets about texts that arrived, or never will.
-    pub(crate) fn keep(&mut self, keep: impl Fn(u64) -> bool) {
+    pub(crate) fn keep(&mut self, keep: impl Fn(Number) -> bool) {
         self.texts.retain(|(number, _)| keep(*number));
     }
 
     /// When these texts may go out again: with each try later, and so many a day. `first`: when those may
     /// that were not tried yet.
-    pub(super) fn next_at(&self, texts: &[(u64, u64)], first: Millis) -> Millis {
+    pub(super) fn next_at(&self, texts: &[(Number, Position)], first: Millis) -> Millis {
         let tries = texts.iter().map(|(number, _)| self.tries_of(*number));
         let waits = u32::try_from(tries.max().unwrap_or(0)).unwrap_or(u32::MAX);
         let paced = match waits.checked_sub(1) {
@@ -111,9 +113,12 @@ mod tests {
     fn tries_are_counted_for_the_texts_tried_last() {
         let mut resent = Resent::default();
         for number in (1..=500).chain([500, 500]) {
-            resent.count(number);
+            resent.count(Number(number));
         }
         assert_eq!(resent.texts.len(), MAX_RESENT);
-        assert_eq!((resent.tries_of(1), resent.tries_of(500)), (0, 3));
+        assert_eq!(
+            (resent.tries_of(Number(1)), resent.tries_of(Number(500))),
+            (0, 3)
+        );
     }
 }

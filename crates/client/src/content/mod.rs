@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::MAX_TEXT;
 use crate::limits::{MAX_RECEIPT_RANGES, MAX_UNREADABLE_TAGS, MEND_ROUNDS};
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Number};
 use crate::storage::ranges::RangeSet;
 use crate::storage::records::{tags_from_bytes, tags_to_bytes};
 
@@ -83,9 +83,9 @@ pub(crate) enum Content {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text {
     /// Rises with the sender's texts in this conversation, from 1; never used twice.
-    pub(crate) number: u64,
+    pub(crate) number: Number,
     /// The sender's text before this one; numbers between the two do not exist.
-    pub(crate) after: u64,
+    pub(crate) after: Number,
     /// Random, for edits, reactions and quotes.
     pub(crate) id: [u8; 16],
     /// 1 to [`MAX_TEXT`] bytes.
@@ -141,11 +141,11 @@ impl Content {
             Self::Text(text) => {
                 message.kind = TEXT;
                 message.text = Some(proto::Text {
-                    number: text.number,
+                    number: text.number.0,
                     id: text.id.to_vec(),
                     text: text.text.clone(),
                     sent_at: text.sent_at.0,
-                    after: text.after,
+                    after: text.after.0,
                 });
             }
             Self::Receipt(receipt) => {
@@ -199,8 +199,8 @@ impl Text {
             return Err(ContentError::Malformed);
         }
         Ok(Self {
-            number: text.number,
-            after: text.after,
+            number: Number(text.number),
+            after: Number(text.after),
             id,
             text: text.text,
             sent_at: Millis(text.sent_at),
@@ -221,8 +221,8 @@ mod tests {
 
     fn text(number: u64, text: &str) -> Content {
         Content::Text(Text {
-            number,
-            after: number.saturating_sub(1),
+            number: Number(number),
+            after: Number(number).previous(),
             id: [7; 16],
             text: text.into(),
             sent_at: Millis(5),
@@ -232,8 +232,8 @@ mod tests {
     #[test]
     fn each_kind_comes_back() {
         let mut receipt = Receipt::default();
-        receipt.delivered.insert_range(1, 9);
-        receipt.read.insert(3);
+        receipt.delivered.insert_range(Number(1), Number(9));
+        receipt.read.insert(Number(3));
         (receipt.ask, receipt.rounds, receipt.echo) = (5, MEND_ROUNDS, 6);
         receipt.unreadable = vec![SessionTag::from_bytes([8; 16])];
         for content in [text(1, "hi"), Content::Receipt(receipt)] {
@@ -268,7 +268,10 @@ mod tests {
         let (_, content) = Content::decode(&newer.encode_to_vec());
         assert_eq!(content, Err(ContentError::Newer));
         let backwards = match text(4, "hi") {
-            Content::Text(text) => Content::Text(Text { after: 4, ..text }),
+            Content::Text(text) => Content::Text(Text {
+                after: Number(4),
+                ..text
+            }),
             other => other,
         };
         let many_tags = Content::Receipt(Receipt {

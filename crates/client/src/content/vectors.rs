@@ -41,11 +41,11 @@ fn every_content_of_the_vectors_says_what_is_stated_and_is_encoded_so_again() {
                 .map(|_| bytes(&case["introduction"]))
         );
         if let Content::Text(text) = &content {
-            assert_eq!(text.number.to_string(), case["number"]);
+            assert_eq!(text.number.0.to_string(), case["number"]);
             assert_eq!(text.id[..], bytes(&case["id"]));
             assert_eq!(text.text, case["text"]);
             assert_eq!(text.sent_at.0, case["sent_at"]);
-            assert_eq!(text.after, case["after"].as_u64().unwrap_or(0));
+            assert_eq!(text.after.0, case["after"].as_u64().unwrap_or(0));
         }
         if let Content::Receipt(receipt) = &content {
             assert_eq!(receipt.delivered.to_fields(), ranges(&case["delivered"]));

@@ -11,6 +11,7 @@ use crate::api::event::MessageView;
 use crate::conversations::lines::Line;
 use crate::ids::ConversationId;
 use crate::limits::{ASIDE_OVERHEAD, MAX_ASIDE_ACCOUNT_BYTES, MAX_ASIDE_BYTES, MAX_ASIDE_TEXTS};
+use crate::numbers::{Number, Order, Position};
 use crate::storage::records::{self, Record, RecordError};
 use crate::storage::room::Room;
 use crate::storage::sorted::SortedSet;
@@ -21,19 +22,23 @@ use crate::storage::tracked::{RecordKey, Tracked};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct AsideId {
     pub(crate) conversation: ConversationId,
-    order: u64,
+    order: Order,
 }
 
 impl RecordKey for AsideId {
     fn to_key(self) -> Key {
-        Key([&self.conversation.as_bytes()[..], &self.order.to_be_bytes()].concat())
+        Key([
+            &self.conversation.as_bytes()[..],
+            &self.order.0.to_be_bytes(),
+        ]
+        .concat())
     }
 
     fn from_key(key: &Key) -> Option<Self> {
         let (conversation, order) = key.0.split_first_chunk()?;
         Some(Self {
             conversation: ConversationId::from_bytes(*conversation),
-            order: u64::from_be_bytes(order.try_into().ok()?),
+            order: Order(u64::from_be_bytes(order.try_into().ok()?)),
         })
     }
 }
@@ -42,7 +47,7 @@ impl RecordKey for AsideId {
 pub(crate) struct Waiting {
     pub(crate) sender: DeviceAddress,
     /// The sender's number of the text; 0 for what is not a text.
-    pub(crate) number: u64,
+    pub(crate) number: Number,
     pub(crate) line: Line,
 }
 
@@ -69,7 +74,7 @@ impl Record for Waiting {
         records::write(&WaitingRecord {
             sender: self.sender.account.0.to_vec(),
             device: self.sender.device,
-            number: self.number,
+            number: self.number.0,
             line: self.line.encode().to_vec(),
         })
     }
@@ -81,7 +86,7 @@ impl Record for Waiting {
                 account: AccountId(records::fixed(&record.sender)?),
                 device: record.device,
             },
-            number: record.number,
+            number: Number(record.number),
             line: Line::decode(&record.line)?,
         })
     }
@@ -105,7 +110,7 @@ impl Aside {
     ) -> impl Iterator<Item = (AsideId, &Waiting)> {
         let first = AsideId {
             conversation,
-            order: 0,
+            order: Order::ZERO,
         };
         let all = self.waiting.from(first);
         all.take_while(move |(id, _)| id.conversation == conversation)
@@ -132,7 +137,7 @@ impl Aside {
         account: AccountKey,
     ) -> Vec<MessageView> {
         let all = self.of_account(conversation, account);
-        all.map(|(id, waiting)| waiting.line.clone().view(id.order))
+        all.map(|(id, waiting)| waiting.line.clone().view(Position(id.order.0)))
             .collect()
     }
 
@@ -190,7 +195,7 @@ impl Aside {
 
     pub(crate) fn push(&mut self, conversation: ConversationId, waiting: Waiting) {
         let last = self.of_conversation(conversation).last();
-        let order = last.map_or(0, |(id, _)| id.order) + 1;
+        let order = last.map_or(Order::ZERO, |(id, _)| id.order).next();
         let id = AsideId {
             conversation,
             order,

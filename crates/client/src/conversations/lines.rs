@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::api::event::{MessageView, NoticeCause};
 use crate::content::Text;
 use crate::ids::ConversationId;
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Number, Position};
 use crate::storage::records::{self, Record, RecordError};
 use crate::storage::store::Key;
 
@@ -16,7 +16,7 @@ use crate::storage::store::Key;
 #[derive(Clone)]
 pub(crate) struct Line {
     /// Number of an own text.
-    pub(crate) own_number: Option<u64>,
+    pub(crate) own_number: Option<Number>,
     pub(crate) text: String,
     /// Written or received, milliseconds since 1970.
     pub(crate) at: Millis,
@@ -75,9 +75,9 @@ impl Line {
     }
 
     /// As a page shows it, but for the status.
-    pub(crate) fn view(self, position: u64) -> MessageView {
+    pub(crate) fn view(self, position: Position) -> MessageView {
         MessageView {
-            position,
+            position: position.0,
             mine: self.own_number.is_some(),
             text: self.text,
             at: self.at.0,
@@ -92,7 +92,7 @@ impl Line {
 impl Record for Line {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         records::write(&LineRecord {
-            own_number: self.own_number,
+            own_number: self.own_number.map(|number| number.0),
             text: self.text.clone(),
             at: self.at.0,
             notice: self.notice.map_or(0, NoticeCause::number),
@@ -105,7 +105,7 @@ impl Record for Line {
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         let record: LineRecord = records::read(bytes)?;
         Ok(Self {
-            own_number: record.own_number,
+            own_number: record.own_number.map(Number),
             text: record.text,
             at: Millis(record.at),
             notice: NoticeCause::from_number(record.notice)?,
@@ -117,13 +117,13 @@ impl Record for Line {
 }
 
 /// Key of a line: its conversation, then its position, so that a page of history is a range of keys.
-pub(crate) fn key(conversation: ConversationId, position: u64) -> Key {
-    Key([&conversation.as_bytes()[..], &position.to_be_bytes()].concat())
+pub(crate) fn key(conversation: ConversationId, position: Position) -> Key {
+    Key([&conversation.as_bytes()[..], &position.0.to_be_bytes()].concat())
 }
 
 /// Reads what [`key`] gave.
-pub(crate) fn parse_key(key: &Key) -> Option<(ConversationId, u64)> {
+pub(crate) fn parse_key(key: &Key) -> Option<(ConversationId, Position)> {
     let (conversation, position) = key.0.split_first_chunk()?;
-    let position = u64::from_be_bytes(position.try_into().ok()?);
+    let position = Position(u64::from_be_bytes(position.try_into().ok()?));
     Some((ConversationId::from_bytes(*conversation), position))
 }

@@ -19,7 +19,7 @@ use crate::conversations::number_map::NumberMap;
 use crate::conversations::unread::{RunRecord, Unread};
 use crate::directory::contacts::{Contact, account_key};
 use crate::ids::{ContactId, ConversationId};
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Number, Position};
 use crate::storage::ranges::RangeSet;
 use crate::storage::records::{self, Record, RecordError};
 use crate::storage::room::Room;
@@ -35,9 +35,9 @@ pub(crate) struct Conversation {
     /// The version of its device list, so that a damaged contact record does not let it go back.
     pub(crate) list_version: u64,
     /// Position of the next line, from 1.
-    pub(crate) next_position: u64,
+    pub(crate) next_position: Position,
     /// Number of the next own text, from 1.
-    pub(crate) next_number: u64,
+    pub(crate) next_number: Number,
     /// Own texts to the pinned account that are not known to be read, and the newest of the others.
     pub(crate) own: NumberMap,
     pub(crate) unread: Unread,
@@ -54,7 +54,7 @@ pub(crate) struct Conversation {
     pub(crate) dropped: bool,
     pub(crate) preview: String,
     /// Number and position of the newest text, where it is an own one.
-    pub(crate) newest_own: Option<(u64, u64)>,
+    pub(crate) newest_own: Option<(Number, Position)>,
     /// Milliseconds since 1970.
     pub(crate) active_at: Millis,
     pub(crate) draft: String,
@@ -90,7 +90,7 @@ impl Conversations {
     }
 
     /// Whether a device of the other has had a text.
-    pub(crate) fn has_arrived(&self, id: ConversationId, number: u64) -> bool {
+    pub(crate) fn has_arrived(&self, id: ConversationId, number: Number) -> bool {
         let conversation = self.get(id);
         conversation.is_some_and(|it| it.delivered.contains(number))
     }
@@ -165,8 +165,8 @@ impl Conversation {
             username,
             account,
             list_version: 0,
-            next_position: first,
-            next_number: first,
+            next_position: Position(first),
+            next_number: Number(first),
             own: NumberMap::default(),
             unread: Unread::default(),
             delivered: RangeSet::default(),
@@ -184,19 +184,19 @@ impl Conversation {
     }
 
     /// Position for one more line.
-    pub(crate) fn take_position(&mut self) -> u64 {
+    pub(crate) fn take_position(&mut self) -> Position {
         let position = self.next_position;
-        self.next_position += 1;
+        self.next_position = position.next();
         position
     }
 
     /// The newest number that an own text has had.
-    pub(crate) const fn newest_number(&self) -> u64 {
-        self.next_number - 1
+    pub(crate) const fn newest_number(&self) -> Number {
+        self.next_number.previous()
     }
 
     /// How far an own text has come that does not wait in the outbox.
-    pub(crate) fn status_of_sent(&self, number: u64) -> MessageStatus {
+    pub(crate) fn status_of_sent(&self, number: Number) -> MessageStatus {
         if self.read.contains(number) {
             MessageStatus::Read
         } else if self.delivered.contains(number) {
@@ -213,7 +213,7 @@ impl Conversation {
     pub(crate) fn begin_with(&mut self, account: AccountKey, own: NumberMap) {
         self.account = account;
         self.own = own;
-        self.former.insert_range(1, self.newest_number());
+        (self.former).insert_range(Number::FIRST, self.newest_number());
         let none = RangeSet::default();
         for (number, _) in self.own.between(&self.former, &none, usize::MAX) {
             self.former.remove(number);
@@ -225,7 +225,12 @@ impl Conversation {
     /// Own texts that a device says it has not, though it has, or has said to have, what came after
     /// them; with their positions, the oldest first. `processed`: the last one that came before its
     /// last answer.
-    pub(crate) fn holes(&self, stream: &Stream, processed: u64, limit: usize) -> Vec<(u64, u64)> {
+    pub(crate) fn holes(
+        &self,
+        stream: &Stream,
+        processed: Number,
+        limit: usize,
+    ) -> Vec<(Number, Position)> {
         let mut settled = stream.settled();
         settled.extend(&self.lost);
         self.own.between(&stream.due(processed), &settled, limit)
@@ -234,7 +239,7 @@ impl Conversation {
     /// Whether all own texts that a device is owed have arrived there.
     pub(crate) fn all_arrived(&self, stream: &Stream) -> bool {
         let mut all = RangeSet::default();
-        all.insert_range(stream.owed_from.max(1), self.newest_number());
+        all.insert_range(stream.owed_from.max(Number::FIRST), self.newest_number());
         let mut settled = stream.settled();
         settled.extend(&self.lost);
         self.own.between(&all, &settled, 1).is_empty()
@@ -249,8 +254,8 @@ impl Record for Conversation {
             username: self.username.as_str().to_owned(),
             account: self.account.as_bytes().to_vec(),
             list_version: self.list_version,
-            next_position: self.next_position,
-            next_number: self.next_number,
+            next_position: self.next_position.0,
+            next_number: self.next_number.0,
             own: self.own.to_fields(),
             unread: self.unread.to_records(),
             delivered: self.delivered.to_fields(),
@@ -260,7 +265,7 @@ impl Record for Conversation {
             dropped: self.dropped,
             preview: self.preview.clone(),
             newest_own: newest_own
-                .flat_map(|(number, position)| [*number, *position])
+                .flat_map(|(number, position)| [number.0, position.0])
                 .collect(),
             active_at: self.active_at.0,
             draft: self.draft.clone(),
@@ -273,7 +278,7 @@ impl Record for Conversation {
         let record: ConversationRecord = records::read(bytes)?;
         let newest_own = match record.newest_own.as_slice() {
             [] => None,
-            [number, position] => Some((*number, *position)),
+            [number, position] => Some((Number(*number), Position(*position))),
             _ => return Err(RecordError::Damaged),
         };
         let is_sound = record.next_position > 0 && record.next_number > 0;
@@ -286,8 +291,8 @@ impl Record for Conversation {
                 .map_err(|_| RecordError::Damaged)?,
             account: account_key(&records::fixed(&record.account)?)?,
             list_version: record.list_version,
-            next_position: record.next_position,
-            next_number: record.next_number,
+            next_position: Position(record.next_position),
+            next_number: Number(record.next_number),
             own: NumberMap::from_fields(&record.own)?,
             unread: Unread::from_records(&record.unread)?,
             delivered: RangeSet::from_fields(&record.delivered)?,

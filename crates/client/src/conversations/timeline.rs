@@ -8,6 +8,7 @@ use crate::conversations::lines::{self, Line};
 use crate::conversations::unread::TextOf;
 use crate::ids::ConversationId;
 use crate::limits::{MAX_HANDOVER_LINES, PREVIEW_CHARS};
+use crate::numbers::{Number, Position};
 use crate::storage::records::Record;
 use crate::storage::store::{Change, Table};
 use crate::turn::Turn;
@@ -60,7 +61,7 @@ impl Conversations {
         }
         // The line that said so goes.
         conversation.dropped |= last == Some(NoticeCause::ReturnedAndDropped);
-        let position = conversation.next_position - 1;
+        let position = conversation.next_position.previous();
         let line = Line {
             times: conversation.handovers,
             ..Line::notice(cause, turn.now)
@@ -88,7 +89,7 @@ impl Conversations {
                 device: sender,
                 number,
             };
-            self.append_received(id, (number > 0).then_some(text), line, turn);
+            self.append_received(id, (number > Number::ZERO).then_some(text), line, turn);
         }
         if self.take_dropped(id) {
             self.notice(id, NoticeCause::OthersDropped, turn);
@@ -109,7 +110,7 @@ impl Conversations {
     pub(crate) fn write_line(
         &mut self,
         id: ConversationId,
-        position: u64,
+        position: Position,
         line: Line,
         status: Option<MessageStatus>,
         turn: &mut Turn<'_>,

@@ -7,20 +7,21 @@ use pawl_wire::{AccountId, DeviceAddress};
 use prost::Message;
 
 use crate::limits::MAX_RUNS;
+use crate::numbers::{Number, Position};
 use crate::storage::records::{self, RecordError};
 
 /// The text of a device: where its sender is told when it is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TextOf {
     pub(crate) device: DeviceAddress,
-    pub(crate) number: u64,
+    pub(crate) number: Number,
 }
 
 /// `count` lines in a row: positions rise, and numbers where the lines are texts of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
     first: Option<TextOf>,
-    position: u64,
+    position: Position,
     count: u64,
 }
 
@@ -47,11 +48,11 @@ pub(crate) struct RunRecord {
 
 impl Unread {
     /// Adds a line; positions only rise.
-    pub(crate) fn push(&mut self, text: Option<TextOf>, position: u64) {
+    pub(crate) fn push(&mut self, text: Option<TextOf>, position: Position) {
         if let (Some(last), Some(text)) = (self.runs.back_mut(), text)
             && let Some(first) = last.first
             && first.device == text.device
-            && first.number.checked_add(last.count) == Some(text.number)
+            && first.number + last.count == text.number
             && last.position + last.count == position
         {
             last.count += 1;
@@ -73,24 +74,26 @@ impl Unread {
     }
 
     /// The position of the oldest.
-    pub(crate) fn first_position(&self) -> Option<u64> {
+    pub(crate) fn first_position(&self) -> Option<Position> {
         self.runs.front().map(|run| run.position)
     }
 
     /// Takes out all lines up to a position. Gives the texts among them: the first one of each run, and
     /// how many.
-    pub(crate) fn take_through(&mut self, position: u64) -> Vec<(Option<TextOf>, u64)> {
+    pub(crate) fn take_through(&mut self, position: Position) -> Vec<(Option<TextOf>, u64)> {
         let mut taken = Vec::new();
         while let Some(run) = self.runs.front_mut() {
             if run.position > position {
                 break;
             }
-            let count = run.count.min(position - run.position + 1);
+            let count = run
+                .count
+                .min(position.since(run.position).saturating_add(1));
             taken.push((run.first, count));
             if let Some(first) = &mut run.first {
-                first.number += count;
+                first.number = first.number + count;
             }
-            run.position += count;
+            run.position = run.position + count;
             run.count -= count;
             if run.count == 0 {
                 self.runs.pop_front();
@@ -107,9 +110,9 @@ impl Unread {
     pub(crate) fn to_records(&self) -> Vec<RunRecord> {
         let runs = self.runs.iter();
         runs.map(|run| RunRecord {
-            position: run.position,
+            position: run.position.0,
             count: run.count,
-            number: run.first.map_or(0, |first| first.number),
+            number: run.first.map_or(0, |first| first.number.0),
             account: run
                 .first
                 .map_or_else(Vec::new, |first| first.device.account.0.to_vec()),
@@ -128,18 +131,18 @@ impl Unread {
                         account: AccountId(account),
                         device: run.device,
                     },
-                    number: run.number,
+                    number: Number(run.number),
                 }),
-                position: run.position,
+                position: Position(run.position),
                 count: run.count,
             })
         };
         let runs: VecDeque<Run> = runs.iter().map(read).collect::<Result<_, RecordError>>()?;
         let sound = |run: &Run| {
-            let number = run.first.map_or(0, |first| first.number);
+            let number = run.first.map_or(0, |first| first.number.0);
             run.count > 0
                 && number.checked_add(run.count).is_some()
-                && run.position.checked_add(run.count).is_some()
+                && run.position.0.checked_add(run.count).is_some()
         };
         if runs.len() > MAX_RUNS || !runs.iter().all(sound) {
             return Err(RecordError::Damaged);
@@ -155,6 +158,7 @@ mod tests {
     fn text(device: u32, number: u64) -> Option<TextOf> {
         let account = AccountId([1; 32]);
         let device = DeviceAddress { account, device };
+        let number = Number(number);
         Some(TextOf { device, number })
     }
 
@@ -170,18 +174,21 @@ mod tests {
             (None, 15),
             (text(1, 7), 16),
         ] {
-            unread.push(of, position);
+            unread.push(of, Position(position));
         }
         let again = Unread::from_records(&unread.to_records());
         assert_eq!(again.as_ref(), Ok(&unread));
-        assert_eq!((unread.count(), unread.first_position()), (7, Some(10)));
-        assert_eq!(unread.take_through(9), []);
-        assert_eq!(unread.take_through(10), [(text(1, 5), 1)]);
+        assert_eq!(
+            (unread.count(), unread.first_position()),
+            (7, Some(Position(10)))
+        );
+        assert_eq!(unread.take_through(Position(9)), []);
+        assert_eq!(unread.take_through(Position(10)), [(text(1, 5), 1)]);
         let rest = [(text(1, 6), 1), (text(2, 7), 1), (text(2, 5), 1)];
-        assert_eq!(unread.take_through(13), rest);
+        assert_eq!(unread.take_through(Position(13)), rest);
         unread.forget_texts();
         assert_eq!(
-            unread.take_through(u64::MAX),
+            unread.take_through(Position::MAX),
             [(None, 1), (None, 1), (None, 1)]
         );
         assert_eq!((unread.count(), unread.first_position()), (0, None));
@@ -190,8 +197,8 @@ mod tests {
     #[test]
     fn the_oldest_go_when_there_are_too_many() {
         let mut unread = Unread::default();
-        (1..=MAX_RUNS as u64 + 5).for_each(|i| unread.push(text(1, 2 * i), i));
+        (1..=MAX_RUNS as u64 + 5).for_each(|i| unread.push(text(1, 2 * i), Position(i)));
         assert_eq!(unread.count(), MAX_RUNS as u64);
-        assert_eq!(unread.first_position(), Some(6));
+        assert_eq!(unread.first_position(), Some(Position(6)));
     }
 }

@@ -17,7 +17,7 @@ use crate::storage::tracked::{Numbered, Tracked};
 pub(crate) const REQUEST: u8 = 6;
 
 /// Rises within what waits.
-type Number = Numbered<REQUEST>;
+type RequestId = Numbered<REQUEST>;
 
 pub(crate) struct Request {
     /// Who it says it is from, and a relay lets nobody else say so.
@@ -56,7 +56,7 @@ impl Record for Request {
 }
 
 /// All that wait.
-pub(crate) struct Requests(Tracked<Number, Request>);
+pub(crate) struct Requests(Tracked<RequestId, Request>);
 
 impl Requests {
     pub(crate) fn new() -> Self {

@@ -24,7 +24,7 @@ use crate::turn::Turn;
 pub(crate) const WAITING: u8 = 5;
 
 /// Rises within what waits.
-type Number = Numbered<WAITING>;
+type WaitingId = Numbered<WAITING>;
 
 pub(crate) struct Waiting {
     /// The name that the message gives.
@@ -76,7 +76,7 @@ pub(crate) enum Taken {
 
 /// All that wait.
 pub(crate) struct Strangers {
-    waiting: Tracked<Number, Waiting>,
+    waiting: Tracked<WaitingId, Waiting>,
     /// When a name was last asked for, and how many alerts this connection has caused.
     asked_at: Millis,
     alerts: u32,

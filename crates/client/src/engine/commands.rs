@@ -10,6 +10,7 @@ use crate::api::error::CommandError;
 use crate::directory::lookups::conversations_full;
 use crate::engine::flows::receipts::mark_read;
 use crate::ids::{ContactId, ConversationId};
+use crate::numbers::Position;
 use crate::turn::Turn;
 
 impl Engine {
@@ -37,9 +38,10 @@ impl Engine {
             Command::RetryMessage {
                 conversation,
                 position,
-            } => self
-                .contact_in(conversation)
-                .and_then(|_| self.resending().retry(conversation, position, turn)),
+            } => self.contact_in(conversation).and_then(|_| {
+                self.resending()
+                    .retry(conversation, Position(position), turn)
+            }),
             Command::SaveDraft { conversation, text } => self
                 .contact_in(conversation)
                 .and_then(|_| self.composing().save_draft(conversation, text, turn)),
@@ -48,7 +50,7 @@ impl Engine {
                 through,
             } => self
                 .contact_in(conversation)
-                .map(|_| self.mark_read(conversation, through, turn)),
+                .map(|_| self.mark_read(conversation, Position(through), turn)),
             Command::MarkVerified {
                 conversation,
                 verified,
@@ -93,7 +95,7 @@ impl Engine {
         Ok(())
     }
 
-    fn mark_read(&mut self, conversation: ConversationId, through: u64, turn: &mut Turn<'_>) {
+    fn mark_read(&mut self, conversation: ConversationId, through: Position, turn: &mut Turn<'_>) {
         let (conversations, channels) = (&mut self.conversations, &mut self.channels);
         let seen = (conversation, through);
         mark_read(conversations, channels, &mut self.receipts, seen, turn);

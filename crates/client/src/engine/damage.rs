@@ -12,6 +12,7 @@ use crate::conversations::Conversation;
 use crate::conversations::aside::AsideId;
 use crate::directory::contacts::Contact;
 use crate::ids::{ContactId, ConversationId};
+use crate::numbers::Number;
 use crate::outbox::EntryId;
 use crate::storage::records::RecordError;
 use crate::storage::store::{Change, Key, Table};
@@ -134,11 +135,14 @@ impl Engine {
             if let Ok(account) = AccountKey::from_bytes(&device.account.0) {
                 self.setting_aside().drop_aside(id, account);
             }
-            let next = self.conversations.get(id).map_or(1, |it| it.next_number);
+            let next = self
+                .conversations
+                .get(id)
+                .map_or(Number::FIRST, |it| it.next_number);
             self.channels.ensure(device, id, next);
             return Some(id);
         }
-        self.channels.ensure(device, id, 1);
+        self.channels.ensure(device, id, Number::FIRST);
         for tag in self.sessions.of_device(device) {
             self.channels.remember(device, tag);
         }

@@ -12,7 +12,7 @@ use crate::conversations::lines::{self, Line};
 use crate::directory::contacts::Contact;
 use crate::engine::flows::status::Statuses;
 use crate::ids::ConversationId;
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Position};
 use crate::storage::records::Record;
 use crate::storage::store::Key;
 use crate::turn::Turn;
@@ -70,8 +70,8 @@ impl Engine {
             return Err(CommandError::UnknownConversation);
         }
         Ok((
-            lines::key(conversation, 0),
-            lines::key(conversation, before.unwrap_or(u64::MAX)),
+            lines::key(conversation, Position::ZERO),
+            lines::key(conversation, before.map_or(Position::MAX, Position)),
         ))
     }
 
@@ -79,7 +79,7 @@ impl Engine {
     #[must_use]
     pub fn message_view(&self, key: &Key, record: Option<&[u8]>) -> MessageView {
         let place = lines::parse_key(key);
-        let position = place.map_or(0, |(_, position)| position);
+        let position = place.map_or(Position::ZERO, |(_, position)| position);
         let line = record.and_then(|bytes| Line::decode(bytes).ok());
         let line = line.unwrap_or_else(|| Line::notice(NoticeCause::Damaged, Millis::ZERO));
         let status = place
@@ -125,7 +125,7 @@ impl Engine {
             id,
             username: conversation.username.as_str().to_owned(),
             unread: u32::try_from(unread.count()).unwrap_or(u32::MAX),
-            unread_from: unread.first_position(),
+            unread_from: unread.first_position().map(|first| first.0),
             preview: conversation.preview.clone(),
             preview_status: conversation
                 .newest_own

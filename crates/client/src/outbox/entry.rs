@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::content::Content;
 use crate::ids::ConversationId;
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Number, Order, Position};
 use crate::storage::records::{self, Record, RecordError};
 use crate::storage::store::Key;
 use crate::storage::tracked::RecordKey;
@@ -16,43 +16,43 @@ use crate::storage::tracked::RecordKey;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EntryId {
     /// Order of sending, over all conversations.
-    pub(crate) order: u64,
+    pub(crate) order: Order,
     pub(crate) conversation: ConversationId,
     /// Number of the text; 0 for what is not one.
-    pub(crate) number: u64,
+    pub(crate) number: Number,
 }
 
 impl EntryId {
     /// Before every other.
     pub(crate) const FIRST: Self = Self {
-        order: 0,
+        order: Order::ZERO,
         conversation: ConversationId::from_bytes([0; ConversationId::LEN]),
-        number: 0,
+        number: Number::ZERO,
     };
 
     /// Behind every other.
     pub(crate) const LAST: Self = Self {
-        order: u64::MAX,
+        order: Order::MAX,
         conversation: ConversationId::from_bytes([0xff; ConversationId::LEN]),
-        number: u64::MAX,
+        number: Number::MAX,
     };
 
     /// The next one after this.
     pub(crate) const fn next(self) -> Self {
         Self {
-            number: self.number.saturating_add(1),
+            number: self.number.next(),
             ..self
         }
     }
 
     pub(crate) const fn is_text(self) -> bool {
-        self.number > 0
+        self.number.0 > 0
     }
 }
 
 impl RecordKey for EntryId {
     fn to_key(self) -> Key {
-        let (order, number) = (self.order.to_be_bytes(), self.number.to_be_bytes());
+        let (order, number) = (self.order.0.to_be_bytes(), self.number.0.to_be_bytes());
         Key([&order[..], self.conversation.as_bytes(), &number].concat())
     }
 
@@ -60,9 +60,9 @@ impl RecordKey for EntryId {
         let (order, rest) = key.0.split_first_chunk()?;
         let (conversation, number) = rest.split_first_chunk()?;
         Some(Self {
-            order: u64::from_be_bytes(*order),
+            order: Order(u64::from_be_bytes(*order)),
             conversation: ConversationId::from_bytes(*conversation),
-            number: u64::from_be_bytes(number.try_into().ok()?),
+            number: Number(u64::from_be_bytes(number.try_into().ok()?)),
         })
     }
 }
@@ -115,7 +115,7 @@ impl Part {
 /// Something to send.
 pub(crate) struct Entry {
     /// Position of the text's line; 0 for what is not one.
-    pub(crate) position: u64,
+    pub(crate) position: Position,
     /// When it was put here, milliseconds since 1970.
     pub(crate) at: Millis,
     pub(crate) content: Content,
@@ -206,7 +206,7 @@ impl Part {
 }
 
 impl Entry {
-    pub(crate) fn new(position: u64, at: Millis, content: Content, parts: Vec<Part>) -> Self {
+    pub(crate) fn new(position: Position, at: Millis, content: Content, parts: Vec<Part>) -> Self {
         Self {
             position,
             at,
@@ -244,7 +244,7 @@ impl Entry {
 impl Record for Entry {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         records::write(&EntryRecord {
-            position: self.position,
+            position: self.position.0,
             at: self.at.0,
             content: self.content.encode(None).to_vec(),
             parts: self.parts.iter().map(Part::to_record).collect(),
@@ -257,7 +257,7 @@ impl Record for Entry {
         let (_, content) = Content::decode(&record.content);
         let parts = std::mem::take(&mut record.parts).into_iter();
         Ok(Self {
-            position: record.position,
+            position: Position(record.position),
             at: Millis(record.at),
             content: content.map_err(|_| RecordError::Damaged)?,
             parts: parts.map(Part::from_record).collect::<Result<_, _>>()?,
@@ -278,14 +278,14 @@ mod tests {
             device,
         };
         let content = Content::Text(crate::content::Text {
-            number: 3,
-            after: 2,
+            number: Number(3),
+            after: Number(2),
             id: [0; 16],
             text: "hello".into(),
             sent_at: Millis(5),
         });
         let parts = [1, 2].map(|it| Part::wanted(device(it), false)).to_vec();
-        let mut entry = Entry::new(3, Millis(7), content, parts);
+        let mut entry = Entry::new(Position(3), Millis(7), content, parts);
         entry.parts[0].state = PartState::Sealed {
             message_id: MessageId([4; 16]),
             envelope,

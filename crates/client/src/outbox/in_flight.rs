@@ -6,7 +6,7 @@ use pawl_wire::{DeviceAddress, MessageId};
 use super::{EntryId, Outbox, Part, PartState};
 use crate::ids::ConversationId;
 use crate::limits::{MAX_IN_FLIGHT, RESUBMIT_FIRST, RESUBMIT_LAST, backoff};
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Number};
 use crate::storage::room::Room;
 use crate::storage::sorted::{SortedMap, SortedSet};
 
@@ -211,7 +211,7 @@ impl Outbox {
         &self,
         device: DeviceAddress,
         id: ConversationId,
-        number: u64,
+        number: Number,
     ) -> bool {
         let text = self.text(id, number);
         let part = text.and_then(|(_, entry)| entry.part(device));

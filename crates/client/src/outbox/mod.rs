@@ -14,7 +14,7 @@ use crate::ids::ConversationId;
 use crate::limits::{
     KEPT_LIFETIME, MAX_DROPPED_PER_STEP, MAX_KEPT_BYTES, MAX_KEPT_TEXTS, MAX_OUTBOX_TEXTS,
 };
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Number, Order};
 use crate::storage::records::{Record, RecordError};
 use crate::storage::room::Room;
 use crate::storage::sorted::{SortedMap, SortedSet};
@@ -24,7 +24,7 @@ use crate::storage::tracked::{RecordKey, Tracked};
 /// All entries in order, and by what they are looked up.
 pub(crate) struct Outbox {
     entries: Tracked<EntryId, Entry>,
-    texts: SortedMap<(ConversationId, u64), EntryId>,
+    texts: SortedMap<(ConversationId, Number), EntryId>,
     envelopes: SortedMap<MessageId, (EntryId, DeviceAddress)>,
     /// Parts that have to get to the relay, for each device in order.
     pending: SortedSet<(DeviceAddress, EntryId)>,
@@ -99,9 +99,9 @@ impl Outbox {
     /// Puts what was said into the outbox, at this place in the order.
     pub(crate) fn add(
         &mut self,
-        order: u64,
+        order: Order,
         conversation: ConversationId,
-        number: u64,
+        number: Number,
         entry: Entry,
     ) {
         let id = EntryId {
@@ -178,7 +178,7 @@ impl Outbox {
     pub(crate) fn text(
         &self,
         conversation: ConversationId,
-        number: u64,
+        number: Number,
     ) -> Option<(EntryId, &Entry)> {
         let id = *self.texts.get(&(conversation, number))?;
         Some((id, self.entries.get(id)?))
@@ -188,7 +188,7 @@ impl Outbox {
     pub(crate) fn texts_in(
         &self,
         conversation: ConversationId,
-        (first, last): (u64, u64),
+        (first, last): (Number, Number),
     ) -> Vec<EntryId> {
         let all = self.texts.from((conversation, first));
         let these = all.take_while(|((of, number), _)| *of == conversation && *number <= last);
@@ -196,11 +196,15 @@ impl Outbox {
     }
 
     pub(crate) fn texts_of(&self, conversation: ConversationId) -> Vec<EntryId> {
-        self.texts_in(conversation, (0, u64::MAX))
+        self.texts_in(conversation, (Number::ZERO, Number::MAX))
     }
 
     /// Where a text that comes back stands in the order: before those of its conversation that follow it.
-    pub(crate) fn order_before(&self, conversation: ConversationId, number: u64) -> Option<u64> {
+    pub(crate) fn order_before(
+        &self,
+        conversation: ConversationId,
+        number: Number,
+    ) -> Option<Order> {
         let ((of, _), id) = self.texts.from((conversation, number)).next()?;
         (*of == conversation).then_some(id.order)
     }
@@ -307,6 +311,7 @@ impl Room for Outbox {
 mod tests {
     use super::*;
     use crate::content::{Content, Text};
+    use crate::numbers::Position;
     use pawl_wire::AccountId;
 
     const DEVICE: DeviceAddress = DeviceAddress {
@@ -320,16 +325,16 @@ mod tests {
 
     fn id(number: u64) -> EntryId {
         EntryId {
-            order: number,
+            order: Order(number),
             conversation: ConversationId::from_bytes([7; ConversationId::LEN]),
-            number,
+            number: Number(number),
         }
     }
 
     fn text(number: u64, length: usize) -> Content {
         Content::Text(Text {
-            number,
-            after: number - 1,
+            number: Number(number),
+            after: Number(number).previous(),
             id: [0; 16],
             text: "x".repeat(length),
             sent_at: Millis::ZERO,
@@ -338,7 +343,12 @@ mod tests {
 
     fn entry(number: u64, length: usize) -> Entry {
         let parts = [DEVICE, OTHER].map(|device| Part::wanted(device, false));
-        Entry::new(number, Millis::ZERO, text(number, length), parts.to_vec())
+        Entry::new(
+            Position(number),
+            Millis::ZERO,
+            text(number, length),
+            parts.to_vec(),
+        )
     }
 
     fn store_all(outbox: &mut Outbox, id: EntryId) {
@@ -379,7 +389,12 @@ mod tests {
         let mut outbox = Outbox::new();
         for number in 1..=3 {
             let parts = [DEVICE, highest, next].map(|device| Part::wanted(device, false));
-            let entry = Entry::new(number, Millis::ZERO, text(number, 5), parts.to_vec());
+            let entry = Entry::new(
+                Position(number),
+                Millis::ZERO,
+                text(number, 5),
+                parts.to_vec(),
+            );
             outbox.insert(id(number), entry);
         }
         assert_eq!(outbox.pending_devices(), [DEVICE, highest, next]);

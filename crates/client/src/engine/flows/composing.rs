@@ -10,7 +10,7 @@ use crate::conversations::lines::Line;
 use crate::directory::contacts::Contacts;
 use crate::engine::flows::status::Statuses;
 use crate::ids::ConversationId;
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Number, Position};
 use crate::outbox::{Entry, Outbox, Part};
 use crate::storage::tracked::Kept;
 use crate::turn::Turn;
@@ -53,15 +53,15 @@ impl Composing<'_> {
             .edit(id)
             .ok_or(CommandError::UnknownConversation)?;
         // Never a number twice, not even where this store is an old copy of itself.
-        let number = conversation.next_number.max(self.began_at.0);
-        let is_first = conversation.next_number == 1;
+        let number = conversation.next_number.max(Number(self.began_at.0));
+        let is_first = conversation.next_number == Number::FIRST;
         // Where nothing is known of texts before, nothing is said of them.
-        let after = match conversation.next_number {
-            1 => number - 1,
-            next => next - 1,
+        let after = match is_first {
+            true => number.previous(),
+            false => conversation.next_number.previous(),
         };
         let position = conversation.take_position();
-        conversation.next_number = number + 1;
+        conversation.next_number = number.next();
         conversation.own.push(number, position);
         conversation.draft.clear();
         let content = Text {
@@ -108,7 +108,7 @@ impl Composing<'_> {
     fn enqueue_text(
         &mut self,
         conversation: ConversationId,
-        position: u64,
+        position: Position,
         text: Text,
         turn: &Turn<'_>,
     ) {

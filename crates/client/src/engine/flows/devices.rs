@@ -12,6 +12,7 @@ use crate::channel::sessions::Sessions;
 use crate::conversations::Conversations;
 use crate::directory::contacts::Contacts;
 use crate::ids::{ContactId, ConversationId};
+use crate::numbers::Number;
 use crate::outbox::{EntryId, Outbox, Part, PartState};
 use crate::storage::sorted::SortedSet;
 
@@ -172,14 +173,14 @@ impl DeviceLists<'_> {
     /// had for another is sent again at the pace of all that is.
     fn owe(&mut self, device: DeviceAddress, id: EntryId, is_sent_again: bool) {
         let next = self.conversations.get(id.conversation);
-        let next = next.map_or(1, |conversation| conversation.next_number);
+        let next = next.map_or(Number::FIRST, |conversation| conversation.next_number);
         self.channels.ensure(device, id.conversation, next);
         if let Some(channel) = self.channels.edit(device) {
             let stream = channel.stream_mut(id.conversation);
             if id.number < stream.owed_from {
                 stream
                     .given_up
-                    .insert_range(id.number + 1, stream.owed_from - 1);
+                    .insert_range(id.number.next(), stream.owed_from.previous());
                 stream.owed_from = id.number;
             }
             stream.given_up.remove(id.number);

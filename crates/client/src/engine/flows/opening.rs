@@ -31,6 +31,7 @@ use crate::engine::flows::setting_aside::SettingAside;
 use crate::engine::flows::trust::Trust;
 use crate::ids::{ContactId, ConversationId};
 use crate::limits::MAX_CONVERSATIONS;
+use crate::numbers::Number;
 use crate::outbox::Outbox;
 use crate::prekeys::{Admission, Prekeys};
 use crate::storage::tracked::Kept;
@@ -279,7 +280,10 @@ impl Opening<'_> {
     fn begin_channel(&mut self, contact: ContactId, device: DeviceAddress) {
         let conversation = self.contacts.get(contact).map(|it| it.conversation());
         if let Some(id) = conversation {
-            let next = self.conversations.get(id).map_or(1, |it| it.next_number);
+            let next = self
+                .conversations
+                .get(id)
+                .map_or(Number::FIRST, |it| it.next_number);
             self.channels.ensure(device, id, next);
         }
     }
@@ -381,7 +385,7 @@ impl Opening<'_> {
             return false;
         };
         let conversation = self.conversations.get(contact.conversation());
-        contact.verified || conversation.is_some_and(|it| it.next_number > 1)
+        contact.verified || conversation.is_some_and(|it| it.next_number > Number::FIRST)
     }
 
     /// What a session of this device has opened, which is now on its way to disk.
@@ -447,11 +451,13 @@ impl Opening<'_> {
         };
         let stream = channel.stream_mut(id);
         if std::mem::take(&mut stream.received_unknown) {
-            stream.received.insert_range(1, text.number - 1);
+            stream
+                .received
+                .insert_range(Number::FIRST, text.number.previous());
         }
         // What there is no room to remember is not shown: its sender learns that, and sends it again.
         if stream.received.contains(text.number)
-            || !stream.received.try_insert(text.after + 1, text.number)
+            || !stream.received.try_insert(text.after.next(), text.number)
         {
             return;
         }

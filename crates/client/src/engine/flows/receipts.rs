@@ -13,7 +13,7 @@ use crate::directory::contacts::Contacts;
 use crate::engine::flows::status::Statuses;
 use crate::ids::ConversationId;
 use crate::limits::{ANSWER_INTERVAL, KEPT_RUNS, MAX_RECEIPTS_PER_STEP};
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Number, Position};
 use crate::outbox::{Entry, Outbox, Part};
 use crate::storage::ranges::RangeSet;
 use crate::storage::tracked::Kept;
@@ -77,7 +77,7 @@ impl WritingReceipts<'_> {
         let newest = self
             .conversations
             .get(id)
-            .map_or(0, |it| it.newest_number());
+            .map_or(Number::ZERO, |it| it.newest_number());
         self.channels.set_receipt_due(device, false);
         let Some(channel) = self.channels.edit(device) else {
             return;
@@ -89,7 +89,9 @@ impl WritingReceipts<'_> {
             ..Receipt::default()
         };
         if stream.received_unknown {
-            receipt.delivered.insert_range(1, u64::MAX / 2);
+            receipt
+                .delivered
+                .insert_range(Number::FIRST, Number(u64::MAX / 2));
         }
         let repair = &mut channel.repair;
         let rounds = rounds.or(repair.asks_next().then_some(0));
@@ -113,9 +115,9 @@ impl WritingReceipts<'_> {
         now: Millis,
     ) {
         let parts = vec![Part::wanted(device, false)];
-        let entry = Entry::new(0, now, Content::Receipt(receipt), parts);
+        let entry = Entry::new(Position::ZERO, now, Content::Receipt(receipt), parts);
         let order = self.counters.edit().next_outbox();
-        self.outbox.add(order, conversation, 0, entry);
+        (self.outbox).add(order, conversation, Number::ZERO, entry);
         self.outbox.wake(device);
     }
 }
@@ -194,8 +196,8 @@ impl TakingReceipts<'_> {
         if let Some(conversation) = self.conversations.edit(id) {
             let read = conversation.read.clone();
             let common = settled.iter().fold(read, |common, settled| {
-                let others = common.without(settled, u64::MAX);
-                common.without(&others, u64::MAX)
+                let others = common.without(settled, Number::MAX);
+                common.without(&others, Number::MAX)
             });
             conversation.own.drop_settled(&common, KEPT_RUNS);
         }
@@ -217,7 +219,7 @@ impl TakingReceipts<'_> {
         let repair = &mut channel.repair;
         repair.resent.keep(|number| !delivered.contains(number));
         let stream = channel.stream_mut(id);
-        let fresh = delivered.without(&stream.known, u64::MAX);
+        let fresh = delivered.without(&stream.known, Number::MAX);
         stream.delivered.extend(&delivered);
         stream.known = delivered;
         let all_arrived = conversation.all_arrived(stream);
@@ -243,8 +245,8 @@ impl TakingReceipts<'_> {
     fn show_receipt(
         &self,
         id: ConversationId,
-        number: u64,
-        position: u64,
+        number: Number,
+        position: Position,
         before: MessageStatus,
         turn: &mut Turn<'_>,
     ) {
@@ -285,7 +287,7 @@ pub(crate) fn mark_read(
     conversations: &mut Conversations,
     channels: &mut Channels,
     receipts: &mut Receipts,
-    (id, through): (ConversationId, u64),
+    (id, through): (ConversationId, Position),
     turn: &mut Turn<'_>,
 ) {
     let Some(conversation) = conversations.edit(id) else {

@@ -20,7 +20,7 @@ use crate::engine::flows::receipts::may_send_signal;
 use crate::engine::flows::status::Statuses;
 use crate::ids::ConversationId;
 use crate::limits::{ASKED_BACK_LIFETIME, RESEND_BATCH};
-use crate::numbers::Millis;
+use crate::numbers::{Millis, Number, Position};
 use crate::outbox::{Entry, Outbox, Part, PartState};
 use crate::storage::records::Record;
 use crate::storage::tracked::Kept;
@@ -90,7 +90,7 @@ impl Resending<'_> {
         &mut self,
         device: DeviceAddress,
         id: ConversationId,
-        mut holes: Vec<(u64, u64)>,
+        mut holes: Vec<(Number, Position)>,
         turn: &mut Turn<'_>,
     ) {
         holes.retain(|(number, _)| !self.outbox.is_pending(device, id, *number));
@@ -98,7 +98,7 @@ impl Resending<'_> {
             return;
         };
         holes.truncate(repair.resent.left(turn.now));
-        let is_hopeless = |(number, _): &(u64, u64)| repair.resent.is_hopeless(*number);
+        let is_hopeless = |(number, _): &(Number, Position)| repair.resent.is_hopeless(*number);
         let (hopeless, holes): (Vec<_>, Vec<_>) = holes.into_iter().partition(is_hopeless);
         for (number, position) in hopeless {
             self.give_up(device, id, number, position, turn);
@@ -130,7 +130,7 @@ impl Resending<'_> {
         &mut self,
         device: DeviceAddress,
         id: ConversationId,
-        number: u64,
+        number: Number,
         turn: &mut Turn<'_>,
     ) {
         let text = self.outbox.text(id, number);
@@ -149,8 +149,8 @@ impl Resending<'_> {
         &mut self,
         device: DeviceAddress,
         id: ConversationId,
-        number: u64,
-        position: u64,
+        number: Number,
+        position: Position,
         turn: &mut Turn<'_>,
     ) {
         if let Some(channel) = self.channels.edit(device) {
@@ -176,7 +176,7 @@ impl Resending<'_> {
     pub(crate) fn retry(
         &mut self,
         conversation: ConversationId,
-        position: u64,
+        position: Position,
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {
         let is_refused = |part: &Part| part.state == PartState::Refused;
@@ -205,7 +205,7 @@ impl Resending<'_> {
     fn retry_lost(
         &mut self,
         id: ConversationId,
-        position: u64,
+        position: Position,
         turn: &mut Turn<'_>,
     ) -> Result<(), CommandError> {
         let lost = |c: &Conversation| c.own.number_at(position).filter(|it| c.lost.contains(*it));
@@ -270,7 +270,7 @@ impl Resending<'_> {
         &mut self,
         device: DeviceAddress,
         id: ConversationId,
-        (number, position): (u64, u64),
+        (number, position): (Number, Position),
         line: Line,
         turn: &mut Turn<'_>,
     ) {
@@ -306,7 +306,7 @@ impl Resending<'_> {
         &mut self,
         device: DeviceAddress,
         id: ConversationId,
-        number: u64,
+        number: Number,
         at: Millis,
         turn: &mut Turn<'_>,
     ) -> bool {
@@ -332,7 +332,7 @@ impl Resending<'_> {
         &mut self,
         device: DeviceAddress,
         conversation: ConversationId,
-        (position, at): (u64, Millis),
+        (position, at): (Position, Millis),
         text: Text,
     ) {
         let number = text.number;

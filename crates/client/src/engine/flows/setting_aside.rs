@@ -10,6 +10,7 @@ use crate::conversations::lines::Line;
 use crate::directory::contacts::Contacts;
 use crate::engine::flows::opening::Sender;
 use crate::ids::{ContactId, ConversationId};
+use crate::numbers::Number;
 use crate::storage::ranges::RangeSet;
 use crate::turn::Turn;
 use pawl_protocol::AccountKey;
@@ -47,7 +48,7 @@ impl SettingAside<'_> {
             && channel
                 .stream_mut(conversation)
                 .received
-                .try_insert(after + 1, number)
+                .try_insert(after.next(), number)
         {
             self.aside.push(conversation, waiting);
             turn.shown.insert(conversation);
@@ -66,7 +67,7 @@ impl SettingAside<'_> {
         let is_news = last.is_none_or(|it| it.line.notice != Some(cause));
         let waiting = Waiting {
             sender: sender.device,
-            number: 0,
+            number: Number::ZERO,
             line: Line::notice(cause, turn.now),
         };
         if is_news && self.makes_room(conversation, sender, &waiting) {

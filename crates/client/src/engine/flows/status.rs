@@ -4,6 +4,7 @@ use crate::api::event::MessageStatus;
 use crate::conversations::Conversations;
 use crate::directory::contacts::Contacts;
 use crate::ids::ConversationId;
+use crate::numbers::Number;
 use crate::outbox::{EntryId, Outbox};
 use crate::turn::Turn;
 
@@ -16,7 +17,7 @@ pub(crate) struct Statuses<'e> {
 
 impl Statuses<'_> {
     /// How far an own text has come. Never goes back, but from "not sent" on a retry.
-    pub(crate) fn of(&self, conversation: ConversationId, number: u64) -> MessageStatus {
+    pub(crate) fn of(&self, conversation: ConversationId, number: Number) -> MessageStatus {
         let known = self.conversations.get(conversation);
         let sent = known.map_or(MessageStatus::Sent, |it| it.status_of_sent(number));
         let Some((_, entry)) = self.outbox.text(conversation, number) else {

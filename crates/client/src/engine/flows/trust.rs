@@ -17,6 +17,7 @@ use crate::engine::flows::setting_aside::SettingAside;
 use crate::engine::flows::status::Statuses;
 use crate::ids::ContactId;
 use crate::limits::MAX_UNACCEPTED;
+use crate::numbers::Number;
 use crate::outbox::{Outbox, Part, PartState};
 use crate::turn::Turn;
 
@@ -174,7 +175,7 @@ impl Trust<'_> {
             self.setting_aside().drop_aside(conversation, *other);
         }
         for device in self.sessions.devices_of(&account) {
-            self.channels.ensure(device, conversation, 1);
+            self.channels.ensure(device, conversation, Number::FIRST);
         }
         for device in self.channels.of_account(&account) {
             let head = self.sessions.newest_of(device);
@@ -231,7 +232,7 @@ impl Trust<'_> {
             });
         }
         for device in devices {
-            self.channels.ensure(device, conversation, 1);
+            self.channels.ensure(device, conversation, Number::FIRST);
         }
         if let Some(conversation) = self.conversations.edit(conversation) {
             conversation.begin_with(account, own);
