@@ -62,6 +62,9 @@ pub(crate) struct Conversation {
     pub(crate) last_notice: Option<NoticeCause>,
     /// How often the name has changed hands since a person last wrote here or accepted somebody.
     pub(crate) handovers: u32,
+    /// The first own text since another account has the name that nobody has accepted: it and those after
+    /// it have gone to nobody.
+    pub(crate) held_from: Option<Number>,
 }
 
 /// All of them.
@@ -149,6 +152,8 @@ struct ConversationRecord {
     last_notice: u32,
     #[prost(uint32, tag = "19")]
     handovers: u32,
+    #[prost(uint64, optional, tag = "20")]
+    held_from: Option<u64>,
 }
 
 impl Conversation {
@@ -180,6 +185,7 @@ impl Conversation {
             draft: String::new(),
             last_notice: None,
             handovers: 0,
+            held_from: None,
         }
     }
 
@@ -193,6 +199,12 @@ impl Conversation {
     /// The newest number that an own text has had.
     pub(crate) const fn newest_number(&self) -> Number {
         self.next_number.previous()
+    }
+
+    /// The newest own text that can have gone out.
+    pub(crate) fn newest_sent(&self) -> Number {
+        self.held_from
+            .map_or_else(|| self.newest_number(), Number::previous)
     }
 
     /// How far an own text has come that does not wait in the outbox.
@@ -212,6 +224,7 @@ impl Conversation {
     /// is the new one believed about it: only these own texts are meant for it.
     pub(crate) fn begin_with(&mut self, account: AccountKey, own: NumberMap) {
         self.account = account;
+        self.held_from = None;
         self.own = own;
         (self.former).insert_range(Number::FIRST, self.newest_number());
         let none = RangeSet::default();
@@ -271,6 +284,7 @@ impl Record for Conversation {
             draft: self.draft.clone(),
             last_notice: self.last_notice.map_or(0, NoticeCause::number),
             handovers: self.handovers,
+            held_from: self.held_from.map(|number| number.0),
         })
     }
 
@@ -306,6 +320,7 @@ impl Record for Conversation {
             draft: record.draft,
             last_notice: NoticeCause::from_number(record.last_notice)?,
             handovers: record.handovers,
+            held_from: record.held_from.map(Number),
         })
     }
 }

@@ -66,10 +66,10 @@ impl Engine {
         for Damage { table, key } in std::mem::take(&mut self.damage) {
             if let Some(room) = self.rooms().find(|room| room.takes(table, &key)) {
                 room.erase(&key);
-            } else {
-                let key = key.clone();
-                turn.changes.push(Change::Delete { table, key });
             }
+            // No room erases a record whose key names nothing.
+            let place = key.clone();
+            turn.changes.push(Change::Delete { table, key: place });
             let conversation = match table {
                 Table::Contacts => match (ContactId::from_key(&key), DeviceAddress::from_key(&key))
                 {
@@ -115,7 +115,8 @@ impl Engine {
         let (contact, known) = contact.and_then(|it| Some((it, self.contacts.get(it)?)))?;
         // No position and no number so far can be as high as the time.
         let username = known.username().clone();
-        let new = Conversation::new(contact, username, known.account(), turn.now.0);
+        let mut new = Conversation::new(contact, username, known.account(), turn.now.0);
+        new.held_from = known.is_changed().then_some(new.next_number);
         self.conversations.insert(id, new);
         self.conversations.note_version(known);
         Some(id)

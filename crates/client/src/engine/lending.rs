@@ -96,6 +96,7 @@ impl Engine {
             outbox: &mut self.outbox,
             lookups: &mut self.lookups,
             repairs: &mut self.repairs,
+            receipts: &mut self.receipts,
         }
     }
 

@@ -361,3 +361,38 @@ fn who_is_met_again_after_all_records_of_them_were_lost_overwrites_no_line() {
         assert!(received.contains(&"again".to_owned()), "{received:?}");
     }
 }
+
+#[test]
+fn a_record_whose_key_is_nobodys_is_told_of_once_in_every_table() {
+    for table in [Table::Sessions, Table::Outbox, Table::Prekeys] {
+        let mut world = World::talking(4_502, 1);
+        let disk = &mut world.clients[ALICE].disk;
+        disk.insert((table, Key(vec![7; 5])), vec![2, 0, 0, 0, 0]);
+        world.crash(ALICE);
+        world.settle();
+        world.clients[ALICE].events.clear();
+        world.crash(ALICE);
+        world.settle();
+        assert_eq!(world.alerts(ALICE), [], "{table:?}");
+    }
+}
+
+#[test]
+fn who_is_met_again_overwrites_no_line_though_nothing_but_sessions_is_left() {
+    let mut world = World::talking(4_503, 1);
+    world.lose(ALICE, |table, _| {
+        matches!(table, Table::Contacts | Table::Conversations)
+    });
+    world.settle();
+    let lines = |world: &World| {
+        let disk = world.clients[ALICE].disk.iter();
+        let lines = disk.filter(|((table, _), _)| *table == Table::Messages);
+        let lines = lines.map(|(place, line)| (place.clone(), line.clone()));
+        lines.collect::<Vec<_>>()
+    };
+    let before = lines(&world);
+    assert_eq!(world.start(ALICE, "bob"), None);
+    assert_eq!(world.send(ALICE, "bob", "again"), None);
+    let after = lines(&world);
+    assert!(before.iter().all(|line| after.contains(line)));
+}

@@ -320,3 +320,27 @@ fn receipts_that_cannot_go_out_hold_up_no_others() {
     world.settle();
     assert_eq!(mail(&world, last), 1);
 }
+
+/// Eve's mailbox is full of the receipt before.
+#[test]
+fn a_receipt_that_waits_for_another_does_not_keep_the_engine_awake() {
+    let mut world = World::with(4_504, &["alice"]);
+    let alice = world.address("alice");
+    let mut eve = Stranger::registered("eve", 1, &mut world);
+    eve.open_mailbox(&mut world);
+    eve.write(&mut world, alice, "hello", true);
+    world.settle();
+    world.relay.mood.narrow = Some(1);
+    for text in ["one", "two"] {
+        eve.go_on(&mut world, alice, text);
+        world.settle();
+    }
+    let end = world.now + 10 * MINUTE;
+    let mut wakes = 0;
+    while world.now < end {
+        let at = world.clients[ALICE].wake_at.expect("pings");
+        world.run_for(at.saturating_sub(world.now).max(1));
+        wakes += 1;
+    }
+    assert!(wakes < 200, "{wakes}");
+}

@@ -6,7 +6,7 @@ use crate::giving_up::withhold;
 use crate::identity::{accept, bob_begins_anew};
 use crate::support::World;
 use crate::support::stranger::Stranger;
-use pawl_client::{IdentityState, MessageStatus, Table};
+use pawl_client::{Command, IdentityState, MessageStatus, Table};
 use pawl_wire::{AccountId, RelayFrame, Username};
 
 const MINUTE: u64 = 60_000;
@@ -176,4 +176,82 @@ fn what_the_account_before_says_to_have_is_not_sent_to_the_new_one() {
     assert_eq!(mail(&world), 0, "nothing for the one that is accepted");
     world.send(ALICE, "bob", "for the new account");
     assert_eq!(mail(&world), 1);
+}
+
+/// Whoever has the old keys, after the person began anew, says to have read all.
+#[test]
+fn what_waits_for_a_new_account_is_not_lost_by_the_word_of_the_one_before() {
+    let mut world = World::with(4_500, &["alice"]);
+    let alice = world.address("alice");
+    let mut old = Stranger::registered("bob", 1, &mut world);
+    old.open_mailbox(&mut world);
+    old.write(&mut world, alice, "hi", true);
+    world.settle();
+    let mut new = Stranger::registered("bob", 2, &mut world);
+    let news = new.open_mailbox(&mut world);
+    new.write(&mut world, alice, "my telephone was stolen", true);
+    world.settle();
+    world.send(ALICE, "bob", "for the new account");
+    assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Waiting]);
+    old.claim_all(&mut world, alice);
+    world.settle();
+    accept(&mut world);
+    // It is gone from the outbox, and stands as read.
+    assert_eq!(world.relay.store.boxes[&news].mail.len(), 1);
+    assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Sent]);
+}
+
+/// As in fan_out.rs, but that the list of Bob's devices is lost when the first one says what it has
+/// read.
+#[test]
+fn what_one_device_has_read_is_not_forgotten_while_the_list_is_lost() {
+    let mut world = world(4_501);
+    world.start(BOB[0], "alice");
+    world.send(ALICE, "bob", "one");
+    world.set_network(BOB[1], false);
+    world.send(ALICE, "bob", "lost");
+    for round in 0..70 {
+        world.send(BOB[0], "alice", &format!("answer {round}"));
+        world.send(ALICE, "bob", &format!("{round}"));
+    }
+    for ((table, key), value) in &mut world.clients[ALICE].disk {
+        if *table == Table::Contacts && key.0.len() == 8 {
+            value.truncate(value.len() / 2);
+        }
+    }
+    world.break_connection(ALICE, None);
+    world.crash(ALICE);
+    world.settle();
+    let read = Command::MarkRead {
+        conversation: world.conversation(BOB[0], "alice"),
+        through: u64::MAX / 2,
+    };
+    assert_eq!(world.ask(BOB[0], read), None);
+    let second = device(&world, 2);
+    let mailbox = world.relay.store.boxes.get_mut(&second);
+    mailbox.expect("registered").mail.pop_front();
+    world.set_network(BOB[1], true);
+    world.send(ALICE, "bob", "last");
+    world.run_for(10 * MINUTE);
+    let received = world.received(BOB[1], "alice");
+    assert!(received.contains(&"lost".to_owned()));
+}
+
+/// The first device's keys were wrong, and the second, whose keys did not come, leaves.
+#[test]
+fn that_a_text_is_not_sent_is_shown_when_the_last_device_that_it_waits_for_leaves() {
+    let mut world = World::with(4_505, &["alice", "bob", "second", "third"]);
+    list_devices(&mut world, &BOB[..2]);
+    world.start(ALICE, "bob");
+    let second = device(&world, 2);
+    withhold(&mut world, second);
+    world.relay.mood.bad_bundles = 1;
+    world.send(ALICE, "bob", "one");
+    assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Sending]);
+    world.set_network(BOB[1], false);
+    world.relay.store.boxes.remove(&second);
+    list_only(&mut world, &BOB[..1]);
+    world.break_connection(ALICE, None);
+    // The page was told "sending", and so says the engine no more.
+    world.settle();
 }

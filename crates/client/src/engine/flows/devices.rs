@@ -148,6 +148,13 @@ impl DeviceLists<'_> {
             let was_refused = entry.is_refused();
             self.outbox.change(id, |parts| {
                 parts.retain(|part| !is_gone(part));
+                // What was on its way to one that is gone goes on to those that had refused it.
+                let is_refused = |part: &Part| part.state == PartState::Refused;
+                if !was_refused && parts.iter().all(is_refused) {
+                    for part in parts.iter_mut() {
+                        part.state = PartState::Wanted;
+                    }
+                }
                 if !is_there && !was_stored {
                     parts.extend(listed.iter().map(|device| Part {
                         state: match was_refused {

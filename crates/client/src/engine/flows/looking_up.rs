@@ -62,6 +62,7 @@ impl LookingUp<'_> {
             contacts: self.contacts,
             conversations: self.conversations,
             channels: self.channels,
+            sessions: self.sessions,
             outbox: self.outbox,
         }
     }

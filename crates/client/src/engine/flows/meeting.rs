@@ -6,6 +6,7 @@ use pawl_wire::Username;
 use crate::account::Account;
 use crate::account::counters::Counters;
 use crate::channel::Channels;
+use crate::channel::sessions::Sessions;
 use crate::conversations::{Conversation, Conversations};
 use crate::directory::contacts::{Contact, Contacts};
 use crate::ids::{ContactId, ConversationId};
@@ -20,6 +21,7 @@ pub(crate) struct Meeting<'e> {
     pub(crate) contacts: &'e mut Contacts,
     pub(crate) conversations: &'e mut Conversations,
     pub(crate) channels: &'e Channels,
+    pub(crate) sessions: &'e Sessions,
     pub(crate) outbox: &'e Outbox,
 }
 
@@ -36,8 +38,9 @@ impl Meeting<'_> {
         let account = record.account();
         // Where records were lost, lines and numbers of before are still there: none can be as high as
         // the time.
-        let is_known =
-            !self.outbox.texts_of(id).is_empty() || !self.channels.of_account(&account).is_empty();
+        let is_known = !self.outbox.texts_of(id).is_empty()
+            || !self.channels.of_account(&account).is_empty()
+            || !self.sessions.devices_of(&account).is_empty();
         let first = if is_known { turn.now.0 } else { 1 };
         let mut conversation = Conversation::new(contact, username.clone(), account, first);
         conversation.active_at = turn.now;

@@ -128,6 +128,7 @@ impl Opening<'_> {
             contacts: self.contacts,
             conversations: self.conversations,
             channels: self.channels,
+            sessions: self.sessions,
             outbox: self.outbox,
         }
     }

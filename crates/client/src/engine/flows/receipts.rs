@@ -54,9 +54,8 @@ impl WritingReceipts<'_> {
                 self.receipts.delay(turn.now);
                 break;
             }
-            if self.outbox.has_signal(device) {
-                self.receipts.delay(turn.now);
-            } else {
+            // One that is on its way says, when the relay has it, that the next may follow.
+            if !self.outbox.has_signal(device) {
                 written += 1;
                 self.enqueue_receipt(device, None, turn.now);
             }
@@ -157,7 +156,7 @@ impl TakingReceipts<'_> {
         let Some(conversation) = self.conversations.edit(id) else {
             return;
         };
-        let sent = conversation.newest_number();
+        let sent = conversation.newest_sent();
         let read = receipt.read.without(&conversation.former, sent);
         let mut delivered = receipt.delivered.without(&conversation.former, sent);
         delivered.extend(&read);
@@ -190,7 +189,8 @@ impl TakingReceipts<'_> {
         let Some(contact) = contact.and_then(|contact| self.contacts.get(contact)) else {
             return;
         };
-        let devices = contact.devices().into_iter();
+        // By its channels, since the list may be lost to damage.
+        let devices = self.channels.of_account(&contact.account()).into_iter();
         let streams = devices.filter_map(|device| self.channels.stream(device, id));
         let settled: Vec<_> = streams.map(Stream::settled).collect();
         if let Some(conversation) = self.conversations.edit(id) {

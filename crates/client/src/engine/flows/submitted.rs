@@ -4,6 +4,7 @@ use pawl_wire::{MessageId, SubmitRefusal};
 
 use crate::api::error::AlertCode;
 use crate::channel::Channels;
+use crate::channel::receipts::Receipts;
 use crate::channel::repair_queue::RepairQueue;
 use crate::conversations::Conversations;
 use crate::directory::contacts::Contacts;
@@ -21,6 +22,7 @@ pub(crate) struct Submitted<'e> {
     pub(crate) outbox: &'e mut Outbox,
     pub(crate) lookups: &'e mut Lookups,
     pub(crate) repairs: &'e mut RepairQueue,
+    pub(crate) receipts: &'e mut Receipts,
 }
 
 /// Lends its rooms to the flows that it uses.
@@ -51,6 +53,7 @@ impl Submitted<'_> {
         self.repairs.release(self.outbox, device);
         if !id.is_text() {
             self.outbox.remove(id);
+            self.receipts.delay(turn.now);
             return;
         }
         self.outbox.set_state(id, device, PartState::Stored);

@@ -94,6 +94,11 @@ impl Trust<'_> {
             return self.failing().refuse_keys(contact, false, turn);
         }
         let is_news = known.newest_account() != account;
+        if !known.is_changed()
+            && let Some(conversation) = self.conversations.edit(conversation)
+        {
+            conversation.held_from = Some(conversation.next_number);
+        }
         if self.contacts.move_last(contact, &account) {
             self.device_lists().take_devices(contact, record);
         } else if let Some(forgotten) =
@@ -131,6 +136,9 @@ impl Trust<'_> {
         };
         let conversation = known.conversation();
         let devices = known.devices();
+        if let Some(conversation) = self.conversations.edit(conversation) {
+            conversation.held_from = None;
+        }
         let cause = match self.conversations.take_dropped(conversation) {
             true => NoticeCause::ReturnedAndDropped,
             false => NoticeCause::Returned,
