@@ -79,7 +79,7 @@ const waitForDigits = (dialog, holds = (digits) => digits?.length === 60) => unt
 /** All that Alice must see for as long as she has not accepted. */
 async function waits(world, alice, account) {
   await alice.tab.waitForAlert(new RegExp(`${BOB}.s safety number has changed, though you had verified it`));
-  const alert = await alice.tab.page.$('::-p-aria([role="alert"])');
+  const alert = await alice.tab.find('alert');
   assert.ok(await alice.tab.has('button', 'Review', alert), 'the alert has the button');
   await alice.tab.waitForStatus('is it you?', 'Waiting for you');
   await new Promise((done) => { setTimeout(done, A_WHILE_MS); });

@@ -1,13 +1,12 @@
 // The page as a screen reader finds it: by roles and names and by nothing else.
 
+import { allOf, firstOf } from './roles.mjs';
 import { until, untilValue } from './wait.mjs';
 
 /** Longest load of the page on a busy machine; ends a hang only. */
 const LOAD_DEADLINE_MS = 120_000;
 
 const STATUSES = ['Sending', 'Waiting for you', 'Sent', 'Delivered', 'Read', 'Not sent'];
-
-const aria = (role, name) => (name === undefined ? `::-p-aria([role="${role}"])` : `::-p-aria([name="${name}"][role="${role}"])`);
 
 /** Runs in the page: each article of the log as the text in it and, for own messages, its status. */
 function readArticles(log, statuses) {
@@ -139,18 +138,18 @@ export class Tab {
     const known = this.#parts.get(key);
     if (known !== undefined && (await known.element.evaluate(identityOf).catch(() => null)) === known.identity) return known.element;
     this.#parts.delete(key);
-    const element = await this.page.$(aria(role, name));
+    const element = await firstOf(this.page, role, name);
     const identity = await element?.evaluate(identityOf);
     if (typeof identity === 'string') this.#parts.set(key, { element, identity });
     return element;
   }
 
   async find(role, name, within = this.page, deadline = undefined) {
-    return until(`${role} "${name ?? ''}"`, () => within.$(aria(role, name)), deadline);
+    return until(`${role} "${name ?? ''}"`, () => firstOf(within, role, name), deadline);
   }
 
   async has(role, name, within = this.page) {
-    return (await within.$(aria(role, name))) !== null;
+    return (await firstOf(within, role, name)) !== null;
   }
 
   /** Waits until no such thing is there. */
@@ -160,7 +159,7 @@ export class Tab {
 
   async press(role, name, within = this.page) {
     await until(`press ${role} "${name}"`, async () => {
-      const element = await within.$(aria(role, name));
+      const element = await firstOf(within, role, name);
       if (element === null) return false;
       await element.click();
       return true;
@@ -180,7 +179,7 @@ export class Tab {
 
   /** The words of every alert on the screen. */
   async alerts(within = this.page) {
-    const found = await within.$$(aria('alert'));
+    const found = await allOf(within, 'alert');
     const texts = await Promise.all(found.map((alert) => alert.evaluate((element) => element.textContent.trim())));
     return texts.filter((text) => text !== '');
   }
@@ -219,7 +218,7 @@ export class Tab {
   }
 
   async waitForHeading(username) {
-    await until(`heading "${username}"`, () => this.page.$(`::-p-aria([name="${username}"][role="heading"])`));
+    await this.find('heading', username);
     await this.find('textbox', 'Message');
   }
 

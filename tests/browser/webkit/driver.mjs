@@ -9,6 +9,8 @@ import readline from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+import { CANDIDATES } from '../support/roles.mjs';
+
 const PROGRAM = path.join(path.dirname(fileURLToPath(import.meta.url)), 'browser.py');
 
 /** Name under which WebDriver hands out elements. */
@@ -19,18 +21,6 @@ const KEYS = { '\n': '\uE007' };
 
 /** Longest start of a program; ends a hang only. */
 const START_DEADLINE_MS = 30_000;
-
-/** Where elements of a role are looked for; the browser says which role and name they have. */
-const CANDIDATES = {
-  alert: '[role="alert"]',
-  button: 'button, [role="button"]',
-  dialog: 'dialog, [role="dialog"]',
-  heading: 'h1, h2, h3, [role="heading"]',
-  log: '[role="log"]',
-  navigation: 'nav, [role="navigation"]',
-  status: 'output, [role="status"]',
-  textbox: 'input, textarea, [role="textbox"]',
-};
 
 /** How the engine writes a line of the console, with or without where it is from. */
 const CONSOLE = /(?:^|: )CONSOLE (?:[A-Z]+ )?(ERROR|WARN|LOG|INFO|DEBUG) (.*)$/;
