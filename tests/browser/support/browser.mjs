@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -29,6 +29,9 @@ const CHROMIUM_ARGS = [
   '--disable-sync',
 ];
 
+/** A process for a page that nobody has opened costs more than it saves. */
+const FIREFOX_PREFS = { 'dom.security.https_first': false, 'dom.ipc.processPrelaunch.enabled': false };
+
 /** The executable of a browser: from the environment, else the first usual name on PATH. */
 export function executableOf(browser) {
   const named = process.env[`PAWL_${browser.toUpperCase()}`];
@@ -50,7 +53,7 @@ const executable = (name) => (name === browserName && process.env.PAWL_TEST_EXEC
 function launchOptions({ name, profile, args, firefoxPrefs }) {
   const common = { executablePath: executable(name), headless: true, userDataDir: profile, defaultViewport: { width: 1280, height: 800 }, protocolTimeout: 120_000 };
   if (name === 'chromium') return { ...common, args: [...CHROMIUM_ARGS, ...args] };
-  return { ...common, browser: 'firefox', extraPrefsFirefox: { 'dom.security.https_first': false, ...firefoxPrefs } };
+  return { ...common, browser: 'firefox', extraPrefsFirefox: { ...FIREFOX_PREFS, ...firefoxPrefs } };
 }
 
 /** One browser process and its profile. */
@@ -62,6 +65,8 @@ export class Browser {
   static async launch({ name = browserName, chromiumArgs = [], chromiumPreferences = null, firefoxPrefs = {} } = {}) {
     const browser = new Browser();
     browser.#profile = await mkdtemp(path.join(os.tmpdir(), 'pawl-profile-'));
+    const used = process.env.PAWL_TEST_FIREFOX_PROFILE;
+    if (name === 'firefox' && used !== undefined) await cp(used, browser.#profile, { recursive: true });
     if (name === 'chromium' && chromiumPreferences !== null) {
       await mkdir(path.join(browser.#profile, 'Default'));
       await writeFile(path.join(browser.#profile, 'Default', 'Preferences'), JSON.stringify(chromiumPreferences));
@@ -93,6 +98,13 @@ export class Browser {
   async #preferencesAreBack() {
     const saved = ['prefs.js', 'user.js'].map((name) => path.join(this.#profile, `${name}.puppeteer`));
     for (let tries = 0; tries < 200 && saved.some((file) => existsSync(file)); tries += 1) await setTimeout(25);
+  }
+
+  /** Ends it and gives its profile, which the caller deletes. */
+  async retire() {
+    await this.puppet.close();
+    await this.#preferencesAreBack();
+    return this.#profile;
   }
 
   async close() {
