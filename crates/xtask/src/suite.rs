@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 
-use self::beside::Beside;
+use self::beside::{Beside, Ended, run as run_beside};
 use self::outcome::{Outcome, summary};
 use self::steps::{STEPS, Step};
 use crate::clock::Stopwatch;
@@ -24,7 +24,7 @@ pub(crate) struct Choice {
 }
 
 /// Steps that wait more than they compute. Each begins while nothing that it reads is being built.
-const BESIDE: [&str; 2] = ["prove-relay", "chromium"];
+const BESIDE: [&str; 5] = ["deploy", "prove-relay", "chromium", "webkit", "first"];
 
 pub(crate) fn list() {
     for step in STEPS {
@@ -43,31 +43,31 @@ pub(crate) fn run(ctx: &Context, choice: &Choice) -> Result<bool> {
     let watch = Stopwatch::start();
     let several = chosen.len() > 1;
     let mut outcomes: Vec<Outcome> = Vec::new();
-    let mut beside: Option<Beside<&'static Step>> = None;
+    let mut beside = Beside::new(ctx.scratch("beside")?, run_beside);
     for step in chosen {
         if several && BESIDE.contains(&step.name) {
-            outcomes.extend(beside.take().map(|other| ended(ctx, other)));
-            beside = Some(Beside::start(ctx, step, step.name)?);
+            beside.start(step, step.name)?;
         } else {
             outcomes.push(run_step(ctx, step));
         }
+        outcomes.extend(beside.ended().into_iter().map(outcome));
         let failed = outcomes.iter().any(|outcome| outcome.failure.is_some());
         if failed && !choice.keep_going {
+            beside.stop();
             break;
         }
     }
-    outcomes.extend(beside.map(|other| ended(ctx, other)));
+    outcomes.extend(beside.finish().into_iter().map(outcome));
     summary(&outcomes, choice, watch.elapsed());
     Ok(outcomes.iter().all(|outcome| outcome.failure.is_none()))
 }
 
-fn ended(ctx: &Context, beside: Beside<&'static Step>) -> Outcome {
-    let (step, took, passed) = beside.finish(ctx);
+fn outcome(ended: Ended<&'static Step>) -> Outcome {
     Outcome {
-        name: step.name,
-        what: step.what,
-        took,
-        failure: passed.err().map(|error| format!("{error:#}")),
+        name: ended.step.name,
+        what: ended.step.what,
+        took: ended.took,
+        failure: ended.passed.err().map(|error| format!("{error:#}")),
     }
 }
 

@@ -131,16 +131,16 @@ pub(super) const STEPS: &[Step] = &[
         work: vitest,
     },
     Step {
-        name: "wasm-pack",
-        what: "wasm-pack test --headless --firefox",
-        fast: false,
-        work: wasm_pack,
-    },
-    Step {
         name: "deploy",
         what: "the relay behind nginx and Caddy, and systemd's opinion of it",
         fast: false,
         work: deploy,
+    },
+    Step {
+        name: "wasm-pack",
+        what: "wasm-pack test --headless --firefox",
+        fast: false,
+        work: wasm_pack,
     },
     Step {
         name: "relay",
@@ -153,6 +153,24 @@ pub(super) const STEPS: &[Step] = &[
         what: "relays that are broken on purpose are found",
         fast: false,
         work: broken::prove,
+    },
+    Step {
+        name: "chromium",
+        what: "the laws in Chromium",
+        fast: false,
+        work: chromium,
+    },
+    Step {
+        name: "webkit",
+        what: "one long flow in WebKitGTK",
+        fast: false,
+        work: webkit,
+    },
+    Step {
+        name: "first",
+        what: "an unpacked release and two browsers",
+        fast: false,
+        work: release::first_minutes,
     },
     Step {
         name: "sim",
@@ -173,28 +191,10 @@ pub(super) const STEPS: &[Step] = &[
         work: reproducible,
     },
     Step {
-        name: "chromium",
-        what: "the laws in Chromium",
-        fast: false,
-        work: chromium,
-    },
-    Step {
         name: "firefox",
         what: "the laws in Firefox",
         fast: false,
         work: firefox,
-    },
-    Step {
-        name: "webkit",
-        what: "one long flow in WebKitGTK",
-        fast: false,
-        work: webkit,
-    },
-    Step {
-        name: "first",
-        what: "an unpacked release and two browsers",
-        fast: false,
-        work: release::first_minutes,
     },
 ];
 
