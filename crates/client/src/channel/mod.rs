@@ -5,6 +5,8 @@
 pub(crate) mod receipts;
 pub(crate) mod repair;
 pub(crate) mod repair_queue;
+#[cfg(test)]
+mod repair_tests;
 mod resent;
 pub(crate) mod sessions;
 
