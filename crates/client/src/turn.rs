@@ -1,5 +1,5 @@
 //! One step in the making: the time, the randomness, and what is to be sent and shown. What is to be
-//! committed is known by the tables themselves ([`crate::tracked`]), but for messages, which are only
+//! committed is known by the tables themselves ([`crate::storage::tracked`]), but for messages, which are only
 //! ever written.
 
 use pawl_wire::ClientFrame;

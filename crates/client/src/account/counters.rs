@@ -19,13 +19,13 @@ pub(crate) struct Counters {
     /// The last sequence number on this disk, in that epoch.
     pub(crate) last_seq: u64,
     /// Contacts so far.
-    pub(crate) contacts: u64,
+    contacts: u64,
     /// Outbox records so far.
-    pub(crate) outbox: u64,
+    outbox: u64,
     /// The highest id of a prekey made so far, by kind.
     pub(crate) prekeys: [u32; 4],
     /// `Publish` requests so far.
-    pub(crate) publishes: u32,
+    publishes: u32,
     /// When old keys and sessions were last looked for, milliseconds since 1970.
     pub(crate) house_kept_at: Millis,
     /// When what was uploaded so far would have been allowed at a steady pace.

@@ -383,8 +383,8 @@ impl Room for Channels {
         self.owed = owed.map(|(device, _)| device).collect();
     }
 
-    fn erase(&mut self, key: &Key) {
-        self.table.erase_record(key);
+    fn erase(&mut self, key: &Key) -> bool {
+        self.table.erase_record(key)
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

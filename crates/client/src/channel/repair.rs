@@ -1,5 +1,5 @@
 //! What is known of the trouble with one device: when to ask it, what it was asked, when to tell the
-//! user, and what was sent to it again. Decides nothing about sessions (`channel/mending.rs`) and reads no text
+//! user, and what was sent to it again. Decides nothing about sessions (`engine/flows/mending.rs`) and reads no text
 //! (`engine/flows/resending.rs`). Times are milliseconds since 1970.
 
 use pawl_protocol::SessionTag;

@@ -240,8 +240,8 @@ impl Room for Sessions {
         self.base_keys = all().map(|(_, slot)| slot.session.base_key()).collect();
     }
 
-    fn erase(&mut self, key: &Key) {
-        self.table.erase_record(key);
+    fn erase(&mut self, key: &Key) -> bool {
+        self.table.erase_record(key)
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

@@ -225,8 +225,8 @@ impl Room for Aside {
         self.waiting.load_record(key, value)
     }
 
-    fn erase(&mut self, key: &Key) {
-        self.waiting.erase_record(key);
+    fn erase(&mut self, key: &Key) -> bool {
+        self.waiting.erase_record(key)
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

@@ -62,9 +62,9 @@ pub(crate) struct Conversation {
     pub(crate) last_notice: Option<NoticeCause>,
     /// How often the name has changed hands since a person last wrote here or accepted somebody.
     pub(crate) handovers: u32,
-    /// The first own text since another account has the name that nobody has accepted: it and those after
-    /// it have gone to nobody.
-    pub(crate) held_from: Option<Number>,
+    /// The first own text that was written since another account has the name: while that is so, it and those
+    /// after it go to nobody.
+    held_from: Option<Number>,
 }
 
 /// All of them.
@@ -201,10 +201,21 @@ impl Conversation {
         self.next_number.previous()
     }
 
-    /// The newest own text that can have gone out.
-    pub(crate) fn newest_sent(&self) -> Number {
-        self.held_from
-            .map_or_else(|| self.newest_number(), Number::previous)
+    /// Another account has the name: own texts from this one on, or from the next one, are for nobody yet.
+    pub(crate) fn hold_from(&mut self, first: Option<Number>) {
+        let first = first.unwrap_or(self.next_number);
+        self.held_from.get_or_insert(first);
+    }
+
+    /// The name is the pinned account's again.
+    pub(crate) fn hold_no_more(&mut self) {
+        self.held_from = None;
+    }
+
+    /// The newest own text that can have gone out. `is_changed`: another account has the name.
+    pub(crate) fn newest_sent(&self, is_changed: bool) -> Number {
+        let held_from = self.held_from.filter(|_| is_changed);
+        held_from.map_or_else(|| self.newest_number(), Number::previous)
     }
 
     /// How far an own text has come that does not wait in the outbox.
@@ -334,8 +345,8 @@ impl Room for Conversations {
         self.0.load_record(key, value)
     }
 
-    fn erase(&mut self, key: &Key) {
-        self.0.erase_record(key);
+    fn erase(&mut self, key: &Key) -> bool {
+        self.0.erase_record(key)
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

@@ -459,8 +459,8 @@ impl Room for Contacts {
         self.changed = changed.map(|(id, _)| id).collect();
     }
 
-    fn erase(&mut self, key: &Key) {
-        self.table.erase_record(key);
+    fn erase(&mut self, key: &Key) -> bool {
+        self.table.erase_record(key)
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

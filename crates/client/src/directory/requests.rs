@@ -1,6 +1,6 @@
 //! First messages of strangers for whom there is no place now, sealed as they came: no place to remember
 //! their handshake, or none in the list of conversations. They wait on disk, where each account has little
-//! room, and are opened when there is a place again. Knows nothing of whom to believe (`inbox.rs`).
+//! room, and are opened when there is a place again. Knows nothing of whom to believe (`engine/flows/opening.rs`).
 
 use prost::Message;
 use zeroize::Zeroizing;
@@ -113,8 +113,8 @@ impl Room for Requests {
         self.0.load_record(key, value)
     }
 
-    fn erase(&mut self, key: &Key) {
-        self.0.erase_record(key);
+    fn erase(&mut self, key: &Key) -> bool {
+        self.0.erase_record(key)
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

@@ -1,6 +1,6 @@
 //! First messages of people whom this device does not know, sealed as they came. They wait on disk until
 //! the relay has said whose the name is, and so hold up nobody else's mail; then they are opened in their
-//! order. Knows nothing of whom to believe (`inbox.rs`).
+//! order. Knows nothing of whom to believe (`engine/flows/opening.rs`).
 
 use pawl_wire::Username;
 use prost::Message;
@@ -173,8 +173,8 @@ impl Room for Strangers {
         self.waiting.load_record(key, value)
     }
 
-    fn erase(&mut self, key: &Key) {
-        self.waiting.erase_record(key);
+    fn erase(&mut self, key: &Key) -> bool {
+        self.waiting.erase_record(key)
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

@@ -13,7 +13,7 @@ use crate::conversations::aside::AsideId;
 use crate::directory::contacts::Contact;
 use crate::ids::{ContactId, ConversationId};
 use crate::numbers::Number;
-use crate::outbox::EntryId;
+use crate::outbox::{Entry, EntryId};
 use crate::storage::records::RecordError;
 use crate::storage::store::{Change, Key, Table};
 use crate::storage::tracked::RecordKey;
@@ -64,12 +64,12 @@ impl Engine {
     /// In the first step after loading: mends what can be mended, tells of all of it.
     pub(crate) fn mend_damage(&mut self, turn: &mut Turn<'_>) {
         for Damage { table, key } in std::mem::take(&mut self.damage) {
-            if let Some(room) = self.rooms().find(|room| room.takes(table, &key)) {
-                room.erase(&key);
+            let room = self.rooms().find(|room| room.takes(table, &key));
+            if !room.is_some_and(|room| room.erase(&key)) {
+                // Its key names nothing that a room has.
+                let key = key.clone();
+                turn.changes.push(Change::Delete { table, key });
             }
-            // No room erases a record whose key names nothing.
-            let place = key.clone();
-            turn.changes.push(Change::Delete { table, key: place });
             let conversation = match table {
                 Table::Contacts => match (ContactId::from_key(&key), DeviceAddress::from_key(&key))
                 {
@@ -116,7 +116,11 @@ impl Engine {
         // No position and no number so far can be as high as the time.
         let username = known.username().clone();
         let mut new = Conversation::new(contact, username, known.account(), turn.now.0);
-        new.held_from = known.is_changed().then_some(new.next_number);
+        if known.is_changed() {
+            let texts = self.outbox.texts_of(id).into_iter();
+            let unsent = |id: &EntryId| !self.outbox.get(*id).is_some_and(Entry::is_stored);
+            new.hold_from(texts.filter(unsent).map(|id| id.number).min());
+        }
         self.conversations.insert(id, new);
         self.conversations.note_version(known);
         Some(id)

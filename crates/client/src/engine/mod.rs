@@ -1,7 +1,7 @@
 //! The engine: one state, one `handle`. Holds the rooms, takes what happens to whom it is about, and lends
-//! each flow the rooms that it needs (`lending.rs`). What is done stands outside this folder, in the module of
-//! its noun, and knows no engine. Nothing here or there is ahead of the disk: what a step changes is what its
-//! tables report.
+//! each flow (`flows/`) the rooms that it needs (`lending.rs`). What one room does by itself stands in the
+//! folder of its noun. No flow and no room knows the engine, and none is ahead of the disk: what a step
+//! changes is what its tables report.
 
 mod commands;
 mod connection;

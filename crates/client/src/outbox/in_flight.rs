@@ -168,7 +168,7 @@ impl Outbox {
         }
     }
 
-    /// Whether the relay has a part and has not answered.
+    /// Whether a part was sent on this connection and is not answered.
     pub(crate) fn is_under_way(&self, id: EntryId, device: DeviceAddress) -> bool {
         let message_id = self.message_id(id, device);
         message_id.is_some_and(|message_id| self.in_flight.sent.contains(&message_id))

@@ -282,8 +282,8 @@ impl Room for Outbox {
         Ok(())
     }
 
-    fn erase(&mut self, key: &Key) {
-        self.entries.erase_record(key);
+    fn erase(&mut self, key: &Key) -> bool {
+        self.entries.erase_record(key)
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

@@ -1,5 +1,5 @@
 //! The private halves of this device's prekeys, and which of them are current. Publishing them is
-//! `prekeys/publishing.rs`; using them is `inbox.rs`. A private half is on disk before its public half leaves,
+//! `prekeys/publishing.rs`; using them is `engine/flows/opening.rs`. A private half is on disk before its public half leaves,
 //! and a one-time one is erased in the step that opens the message that used it (docs/PROTOCOL.md).
 
 mod making;
@@ -70,9 +70,9 @@ pub(crate) struct Prekey {
     made_at: Millis,
     secret: Zeroizing<Vec<u8>>,
     /// Of the public half; of one-time keys only.
-    pub(crate) digest: u64,
+    digest: u64,
     /// When a one-time key was first known to be no more with the relay; 0 while it may be there.
-    pub(crate) gone_at: Millis,
+    gone_at: Millis,
 }
 
 /// A handshake without any one-time key, which could be replayed for as long as its prekeys live.
@@ -381,10 +381,8 @@ impl Room for Prekeys {
         }
     }
 
-    fn erase(&mut self, key: &Key) {
-        if let Some(id) = PrekeyId::from_key(key) {
-            self.keys.erase(id);
-        } else if let Some(id) = FingerprintId::from_key(key) {
+    fn erase(&mut self, key: &Key) -> bool {
+        if let Some(id) = FingerprintId::from_key(key) {
             let never = Fingerprint {
                 signed_prekey: u32::MAX,
                 last_resort: u32::MAX,
@@ -392,7 +390,9 @@ impl Room for Prekeys {
                 is_known: false,
             };
             self.fingerprints.insert(id, never);
+            return true;
         }
+        self.keys.erase_record(key)
     }
 
     fn flush(&mut self, changes: &mut Vec<Change>) {

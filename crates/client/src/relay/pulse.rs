@@ -1,11 +1,10 @@
 //! Whether the relay at the other end of an open line is still there: when to ping, how long to wait for
-//! an answer, when the line counts as dead. Must not know what is in a frame.
+//! an answer, when the line counts as dead.
 
+use pawl_wire::ClientFrame;
 use pawl_wire::limits::{
     ANSWER_WAIT_MS, IDLE_TIMEOUT_MS, PING_INTERVAL_MS, PONG_TIMEOUT_MS, WATCHED_PING_MS,
 };
-
-use pawl_wire::ClientFrame;
 
 use super::{Link, Relay};
 use crate::limits::{LONGEST_PATIENCE, SLOWEST_LINE, WATCH_LEASE};

@@ -24,8 +24,11 @@ pub(crate) trait Room {
     /// All records are loaded: makes what they are looked up by.
     fn index_loaded(&mut self) {}
 
-    /// Erases a damaged record, which is not in memory, from the store.
-    fn erase(&mut self, _key: &Key) {}
+    /// Erases a damaged record, which is not in memory, from the store; false where its key is none of this
+    /// room's.
+    fn erase(&mut self, _key: &Key) -> bool {
+        false
+    }
 
     /// What changed since the last step.
     fn flush(&mut self, _changes: &mut Vec<Change>) {}

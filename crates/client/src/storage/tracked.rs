@@ -103,11 +103,10 @@ impl<K: RecordKey, V: Record> Tracked<K, V> {
         Ok(())
     }
 
-    /// Erases a damaged record of this kind.
-    pub(crate) fn erase_record(&mut self, key: &Key) {
-        if let Some(id) = K::from_key(key) {
-            self.erase(id);
-        }
+    /// Erases a damaged record of this kind; false where the key is of no such record.
+    pub(crate) fn erase_record(&mut self, key: &Key) -> bool {
+        let id = K::from_key(key);
+        id.map(|id| self.erase(id)).is_some()
     }
 
     /// Erases a record from the store that is not in memory, because it is damaged.

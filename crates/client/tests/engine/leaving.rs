@@ -196,9 +196,36 @@ fn what_waits_for_a_new_account_is_not_lost_by_the_word_of_the_one_before() {
     old.claim_all(&mut world, alice);
     world.settle();
     accept(&mut world);
-    // It is gone from the outbox, and stands as read.
     assert_eq!(world.relay.store.boxes[&news].mail.len(), 1);
     assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Sent]);
+}
+
+/// The record that says that the name changed hands is lost, and the name is Bob's again.
+#[test]
+fn a_change_that_is_forgotten_does_not_make_receipts_be_doubted_for_ever() {
+    let mut world = World::with(4_506, &["alice"]);
+    let alice = world.address("alice");
+    let mut bob = Stranger::registered("bob", 1, &mut world);
+    bob.open_mailbox(&mut world);
+    bob.write(&mut world, alice, "hi", true);
+    world.settle();
+    let mut other = Stranger::registered("bob", 2, &mut world);
+    other.open_mailbox(&mut world);
+    other.write(&mut world, alice, "it is me", true);
+    world.settle();
+    for ((table, key), value) in &mut world.clients[ALICE].disk {
+        if *table == Table::Contacts && key.0.len() == 8 {
+            value.truncate(value.len() / 2);
+        }
+    }
+    world.crash(ALICE);
+    bob.register("bob", &mut world);
+    world.settle();
+    world.send(ALICE, "bob", "to the old account");
+    assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Sent]);
+    bob.claim_all(&mut world, alice);
+    world.settle();
+    assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Read]);
 }
 
 /// As in fan_out.rs, but that the list of Bob's devices is lost when the first one says what it has
@@ -252,6 +279,5 @@ fn that_a_text_is_not_sent_is_shown_when_the_last_device_that_it_waits_for_leave
     world.relay.store.boxes.remove(&second);
     list_only(&mut world, &BOB[..1]);
     world.break_connection(ALICE, None);
-    // The page was told "sending", and so says the engine no more.
     world.settle();
 }

@@ -2,6 +2,9 @@
 //! are taken, and strangers who gave that name are let in or not. The answer is believed only where it is
 //! signed.
 
+use pawl_protocol::AccountRecord;
+use pawl_wire::{ClientFrame, Username};
+
 use crate::account::Account;
 use crate::account::counters::Counters;
 use crate::account::recent_commands::RecentCommands;
@@ -29,8 +32,6 @@ use crate::prekeys::Prekeys;
 use crate::storage::rings::Ring;
 use crate::storage::tracked::Kept;
 use crate::turn::Turn;
-use pawl_protocol::AccountRecord;
-use pawl_wire::{ClientFrame, Username};
 
 /// Takes what the relay says of a name.
 pub(crate) struct LookingUp<'e> {

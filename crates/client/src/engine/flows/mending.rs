@@ -2,6 +2,9 @@
 //! device, and when to tell the user. A message that does not open is only a hint; what the other device
 //! says inside an opened message decides. Sending again is `resending.rs`. docs/PROTOCOL.md, "Mending".
 
+use pawl_protocol::SessionTag;
+use pawl_wire::DeviceAddress;
+
 use crate::account::counters::Counters;
 use crate::api::event::NoticeCause;
 use crate::channel::Channels;
@@ -18,8 +21,6 @@ use crate::numbers::Millis;
 use crate::outbox::Outbox;
 use crate::storage::tracked::Kept;
 use crate::turn::Turn;
-use pawl_protocol::SessionTag;
-use pawl_wire::DeviceAddress;
 
 /// Takes what comes from a device, opened or not, as evidence of how its sessions are.
 pub(crate) struct Evidence<'e> {

@@ -1,6 +1,9 @@
 //! Receipts: telling other devices what arrived from them and what was seen, gathered into few messages;
 //! and believing theirs, about texts that were sent. A receipt causes one only where it asks for it.
 
+use pawl_protocol::{Envelope, SessionTag};
+use pawl_wire::DeviceAddress;
+
 use crate::account::counters::Counters;
 use crate::api::event::MessageStatus;
 use crate::channel::receipts::Receipts;
@@ -9,7 +12,7 @@ use crate::channel::sessions::Sessions;
 use crate::channel::{Channels, Stream};
 use crate::content::{Content, Receipt};
 use crate::conversations::Conversations;
-use crate::directory::contacts::Contacts;
+use crate::directory::contacts::{Contact, Contacts};
 use crate::engine::flows::status::Statuses;
 use crate::ids::ConversationId;
 use crate::limits::{ANSWER_INTERVAL, KEPT_RUNS, MAX_RECEIPTS_PER_STEP};
@@ -18,8 +21,6 @@ use crate::outbox::{Entry, Outbox, Part};
 use crate::storage::ranges::RangeSet;
 use crate::storage::tracked::Kept;
 use crate::turn::Turn;
-use pawl_protocol::{Envelope, SessionTag};
-use pawl_wire::DeviceAddress;
 
 /// Puts receipts into the outbox.
 pub(crate) struct WritingReceipts<'e> {
@@ -156,7 +157,8 @@ impl TakingReceipts<'_> {
         let Some(conversation) = self.conversations.edit(id) else {
             return;
         };
-        let sent = conversation.newest_sent();
+        let contact = self.contacts.get(conversation.contact);
+        let sent = conversation.newest_sent(contact.is_some_and(Contact::is_changed));
         let read = receipt.read.without(&conversation.former, sent);
         let mut delivered = receipt.delivered.without(&conversation.former, sent);
         delivered.extend(&read);

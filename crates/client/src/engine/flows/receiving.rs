@@ -3,6 +3,8 @@
 //! with the relay before anything of theirs is shown, and until then their messages wait on disk
 //! (`directory/strangers.rs`).
 
+use pawl_wire::{MessageId, Username};
+
 use crate::account::Account;
 use crate::account::counters::Counters;
 use crate::api::error::AlertCode;
@@ -25,7 +27,6 @@ use crate::prekeys::Prekeys;
 use crate::storage::rings::Ring;
 use crate::storage::tracked::Kept;
 use crate::turn::Turn;
-use pawl_wire::{MessageId, Username};
 
 /// Deals with deliveries, and with what waited for a name or a place.
 pub(crate) struct Receiving<'e> {

@@ -1,6 +1,6 @@
 //! Sending texts again that a device says it does not have: from the outbox, where they stay until all
 //! who are to have them say that they do, or else from the conversation's own lines in the store. Number
-//! and id stay, so that who has a text already knows it. Decides nothing about sessions (`channel/mending.rs`).
+//! and id stay, so that who has a text already knows it. Decides nothing about sessions (`mending.rs`).
 //! docs/PROTOCOL.md, "Mending".
 
 use pawl_wire::DeviceAddress;

@@ -1,6 +1,8 @@
 //! What becomes of what accounts write that are not the pinned one: it is set aside, within bounds, and dropped
 //! where nobody can accept it any more.
 
+use pawl_protocol::AccountKey;
+
 use crate::api::event::NoticeCause;
 use crate::channel::Channels;
 use crate::content::Text;
@@ -13,7 +15,6 @@ use crate::ids::{ContactId, ConversationId};
 use crate::numbers::Number;
 use crate::storage::ranges::RangeSet;
 use crate::turn::Turn;
-use pawl_protocol::AccountKey;
 
 /// Sets aside what accounts write that are not accepted.
 pub(crate) struct SettingAside<'e> {

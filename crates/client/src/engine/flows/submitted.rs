@@ -1,11 +1,11 @@
 //! What the relay says of an envelope that was sent: it has it, or it refuses it.
 
-use pawl_wire::{MessageId, SubmitRefusal};
+use pawl_wire::{DeviceAddress, MessageId, SubmitRefusal};
 
 use crate::api::error::AlertCode;
-use crate::channel::Channels;
 use crate::channel::receipts::Receipts;
 use crate::channel::repair_queue::RepairQueue;
+use crate::channel::{Channel, Channels};
 use crate::conversations::Conversations;
 use crate::directory::contacts::Contacts;
 use crate::directory::lookups::Lookups;
@@ -53,8 +53,7 @@ impl Submitted<'_> {
         self.repairs.release(self.outbox, device);
         if !id.is_text() {
             self.outbox.remove(id);
-            self.receipts.delay(turn.now);
-            return;
+            return self.write_next_receipt(device, turn);
         }
         self.outbox.set_state(id, device, PartState::Stored);
         self.outbox.drop_refused(id);
@@ -90,7 +89,7 @@ impl Submitted<'_> {
             }
             (SubmitRefusal::TooLarge, _) => {
                 self.failing().refuse_part(id, device, turn);
-                return;
+                return self.write_next_receipt(device, turn);
             }
             _ => (),
         }
@@ -100,6 +99,17 @@ impl Submitted<'_> {
             && let Some(username) = contact.and_then(|contact| self.contacts.username(contact))
         {
             turn.alert(AlertCode::MailboxFull { username });
+        }
+    }
+
+    /// What a device is owed by now was not written while the receipt before was on its way.
+    fn write_next_receipt(&mut self, device: DeviceAddress, turn: &Turn<'_>) {
+        if self
+            .channels
+            .get(device)
+            .is_some_and(Channel::receipt_is_due)
+        {
+            self.receipts.delay(turn.now);
         }
     }
 }

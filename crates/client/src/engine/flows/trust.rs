@@ -97,7 +97,7 @@ impl Trust<'_> {
         if !known.is_changed()
             && let Some(conversation) = self.conversations.edit(conversation)
         {
-            conversation.held_from = Some(conversation.next_number);
+            conversation.hold_from(None);
         }
         if self.contacts.move_last(contact, &account) {
             self.device_lists().take_devices(contact, record);
@@ -137,7 +137,7 @@ impl Trust<'_> {
         let conversation = known.conversation();
         let devices = known.devices();
         if let Some(conversation) = self.conversations.edit(conversation) {
-            conversation.held_from = None;
+            conversation.hold_no_more();
         }
         let cause = match self.conversations.take_dropped(conversation) {
             true => NoticeCause::ReturnedAndDropped,
