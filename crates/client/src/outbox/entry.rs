@@ -91,6 +91,8 @@ pub(crate) struct Part {
     pub(crate) state: PartState,
     /// The device, or the relay for it, had this text before: its status does not go back.
     pub(crate) again: bool,
+    /// It was sealed before, on a session that is not written on any more: the device may have it from there.
+    pub(crate) was_sealed: bool,
 }
 
 impl Part {
@@ -99,6 +101,7 @@ impl Part {
             device,
             state: PartState::Wanted,
             again,
+            was_sealed: false,
         }
     }
 
@@ -108,7 +111,9 @@ impl Part {
 
     /// Whether the relay may have something of it: what was never sealed the device cannot have.
     pub(crate) const fn may_have_left(&self) -> bool {
-        self.again || matches!(self.state, PartState::Sealed { .. } | PartState::Stored)
+        self.again
+            || self.was_sealed
+            || matches!(self.state, PartState::Sealed { .. } | PartState::Stored)
     }
 }
 
@@ -153,6 +158,8 @@ struct PartRecord {
     message_id: Vec<u8>,
     #[prost(bytes = "vec", tag = "6")]
     envelope: Vec<u8>,
+    #[prost(bool, tag = "7")]
+    was_sealed: bool,
 }
 
 records::wiped!(EntryRecord: content);
@@ -180,6 +187,7 @@ impl Part {
             again: self.again,
             message_id,
             envelope,
+            was_sealed: self.was_sealed,
         }
     }
 
@@ -201,6 +209,7 @@ impl Part {
             },
             state,
             again: record.again,
+            was_sealed: record.was_sealed,
         })
     }
 }

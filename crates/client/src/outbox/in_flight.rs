@@ -184,7 +184,12 @@ impl Outbox {
                 && !is_readable(envelope)
             {
                 self.forget_submitted(id, device);
-                self.set_state(id, device, PartState::Wanted);
+                self.change(id, |parts| {
+                    for part in parts.iter_mut().filter(|part| part.device == device) {
+                        part.state = PartState::Wanted;
+                        part.was_sealed = true;
+                    }
+                });
             }
         }
         self.wake(device);

@@ -413,6 +413,26 @@ mod tests {
     }
 
     #[test]
+    fn what_was_sealed_may_have_arrived_though_it_waits_to_be_sealed_anew() {
+        let mut outbox = Outbox::new();
+        outbox.insert(id(1), entry(1, 5));
+        outbox.settle(id(1), DEVICE);
+        assert!(outbox.part(id(1), DEVICE).is_some(), "it was never sealed");
+        let sealed = PartState::Sealed {
+            message_id: MessageId([1; 16]),
+            envelope: vec![2; 9],
+        };
+        outbox.set_state(id(1), DEVICE, sealed);
+        outbox.unseal(DEVICE, |_| false);
+        let left = outbox.get(id(1)).expect("for both");
+        let again = Entry::decode(&left.encode()).expect("a record");
+        assert!(again.parts() == left.parts() && !left.is_stored());
+        outbox.settle(id(1), DEVICE);
+        assert!(outbox.part(id(1), DEVICE).is_none());
+        assert!(outbox.part(id(1), OTHER).is_some());
+    }
+
+    #[test]
     fn what_is_kept_has_a_number_a_size_and_an_end() {
         let mut outbox = Outbox::new();
         let most = MAX_KEPT_TEXTS as u64;
