@@ -295,11 +295,9 @@ fn an_account_that_waits_to_be_accepted_is_heard_after_its_channel_was_damaged()
     world.settle();
     assert_eq!(world.review(ALICE, "bob"), ["a new account"]);
     let account = new.account().0;
-    for ((table, key), value) in &mut world.clients[ALICE].disk {
-        if *table == Table::Contacts && key.0.starts_with(&account) {
-            value.truncate(value.len() / 2);
-        }
-    }
+    world.cut(ALICE, |table, key| {
+        table == Table::Contacts && key.0.starts_with(&account)
+    });
     world.break_connection(ALICE, None);
     world.crash(ALICE);
     world.settle();

@@ -435,10 +435,10 @@ fn texts_stay_in_the_outbox_for_thirty_days_and_then_stand_in_the_conversation_a
     assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Delivered; 2]);
 }
 
-/// The first device answers and reads in turn, so that each text is a run of positions of its own.
-#[test]
-fn what_one_device_has_read_is_sent_again_to_another_that_lacks_it() {
-    let mut world = world(4_010);
+/// Bob's second device is away when a text comes. The first device answers in turn, so that each text after it
+/// is a run of positions of its own.
+pub(crate) fn one_lacks_a_text(seed: u64) -> World {
+    let mut world = world(seed);
     world.start(BOB[0], "alice");
     world.send(ALICE, "bob", "one");
     world.set_network(BOB[1], false);
@@ -447,16 +447,27 @@ fn what_one_device_has_read_is_sent_again_to_another_that_lacks_it() {
         world.send(BOB[0], "alice", &format!("answer {round}"));
         world.send(ALICE, "bob", &format!("{round}"));
     }
+    world
+}
+
+/// The first device reads all, the relay loses the text, and the second device is back.
+pub(crate) fn read_and_lose_mail(world: &mut World) {
     let read = Command::MarkRead {
         conversation: world.conversation(BOB[0], "alice"),
         through: u64::MAX / 2,
     };
     assert_eq!(world.ask(BOB[0], read), None);
-    assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Read; 72]);
-    let second = device(&world, 2);
+    let second = device(world, 2);
     let mailbox = world.relay.store.boxes.get_mut(&second);
     mailbox.expect("registered").mail.pop_front();
     world.set_network(BOB[1], true);
+}
+
+#[test]
+fn what_one_device_has_read_is_sent_again_to_another_that_lacks_it() {
+    let mut world = one_lacks_a_text(4_010);
+    read_and_lose_mail(&mut world);
+    assert_eq!(world.statuses(ALICE, "bob"), [MessageStatus::Read; 72]);
     world.run_for(2 * MINUTE);
     let received = world.received(BOB[1], "alice");
     assert_eq!(received.len(), 72);

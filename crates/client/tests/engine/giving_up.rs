@@ -208,12 +208,7 @@ fn what_waits_for_an_unknown_list_fails_with_its_person_and_can_be_tried_again()
         (name.clone(), *account)
     };
     world.relay.store.names.remove(&name);
-    for ((table, key), value) in &mut world.clients[ALICE].disk {
-        // A contact, and no channel.
-        if *table == Table::Contacts && key.0.len() == 8 {
-            value.truncate(value.len() / 2);
-        }
-    }
+    world.cut_contacts(ALICE);
     world.break_connection(ALICE, None);
     world.crash(ALICE);
     world.settle();

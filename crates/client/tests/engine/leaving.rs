@@ -1,12 +1,15 @@
 //! Devices and accounts that leave: what they had or were to have is remembered, and goes to others only
 //! where nobody had it, and at a pace.
 
-use crate::fan_out::{ALICE, BOB, device, envelopes, list_devices, list_only, outbox, world};
+use crate::fan_out::{
+    ALICE, BOB, device, envelopes, list_devices, list_only, one_lacks_a_text, outbox,
+    read_and_lose_mail, world,
+};
 use crate::giving_up::withhold;
 use crate::identity::{accept, bob_begins_anew};
 use crate::support::World;
 use crate::support::stranger::Stranger;
-use pawl_client::{Command, IdentityState, MessageStatus, Table};
+use pawl_client::{IdentityState, MessageStatus, Table};
 use pawl_wire::{AccountId, RelayFrame, Username};
 
 const MINUTE: u64 = 60_000;
@@ -116,11 +119,7 @@ fn what_one_device_had_is_not_sent_to_a_new_account_though_a_record_was_lost() {
     world.send(ALICE, "bob", "one");
     assert_eq!(world.received(BOB[1], "alice"), ["one"]);
     assert_eq!(world.statuses(ALICE, "bob"), [Delivered]);
-    for ((table, _), value) in &mut world.clients[ALICE].disk {
-        if *table == Table::Conversations {
-            value.truncate(value.len() / 2);
-        }
-    }
+    world.cut(ALICE, |table, _| table == Table::Conversations);
     world.break_connection(ALICE, None);
     world.crash(ALICE);
     world.settle();
@@ -213,11 +212,7 @@ fn a_change_that_is_forgotten_does_not_make_receipts_be_doubted_for_ever() {
     other.open_mailbox(&mut world);
     other.write(&mut world, alice, "it is me", true);
     world.settle();
-    for ((table, key), value) in &mut world.clients[ALICE].disk {
-        if *table == Table::Contacts && key.0.len() == 8 {
-            value.truncate(value.len() / 2);
-        }
-    }
+    world.cut_contacts(ALICE);
     world.crash(ALICE);
     bob.register("bob", &mut world);
     world.settle();
@@ -232,32 +227,12 @@ fn a_change_that_is_forgotten_does_not_make_receipts_be_doubted_for_ever() {
 /// read.
 #[test]
 fn what_one_device_has_read_is_not_forgotten_while_the_list_is_lost() {
-    let mut world = world(4_501);
-    world.start(BOB[0], "alice");
-    world.send(ALICE, "bob", "one");
-    world.set_network(BOB[1], false);
-    world.send(ALICE, "bob", "lost");
-    for round in 0..70 {
-        world.send(BOB[0], "alice", &format!("answer {round}"));
-        world.send(ALICE, "bob", &format!("{round}"));
-    }
-    for ((table, key), value) in &mut world.clients[ALICE].disk {
-        if *table == Table::Contacts && key.0.len() == 8 {
-            value.truncate(value.len() / 2);
-        }
-    }
+    let mut world = one_lacks_a_text(4_501);
+    world.cut_contacts(ALICE);
     world.break_connection(ALICE, None);
     world.crash(ALICE);
     world.settle();
-    let read = Command::MarkRead {
-        conversation: world.conversation(BOB[0], "alice"),
-        through: u64::MAX / 2,
-    };
-    assert_eq!(world.ask(BOB[0], read), None);
-    let second = device(&world, 2);
-    let mailbox = world.relay.store.boxes.get_mut(&second);
-    mailbox.expect("registered").mail.pop_front();
-    world.set_network(BOB[1], true);
+    read_and_lose_mail(&mut world);
     world.send(ALICE, "bob", "last");
     world.run_for(10 * MINUTE);
     let received = world.received(BOB[1], "alice");

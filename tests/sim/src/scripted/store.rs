@@ -35,6 +35,19 @@ impl World {
         self.crash(i);
     }
 
+    /// Records on a client's disk are cut in half.
+    pub fn cut(&mut self, i: usize, which: impl Fn(Table, &Key) -> bool) {
+        let records = self.clients[i].disk.iter_mut();
+        for (_, value) in records.filter(|((table, key), _)| which(*table, key)) {
+            value.truncate(value.len() / 2);
+        }
+    }
+
+    /// The same for what is known of people, and not of the channels to their devices.
+    pub fn cut_contacts(&mut self, i: usize) {
+        self.cut(i, |table, key| table == Table::Contacts && key.0.len() == 8);
+    }
+
     /// Records vanish from a client's disk, and it begins again.
     pub fn lose(&mut self, i: usize, gone: impl Fn(Table, &Key) -> bool) {
         let disk = &mut self.clients[i].disk;
