@@ -11,6 +11,7 @@ use crate::engine::flows::registration::Registration;
 use crate::engine::flows::resending::Resending;
 use crate::engine::flows::sending::Sending;
 use crate::engine::flows::setting_aside::SettingAside;
+use crate::engine::flows::status::Statuses;
 use crate::engine::flows::submitted::Submitted;
 use crate::engine::flows::trust::Trust;
 
@@ -181,6 +182,14 @@ impl Engine {
             commands: &mut self.commands,
             counters: &mut self.counters,
             prekeys: &mut self.prekeys,
+        }
+    }
+
+    pub(super) fn statuses(&self) -> Statuses<'_> {
+        Statuses {
+            contacts: &self.contacts,
+            conversations: &self.conversations,
+            outbox: &self.outbox,
         }
     }
 }

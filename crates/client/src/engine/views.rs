@@ -10,7 +10,6 @@ use crate::api::event::{
 };
 use crate::conversations::lines::{self, Line};
 use crate::directory::contacts::Contact;
-use crate::engine::flows::status::Statuses;
 use crate::ids::ConversationId;
 use crate::numbers::{Millis, Position};
 use crate::storage::records::Record;
@@ -88,14 +87,6 @@ impl Engine {
         MessageView {
             status,
             ..line.view(position)
-        }
-    }
-
-    fn statuses(&self) -> Statuses<'_> {
-        Statuses {
-            contacts: &self.contacts,
-            conversations: &self.conversations,
-            outbox: &self.outbox,
         }
     }
 

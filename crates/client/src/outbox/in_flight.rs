@@ -32,46 +32,6 @@ struct Hold {
     alerted: bool,
 }
 
-impl InFlight {
-    /// Waits before the next attempt, at least as long as the relay says.
-    fn hold(&mut self, device: DeviceAddress, retry_after_ms: u64, now: Millis) {
-        let hold = self.held.get_or_default(device);
-        self.held_until.remove(&(hold.until, device));
-        let wait = backoff(RESUBMIT_FIRST, RESUBMIT_LAST, hold.refusals);
-        hold.until = now + wait.max(retry_after_ms.min(RESUBMIT_LAST));
-        hold.refusals = hold.refusals.saturating_add(1);
-        self.held_until.insert((hold.until, device));
-    }
-
-    fn is_held(&self, device: DeviceAddress, now: Millis) -> bool {
-        self.held.get(&device).is_some_and(|hold| hold.until > now)
-    }
-
-    /// Whether the user has not been told yet why this device is left alone.
-    fn tells(&mut self, device: DeviceAddress) -> bool {
-        let hold = self.held.get_mut(&device);
-        hold.is_some_and(|hold| !std::mem::replace(&mut hold.alerted, true))
-    }
-
-    fn release(&mut self, device: DeviceAddress) {
-        if let Some(hold) = self.held.remove(&device) {
-            self.held_until.remove(&(hold.until, device));
-        }
-    }
-
-    /// Whose wait is over now.
-    fn end_holds(&mut self, now: Millis) -> Vec<DeviceAddress> {
-        let mut over = Vec::new();
-        while let Some((until, device)) = self.held_until.first().copied()
-            && until <= now
-        {
-            self.held_until.remove(&(until, device));
-            over.push(device);
-        }
-        over
-    }
-}
-
 impl Room for InFlight {
     fn due(&self, is_online: bool) -> Option<Millis> {
         let (until, _) = self.held_until.first().filter(|_| is_online)?;
@@ -225,21 +185,34 @@ impl Outbox {
 
     /// Sends nothing to a device for a while, at least as long as the relay says.
     pub(crate) fn hold(&mut self, device: DeviceAddress, retry_after_ms: u64, now: Millis) {
-        self.in_flight.hold(device, retry_after_ms, now);
+        let InFlight {
+            held, held_until, ..
+        } = &mut self.in_flight;
+        let hold = held.get_or_default(device);
+        held_until.remove(&(hold.until, device));
+        let wait = backoff(RESUBMIT_FIRST, RESUBMIT_LAST, hold.refusals);
+        hold.until = now + wait.max(retry_after_ms.min(RESUBMIT_LAST));
+        hold.refusals = hold.refusals.saturating_add(1);
+        held_until.insert((hold.until, device));
     }
 
     pub(crate) fn is_held(&self, device: DeviceAddress, now: Millis) -> bool {
-        self.in_flight.is_held(device, now)
+        let hold = self.in_flight.held.get(&device);
+        hold.is_some_and(|hold| hold.until > now)
     }
 
     /// Whether the user has not been told yet why this device is left alone.
     pub(crate) fn tells(&mut self, device: DeviceAddress) -> bool {
-        self.in_flight.tells(device)
+        let hold = self.in_flight.held.get_mut(&device);
+        hold.is_some_and(|hold| !std::mem::replace(&mut hold.alerted, true))
     }
 
-    /// Those whose wait is over may be sent to.
+    /// Those whose wait is over now may be sent to.
     pub(crate) fn end_holds(&mut self, now: Millis) {
-        for device in self.in_flight.end_holds(now) {
+        while let Some((until, device)) = self.in_flight.held_until.first().copied()
+            && until <= now
+        {
+            self.in_flight.held_until.pop_first();
             self.wake(device);
         }
     }
@@ -255,7 +228,9 @@ impl Outbox {
 
     /// A device is left alone no longer. Says whether nothing went out to it by itself.
     pub(crate) fn release(&mut self, device: DeviceAddress) -> bool {
-        self.in_flight.release(device);
+        if let Some(hold) = self.in_flight.held.remove(&device) {
+            self.in_flight.held_until.remove(&(hold.until, device));
+        }
         let was_given_up = self.in_flight.given_up.remove(&device);
         self.wake(device);
         was_given_up

@@ -20,8 +20,6 @@ use crate::directory::contacts::Contacts;
 use crate::directory::lookups::{Answer, Lookups, conversations_full};
 use crate::directory::requests::Requests;
 use crate::directory::strangers::Strangers;
-use crate::engine::flows::devices::DeviceLists;
-use crate::engine::flows::failing::Failing;
 use crate::engine::flows::meeting::Meeting;
 use crate::engine::flows::receiving::Receiving;
 use crate::engine::flows::trust::Trust;
@@ -73,26 +71,6 @@ impl LookingUp<'_> {
             contacts: self.contacts,
             conversations: self.conversations,
             aside: self.aside,
-            channels: self.channels,
-            sessions: self.sessions,
-            outbox: self.outbox,
-            repairs: self.repairs,
-        }
-    }
-
-    fn failing(&mut self) -> Failing<'_> {
-        Failing {
-            contacts: self.contacts,
-            conversations: self.conversations,
-            channels: self.channels,
-            outbox: self.outbox,
-        }
-    }
-
-    fn device_lists(&mut self) -> DeviceLists<'_> {
-        DeviceLists {
-            contacts: self.contacts,
-            conversations: self.conversations,
             channels: self.channels,
             sessions: self.sessions,
             outbox: self.outbox,
@@ -187,25 +165,25 @@ impl LookingUp<'_> {
         }
         let devices = contact.devices();
         match answer {
-            Answer::Nobody => self.failing().fail_all(id, turn),
-            Answer::Refused => self.failing().refuse_keys(id, false, turn),
+            Answer::Nobody => self.trust().failing().fail_all(id, turn),
+            Answer::Refused => self.trust().failing().refuse_keys(id, false, turn),
             Answer::Account(record) if record.account() != contact.account() => {
                 self.trust().change_identity(id, record, turn);
             }
             Answer::Account(record) if contact.has_record(&record.record().encode()) => {
                 // The relay contradicts itself, and a retry does not help; unless it is a session that says
                 // to be with a device which was never there.
-                if !self.device_lists().end_unlisted(id, record) {
+                if !self.trust().device_lists().end_unlisted(id, record) {
                     for device in &devices {
                         if self.lookups.is_unknown(*device) {
-                            self.failing().fail_device(*device, turn);
+                            self.trust().failing().fail_device(*device, turn);
                         }
                     }
                 }
             }
             Answer::Account(record) => {
-                if !self.device_lists().take_devices(id, record) {
-                    self.failing().refuse_keys(id, true, turn);
+                if !self.trust().device_lists().take_devices(id, record) {
+                    self.trust().failing().refuse_keys(id, true, turn);
                 }
             }
         }

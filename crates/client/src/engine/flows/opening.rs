@@ -23,11 +23,10 @@ use crate::conversations::unread::TextOf;
 use crate::directory::contacts::Contacts;
 use crate::directory::lookups::Answer;
 use crate::directory::strangers::Strangers;
-use crate::engine::flows::devices::{DeviceLists, lists};
+use crate::engine::flows::devices::lists;
 use crate::engine::flows::meeting::Meeting;
 use crate::engine::flows::mending::Evidence;
 use crate::engine::flows::receipts::TakingReceipts;
-use crate::engine::flows::setting_aside::SettingAside;
 use crate::engine::flows::trust::Trust;
 use crate::ids::{ContactId, ConversationId};
 use crate::limits::MAX_CONVERSATIONS;
@@ -101,26 +100,6 @@ pub(crate) struct Opening<'e> {
 
 /// Lends its rooms to the flows that it uses.
 impl Opening<'_> {
-    fn device_lists(&mut self) -> DeviceLists<'_> {
-        DeviceLists {
-            contacts: self.contacts,
-            conversations: self.conversations,
-            channels: self.channels,
-            sessions: self.sessions,
-            outbox: self.outbox,
-            repairs: self.repairs,
-        }
-    }
-
-    fn setting_aside(&mut self) -> SettingAside<'_> {
-        SettingAside {
-            contacts: self.contacts,
-            conversations: self.conversations,
-            aside: self.aside,
-            channels: self.channels,
-        }
-    }
-
     fn meeting(&mut self) -> Meeting<'_> {
         Meeting {
             account: self.account,
@@ -218,7 +197,7 @@ impl Opening<'_> {
             && let Some(record) = verified(bytes)
             && record.account() == *account
         {
-            self.device_lists().take_devices(contact, &record);
+            self.trust().device_lists().take_devices(contact, &record);
         }
     }
 
@@ -323,7 +302,7 @@ impl Opening<'_> {
         let introduction = introduction.filter(|record| record.account() == account);
         if let Some(contact) = self.contacts.of_account(account.as_bytes()) {
             // One that is older than what is known says nothing; the device must be on the newest list.
-            introduction.map(|record| self.device_lists().take_devices(contact, record));
+            introduction.map(|record| self.trust().device_lists().take_devices(contact, record));
             let known = self.contacts.get(contact);
             let known = known.and_then(|contact| contact.known_record(&account));
             return match known.filter(|record| lists(record, session)) {
@@ -411,9 +390,12 @@ impl Opening<'_> {
                 return self.receive_text(conversation, sender.device, text, turn);
             }
             Ok(Content::Text(text)) => {
-                return self
-                    .setting_aside()
-                    .set_aside_text(conversation, sender, text, turn);
+                return self.trust().setting_aside().set_aside_text(
+                    conversation,
+                    sender,
+                    text,
+                    turn,
+                );
             }
             Ok(Content::Receipt(receipt)) if is_pinned => {
                 return self.taking_receipts().on_receipt(
@@ -431,7 +413,8 @@ impl Opening<'_> {
         if is_pinned {
             self.conversations.notice(conversation, notice, turn);
         } else {
-            self.setting_aside()
+            self.trust()
+                .setting_aside()
                 .set_aside_notice(conversation, sender, notice, turn);
         }
     }

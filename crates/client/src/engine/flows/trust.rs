@@ -32,9 +32,9 @@ pub(crate) struct Trust<'e> {
     pub(crate) repairs: &'e mut RepairQueue,
 }
 
-/// Lends its rooms to the flows that it uses.
+/// Lends its rooms to the flows that it uses, which whoever uses this one has from here.
 impl Trust<'_> {
-    fn device_lists(&mut self) -> DeviceLists<'_> {
+    pub(crate) fn device_lists(&mut self) -> DeviceLists<'_> {
         DeviceLists {
             contacts: self.contacts,
             conversations: self.conversations,
@@ -45,7 +45,7 @@ impl Trust<'_> {
         }
     }
 
-    fn setting_aside(&mut self) -> SettingAside<'_> {
+    pub(crate) fn setting_aside(&mut self) -> SettingAside<'_> {
         SettingAside {
             contacts: self.contacts,
             conversations: self.conversations,
@@ -54,7 +54,7 @@ impl Trust<'_> {
         }
     }
 
-    fn failing(&mut self) -> Failing<'_> {
+    pub(crate) fn failing(&mut self) -> Failing<'_> {
         Failing {
             contacts: self.contacts,
             conversations: self.conversations,
