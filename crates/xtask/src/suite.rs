@@ -23,8 +23,16 @@ pub(crate) struct Choice {
     pub(crate) only: Vec<String>,
 }
 
-/// Steps that wait more than they compute. Each begins while nothing that it reads is being built.
-const BESIDE: [&str; 5] = ["deploy", "prove-relay", "chromium", "webkit", "first"];
+/// Steps that leave a processor idle: they wait, or link one program after the other. Each begins while nothing that
+/// it reads is being built: what `relay` takes in is built by `size`, before it.
+const BESIDE: [&str; 6] = [
+    "relay",
+    "deploy",
+    "prove-relay",
+    "chromium",
+    "webkit",
+    "first",
+];
 
 pub(crate) fn list() {
     for step in STEPS {

@@ -95,18 +95,6 @@ pub(super) const STEPS: &[Step] = &[
         work: types::check,
     },
     Step {
-        name: "native",
-        what: "unit, property and integration tests",
-        fast: true,
-        work: native,
-    },
-    Step {
-        name: "checker",
-        what: "the protocol's vectors by an independent implementation",
-        fast: true,
-        work: vectors::check,
-    },
-    Step {
         name: "engine",
         what: "engine as wasm, in its size budget",
         fast: true,
@@ -131,6 +119,30 @@ pub(super) const STEPS: &[Step] = &[
         work: vitest,
     },
     Step {
+        name: "size",
+        what: "a first visit is in its size budget",
+        fast: false,
+        work: first_visit,
+    },
+    Step {
+        name: "relay",
+        what: "the programs of a release, and the simulator; the relay serves that page",
+        fast: false,
+        work: programs,
+    },
+    Step {
+        name: "native",
+        what: "unit, property and integration tests",
+        fast: true,
+        work: native,
+    },
+    Step {
+        name: "checker",
+        what: "the protocol's vectors by an independent implementation",
+        fast: true,
+        work: vectors::check,
+    },
+    Step {
         name: "deploy",
         what: "the relay behind nginx and Caddy, and systemd's opinion of it",
         fast: false,
@@ -141,12 +153,6 @@ pub(super) const STEPS: &[Step] = &[
         what: "wasm-pack test --headless --firefox",
         fast: false,
         work: wasm_pack,
-    },
-    Step {
-        name: "relay",
-        what: "the programs of a release, and the simulator; the relay serves that page",
-        fast: false,
-        work: programs,
     },
     Step {
         name: "prove-relay",
@@ -177,12 +183,6 @@ pub(super) const STEPS: &[Step] = &[
         what: "4,000 seeds of the simulator, and its deliberate faults",
         fast: false,
         work: sim::step,
-    },
-    Step {
-        name: "size",
-        what: "a first visit is in its size budget",
-        fast: false,
-        work: first_visit,
     },
     Step {
         name: "reproducible",
