@@ -110,7 +110,7 @@ impl Outbox {
         message_id: MessageId,
     ) -> Option<(EntryId, DeviceAddress)> {
         self.in_flight.sent.remove(&message_id);
-        self.envelopes.get(&message_id).copied()
+        self.index.envelopes.get(&message_id).copied()
     }
 
     /// A part's envelope is waited for no longer.

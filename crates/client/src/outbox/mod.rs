@@ -5,11 +5,13 @@
 
 mod entry;
 mod in_flight;
+mod index;
 
-use pawl_wire::{DeviceAddress, MessageId};
+use pawl_wire::DeviceAddress;
 
 pub(crate) use self::entry::{Entry, EntryId, Part, PartState};
 use self::in_flight::InFlight;
+use self::index::Index;
 use crate::ids::ConversationId;
 use crate::limits::{
     KEPT_LIFETIME, MAX_DROPPED_PER_STEP, MAX_KEPT_BYTES, MAX_KEPT_TEXTS, MAX_OUTBOX_TEXTS,
@@ -17,24 +19,14 @@ use crate::limits::{
 use crate::numbers::{Millis, Number, Order};
 use crate::storage::records::{Record, RecordError};
 use crate::storage::room::Room;
-use crate::storage::sorted::{SortedMap, SortedSet};
 use crate::storage::store::{Change, Key, Table};
 use crate::storage::tracked::{RecordKey, Tracked};
 
-/// All entries in order, and by what they are looked up.
+/// All entries in order.
 pub(crate) struct Outbox {
-    entries: Tracked<EntryId, Entry>,
-    texts: SortedMap<(ConversationId, Number), EntryId>,
-    envelopes: SortedMap<MessageId, (EntryId, DeviceAddress)>,
-    /// Parts that have to get to the relay, for each device in order.
-    pending: SortedSet<(DeviceAddress, EntryId)>,
-    /// What is no text, by the device that it is for.
-    signals: SortedSet<(DeviceAddress, EntryId)>,
-    /// Texts that the relay has for nobody.
-    unsent: SortedSet<EntryId>,
-    /// Texts that it has for somebody, and their bytes.
-    kept: SortedSet<EntryId>,
-    kept_bytes: usize,
+    /// Boxed, since the oldest go first and all others move up.
+    entries: Tracked<EntryId, Box<Entry>>,
+    index: Index,
     in_flight: InFlight,
 }
 
@@ -42,58 +34,14 @@ impl Outbox {
     pub(crate) fn new() -> Self {
         Self {
             entries: Tracked::new(Table::Outbox),
-            texts: SortedMap::new(),
-            envelopes: SortedMap::new(),
-            pending: SortedSet::new(),
-            signals: SortedSet::new(),
-            unsent: SortedSet::new(),
-            kept: SortedSet::new(),
-            kept_bytes: 0,
+            index: Index::default(),
             in_flight: InFlight::default(),
         }
     }
 
-    fn index(&mut self, id: EntryId, entry: &Entry) {
-        for part in &entry.parts {
-            if part.is_pending() {
-                self.pending.insert((part.device, id));
-            }
-            if let PartState::Sealed { message_id, .. } = part.state {
-                self.envelopes.insert(message_id, (id, part.device));
-            }
-            if !id.is_text() {
-                self.signals.insert((part.device, id));
-            }
-        }
-        if !id.is_text() {
-            return;
-        }
-        self.texts.insert((id.conversation, id.number), id);
-        if !entry.is_stored() {
-            self.unsent.insert(id);
-        } else if self.kept.insert(id) {
-            self.kept_bytes += entry.size();
-        }
-    }
-
-    fn forget(&mut self, id: EntryId, entry: &Entry) {
-        for part in &entry.parts {
-            self.pending.remove(&(part.device, id));
-            self.signals.remove(&(part.device, id));
-            if let PartState::Sealed { message_id, .. } = &part.state {
-                self.envelopes.remove(message_id);
-            }
-        }
-        self.texts.remove(&(id.conversation, id.number));
-        self.unsent.remove(&id);
-        if self.kept.remove(&id) {
-            self.kept_bytes -= entry.size();
-        }
-    }
-
     pub(crate) fn insert(&mut self, id: EntryId, entry: Entry) {
-        self.index(id, &entry);
-        self.entries.insert(id, entry);
+        self.index.add(id, &entry);
+        self.entries.insert(id, Box::new(entry));
     }
 
     /// Puts what was said into the outbox, at this place in the order.
@@ -112,14 +60,14 @@ impl Outbox {
         self.insert(id, entry);
     }
 
-    pub(crate) fn remove(&mut self, id: EntryId) -> Option<Entry> {
+    pub(crate) fn remove(&mut self, id: EntryId) -> Option<Box<Entry>> {
         let entry = self.entries.remove(id)?;
-        self.forget(id, &entry);
+        self.index.remove(id, &entry);
         Some(entry)
     }
 
     pub(crate) fn get(&self, id: EntryId) -> Option<&Entry> {
-        self.entries.get(id)
+        self.entries.get(id).map(|entry| &**entry)
     }
 
     /// An entry's part for a device.
@@ -129,17 +77,17 @@ impl Outbox {
 
     /// Changes an entry's parts. One that has none left goes.
     pub(crate) fn change(&mut self, id: EntryId, change: impl FnOnce(&mut Vec<Part>)) {
-        let Some(mut entry) = self.entries.take(id) else {
+        let Some(entry) = self.entries.edit(id) else {
             return;
         };
-        self.forget(id, &entry);
         entry.was_stored = entry.is_stored();
+        self.index.remove_parts(id, &entry.parts);
         change(&mut entry.parts);
         if entry.parts.is_empty() {
+            self.index.remove(id, entry);
             self.entries.erase(id);
         } else {
-            self.index(id, &entry);
-            self.entries.insert(id, entry);
+            self.index.add(id, entry);
         }
     }
 
@@ -180,8 +128,8 @@ impl Outbox {
         conversation: ConversationId,
         number: Number,
     ) -> Option<(EntryId, &Entry)> {
-        let id = *self.texts.get(&(conversation, number))?;
-        Some((id, self.entries.get(id)?))
+        let id = *self.index.texts.get(&(conversation, number))?;
+        Some((id, self.get(id)?))
     }
 
     /// A conversation's texts from a number up to another.
@@ -190,7 +138,7 @@ impl Outbox {
         conversation: ConversationId,
         (first, last): (Number, Number),
     ) -> Vec<EntryId> {
-        let all = self.texts.from((conversation, first));
+        let all = self.index.texts.from((conversation, first));
         let these = all.take_while(|((of, number), _)| *of == conversation && *number <= last);
         these.map(|(_, id)| *id).collect()
     }
@@ -205,13 +153,13 @@ impl Outbox {
         conversation: ConversationId,
         number: Number,
     ) -> Option<Order> {
-        let ((of, _), id) = self.texts.from((conversation, number)).next()?;
+        let ((of, _), id) = self.index.texts.from((conversation, number)).next()?;
         (*of == conversation).then_some(id.order)
     }
 
     /// The next thing that a device is to be sent, from a place in the order on.
     pub(crate) fn next_pending(&self, device: DeviceAddress, from: EntryId) -> Option<EntryId> {
-        let mut all = self.pending.from((device, from));
+        let mut all = self.index.pending.from((device, from));
         let (of, id) = all.next()?;
         (*of == device).then_some(*id)
     }
@@ -219,10 +167,10 @@ impl Outbox {
     /// Who is to be sent anything.
     pub(crate) fn pending_devices(&self) -> Vec<DeviceAddress> {
         let mut devices = Vec::new();
-        let mut next = self.pending.first();
+        let mut next = self.index.pending.first();
         while let Some((device, _)) = next {
             devices.push(*device);
-            let mut rest = self.pending.from((*device, EntryId::LAST));
+            let mut rest = self.index.pending.from((*device, EntryId::LAST));
             next = rest.find(|(of, _)| of != device);
         }
         devices
@@ -230,7 +178,7 @@ impl Outbox {
 
     /// What is on its way to a device besides texts.
     pub(crate) fn signals_to(&self, device: DeviceAddress) -> Vec<EntryId> {
-        let all = self.signals.from((device, EntryId::FIRST));
+        let all = self.index.signals.from((device, EntryId::FIRST));
         let theirs = all.take_while(|(of, _)| *of == device);
         theirs.map(|(_, id)| *id).collect()
     }
@@ -242,14 +190,14 @@ impl Outbox {
 
     /// Whether there is no room for another text.
     pub(crate) fn is_full(&self) -> bool {
-        self.unsent.len() >= MAX_OUTBOX_TEXTS
+        self.index.unsent.len() >= MAX_OUTBOX_TEXTS
     }
 
     /// Lets go of texts that the relay has for somebody, the oldest first, while they are too many. They
     /// still stand in their conversation.
     pub(crate) fn drop_surplus(&mut self) {
-        while let Some(oldest) = self.kept.first().copied()
-            && (self.kept.len() > MAX_KEPT_TEXTS || self.kept_bytes > MAX_KEPT_BYTES)
+        while let Some(oldest) = self.index.kept.first().copied()
+            && (self.index.kept.len() > MAX_KEPT_TEXTS || self.index.kept_bytes > MAX_KEPT_BYTES)
         {
             self.remove(oldest);
         }
@@ -258,7 +206,7 @@ impl Outbox {
     /// The same for those that are too old. False where some are left for another step.
     pub(crate) fn drop_old(&mut self, now: Millis) -> bool {
         for _ in 0..MAX_DROPPED_PER_STEP {
-            let oldest = self.kept.first().copied();
+            let oldest = self.index.kept.first().copied();
             let at = oldest.and_then(|id| Some((id, self.entries.get(id)?.at)));
             match at.filter(|(_, at)| now.since(*at) > KEPT_LIFETIME) {
                 Some((id, _)) => drop(self.remove(id)),
@@ -277,8 +225,8 @@ impl Room for Outbox {
     fn load(&mut self, key: &Key, value: &[u8]) -> Result<(), RecordError> {
         let id = EntryId::from_key(key).ok_or(RecordError::Damaged)?;
         let entry = Entry::decode(value)?;
-        self.index(id, &entry);
-        self.entries.load(id, entry);
+        self.index.add(id, &entry);
+        self.entries.load(id, Box::new(entry));
         Ok(())
     }
 
@@ -312,7 +260,7 @@ mod tests {
     use super::*;
     use crate::content::{Content, Text};
     use crate::numbers::Position;
-    use pawl_wire::AccountId;
+    use pawl_wire::{AccountId, MessageId};
 
     const DEVICE: DeviceAddress = DeviceAddress {
         account: AccountId([1; 32]),
@@ -361,18 +309,18 @@ mod tests {
     fn an_entry_is_kept_when_a_part_is_stored_and_goes_with_the_last_part() {
         let mut outbox = Outbox::new();
         outbox.insert(id(1), entry(1, 5));
-        assert_eq!((outbox.unsent.len(), outbox.kept.len()), (1, 0));
+        assert_eq!((outbox.index.unsent.len(), outbox.index.kept.len()), (1, 0));
         outbox.set_state(id(1), DEVICE, PartState::Stored);
-        assert_eq!((outbox.unsent.len(), outbox.kept.len()), (0, 1));
+        assert_eq!((outbox.index.unsent.len(), outbox.index.kept.len()), (0, 1));
         assert_eq!(outbox.next_pending(DEVICE, EntryId::FIRST), None);
         assert_eq!(outbox.next_pending(OTHER, EntryId::FIRST), Some(id(1)));
         store_all(&mut outbox, id(1));
-        assert_eq!((outbox.unsent.len(), outbox.kept.len()), (0, 1));
+        assert_eq!((outbox.index.unsent.len(), outbox.index.kept.len()), (0, 1));
         outbox.drop_part(id(1), DEVICE);
         assert!(outbox.get(id(1)).is_some());
         outbox.drop_part(id(1), OTHER);
         assert!(outbox.get(id(1)).is_none());
-        assert_eq!((outbox.kept.len(), outbox.kept_bytes), (0, 0));
+        assert_eq!((outbox.index.kept.len(), outbox.index.kept_bytes), (0, 0));
         assert!(outbox.pending_devices().is_empty());
     }
 
@@ -441,17 +389,17 @@ mod tests {
             store_all(&mut outbox, id(number));
             outbox.drop_surplus();
         }
-        assert_eq!(outbox.kept.len(), MAX_KEPT_TEXTS);
-        assert_eq!(outbox.kept.first(), Some(&id(6)));
+        assert_eq!(outbox.index.kept.len(), MAX_KEPT_TEXTS);
+        assert_eq!(outbox.index.kept.first(), Some(&id(6)));
         for number in most + 6..=most + 105 {
             outbox.insert(id(number), entry(number, crate::MAX_TEXT));
             store_all(&mut outbox, id(number));
             outbox.drop_surplus();
         }
-        assert!(outbox.kept_bytes <= MAX_KEPT_BYTES && outbox.kept.len() > 60);
+        assert!(outbox.index.kept_bytes <= MAX_KEPT_BYTES && outbox.index.kept.len() > 60);
         assert!(outbox.drop_old(Millis(KEPT_LIFETIME)));
-        assert!(outbox.kept.len() > 60, "not a moment too early");
+        assert!(outbox.index.kept.len() > 60, "not a moment too early");
         assert!(outbox.drop_old(Millis(KEPT_LIFETIME + 1)));
-        assert_eq!((outbox.kept.len(), outbox.kept_bytes), (0, 0));
+        assert_eq!((outbox.index.kept.len(), outbox.index.kept_bytes), (0, 0));
     }
 }

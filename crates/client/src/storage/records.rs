@@ -31,6 +31,17 @@ pub(crate) trait Record: Sized {
     fn decode(bytes: &[u8]) -> Result<Self, RecordError>;
 }
 
+/// Of a record that is so large that a table of many is quicker with boxes.
+impl<R: Record> Record for Box<R> {
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        (**self).encode()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        R::decode(bytes).map(Self::new)
+    }
+}
+
 /// Writes a record; the buffer never grows, so that no copy of it stays behind.
 pub(crate) fn write(message: &impl Message) -> Zeroizing<Vec<u8>> {
     let length = message.encoded_len();
