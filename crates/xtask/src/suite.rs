@@ -49,11 +49,12 @@ pub(crate) fn list() {
 pub(crate) fn run(ctx: &Context, choice: &Choice) -> Result<bool> {
     let chosen = choose(choice)?;
     let watch = Stopwatch::start();
-    let several = chosen.len() > 1;
+    // A step that was asked for by name may build what those before it would have built.
+    let all = choice.only.is_empty();
     let mut outcomes: Vec<Outcome> = Vec::new();
     let mut beside = Beside::new(ctx.scratch("beside")?, run_beside);
     for step in chosen {
-        if several && BESIDE.contains(&step.name) {
+        if all && BESIDE.contains(&step.name) {
             beside.start(step, step.name)?;
         } else {
             outcomes.push(run_step(ctx, step));

@@ -7,6 +7,7 @@ use anyhow::Result;
 use xshell::{Cmd, cmd};
 
 use crate::context::{Context, path_with};
+use crate::inside::licences;
 use crate::musl::{self, Programs};
 use crate::setup::{self, Browser};
 use crate::{broken, pipeline, release, sim, size, tidy, types, vectors};
@@ -289,8 +290,11 @@ fn programs(ctx: &Context) -> Result<()> {
     broken::relay_test(ctx, test, &variables)
 }
 
+/// And all else that `relay` would write and `native` reads: the two run at once.
 fn first_visit(ctx: &Context) -> Result<()> {
     pipeline::page(ctx)?;
+    licences::program(ctx, "pawl-server")?;
+    licences::program(ctx, "pawl-cli")?;
     size::print(ctx)
 }
 
