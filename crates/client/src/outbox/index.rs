@@ -1,5 +1,6 @@
-//! By what entries of the outbox are looked up. A change of an entry moves only what has changed: the
-//! oldest entries stand first, and to take one out there moves all others.
+//! By what entries of the outbox are looked up. Where an entry changes, its parts are taken out and put
+//! back; what is known of it as a text stays where it stands, since the oldest stand first, and to take one
+//! out there moves all others.
 
 use pawl_wire::{DeviceAddress, MessageId};
 
